@@ -1,0 +1,166 @@
+/**
+ * The validated plan: plain data, made from the stack's configuration and the experiment file before anything is
+ * rented. Components and scripts read it and nothing else.
+ */
+
+/** Environment variables by name. */
+export type Variables = Readonly<Record<string, string>>;
+
+/** What to rent, and where. */
+export interface CloudPlan {
+  /** API base URL without trailing slash, or `emulated` for the emulated cloud of this project. */
+  readonly endpoint: string;
+  /** Acceptable instance types, best first. */
+  readonly instanceTypes: readonly string[];
+  /** Acceptable regions, best first. */
+  readonly regions: readonly string[];
+  /** Image family, or undefined for Lambda's default image. */
+  readonly imageFamily?: string;
+  /** Lambda file system to attach, mounted at `/lambda/nfs/<name>`. */
+  readonly fileSystem?: { readonly name: string; readonly create: boolean };
+  /** Seconds to wait for capacity before giving up. 0: one try at each type and region. */
+  readonly capacityTimeoutSeconds: number;
+  /** Seconds to wait for `active`, or undefined for a default by size of the instance. */
+  readonly bootTimeoutSeconds?: number;
+  /** IPv4 networks that may open SSH, or `auto` for the caller's own address. */
+  readonly sshSources: readonly string[] | "auto";
+  /** TCP port of sshd. */
+  readonly sshPort: number;
+  /** Most dollars that one run may cost, or undefined for no limit. */
+  readonly budgetDollars?: number;
+  /** Hours that the run is expected to take, for the forecast. */
+  readonly expectedHours?: number;
+  /** Highest acceptable price in dollars per hour, or undefined for no limit. */
+  readonly maxPricePerHour?: number;
+}
+
+/** The user's repository. */
+export interface WorkloadPlan {
+  /** Name of the workload; its folder on the instance is `/home/ubuntu/<name>`. */
+  readonly name: string;
+  /** Local folder that is uploaded: the folder given, or the checkout of the git URL. Absolute. */
+  readonly folder: string;
+  /** What the user wrote: a folder or a git URL. */
+  readonly source: string;
+  /** Commit that was checked out, where the source is a git URL. */
+  readonly commit?: string;
+  /** Files written into the workspace besides the repository's own, path → content (the rendered config). */
+  readonly extraFiles: Readonly<Record<string, string>>;
+  /** Paths in the workspace that code upload never touches: dataset target and outputs. */
+  readonly protectedPaths: readonly string[];
+  /** SHA-256 over the manifest of all files and extra files. */
+  readonly hash: string;
+}
+
+/** Where the dataset comes from. */
+export type DatasetSource =
+  | { readonly kind: "folder"; readonly path: string }
+  | { readonly kind: "archive"; readonly path: string }
+  | { readonly kind: "url"; readonly url: string; readonly sha256?: string }
+  | { readonly kind: "fileSystem"; readonly path: string };
+
+/** What `data/` holds on the instance. */
+export interface DatasetPlan {
+  readonly source: DatasetSource;
+  /** Folder in the workspace that holds the dataset, relative to it. */
+  readonly target: string;
+  /** Folders that must exist under the target and not be empty. */
+  readonly splits: readonly string[];
+  /** SHA-256 over the manifest (folder), of the file (archive), or over URL and checksum. */
+  readonly hash: string;
+}
+
+/** What the setup script makes. */
+export interface EnvironmentPlan {
+  /** Shell command run in the workspace, or undefined for none. */
+  readonly setup?: string;
+  /** `auto` picks by what the workload brings. */
+  readonly manager: "auto" | "conda" | "venv" | "none";
+  /** Environment file or requirements file, relative to the workspace; found if undefined. */
+  readonly file?: string;
+  /** Text answered to every question that the setup script asks; empty: standard input is closed. */
+  readonly answer: string;
+  readonly timeoutSeconds: number;
+  readonly variables: Variables;
+  /** Paths in the workload whose content decides whether setup must run again. */
+  readonly inputs: readonly string[];
+  /** SHA-256 over the inputs' content and this plan. */
+  readonly hash: string;
+}
+
+/** What must hold before training starts. */
+export interface GatePlan {
+  /** `required`: torch.cuda.is_available() must be true. `optional`: CPU is fine. */
+  readonly gpu: "required" | "optional";
+  /** Processor architecture as `uname -m` prints it, or undefined for any. */
+  readonly architecture?: string;
+  /** Free disk space in the workspace, in GiB. */
+  readonly minDiskGiB: number;
+  /** Python modules that must import. */
+  readonly modules: readonly string[];
+  /** A further command that must exit with 0, run in the workspace. */
+  readonly command?: string;
+  readonly timeoutSeconds: number;
+}
+
+/** The detached training process. */
+export interface RunPlan {
+  /** Name of the experiment: tmux session, and the workload's folder under `outputs/`. */
+  readonly experiment: string;
+  /** Shell command with everything substituted. */
+  readonly command: string;
+  /** Folder in the workspace in which commands run, relative to it (`.` for the workspace itself). */
+  readonly directory: string;
+  readonly variables: Variables;
+  /** Folder in which the workload writes results, relative to the workspace. */
+  readonly outputs: string;
+  /** Extended regular expression that marks the first training step in the log (case-insensitive). */
+  readonly firstStepPattern: string;
+  readonly firstStepTimeoutSeconds: number;
+  /** What `pulumi up` waits for. */
+  readonly waitFor: "first-step" | "end";
+  /** Seconds between SIGTERM and SIGKILL at a clean stop. */
+  readonly graceSeconds: number;
+  /** Seconds after which the run is stopped cleanly, on the instance itself; undefined for no limit. */
+  readonly maxSeconds?: number;
+  /** SHA-256 over what the run is: command, variables, config. Not over the code. */
+  readonly hash: string;
+}
+
+/** How the trained model is evaluated. */
+export interface EvaluationPlan {
+  /** Shell command; `{checkpoint}` is replaced by the checkpoint's path relative to `directory`. */
+  readonly command: string;
+  /** Glob of the checkpoint, relative to the experiment's output folder. */
+  readonly checkpoint: string;
+  /** Glob of the JSON files that hold metrics, relative to the experiment's output folder. */
+  readonly metrics: string;
+  readonly timeoutSeconds: number;
+}
+
+/** The workload's own dashboard. */
+export interface DashboardPlan {
+  readonly command: string;
+  /** Port on which it listens on the instance. */
+  readonly port: number;
+}
+
+/** Where results come home. */
+export interface ResultsPlan {
+  /** Local folder, relative to the project: `results/<stack>`. */
+  readonly directory: string;
+}
+
+/** One stack: an experiment and everything it rents. */
+export interface Plan {
+  readonly stack: string;
+  readonly cloud: CloudPlan;
+  readonly workload: WorkloadPlan;
+  readonly dataset?: DatasetPlan;
+  readonly environment: EnvironmentPlan;
+  readonly gate: GatePlan;
+  readonly run: RunPlan;
+  readonly evaluation?: EvaluationPlan;
+  readonly dashboard?: DashboardPlan;
+  readonly results: ResultsPlan;
+}

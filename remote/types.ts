@@ -1,0 +1,67 @@
+/** Everything needed to reach an instance over SSH. `privateKey` is secret. */
+export interface SshAccess {
+  /** IPv4 address. */
+  readonly host: string;
+  /** TCP port of sshd. */
+  readonly port: number;
+  readonly user: string;
+  /** Private key in OpenSSH's PEM text. Secret: never logged, never in argv. */
+  readonly privateKey: string;
+  /** The host key that the instance must show: `ssh-ed25519 AAAA…`. */
+  readonly hostKey: string;
+}
+
+/** State of a run, as its files on the instance tell. Only these files decide; a lost connection never does. */
+export type RunState =
+  | "absent" // never started
+  | "starting" // training process started, first step not logged yet
+  | "running" // first step logged
+  | "evaluating" // training ended with 0, evaluation goes on
+  | "finished" // training ended with 0, evaluation done (or none asked for)
+  | "failed" // training ended with another status than 0, or its supervisor died
+  | "stopped"; // ended by a clean stop
+
+/** What `status.sh` prints as one JSON object. Times are ISO 8601 in UTC. */
+export interface RunStatus {
+  readonly state: RunState;
+  readonly experiment: string;
+  readonly startedAt?: string;
+  readonly firstStepAt?: string;
+  readonly endedAt?: string;
+  /** Exit status of training, once ended (128 + signal where a signal ended it). */
+  readonly exitCode?: number;
+  /** Why a clean stop happened: `destroy`, `limit`, … */
+  readonly stopReason?: string;
+  /** Which start of this experiment this is, from 1. */
+  readonly attempt?: number;
+  /** Last line of the log. */
+  readonly lastLine?: string;
+  /** The line that matched the first-step pattern. */
+  readonly firstStepLine?: string;
+  /** Absolute path of the log on the instance. */
+  readonly logPath: string;
+  /** Absolute path of the experiment's real output folder, once found. */
+  readonly outputPath?: string;
+  readonly evaluation?: { readonly state: "none" | "pending" | "running" | "done" | "failed"; readonly exitCode?: number };
+  /** Seconds since the Unix epoch on the instance, to correct for clock skew. */
+  readonly now: number;
+}
+
+/** One file of a manifest. */
+export interface ManifestEntry {
+  /** Path relative to the root, with `/`, never absolute, never with `..`. */
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  /** SHA-256 of the content, hexadecimal. For a symbolic link: of the link's target text. */
+  readonly sha256: string;
+  /** Permission bits that matter: executable or not. */
+  readonly executable: boolean;
+  /** Target of a symbolic link, absent for a file. */
+  readonly link?: string;
+}
+
+/** All files under a root, sorted by path (by code unit). */
+export interface Manifest {
+  readonly files: readonly ManifestEntry[];
+}
