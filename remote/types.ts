@@ -42,7 +42,10 @@ export interface RunStatus {
   readonly logPath: string;
   /** Absolute path of the experiment's real output folder, once found. */
   readonly outputPath?: string;
-  readonly evaluation?: { readonly state: "none" | "pending" | "running" | "done" | "failed"; readonly exitCode?: number };
+  readonly evaluation?: {
+    readonly state: "none" | "pending" | "running" | "done" | "failed";
+    readonly exitCode?: number;
+  };
   /** Seconds since the Unix epoch on the instance, to correct for clock skew. */
   readonly now: number;
 }

@@ -1,0 +1,165 @@
+import type { Readable, Writable } from "node:stream";
+import type { ClientChannel } from "ssh2";
+import { type Connection, type ConnectOptions, dial } from "./ssh/dial";
+import { type SshError, sshError } from "./ssh/error";
+import { type Forward, openForward } from "./ssh/forward";
+import { collect, type Exit, exitOf, feed, tail } from "./ssh/process";
+import { type LocalTerminal, runInTerminal } from "./ssh/terminal";
+import type { SshAccess } from "./types";
+
+export type { ConnectOptions } from "./ssh/dial";
+export { isRetryable, SshError, type SshErrorFacts, type SshErrorKind } from "./ssh/error";
+export type { Forward } from "./ssh/forward";
+export type { Exit } from "./ssh/process";
+export type { LocalTerminal } from "./ssh/terminal";
+export { type WaitOptions, waitForSsh, withSession } from "./ssh/wait";
+
+/** How to run a command. */
+export interface ExecOptions {
+  /** What the command reads; without it standard input is closed at once. */
+  readonly stdin?: string | Buffer | Readable;
+  readonly onStdout?: (chunk: Buffer) => void;
+  readonly onStderr?: (chunk: Buffer) => void;
+  /** Seconds until the channel is closed and the call fails with kind `timeout`. Default: none. */
+  readonly timeoutSeconds?: number;
+  /** Most bytes kept of each of stdout and stderr (the last ones). Default 16 MiB; 0 keeps nothing. */
+  readonly maxOutputBytes?: number;
+  /** Closes the channel; the call rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a command left behind. */
+export interface ExecResult {
+  /** Exit status; 128 + the signal's number where a signal ended the command. */
+  readonly code: number;
+  readonly signal?: string;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Output was longer than `maxOutputBytes`; its beginning is missing. */
+  readonly truncated: boolean;
+}
+
+/** A running command with its streams. Read both outputs: an unread one stops the command. */
+export interface RemoteProcess {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Resolves at the end of the command; rejects with kind `lost` where the connection ended first. */
+  readonly exit: Promise<Exit>;
+  /** Closes the channel without waiting. */
+  kill(): void;
+}
+
+/**
+ * One SSH connection to an instance. Its host key is checked against the stack's, probes notice a dead connection
+ * within about a minute, and every failure is an {@link SshError}.
+ */
+export class SshSession {
+  private constructor(
+    readonly access: SshAccess,
+    private readonly connection: Connection,
+  ) {}
+
+  /** Connects and logs in once, without a retry. */
+  static async connect(access: SshAccess, options: ConnectOptions = {}): Promise<SshSession> {
+    return new SshSession(access, await dial(access, options));
+  }
+
+  /** Resolves when the connection is over: with the error that ended it, or undefined after `close()`. */
+  get ended(): Promise<SshError | undefined> {
+    return this.connection.ended;
+  }
+
+  /** Runs a command to its end. A status other than 0 is a result, not an error. */
+  async exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
+    options.signal?.throwIfAborted();
+    const channel = await this.open(command);
+    const limit = options.maxOutputBytes ?? 16 * 1024 * 1024;
+    const stdout = collect(channel, limit, options.onStdout);
+    const stderr = collect(channel.stderr, limit, options.onStderr);
+    const stop = new AbortController();
+    const timer =
+      options.timeoutSeconds === undefined
+        ? undefined
+        : setTimeout(
+            () => stop.abort(this.timeout(command, options.timeoutSeconds ?? 0)),
+            options.timeoutSeconds * 1000,
+          );
+    const aborted = (): void => stop.abort(options.signal?.reason);
+    options.signal?.addEventListener("abort", aborted, { once: true });
+    try {
+      const exit = await exitOf(channel, this.lost, feed(channel, options.stdin), stop.signal);
+      return { ...exit, stdout: stdout.text(), stderr: stderr.text(), truncated: stdout.cut() || stderr.cut() };
+    } finally {
+      clearTimeout(timer);
+      options.signal?.removeEventListener("abort", aborted);
+    }
+  }
+
+  /** Runs a command that must end with 0 and returns its stdout; otherwise kind `exit` with the end of its output. */
+  async run(command: string, what: string, options: ExecOptions = {}): Promise<string> {
+    const result = await this.exec(command, options);
+    if (result.code !== 0) {
+      const said = tail(result.stderr.trim() === "" ? result.stdout : result.stderr, 20);
+      const message = `${what} failed on ${this.access.host} with status ${result.code}${said === "" ? "." : `:\n${said}`}`;
+      throw sshError(this.access, "exit", message, { code: result.code });
+    }
+    return result.stdout;
+  }
+
+  /** Starts a command and gives its streams. */
+  async stream(command: string): Promise<RemoteProcess> {
+    const channel = await this.open(command);
+    const exit = exitOf(channel, this.lost);
+    // Callers often fail on a stream first; the exit then must not count as unhandled.
+    exit.catch(() => {});
+    return { stdin: channel, stdout: channel, stderr: channel.stderr, exit, kill: () => channel.close() };
+  }
+
+  /** Runs a command in a terminal that is joined to the local one: raw mode, colours, resizing. */
+  async attach(command: string, terminal: LocalTerminal = process): Promise<Exit> {
+    const { columns = 80, rows = 24 } = terminal.stdout;
+    const pty = { term: process.env.TERM ?? "xterm-256color", cols: columns, rows, width: 0, height: 0 };
+    const channel = await this.open(command, { pty });
+    return runInTerminal(channel, terminal, exitOf(channel, this.lost));
+  }
+
+  /** Listens on 127.0.0.1 (port 0: a free one) and carries each connection to the host and port seen from the instance. */
+  forward(localPort: number, remoteHost: string, remotePort: number): Promise<Forward> {
+    return openForward(this.connection.client, localPort, remoteHost, remotePort);
+  }
+
+  /** Ends the connection. Safe to call twice. */
+  close(): void {
+    this.connection.client.end();
+  }
+
+  private open(command: string, options: { pty?: object } = {}): Promise<ClientChannel> {
+    return new Promise((resolve, reject) => {
+      void this.ended.then(() => reject(this.lost()));
+      try {
+        this.connection.client.exec(command, options, (error, channel) => {
+          if (error === undefined) {
+            resolve(channel);
+          } else {
+            reject(this.lost(error));
+          }
+        });
+      } catch (error) {
+        reject(this.lost(error));
+      }
+    });
+  }
+
+  private readonly lost = (cause?: unknown): SshError => {
+    const { user, host, port } = this.access;
+    const reason = cause instanceof Error ? `: ${cause.message}` : "";
+    return sshError(this.access, "lost", `The SSH connection to ${user}@${host}:${port} was lost${reason}.`, { cause });
+  };
+
+  private timeout(command: string, seconds: number): SshError {
+    const head = command.length > 80 ? `${command.slice(0, 80)}…` : command;
+    const message = `A command on ${this.access.host} did not end within ${seconds} s: ${head}`;
+    return sshError(this.access, "timeout", message);
+  }
+}

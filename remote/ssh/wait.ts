@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { SshSession } from "../session";
+import type { SshAccess } from "../types";
+import type { ConnectOptions } from "./dial";
+import { SshError, sshError } from "./error";
+
+/** Runs `fn` on a connection of its own and closes it in any case. */
+export async function withSession<T>(
+  access: SshAccess,
+  fn: (session: SshSession) => Promise<T>,
+  options: ConnectOptions = {},
+): Promise<T> {
+  const session = await SshSession.connect(access, options);
+  try {
+    return await fn(session);
+  } finally {
+    session.close();
+  }
+}
+
+/** How long to wait for a login, and whom to tell. */
+export interface WaitOptions {
+  /** Seconds until giving up. */
+  readonly timeoutSeconds: number;
+  /** Called with one line per change of what stands in the way. */
+  readonly onProgress?: (line: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+const firstPauseSeconds = 0.5;
+const longestPauseSeconds = 5;
+
+/**
+ * Tries to log in until it works. Everything that a booting machine does (no route, refused, reset, silence, a key not
+ * in place yet) is tried again; a wrong host key never is. Throws kind `timeout` that tells the last reason.
+ */
+export async function waitForSsh(access: SshAccess, options: WaitOptions): Promise<void> {
+  const { signal, onProgress } = options;
+  const deadline = Date.now() + options.timeoutSeconds * 1000;
+  let pause = firstPauseSeconds;
+  let last = "";
+  for (;;) {
+    const left = (deadline - Date.now()) / 1000;
+    try {
+      const timeoutSeconds = Math.min(Math.max(left, 1), 15);
+      await withSession(access, (session) => session.exec("true", { timeoutSeconds }), { timeoutSeconds, signal });
+      return;
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!(error instanceof SshError) || !passesWhileBooting(error)) {
+        throw error;
+      }
+      if (error.message !== last) {
+        last = error.message;
+        onProgress?.(`waiting for SSH: ${last}`);
+      }
+      if (Date.now() + pause * 1000 >= deadline) {
+        const message = `No SSH login on ${access.host}:${access.port} within ${options.timeoutSeconds} s. Last reason: ${last}`;
+        throw sshError(access, "timeout", message, { cause: error, retryable: false });
+      }
+    }
+    await sleep(pause * 1000, undefined, { signal });
+    pause = Math.min(pause * 1.5, longestPauseSeconds);
+  }
+}
+
+/** A refused login passes while an instance boots, unless the key could not even be read (no cause from the server). */
+function passesWhileBooting(error: SshError): boolean {
+  return error.facts.retryable || (error.facts.kind === "auth" && error.cause !== undefined);
+}
