@@ -25,7 +25,7 @@ export interface CloudPlan {
   /** IPv4 networks that may open SSH, or `auto` for the caller's own address. */
   readonly sshSources: readonly string[] | "auto";
   /** TCP port of sshd. */
-  readonly sshPort: number;
+  readonly sshPort?: number;
   /** Most dollars that one run may cost, or undefined for no limit. */
   readonly budgetDollars?: number;
   /** Hours that the run is expected to take, for the forecast. */

@@ -1,0 +1,88 @@
+import { execSync } from "node:child_process";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { Experiment } from "./experiment";
+import { PlanError, type Problem } from "./problems";
+import type { DatasetSource } from "./types";
+
+const archiveName = /\.(tar|tar\.gz|tgz|tar\.zst|tar\.xz|tar\.bz2|zip)$/;
+
+/**
+ * Finds the dataset and checks its layout as far as this machine can see it. Runs `dataset.prepare` when the source
+ * folder does not exist yet.
+ * @param root Folder to which a relative source refers.
+ * @param workload Folder of the workload, in which `prepare` runs.
+ * @throws PlanError with every problem.
+ */
+export function findDataset(experiment: Experiment, root: string, workload: string): DatasetSource | undefined {
+  const { dataset } = experiment;
+  if (dataset === undefined) return undefined;
+  const { source, sha256 } = dataset;
+  const wrong = (problem: Omit<Problem, "field" | "value"> & Partial<Problem>): PlanError =>
+    new PlanError([{ field: "dataset.source", value: source, ...problem }]);
+  if (source.startsWith("lambda-fs://")) {
+    const path = source.slice("lambda-fs://".length);
+    if (!/^[a-zA-Z][0-9a-zA-Z-]*(\/[^/\0]+)*$/.test(path) || path.split("/").includes("..")) {
+      throw wrong({
+        message: "must be lambda-fs://<file system>/<path>",
+        next: "Name the file system as Lambda shows it",
+      });
+    }
+    return { kind: "fileSystem", path: `/lambda/nfs/${path}` };
+  }
+  if (source.startsWith("https://") || source.startsWith("http://127.")) {
+    if (!archiveName.test(new URL(source).pathname)) {
+      throw wrong({ message: "the URL must end in .tar, .tar.gz, .tgz, .tar.zst, .tar.xz, .tar.bz2 or .zip" });
+    }
+    return { kind: "url", url: source, sha256 };
+  }
+  if (source.includes("://")) throw wrong({ message: "must be a folder, an archive, an https URL or lambda-fs://…" });
+  const path = resolve(root, source);
+  if (!existsSync(path) && dataset.prepare !== undefined) prepare(dataset.prepare, workload, source);
+  if (!existsSync(path)) {
+    throw wrong({
+      message: `there is no such folder or file (looked at ${path})`,
+      next: "Give its path, or dataset.prepare, a command that makes it",
+    });
+  }
+  if (statSync(path).isFile()) {
+    if (!archiveName.test(path))
+      throw wrong({ message: "a file must be an archive: .tar, .tar.gz, .tgz, .tar.zst, .tar.xz, .tar.bz2 or .zip" });
+    return { kind: "archive", path };
+  }
+  const problems = dataset.splits.flatMap((split): Problem[] => {
+    const folder = join(path, split);
+    const fault = !existsSync(folder) ? "is missing" : readdirSync(folder).length === 0 ? "is empty" : undefined;
+    if (fault === undefined) return [];
+    return [
+      {
+        field: "dataset.splits",
+        value: split,
+        message: `the folder ${folder} ${fault}`,
+        next: "Prepare it, or name the splits that exist (dataset.splits)",
+      },
+    ];
+  });
+  if (problems.length > 0) throw new PlanError(problems);
+  return { kind: "folder", path };
+}
+
+function prepare(command: string, workload: string, source: string): void {
+  try {
+    execSync(command, { cwd: workload, stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" });
+  } catch (error) {
+    const stderr = String((error as { stderr?: unknown }).stderr ?? "")
+      .trim()
+      .split("\n")
+      .slice(-3)
+      .join(" / ");
+    throw new PlanError([
+      {
+        field: "dataset.prepare",
+        value: command,
+        message: `it failed, so ${source} could not be made: ${stderr}`,
+        next: "Run it by hand in the workload and mend what it says",
+      },
+    ]);
+  }
+}

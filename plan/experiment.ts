@@ -1,0 +1,227 @@
+import { readFileSync } from "node:fs";
+import { parseDocument } from "yaml";
+import { z } from "zod";
+import { PlanError, problemsOf } from "./problems";
+
+const minutes = z.number({ error: "must be a number of minutes" }).positive("must be above 0 minutes");
+const command = z.string({ error: "must be a shell command" }).min(1, "must be a shell command");
+const variables = z
+  .record(
+    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be a name of an environment variable"),
+    z.union([z.string(), z.number(), z.boolean()]).transform(String),
+  )
+  .default({});
+const insidePath = z
+  .string()
+  .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0]+$/, "must be a path inside the workload: relative, without ..");
+const globPath = insidePath;
+
+/** Name of an experiment: it names a tmux session, a folder and a file, so it holds nothing that those treat specially. */
+export const experimentName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/,
+    "must have 1 to 63 letters, digits, dashes and underscores, the first a letter or digit",
+  );
+
+/** What an experiment file (`configs/*.yaml`) may hold. The published JSON schema and the README are made from it. */
+export const experimentSchema = z.strictObject({
+  experiment: experimentName.describe(
+    "Name of the experiment: its folder under the outputs, its tmux session. A change starts a new run.",
+  ),
+  workload: z
+    .strictObject({
+      source: z
+        .string({ error: "must be a folder or a git URL" })
+        .min(1)
+        .describe("Folder (relative to the project) or git URL of the workload."),
+      ref: z.string().optional().describe("Branch, tag or commit, for a git URL. Default: the default branch."),
+      subfolder: insidePath.optional().describe("Folder inside the source that is the workload."),
+      name: z
+        .string()
+        .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must hold letters, digits, dots, dashes and underscores alone")
+        .optional()
+        .describe("Name of the workspace folder on the instance. Default: the source's last part."),
+      smoke: command
+        .optional()
+        .describe("Command run here, in the workload, before anything is rented; again only when the code changed."),
+    })
+    .describe("The repository that is trained."),
+  dataset: z
+    .strictObject({
+      source: z
+        .string({ error: "must be a folder, an archive, an https URL or lambda-fs://<file system>/<path>" })
+        .min(1)
+        .describe("Folder or archive (relative to the project), https URL, or `lambda-fs://<file system>/<path>`."),
+      prepare: command
+        .optional()
+        .describe("Command run here, in the workload, when the source folder does not exist yet."),
+      sha256: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/, "must be 64 hexadecimal digits")
+        .optional()
+        .describe("Checksum of the archive behind a URL."),
+      target: insidePath.default("data").describe("Folder in the workspace that holds the dataset."),
+      splits: z
+        .array(insidePath)
+        .default(["train", "valid", "test"])
+        .describe("Folders that must exist under the target and hold files."),
+    })
+    .optional()
+    .describe("Left out: the workload brings its own data."),
+  environment: z
+    .strictObject({
+      setup: command
+        .nullable()
+        .default("./scripts/lambda_setup.sh")
+        .describe(
+          "Setup command, run in the workspace; null for none. Runs again only when its inputs changed or it did not finish.",
+        ),
+      manager: z
+        .enum(["auto", "conda", "venv", "none"], { error: "must be auto, conda, venv or none" })
+        .default("auto")
+        .describe(
+          "Environment manager. `auto`: conda for `environment*.yml`, else a venv for requirements, else the system's Python.",
+        ),
+      file: insidePath.optional().describe("Environment or requirements file. Default: found by name."),
+      answer: z
+        .string()
+        .default("")
+        .describe("Answer to every question that the setup command asks; empty: its standard input is closed."),
+      timeoutMinutes: minutes.default(30).describe("Minutes until setup counts as failed."),
+      variables: variables.describe("Environment variables of setup, training and evaluation."),
+      inputs: z.array(insidePath).default([]).describe("Further files whose change runs setup again."),
+    })
+    .prefault({}),
+  gate: z
+    .strictObject({
+      gpu: z
+        .enum(["required", "optional"], { error: "must be required or optional" })
+        .default("required")
+        .describe("Whether CUDA must be usable."),
+      architecture: z
+        .enum(["x86_64", "aarch64"], { error: "must be x86_64 or aarch64" })
+        .optional()
+        .describe("Processor architecture that the workload needs."),
+      minDiskGiB: z.number({ error: "must be a number of GiB" }).min(0).default(5).describe("Free disk space, in GiB."),
+      modules: z.array(z.string()).default(["torch"]).describe("Python modules that must import."),
+      command: command.optional().describe("A further check, run in the workspace."),
+      timeoutMinutes: minutes.default(5).describe("Minutes until the gate counts as failed."),
+    })
+    .prefault({})
+    .describe("What must hold before training starts."),
+  train: z
+    .strictObject({
+      command: command
+        .default("make train CONFIG={config} EXPERIMENT={experiment}")
+        .describe("Training command; {config} and {experiment} are filled in."),
+      config: insidePath
+        .nullable()
+        .default("configs/lambda.yaml")
+        .describe("The workload's config file; null for none."),
+      overrides: z
+        .record(z.string(), z.unknown())
+        .default({})
+        .describe("Values laid over the config file; the result is uploaded as a file of its own."),
+      directory: insidePath.default(".").describe("Folder in the workspace in which commands run."),
+      variables: variables.describe("Environment variables of training and evaluation."),
+      firstStepPattern: z
+        .string()
+        .default("(step|iter(ation)?|batch|epoch)[^0-9]{0,12}[0-9].*loss|loss[^0-9a-z]{0,4}[0-9]")
+        .describe("Extended regular expression of the first training step in the log, case-insensitive."),
+      firstStepTimeoutMinutes: minutes.default(15).describe("Minutes to wait for the first step."),
+      waitFor: z
+        .enum(["first-step", "end"], { error: "must be first-step or end" })
+        .default("first-step")
+        .describe("What `pulumi up` waits for."),
+      graceSeconds: z
+        .number({ error: "must be a number of seconds" })
+        .min(1, "must be 1 second or more")
+        .default(60)
+        .describe("Seconds between SIGTERM and SIGKILL at a clean stop."),
+      maxHours: z
+        .number({ error: "must be a number of hours" })
+        .positive("must be above 0 hours")
+        .optional()
+        .describe("Hours after which the run is stopped cleanly, on the instance itself."),
+    })
+    .prefault({}),
+  evaluate: z
+    .strictObject({
+      command: command
+        .default("make evaluate MODEL={checkpoint}")
+        .describe("Evaluation command; {checkpoint} is filled in."),
+      checkpoint: globPath
+        .default("checkpoints/best*")
+        .describe("Checkpoint to evaluate, a glob inside the experiment's outputs; the newest match counts."),
+      metrics: globPath
+        .default("metrics/*.json")
+        .describe("JSON files with metrics, a glob inside the experiment's outputs."),
+      timeoutMinutes: minutes.default(60).describe("Minutes until evaluation counts as failed."),
+    })
+    .nullable()
+    .prefault({})
+    .describe("null: no evaluation."),
+  dashboard: z
+    .strictObject({
+      command: command.default("make dashboard").describe("Dashboard command."),
+      port: z
+        .number({ error: "must be a TCP port" })
+        .int()
+        .min(1, "must be 1 to 65535")
+        .max(65535, "must be 1 to 65535")
+        .default(8501)
+        .describe("TCP port on which it listens."),
+    })
+    .nullable()
+    .prefault({})
+    .describe("The workload's own dashboard; null for none."),
+  results: z
+    .strictObject({
+      outputs: insidePath.default("outputs").describe("Folder in the workspace into which training writes."),
+      directory: z
+        .string()
+        .min(1)
+        .default("results")
+        .describe("Local folder; results land in <directory>/<stack>/<experiment>."),
+    })
+    .prefault({}),
+});
+
+/** An experiment file after validation, defaults filled in. */
+export type Experiment = z.infer<typeof experimentSchema>;
+
+/**
+ * Reads and validates an experiment file.
+ * @param file Path, as shown in errors.
+ * @throws PlanError with every problem.
+ */
+export function readExperiment(file: string): Experiment {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch {
+    throw new PlanError([
+      {
+        field: "lambda-train:experiment",
+        value: file,
+        message: "there is no such file",
+        next: "Give the path of a YAML file, as configs/hmer-ink.yaml",
+      },
+    ]);
+  }
+  const document = parseDocument(text, { prettyErrors: true });
+  if (document.errors.length > 0) {
+    throw new PlanError(
+      document.errors.map((error) => ({
+        field: `${file}:`,
+        value: "YAML",
+        message: error.message.split("\n")[0] ?? "not YAML",
+      })),
+    );
+  }
+  const input: unknown = document.toJS() ?? {};
+  const parsed = experimentSchema.safeParse(input);
+  if (!parsed.success) throw new PlanError(problemsOf(parsed.error, experimentSchema, input, `${file}: `));
+  return parsed.data;
+}

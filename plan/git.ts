@@ -1,0 +1,91 @@
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { PlanError } from "./problems";
+
+const gitUrl = /^(https?|ssh|git|file):\/\/|^[\w.-]+@[\w.-]+:|\.git$/;
+
+/** Whether a workload's source is a git URL rather than a folder. */
+export function isGitUrl(source: string): boolean {
+  return gitUrl.test(source);
+}
+
+function git(args: readonly string[]): string {
+  // No terminal: a private repository without credentials must fail, not wait for a password.
+  const env = { ...process.env, GIT_TERMINAL_PROMPT: "0" };
+  return execFileSync("git", args, {
+    encoding: "utf8",
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+    maxBuffer: 1 << 26,
+  }).trim();
+}
+
+/**
+ * Brings a git URL at a ref into the cache and returns the folder of that commit. Without a network, what the cache
+ * holds of the ref serves, so that a preview works offline.
+ * @param cache Folder of the cache.
+ * @throws PlanError when the URL or ref cannot be had.
+ */
+export function checkout(url: string, ref: string | undefined, cache: string): { folder: string; commit: string } {
+  const key = createHash("sha256").update(url).digest("hex").slice(0, 16);
+  const mirror = join(cache, "workloads", key, "mirror.git");
+  const failed = (message: string, cause: unknown): PlanError => {
+    const stderr =
+      String((cause as { stderr?: unknown }).stderr ?? "")
+        .trim()
+        .split("\n")
+        .at(-1) ?? "";
+    return new PlanError([
+      {
+        field: "workload.source",
+        value: url,
+        message: `${message}: ${stderr}`,
+        next: "Check the URL, the ref and your git credentials",
+      },
+    ]);
+  };
+  if (!existsSync(mirror)) {
+    const fresh = `${mirror}.${process.pid}`;
+    mkdirSync(join(mirror, ".."), { recursive: true });
+    try {
+      git(["clone", "--quiet", "--mirror", "--", url, fresh]);
+      renameSync(fresh, mirror);
+    } catch (error) {
+      rmSync(fresh, { recursive: true, force: true });
+      if (!existsSync(mirror)) throw failed("git cannot clone it", error);
+    }
+  } else {
+    try {
+      git(["-C", mirror, "fetch", "--quiet", "--prune", "origin"]);
+    } catch (error) {
+      if (ref === undefined || resolve(mirror, ref) === undefined) throw failed("git cannot fetch it", error);
+    }
+  }
+  const commit = resolve(mirror, ref ?? "HEAD");
+  if (commit === undefined) {
+    throw new PlanError([{ field: "workload.ref", value: ref, message: `${url} has no such branch, tag or commit` }]);
+  }
+  const folder = join(cache, "workloads", key, commit);
+  if (!existsSync(folder)) {
+    const fresh = `${folder}.${process.pid}`;
+    mkdirSync(fresh, { recursive: true });
+    git(["-C", mirror, "--work-tree", fresh, "checkout", "--quiet", "--force", commit, "--", "."]);
+    try {
+      renameSync(fresh, folder);
+    } catch (error) {
+      rmSync(fresh, { recursive: true, force: true });
+      if (!existsSync(folder)) throw error;
+    }
+  }
+  return { folder, commit };
+}
+
+function resolve(mirror: string, ref: string): string | undefined {
+  try {
+    return git(["-C", mirror, "rev-parse", "--verify", "--quiet", "--end-of-options", `${ref}^{commit}`]);
+  } catch {
+    return undefined;
+  }
+}

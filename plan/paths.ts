@@ -1,0 +1,25 @@
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+
+/** Folder of the project: the nearest one above this file that holds Pulumi.yaml. */
+export function projectFolder(): string {
+  let folder = __dirname;
+  while (!existsSync(join(folder, "Pulumi.yaml"))) {
+    const parent = dirname(folder);
+    if (parent === folder) throw new Error(`No Pulumi.yaml above ${__dirname}: the project is not complete.`);
+    folder = parent;
+  }
+  return folder;
+}
+
+/** Folder of what belongs to this checkout alone: state, emulated cloud, hashes. `LAMBDA_TRAIN_LOCAL` moves it. */
+export function localFolder(): string {
+  return resolve(process.env.LAMBDA_TRAIN_LOCAL || join(projectFolder(), ".local"));
+}
+
+/** Folder of what all checkouts of a user share: engine, git mirrors, pacing. `LAMBDA_TRAIN_CACHE` moves it. */
+export function cacheFolder(): string {
+  const base = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
+  return resolve(process.env.LAMBDA_TRAIN_CACHE || join(base, "lambda-train"));
+}

@@ -1,0 +1,160 @@
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { isAbsolute, join, posix, resolve } from "node:path";
+import { hashFile, manifestHash, walkAll, walkCode } from "../remote/transfer/walk";
+import { findDataset } from "./dataset";
+import { type Experiment, experimentName, readExperiment } from "./experiment";
+import { cacheFolder, projectFolder } from "./paths";
+import { PlanError, type Problem } from "./problems";
+import { cloudPlan, parseStackConfig, type StackConfig } from "./stack-config";
+import type { DatasetPlan, DatasetSource, EnvironmentPlan, Plan } from "./types";
+import { fill, findWorkload } from "./workload";
+
+/**
+ * Makes the plan of a stack: reads its configuration and experiment file, and checks everything that can be checked
+ * without renting anything or reaching any cloud.
+ * @param stack Name of the stack.
+ * @param raw The stack's configuration under `lambda-train:`, key without namespace → text.
+ * @throws PlanError with every problem found, of all fields together.
+ */
+export async function makePlan(stack: string, raw: Readonly<Record<string, string>>): Promise<Plan> {
+  const root = projectFolder();
+  const { config, experiment } = readBoth(raw, root);
+  const workload = findWorkload(experiment, root, cacheFolder());
+  const dataset = findDataset(experiment, root, workload.folder);
+  const protectedPaths = [experiment.results.outputs, ...(experiment.dataset ? [experiment.dataset.target] : [])].map(
+    (path) =>
+      posix.normalize(path === experiment.dataset?.target ? path : posix.join(experiment.train.directory, path)),
+  );
+  const manifest = await walkCode(workload.folder, { extraFiles: workload.extraFiles, protectedPaths });
+  const environment = environmentPlan(experiment, workload.folder);
+  const command = fill(experiment.train.command, { config: workload.config, experiment: experiment.experiment });
+  const variables = { ...experiment.environment.variables, ...experiment.train.variables };
+  return {
+    stack,
+    cloud: cloudPlan(config),
+    workload: {
+      name: workload.name,
+      folder: workload.folder,
+      source: experiment.workload.source,
+      commit: workload.commit,
+      extraFiles: workload.extraFiles,
+      protectedPaths,
+      hash: manifestHash(manifest),
+    },
+    dataset: dataset === undefined ? undefined : await datasetPlan(experiment, dataset),
+    environment,
+    gate: {
+      gpu: experiment.gate.gpu,
+      architecture: experiment.gate.architecture,
+      minDiskGiB: experiment.gate.minDiskGiB,
+      modules: experiment.gate.modules,
+      command: experiment.gate.command,
+      timeoutSeconds: experiment.gate.timeoutMinutes * 60,
+    },
+    run: {
+      experiment: experiment.experiment,
+      command,
+      directory: experiment.train.directory,
+      variables,
+      outputs: experiment.results.outputs,
+      firstStepPattern: experiment.train.firstStepPattern,
+      firstStepTimeoutSeconds: experiment.train.firstStepTimeoutMinutes * 60,
+      waitFor: experiment.train.waitFor,
+      graceSeconds: experiment.train.graceSeconds,
+      maxSeconds: experiment.train.maxHours === undefined ? undefined : Math.ceil(experiment.train.maxHours * 3600),
+      hash: sha256(experiment.experiment, command, experiment.train.directory, variables, workload.configText ?? null),
+    },
+    evaluation:
+      experiment.evaluate === null
+        ? undefined
+        : {
+            command: experiment.evaluate.command,
+            checkpoint: experiment.evaluate.checkpoint,
+            metrics: experiment.evaluate.metrics,
+            timeoutSeconds: experiment.evaluate.timeoutMinutes * 60,
+          },
+    dashboard: experiment.dashboard ?? undefined,
+    results: { directory: posix.join(experiment.results.directory, stack) },
+  };
+}
+
+/** Reads stack configuration and experiment file; what is wrong in either is reported together. */
+function readBoth(
+  raw: Readonly<Record<string, string>>,
+  root: string,
+): { config: StackConfig; experiment: Experiment } {
+  const problems: Problem[] = [];
+  const attempt = <T>(read: () => T): T | undefined => {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof PlanError)) throw error;
+      problems.push(...error.problems);
+      return undefined;
+    }
+  };
+  const config = attempt(() => parseStackConfig(raw));
+  const file = raw.experiment;
+  const experiment =
+    file === undefined ? undefined : attempt(() => readExperiment(isAbsolute(file) ? file : resolveIn(root, file)));
+  const name = raw.experimentName;
+  if (name !== undefined && !experimentName.safeParse(name).success) {
+    problems.push({
+      field: "lambda-train:experimentName",
+      value: name,
+      message: "must have 1 to 63 letters, digits, dashes and underscores, the first a letter or digit",
+    });
+  }
+  if (problems.length > 0 || config === undefined || experiment === undefined) throw new PlanError(problems);
+  return { config, experiment: name === undefined ? experiment : { ...experiment, experiment: name } };
+}
+
+/** Relative where possible, so that messages show the path that the user wrote. */
+function resolveIn(root: string, file: string): string {
+  return process.cwd() === root ? file : join(root, file);
+}
+
+async function datasetPlan(experiment: Experiment, source: DatasetSource): Promise<DatasetPlan> {
+  const { target = "data", splits = [] } = experiment.dataset ?? {};
+  const content =
+    source.kind === "folder"
+      ? manifestHash(await walkAll(source.path))
+      : source.kind === "archive"
+        ? await hashFile(source.path)
+        : source.kind === "url"
+          ? [source.url, source.sha256 ?? ""]
+          : source.path;
+  return { source, target, splits, hash: sha256(source.kind, content, target, splits) };
+}
+
+const environmentFiles =
+  /^(environment.*\.ya?ml|requirements.*\.txt|pyproject\.toml|setup\.(py|cfg)|uv\.lock|poetry\.lock|Pipfile(\.lock)?)$/;
+
+/** The environment, with a hash over the files whose change must run setup again. */
+function environmentPlan(experiment: Experiment, folder: string): EnvironmentPlan {
+  const { environment, train } = experiment;
+  const script = environment.setup?.match(/^\s*(?:bash\s+|sh\s+)?(\.?[\w./-]+\.sh)(\s|$)/)?.[1];
+  const inputs = [
+    ...(script === undefined ? [] : [posix.join(train.directory, script)]),
+    ...readdirSync(folder).filter((name) => environmentFiles.test(name)),
+    ...(environment.file === undefined ? [] : [environment.file]),
+    ...environment.inputs,
+  ].filter((path, index, all) => all.indexOf(path) === index && existsSync(join(folder, path)));
+  const contents = inputs.map((path) => sha256(readFileSync(resolve(folder, path), "base64")));
+  const { setup, manager, file, answer, variables } = environment;
+  return {
+    setup: setup ?? undefined,
+    manager,
+    file,
+    answer,
+    timeoutSeconds: environment.timeoutMinutes * 60,
+    variables,
+    inputs,
+    hash: sha256({ setup, manager, file, answer, variables, directory: train.directory }, inputs, contents),
+  };
+}
+
+function sha256(...parts: unknown[]): string {
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+}

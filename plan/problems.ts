@@ -1,0 +1,97 @@
+import type { z } from "zod";
+
+/** One thing that is wrong in the configuration, said so that it can be mended without looking anything up. */
+export interface Problem {
+  /** Where the value stands: `lambda-train:regions`, or `configs/hmer-ink.yaml: train.waitFor`. */
+  readonly field: string;
+  /** The value given, as written; absent where nothing was given. */
+  readonly value?: unknown;
+  /** What is wrong, and what is allowed. */
+  readonly message: string;
+  /** What to do next. */
+  readonly next?: string;
+}
+
+/** The configuration cannot be used. Carries every problem found, not only the first. */
+export class PlanError extends Error {
+  override readonly name = "PlanError";
+  constructor(readonly problems: readonly Problem[]) {
+    super(describe(problems));
+  }
+}
+
+function describe(problems: readonly Problem[]): string {
+  const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
+  const lines = problems.map(({ field, value, message, next }) => {
+    const given = value === undefined ? "is not set" : `is ${show(value)}`;
+    return `  - ${field} ${given}: ${message}${next === undefined ? "" : `. ${next}`}`;
+  });
+  return `The configuration has ${count}; nothing was rented.\n${lines.join("\n")}`;
+}
+
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}
+
+/** Reads the value at a path of an object; undefined where there is none. */
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], input);
+}
+
+/** Fewest single-letter edits between two words. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, substitution));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+/** The word of a list that a mistyped word most likely meant, or undefined where none is near. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  const ranked = known
+    .map((candidate) => ({ candidate, edits: distance(word.toLowerCase(), candidate.toLowerCase()) }))
+    .sort((a, b) => a.edits - b.edits);
+  const best = ranked[0];
+  return best !== undefined && best.edits <= Math.max(2, word.length / 3) ? best.candidate : undefined;
+}
+
+function keysOf(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let current: unknown = schema;
+  for (const key of path) current = unwrap((unwrap(current) as { shape?: Record<PropertyKey, unknown> })?.shape?.[key]);
+  return Object.keys((unwrap(current) as { shape?: object } | undefined)?.shape ?? {});
+}
+
+function unwrap(schema: unknown): unknown {
+  const inner = (schema as { def?: { innerType?: unknown } } | undefined)?.def?.innerType;
+  return inner === undefined ? schema : unwrap(inner);
+}
+
+/**
+ * Turns what zod found into problems.
+ * @param prefix Put before every field: `lambda-train:` or `configs/x.yaml: `.
+ */
+export function problemsOf(error: z.ZodError, schema: z.ZodType, input: unknown, prefix: string): Problem[] {
+  return error.issues.flatMap((issue) => {
+    const at = (path: readonly PropertyKey[]): string => `${prefix}${path.map(String).join(".")}`;
+    if (issue.code === "unrecognized_keys") {
+      const known = keysOf(schema, issue.path);
+      return issue.keys.map((key) => {
+        const meant = nearest(key, known);
+        return {
+          field: at([...issue.path, key]),
+          value: valueAt(input, [...issue.path, key]),
+          message: `there is no such field; known are ${known.join(", ")}`,
+          next: meant === undefined ? "Remove it" : `Did you mean ${meant}?`,
+        };
+      });
+    }
+    return [{ field: at(issue.path), value: valueAt(input, issue.path), message: issue.message }];
+  });
+}

@@ -1,0 +1,145 @@
+import { z } from "zod";
+import { PlanError, problemsOf } from "./problems";
+import type { CloudPlan } from "./types";
+
+const number = (message: string) => z.coerce.number({ error: message }).finite();
+const positive = (unit: string) => number(`must be a number of ${unit} above 0`).positive(`must be above 0 ${unit}`);
+const cidr = z
+  .string()
+  .regex(
+    /^(\d{1,3}\.){3}\d{1,3}(\/([0-9]|[12][0-9]|3[0-2]))?$/,
+    "must be an IPv4 address or CIDR network, as 203.0.113.7/32",
+  );
+
+/**
+ * What a stack file (`Pulumi.<stack>.yaml`) may hold under `lambda-train:`. The README's table of configuration is
+ * generated from the descriptions.
+ */
+export const stackConfigSchema = z.strictObject({
+  experiment: z
+    .string({ error: "must be the path of an experiment file, as configs/hmer-ink.yaml" })
+    .min(1)
+    .describe("Path of the experiment file, relative to the project."),
+  experimentName: z
+    .string()
+    .optional()
+    .describe("Name of the experiment, over the one in the experiment file. A change starts a new run."),
+  endpoint: z
+    .union([z.literal("emulated"), z.url({ protocol: /^https?$/ })], {
+      error: 'must be "emulated" or an http(s) URL that ends in /api/v1',
+    })
+    .optional()
+    .describe(
+      "API base URL. `emulated`: the emulated cloud on this machine. Left out: Lambda. A change replaces everything.",
+    ),
+  apiKey: z
+    .string()
+    .optional()
+    .describe(
+      "API key, as a Pulumi secret (`pulumi config set --secret apiKey`). The variable LAMBDA_API_KEY wins over it.",
+    ),
+  instanceTypes: z
+    .array(z.string().regex(/^[a-z0-9_]+$/, "must be an instance type as the API names it, as gpu_1x_a10"), {
+      error: 'must be a list of instance types, best first, as ["gpu_1x_a10"]',
+    })
+    .min(1, "must name at least one instance type, as gpu_1x_a10")
+    .describe(
+      "Acceptable instance types, best first. A change replaces the instance unless its own type is still in the list.",
+    ),
+  regions: z
+    .array(z.string().regex(/^[a-z]+(-[a-z]+)+-\d+$/, "must be a region as the API names it, as us-west-1"), {
+      error: 'must be a list of regions, best first, as ["us-west-1"]',
+    })
+    .min(1, "must name at least one region, as us-west-1")
+    .describe(
+      "Acceptable regions, best first. A change replaces the instance unless its own region is still in the list.",
+    ),
+  imageFamily: z
+    .string()
+    .optional()
+    .describe("Image family, as lambda-stack-22-04. Left out: Lambda's default image. A change replaces the instance."),
+  fileSystem: z
+    .string()
+    .regex(/^[a-zA-Z]+[0-9a-zA-Z-]*$/, "must start with a letter and hold letters, digits and dashes alone")
+    .max(60, "must have at most 60 characters")
+    .optional()
+    .describe(
+      "Name of a Lambda file system to attach at /lambda/nfs/<name>. It pins the region. A change replaces the instance.",
+    ),
+  createFileSystem: z
+    .stringbool({ error: "must be true or false" })
+    .default(false)
+    .describe("Create the file system if it does not exist. It is never deleted with the stack: it holds data."),
+  capacityTimeoutMinutes: number("must be a number of minutes, 0 or more")
+    .min(0, "must be 0 minutes or more")
+    .default(60)
+    .describe("Minutes to wait for capacity; 0: every type and region is tried once."),
+  bootTimeoutMinutes: positive("minutes")
+    .optional()
+    .describe("Minutes to wait for `active` and SSH. Left out: 15 for one GPU, 25 up to four, 40 for eight."),
+  sshSources: z
+    .union([z.literal("auto"), z.array(cidr).min(1, "must name at least one network, as 203.0.113.7/32")], {
+      error: 'must be "auto" or a list of IPv4 networks, as ["203.0.113.7/32"]',
+    })
+    .default("auto")
+    .describe("Networks that may open SSH. `auto`: the address from which `pulumi up` runs. Updated in place."),
+  sshPort: number("must be a TCP port")
+    .int()
+    .min(1, "must be 1 to 65535")
+    .max(65535, "must be 1 to 65535")
+    .optional()
+    .describe("TCP port of sshd. Left out: 22, or the emulated cloud's."),
+  budgetDollars: positive("dollars")
+    .optional()
+    .describe("Most dollars that the run may cost: the forecast is checked before the launch."),
+  expectedHours: positive("hours").optional().describe("Hours that the run is expected to take, for the forecast."),
+  maxDollarsPerHour: positive("dollars per hour")
+    .optional()
+    .describe("Highest acceptable price: dearer instance types are not launched."),
+});
+
+/** The stack's configuration after validation. */
+export type StackConfig = z.infer<typeof stackConfigSchema>;
+
+/**
+ * Validates the stack's configuration.
+ * @param raw Key without namespace → value: text as `pulumi config` holds it, lists as JSON text.
+ * @throws PlanError with every problem.
+ */
+export function parseStackConfig(raw: Readonly<Record<string, string>>): StackConfig {
+  const input = Object.fromEntries(Object.entries(raw).map(([key, value]) => [key, structured(value)]));
+  const parsed = stackConfigSchema.safeParse(input);
+  if (!parsed.success) {
+    throw new PlanError(problemsOf(parsed.error, stackConfigSchema, { ...input, apiKey: undefined }, "lambda-train:"));
+  }
+  return parsed.data;
+}
+
+/** Lists reach a program as JSON text; a single name is as good as a list of one only where the schema says so. */
+function structured(value: string): unknown {
+  if (!/^\s*[[{]/.test(value)) return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}
+
+/** The part of the plan that says what to rent. */
+export function cloudPlan(config: StackConfig): CloudPlan {
+  return {
+    endpoint: (config.endpoint ?? "https://cloud.lambda.ai/api/v1").replace(/\/+$/, ""),
+    instanceTypes: config.instanceTypes,
+    regions: config.regions,
+    imageFamily: config.imageFamily,
+    fileSystem:
+      config.fileSystem === undefined ? undefined : { name: config.fileSystem, create: config.createFileSystem },
+    capacityTimeoutSeconds: config.capacityTimeoutMinutes * 60,
+    bootTimeoutSeconds: config.bootTimeoutMinutes === undefined ? undefined : config.bootTimeoutMinutes * 60,
+    sshSources: config.sshSources,
+    sshPort: config.sshPort,
+    budgetDollars: config.budgetDollars,
+    expectedHours: config.expectedHours,
+    maxPricePerHour: config.maxDollarsPerHour,
+  };
+}

@@ -1,0 +1,176 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { parse, stringify } from "yaml";
+import type { Experiment } from "./experiment";
+import { checkout, isGitUrl } from "./git";
+import { nearest, PlanError, type Problem } from "./problems";
+
+/** A workload found and checked: where it is, and which config its training reads. */
+export interface FoundWorkload {
+  readonly name: string;
+  readonly folder: string;
+  readonly commit?: string;
+  /** Config path that training gets, relative to the workload; undefined where it takes none. */
+  readonly config?: string;
+  /** Content of that config file. */
+  readonly configText?: string;
+  /** Files to upload besides the workload's own. */
+  readonly extraFiles: Readonly<Record<string, string>>;
+}
+
+/**
+ * Finds the workload and checks everything about it that can be checked without renting: it exists, has the make
+ * targets that the commands name, and its config exists and parses.
+ * @param root Folder to which a relative source refers.
+ * @param cache Folder for git checkouts.
+ * @throws PlanError with every problem.
+ */
+export function findWorkload(experiment: Experiment, root: string, cache: string): FoundWorkload {
+  const { source, ref, subfolder } = experiment.workload;
+  const remote = isGitUrl(source);
+  const got = remote ? checkout(source, ref, cache) : { folder: resolve(root, source), commit: undefined };
+  const folder = subfolder === undefined ? got.folder : join(got.folder, subfolder);
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) {
+    const field = subfolder === undefined ? "workload.source" : "workload.subfolder";
+    throw new PlanError([
+      { field, value: subfolder ?? source, message: `there is no such folder (looked in ${folder})` },
+    ]);
+  }
+  const problems: Problem[] = [];
+  if (!remote && ref !== undefined) {
+    problems.push({
+      field: "workload.ref",
+      value: ref,
+      message: "a ref goes with a git URL, and workload.source is a folder",
+    });
+  }
+  problems.push(...missingTargets(experiment, folder), ...missingScript(experiment, folder));
+  const config = findConfig(experiment, folder, problems);
+  if (problems.length > 0) throw new PlanError(problems);
+  const name = experiment.workload.name ?? basename(subfolder ?? source).replace(/\.git$/, "");
+  return { name, folder, commit: got.commit, ...config };
+}
+
+/** Fills `{name}` placeholders of a command. */
+export function fill(command: string, values: Readonly<Record<string, string | undefined>>): string {
+  return command.replace(/\{(\w+)\}/g, (whole, key: string) => values[key] ?? whole);
+}
+
+function missingTargets(experiment: Experiment, folder: string): Problem[] {
+  const commands: [string, string | undefined][] = [
+    ["train.command", experiment.train.command],
+    ["evaluate.command", experiment.evaluate?.command],
+    ["dashboard.command", experiment.dashboard?.command],
+  ];
+  const makefile = ["GNUmakefile", "makefile", "Makefile"]
+    .map((name) => join(folder, experiment.train.directory, name))
+    .find(existsSync);
+  return commands.flatMap(([field, command]) => {
+    const target = command?.match(/^\s*make\s+(?:-\S+\s+)*([A-Za-z][\w.-]*)(?:\s|$)/)?.[1];
+    if (target === undefined) return [];
+    if (makefile === undefined) {
+      return [
+        {
+          field,
+          value: command,
+          message: `the workload has no Makefile in ${experiment.train.directory}`,
+          next: "Name the command that does it, or the folder (train.directory)",
+        },
+      ];
+    }
+    const text = readFileSync(makefile, "utf8");
+    // Targets may come from included files or patterns, which only make itself can tell.
+    if (/^-?s?include\s/m.test(text)) return [];
+    const targets = [...text.matchAll(/^([A-Za-z][^:=\n]*?)\s*::?(?!=)/gm)].flatMap((match) =>
+      (match[1] ?? "").split(/\s+/),
+    );
+    if (targets.includes(target)) return [];
+    const meant = nearest(target, targets);
+    return [
+      {
+        field,
+        value: command,
+        message: `the Makefile has no target ${target}`,
+        next: meant === undefined ? "Name the command that does it" : `Did you mean ${meant}?`,
+      },
+    ];
+  });
+}
+
+function missingScript(experiment: Experiment, folder: string): Problem[] {
+  const { setup } = experiment.environment;
+  const script = setup?.match(/^\s*(?:bash\s+|sh\s+)?(\.?[\w./-]+\.sh)(\s|$)/)?.[1];
+  if (script === undefined || existsSync(join(folder, experiment.train.directory, script))) return [];
+  return [
+    {
+      field: "environment.setup",
+      value: setup,
+      message: `the workload has no ${script}`,
+      next: "Name its setup command, or null for none",
+    },
+  ];
+}
+
+function findConfig(
+  experiment: Experiment,
+  folder: string,
+  problems: Problem[],
+): Pick<FoundWorkload, "config" | "configText" | "extraFiles"> {
+  const { config, overrides, directory } = experiment.train;
+  const overridden = Object.keys(overrides).length > 0;
+  if (config === null) {
+    if (overridden)
+      problems.push({
+        field: "train.overrides",
+        value: overrides,
+        message: "there is no config file to lay them over (train.config is null)",
+      });
+    return { extraFiles: {} };
+  }
+  const path = join(folder, directory, config);
+  if (!existsSync(path) || !statSync(path).isFile()) {
+    problems.push({
+      field: "train.config",
+      value: config,
+      message: "the workload has no such file",
+      next: "Give its path inside the workload, or null",
+    });
+    return { extraFiles: {} };
+  }
+  const text = readFileSync(path, "utf8");
+  if (!overridden) return { config, configText: text, extraFiles: {} };
+  let base: unknown;
+  try {
+    base = parse(text) ?? {};
+  } catch (error) {
+    problems.push({
+      field: "train.config",
+      value: config,
+      message: `overrides need a YAML or JSON file, and this is none: ${String((error as Error).message).split("\n")[0]}`,
+    });
+    return { extraFiles: {} };
+  }
+  const merged = merge(base, overrides);
+  const rendered = config.endsWith(".json") ? `${JSON.stringify(merged, null, 2)}\n` : stringify(merged);
+  const target = `.lambda-train/${experiment.experiment}${config.endsWith(".json") ? ".json" : ".yaml"}`;
+  return { config: target, configText: rendered, extraFiles: { [join(directory, target)]: rendered } };
+}
+
+/** Lays overrides over a config: maps merge, everything else is replaced. */
+export function merge(base: unknown, over: unknown): unknown {
+  if (!isMap(base) || !isMap(over)) return over;
+  const merged: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    Object.defineProperty(merged, key, {
+      value: Object.hasOwn(base, key) ? merge(base[key], value) : value,
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    });
+  }
+  return merged;
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
