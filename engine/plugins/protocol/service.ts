@@ -1,0 +1,182 @@
+import { type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
+import * as plugin from "@pulumi/pulumi/proto/plugin_pb";
+import type { IResourceProviderServer } from "@pulumi/pulumi/proto/provider_grpc_pb";
+import * as pb from "@pulumi/pulumi/proto/provider_pb";
+import { Empty } from "google-protobuf/google/protobuf/empty_pb";
+import { Struct } from "google-protobuf/google/protobuf/struct_pb";
+import { type Change, diffInputs } from "./diff";
+import type { EngineLog } from "./engine";
+import type { Operation, Plugin, ResourceType } from "./resource";
+import { checkInputs } from "./shape";
+import { type Properties, plain, UNKNOWN } from "./values";
+
+type Handler<Q, A> = (call: ServerUnaryCall<Q, A>, answer: sendUnaryData<A>) => void;
+
+/** The gRPC service of a plugin: `pulumirpc.ResourceProvider` (proto/pulumi/provider.proto of pulumi/pulumi). */
+export function providerService(served: Plugin, log: EngineLog): Partial<IResourceProviderServer> {
+  const cancelled = new AbortController();
+
+  const typeOf = (urn: string): ResourceType => {
+    const token = urn.split("::")[2]?.split("$").pop() ?? "";
+    const type = served.types[token];
+    if (type) return type;
+    const known = Object.keys(served.types).join(", ");
+    throw new Error(
+      `${token} is not served by this project's ${served.name} plugin, which stands in for the published one where that cannot be downloaded; it serves ${known}. Install the published plugin: pulumi plugin install resource ${served.name} ${served.version}`,
+    );
+  };
+
+  const operation = (urn: string): Operation => ({
+    urn,
+    name: urn.split("::").pop() ?? "",
+    signal: cancelled.signal,
+    status: (line) => log.status(urn, line),
+    message: (severity, text) => log.message(severity, urn, text),
+  });
+
+  return {
+    getPluginInfo: unary<Empty, plugin.PluginInfo>(async () => {
+      const info = new plugin.PluginInfo();
+      info.setVersion(served.version);
+      return info;
+    }),
+
+    getSchema: unary<pb.GetSchemaRequest, pb.GetSchemaResponse>(async () => {
+      const response = new pb.GetSchemaResponse();
+      response.setSchema(JSON.stringify({ name: served.name, version: served.version }));
+      return response;
+    }),
+
+    checkConfig: unary<pb.CheckRequest, pb.CheckResponse>(async (request) => {
+      const response = new pb.CheckResponse();
+      response.setInputs(request.getNews());
+      return response;
+    }),
+
+    diffConfig: unary<pb.DiffRequest, pb.DiffResponse>(async () => {
+      const response = new pb.DiffResponse();
+      response.setChanges(pb.DiffResponse.DiffChanges.DIFF_NONE);
+      return response;
+    }),
+
+    configure: unary<pb.ConfigureRequest, pb.ConfigureResponse>(async () => {
+      const response = new pb.ConfigureResponse();
+      response.setAcceptsecrets(true);
+      response.setSupportspreview(true);
+      return response;
+    }),
+
+    check: unary<pb.CheckRequest, pb.CheckResponse>(async (request) => {
+      const { inputs, failures } = checkInputs(typeOf(request.getUrn()).inputs, read(request.getNews()));
+      const response = new pb.CheckResponse();
+      response.setInputs(write(inputs));
+      response.setFailuresList(
+        failures.map(({ property, reason }) => {
+          const failure = new pb.CheckFailure();
+          failure.setProperty(property);
+          failure.setReason(reason);
+          return failure;
+        }),
+      );
+      return response;
+    }),
+
+    diff: unary<pb.DiffRequest, pb.DiffResponse>(async (request) => {
+      const type = typeOf(request.getUrn());
+      const olds = read(request.getOlds());
+      return diffResponse(diffInputs(type.inputs, olds, read(request.getNews()), request.getIgnorechangesList()));
+    }),
+
+    create: unary<pb.CreateRequest, pb.CreateResponse>(async (request) => {
+      const type = typeOf(request.getUrn());
+      const inputs = read(request.getProperties());
+      const response = new pb.CreateResponse();
+      if (request.getPreview()) {
+        response.setProperties(write({ ...inputs, ...unknowns(type) }));
+        return response;
+      }
+      const created = await type.create(plain(inputs) as Properties, operation(request.getUrn()));
+      response.setId(created.id);
+      response.setProperties(write({ ...inputs, ...created.outputs }));
+      return response;
+    }),
+
+    read: unary<pb.ReadRequest, pb.ReadResponse>(async (request) => {
+      typeOf(request.getUrn());
+      const response = new pb.ReadResponse();
+      response.setId(request.getId());
+      response.setProperties(request.getProperties());
+      response.setInputs(request.getInputs());
+      return response;
+    }),
+
+    update: unary<pb.UpdateRequest, pb.UpdateResponse>(async (request) => {
+      const type = typeOf(request.getUrn());
+      if (!type.update) throw new Error(`${request.getUrn()} cannot be updated: every change replaces it`);
+      const olds = read(request.getOlds());
+      const news = read(request.getNews());
+      for (const name of request.getIgnorechangesList()) news[name] = olds[name];
+      const response = new pb.UpdateResponse();
+      const outputs = request.getPreview()
+        ? unknowns(type)
+        : await type.update(plain(olds) as Properties, plain(news) as Properties, operation(request.getUrn()));
+      response.setProperties(write({ ...news, ...outputs }));
+      return response;
+    }),
+
+    delete: unary<pb.DeleteRequest, Empty>(async (request) => {
+      const olds = plain(read(request.getProperties())) as Properties;
+      await typeOf(request.getUrn()).delete?.(olds, operation(request.getUrn()));
+      return new Empty();
+    }),
+
+    cancel: unary<Empty, Empty>(async () => {
+      cancelled.abort(new Error("the update was cancelled"));
+      return new Empty();
+    }),
+  };
+}
+
+function unary<Q, A>(handle: (request: Q) => Promise<A>): Handler<Q, A> {
+  return (call, answer) => {
+    handle(call.request).then(
+      (response) => answer(null, response),
+      (error) => answer({ code: status.UNKNOWN, details: error instanceof Error ? error.message : String(error) }),
+    );
+  };
+}
+
+function diffResponse(changes: Change[]): pb.DiffResponse {
+  const response = new pb.DiffResponse();
+  const { DIFF_NONE, DIFF_SOME } = pb.DiffResponse.DiffChanges;
+  response.setChanges(changes.length > 0 ? DIFF_SOME : DIFF_NONE);
+  response.setDiffsList(changes.map((change) => change.path));
+  response.setReplacesList(changes.filter((change) => change.replace).map((change) => change.path));
+  response.setHasdetaileddiff(true);
+  const { Kind } = pb.PropertyDiff;
+  const kinds = {
+    add: [Kind.ADD, Kind.ADD_REPLACE],
+    delete: [Kind.DELETE, Kind.DELETE_REPLACE],
+    update: [Kind.UPDATE, Kind.UPDATE_REPLACE],
+  } as const;
+  for (const change of changes) {
+    const entry = new pb.PropertyDiff();
+    entry.setKind(kinds[change.kind][change.replace ? 1 : 0]);
+    entry.setInputdiff(true);
+    response.getDetaileddiffMap().set(change.path, entry);
+  }
+  return response;
+}
+
+function unknowns(type: ResourceType): Properties {
+  return Object.fromEntries(type.outputs.map((name) => [name, UNKNOWN]));
+}
+
+function read(struct: Struct | undefined): Properties {
+  return (struct?.toJavaScript() as Properties | undefined) ?? {};
+}
+
+function write(properties: Properties): Struct {
+  const present = Object.entries(properties).filter(([, value]) => value !== undefined);
+  return Struct.fromJavaScript(Object.fromEntries(present) as Parameters<typeof Struct.fromJavaScript>[0]);
+}
