@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { isAbsolute, join, posix, resolve } from "node:path";
 import { hashFile, manifestHash, walkAll, walkCode } from "../remote/transfer/walk";
 import { findDataset } from "./dataset";
-import { type Experiment, experimentName, readExperiment } from "./experiment";
+import { type Experiment, readExperiment } from "./experiment";
 import { cacheFolder, projectFolder } from "./paths";
 import { PlanError, type Problem } from "./problems";
 import { cloudPlan, parseStackConfig, type StackConfig } from "./stack-config";
@@ -98,16 +98,9 @@ function readBoth(
   const file = raw.experiment;
   const experiment =
     file === undefined ? undefined : attempt(() => readExperiment(isAbsolute(file) ? file : resolveIn(root, file)));
-  const name = raw.experimentName;
-  if (name !== undefined && !experimentName.safeParse(name).success) {
-    problems.push({
-      field: "lambda-train:experimentName",
-      value: name,
-      message: "must have 1 to 63 letters, digits, dashes and underscores, the first a letter or digit",
-    });
-  }
   if (problems.length > 0 || config === undefined || experiment === undefined) throw new PlanError(problems);
-  return { config, experiment: name === undefined ? experiment : { ...experiment, experiment: name } };
+  const name = config.experimentName ?? experiment.experiment;
+  return { config, experiment: { ...experiment, experiment: name } };
 }
 
 /** Relative where possible, so that messages show the path that the user wrote. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { experimentName } from "./experiment";
 import { PlanError, problemsOf } from "./problems";
 import type { CloudPlan } from "./types";
 
@@ -20,12 +21,11 @@ export const stackConfigSchema = z.strictObject({
     .string({ error: "must be the path of an experiment file, as configs/hmer-ink.yaml" })
     .min(1)
     .describe("Path of the experiment file, relative to the project."),
-  experimentName: z
-    .string()
+  experimentName: experimentName
     .optional()
     .describe("Name of the experiment, over the one in the experiment file. A change starts a new run."),
   endpoint: z
-    .union([z.literal("emulated"), z.url({ protocol: /^https?$/ })], {
+    .union([z.literal("emulated"), z.string().regex(/^https?:\/\/\S+$/)], {
       error: 'must be "emulated" or an http(s) URL that ends in /api/v1',
     })
     .optional()
@@ -34,6 +34,7 @@ export const stackConfigSchema = z.strictObject({
     ),
   apiKey: z
     .string()
+    .min(1, "must not be empty")
     .optional()
     .describe(
       "API key, as a Pulumi secret (`pulumi config set --secret apiKey`). The variable LAMBDA_API_KEY wins over it.",
@@ -56,6 +57,7 @@ export const stackConfigSchema = z.strictObject({
     ),
   imageFamily: z
     .string()
+    .regex(/^[a-z0-9-]+$/, "must be an image family as the API names it, as lambda-stack-22-04")
     .optional()
     .describe("Image family, as lambda-stack-22-04. Left out: Lambda's default image. A change replaces the instance."),
   fileSystem: z

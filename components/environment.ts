@@ -1,0 +1,29 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Plan } from "../plan/types";
+import { renderSetup } from "../remote/scripts";
+import type { OnInstanceArgs } from "./remote/resources";
+import { step } from "./step";
+
+/** Arguments of {@link Environment}. */
+export interface EnvironmentArgs extends OnInstanceArgs {
+  /** The plan. A change of what setup reads runs setup again. */
+  readonly plan: Plan;
+}
+
+/** What the setup script makes: an environment in which the workload's commands run. */
+export class Environment extends pulumi.ComponentResource {
+  /** Hash of the setup that finished. */
+  readonly hash: pulumi.Output<string>;
+
+  constructor(name: string, args: EnvironmentArgs, options?: pulumi.ComponentResourceOptions) {
+    super("lambda-train:index:Environment", name, {}, options);
+    const { plan, instanceId, access } = args;
+    const setup = step(
+      `${name}-setup`,
+      { access, script: renderSetup(plan), triggers: [pulumi.output(instanceId)] },
+      { parent: this },
+    );
+    this.hash = setup.id.apply(() => plan.environment.hash);
+    this.registerOutputs({ hash: this.hash });
+  }
+}

@@ -1,0 +1,113 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { EvaluationPlan, RunPlan } from "../../plan/types";
+import type { RunState, SshAccess } from "../../remote/types";
+import { RemoteResource } from "../dynamic/resource";
+
+/** What every resource that works over SSH needs. */
+export interface OnInstanceArgs {
+  /** Id of the instance. A change replaces the resource: the instance is another one, and empty. */
+  readonly instanceId: pulumi.Input<string>;
+  /** How to reach it. Secret. A change is recorded. */
+  readonly access: pulumi.Input<SshAccess>;
+}
+
+/** Arguments of {@link Upload}. */
+export interface UploadArgs extends OnInstanceArgs {
+  /** `code` leaves out what .gitignore names; `folder` takes everything; `archive` is a single file. */
+  readonly kind: pulumi.Input<"code" | "folder" | "archive">;
+  /** Local folder or archive, relative to the project where it lies inside. A change alone uploads nothing. */
+  readonly source: pulumi.Input<string>;
+  /** Where it goes on the instance, relative to the home folder. A change replaces the resource. */
+  readonly target: pulumi.Input<string>;
+  /** Files written besides the folder's own, path → content. */
+  readonly extraFiles?: pulumi.Input<Record<string, pulumi.Input<string>>>;
+  /** Paths under the target that are never touched. */
+  readonly protectedPaths?: pulumi.Input<pulumi.Input<string>[]>;
+  /** SHA-256 over the content. A change uploads what changed. */
+  readonly hash: pulumi.Input<string>;
+}
+
+/** A folder or file of this machine, brought to the instance: what changed goes, what was removed is removed. */
+export class Upload extends RemoteResource {
+  /** Hash of what the instance holds. */
+  declare readonly hash: pulumi.Output<string>;
+
+  constructor(name: string, args: UploadArgs, options?: pulumi.CustomResourceOptions) {
+    super("components/remote/handlers/upload", "Upload", name, { ...args }, options);
+  }
+}
+
+/** Arguments of {@link ResultsGuard}. */
+export interface ResultsGuardArgs extends OnInstanceArgs {
+  /** API endpoint, to tell an instance that is gone from one that cannot be reached. */
+  readonly endpoint: pulumi.Input<string>;
+  /** The run whose results these are. A change of its experiment replaces the resource, which brings the old ones home. */
+  readonly run: pulumi.Input<RunPlan>;
+  readonly evaluation?: pulumi.Input<EvaluationPlan | undefined>;
+  /** Folder of the workload on the instance, relative to the home folder. */
+  readonly workspace: pulumi.Input<string>;
+  /** Local folder of the results, relative to the project. */
+  readonly directory: pulumi.Input<string>;
+}
+
+/**
+ * The results of one experiment. Exists before training starts, so that from then on nothing can end the instance
+ * without passing here: its deletion stops the run cleanly, evaluates, downloads and verifies. While that fails, the
+ * deletion fails, and the instance lives.
+ */
+export class ResultsGuard extends RemoteResource {
+  /** Local folder in which the results will lie. */
+  declare readonly folder: pulumi.Output<string>;
+
+  constructor(name: string, args: ResultsGuardArgs, options?: pulumi.CustomResourceOptions) {
+    super("components/remote/handlers/results", "Results", name, { folder: undefined, ...args }, options);
+  }
+}
+
+/** Arguments of {@link RunWatch}. */
+export interface RunWatchArgs extends OnInstanceArgs {
+  /** Id of the command that started the run. A change replaces the resource. */
+  readonly startId: pulumi.Input<string>;
+  readonly run: pulumi.Input<RunPlan>;
+  /** Folder of the workload on the instance, relative to the home folder. */
+  readonly workspace: pulumi.Input<string>;
+  /** Script that starts the run, or lets one that goes on be. Run again where a refresh has seen that the run failed. */
+  readonly startScript: pulumi.Input<string>;
+  /** Hash of the code. A change looks at the run again. */
+  readonly codeHash: pulumi.Input<string>;
+}
+
+/** The run as seen from here: waits for the first training step or for the end; a refresh reads its state anew. */
+export class RunWatch extends RemoteResource {
+  declare readonly state: pulumi.Output<RunState>;
+  /** Path of the log on the instance. */
+  declare readonly logPath: pulumi.Output<string>;
+  /** The line of the log that showed the first training step. */
+  declare readonly firstStepLine: pulumi.Output<string | undefined>;
+
+  constructor(name: string, args: RunWatchArgs, options?: pulumi.CustomResourceOptions) {
+    const outputs = { state: undefined, logPath: undefined, firstStepLine: undefined, attempt: undefined };
+    super("components/remote/handlers/run", "Run", name, { ...outputs, ...args }, options);
+  }
+}
+
+/** Arguments of {@link EvaluationWatch}. */
+export interface EvaluationWatchArgs extends OnInstanceArgs {
+  /** Id of the command that started the run. A change replaces the resource. */
+  readonly startId: pulumi.Input<string>;
+  readonly run: pulumi.Input<RunPlan>;
+  readonly evaluation: pulumi.Input<EvaluationPlan>;
+  readonly workspace: pulumi.Input<string>;
+}
+
+/** The evaluation that the instance makes when training has ended; a refresh reads its metrics. */
+export class EvaluationWatch extends RemoteResource {
+  declare readonly state: pulumi.Output<"pending" | "running" | "done" | "failed">;
+  /** Metrics by file name, as the workload wrote them. Empty until they exist. */
+  declare readonly metrics: pulumi.Output<Record<string, unknown>>;
+
+  constructor(name: string, args: EvaluationWatchArgs, options?: pulumi.CustomResourceOptions) {
+    const outputs = { state: undefined, metrics: undefined };
+    super("components/remote/handlers/evaluation", "Evaluation", name, { ...outputs, ...args }, options);
+  }
+}

@@ -1,0 +1,55 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Plan } from "../plan/types";
+import { renderStart } from "../remote/scripts";
+import type { RunState } from "../remote/types";
+import { type OnInstanceArgs, RunWatch } from "./remote/resources";
+import { step } from "./step";
+
+/** Arguments of {@link Run}. */
+export interface RunArgs extends OnInstanceArgs {
+  /** The plan. A change of the experiment's name starts a new run. */
+  readonly plan: Plan;
+  /** Id of the results resource that guards this run. A change replaces the run. */
+  readonly resultsId: pulumi.Input<string>;
+}
+
+/** The detached training process with its tmux session, log, exit status and checkpoints. */
+export class Run extends pulumi.ComponentResource {
+  /** Id of the start, which names this run among the runs of the stack. */
+  readonly startId: pulumi.Output<string>;
+  readonly state: pulumi.Output<RunState>;
+  readonly logPath: pulumi.Output<string>;
+
+  constructor(name: string, args: RunArgs, options?: pulumi.ComponentResourceOptions) {
+    super("lambda-train:index:Run", name, {}, options);
+    const { plan, instanceId, access } = args;
+    const startScript = renderStart(plan);
+    const start = step(
+      `${name}-train`,
+      {
+        access,
+        // A run that failed is started again with new code; one that goes on or has finished is left as it is.
+        script: `${startScript}\n# code ${plan.workload.hash}\n`,
+        triggers: [pulumi.output(instanceId), pulumi.output(args.resultsId)],
+      },
+      { parent: this },
+    );
+    const watch = new RunWatch(
+      `${name}-watch`,
+      {
+        instanceId,
+        access,
+        startId: start.id,
+        run: plan.run,
+        workspace: plan.workload.name,
+        startScript,
+        codeHash: plan.workload.hash,
+      },
+      { parent: this },
+    );
+    this.startId = start.id;
+    this.state = watch.state;
+    this.logPath = watch.logPath;
+    this.registerOutputs({ startId: this.startId, state: this.state, logPath: this.logPath });
+  }
+}

@@ -1,0 +1,37 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { WorkloadPlan } from "../plan/types";
+import { portablePath } from "./portable-path";
+import { type OnInstanceArgs, Upload } from "./remote/resources";
+
+/** Arguments of {@link Workspace}. */
+export interface WorkspaceArgs extends OnInstanceArgs {
+  /** The workload to upload. A change of its content uploads what changed. */
+  readonly workload: WorkloadPlan;
+}
+
+/** The workload's folder on the instance. */
+export class Workspace extends pulumi.ComponentResource {
+  /** Hash of the code that the instance holds. */
+  readonly hash: pulumi.Output<string>;
+
+  constructor(name: string, args: WorkspaceArgs, options?: pulumi.ComponentResourceOptions) {
+    super("lambda-train:index:Workspace", name, {}, options);
+    const { workload, instanceId, access } = args;
+    const upload = new Upload(
+      `${name}-code`,
+      {
+        instanceId,
+        access,
+        kind: "code",
+        source: portablePath(workload.folder),
+        target: workload.name,
+        extraFiles: workload.extraFiles,
+        protectedPaths: [...workload.protectedPaths],
+        hash: workload.hash,
+      },
+      { parent: this },
+    );
+    this.hash = upload.hash;
+    this.registerOutputs({ hash: this.hash });
+  }
+}

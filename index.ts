@@ -1,0 +1,59 @@
+import * as pulumi from "@pulumi/pulumi";
+import { allConfig } from "@pulumi/pulumi/runtime";
+import { Dataset } from "./components/dataset";
+import { Environment } from "./components/environment";
+import { Evaluation } from "./components/evaluation";
+import { Gate } from "./components/gate";
+import { Instance } from "./components/instance";
+import { Results } from "./components/results";
+import { Run } from "./components/run";
+import { Workspace } from "./components/workspace";
+import { makePlan } from "./plan/plan";
+import { PlanError } from "./plan/problems";
+
+/** The stack's configuration under the project's namespace: key without namespace → text. */
+function stackConfig(): Record<string, string> {
+  const namespace = `${pulumi.getProject()}:`;
+  const ours = Object.entries(allConfig()).filter(([key]) => key.startsWith(namespace));
+  return Object.fromEntries(ours.map(([key, value]) => [key.slice(namespace.length), value]));
+}
+
+/** The program: configuration → plan → components → outputs. */
+async function program(): Promise<pulumi.Output<Record<string, unknown>> | Record<string, unknown>> {
+  const plan = await makePlan(pulumi.getStack(), stackConfig()).catch((error: unknown) => {
+    // Shown without a stack trace: it is the user's to mend.
+    throw error instanceof PlanError ? new pulumi.RunError(error.message) : error;
+  });
+  const { experiment } = plan.run;
+
+  const instance = new Instance("instance", { plan });
+  const place = { instanceId: instance.id, access: instance.access };
+
+  const workspace = new Workspace("workspace", { ...place, workload: plan.workload });
+  const dataset = plan.dataset && new Dataset("dataset", { ...place, plan }, { dependsOn: workspace });
+  const environment = new Environment("environment", { ...place, plan }, { dependsOn: workspace });
+  const ready = dataset === undefined ? [environment] : [environment, dataset];
+  const gate = new Gate("gate", { ...place, plan }, { dependsOn: ready });
+  const results = new Results("results", { ...place, plan }, { dependsOn: gate });
+  const run = new Run("run", { ...place, plan, resultsId: results.guardId }, { dependsOn: results });
+  const evaluation =
+    plan.evaluation && new Evaluation("evaluation", { ...place, plan, startId: run.startId }, { dependsOn: run });
+
+  return {
+    instanceId: instance.id,
+    instanceType: instance.instanceType,
+    region: instance.region,
+    instanceIp: instance.ip,
+    pricePerHour: instance.pricePerHour,
+    sshCommand: `npm run ssh -- --stack ${plan.stack}`,
+    experiment,
+    runStatus: run.state,
+    logPath: run.logPath,
+    attachCommand: `npm run attach -- --stack ${plan.stack}`,
+    dashboardUrl: plan.dashboard && `npm run dashboard -- --stack ${plan.stack}`,
+    resultsDirectory: results.directory,
+    metrics: evaluation?.metrics ?? {},
+  };
+}
+
+export = program;

@@ -1,0 +1,100 @@
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { projectFolder } from "../../plan/paths";
+
+/** Project name of Pulumi.yaml, and namespace of the configuration. */
+export const project = "lambda-train";
+
+/** Runs the Pulumi CLI in the project with this terminal. Resolves to its exit code. */
+export function pulumi(args: readonly string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn("pulumi", args, { cwd: projectFolder(), stdio: "inherit" });
+    // Ctrl-C reaches the CLI through the terminal's process group; this process only waits for its answer.
+    const wait = (): void => {};
+    process.on("SIGINT", wait);
+    const forward = (signal: NodeJS.Signals): void => void child.kill(signal);
+    process.on("SIGTERM", forward);
+    child.on("error", reject);
+    child.on("exit", (code, signal) => {
+      process.off("SIGINT", wait);
+      process.off("SIGTERM", forward);
+      resolve(signal === null ? (code ?? 1) : 128 + (signal === "SIGKILL" ? 9 : 15));
+    });
+  });
+}
+
+/**
+ * Runs the Pulumi CLI and returns what it prints.
+ * @throws Error with the CLI's own words when it fails.
+ */
+export function pulumiOutput(args: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn("pulumi", args, { cwd: projectFolder(), stdio: ["ignore", "pipe", "pipe"] });
+    const out: Buffer[] = [];
+    const err: Buffer[] = [];
+    child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
+    child.stderr.on("data", (chunk: Buffer) => err.push(chunk));
+    child.on("error", reject);
+    child.on("close", (code) => {
+      if (code === 0) resolve(Buffer.concat(out).toString());
+      else reject(new Error(Buffer.concat(err).toString().trim() || `pulumi ${args[0]} failed with status ${code}`));
+    });
+  });
+}
+
+/** The stack to work on: the one named, else the selected one, else `dev`. */
+export async function stackName(named: string | undefined): Promise<string> {
+  if (named !== undefined) return named;
+  if (process.env.PULUMI_STACK) return process.env.PULUMI_STACK;
+  try {
+    const selected = (await pulumiOutput(["stack", "--show-name"])).trim();
+    if (selected !== "") return selected;
+  } catch {
+    // No stack is selected yet.
+  }
+  return "dev";
+}
+
+/** The configuration of a stack as its file has it, key without namespace → text. Secrets are left out. */
+export async function stackConfig(stack: string): Promise<Record<string, string>> {
+  const text = await pulumiOutput(["config", "--json", "--stack", stack]);
+  const entries = Object.entries(JSON.parse(text) as Record<string, { value?: string; objectValue?: unknown }>);
+  const plain = entries.flatMap(([key, { value, objectValue }]): [string, string][] => {
+    const text = objectValue === undefined ? value : JSON.stringify(objectValue);
+    return text === undefined ? [] : [[key.replace(`${project}:`, ""), text]];
+  });
+  return Object.fromEntries(plain);
+}
+
+/**
+ * Removes the lock that a killed CLI left behind in the local backend. A lock whose process lives, or that another
+ * machine holds, stays.
+ */
+export async function clearStaleLock(stack: string): Promise<void> {
+  const backend = process.env.PULUMI_BACKEND_URL ?? "";
+  if (!backend.startsWith("file://")) return;
+  const locks = join(backend.slice("file://".length), ".pulumi", "locks", "organization", project, stack);
+  if (!existsSync(locks)) return;
+  const held = readdirSync(locks).map(
+    (name) => JSON.parse(readFileSync(join(locks, name), "utf8")) as { pid: number; hostname: string },
+  );
+  if (held.length === 0 || held.some((lock) => lock.hostname !== hostname() || alive(lock.pid))) return;
+  console.log(`The last update of ${stack} was killed (process ${held[0]?.pid}); its lock is removed.`);
+  await pulumiOutput(["cancel", "--yes", "--stack", stack]);
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** Whether the stack works on the emulated cloud. */
+export function isEmulated(config: Readonly<Record<string, string>>): boolean {
+  return config.endpoint === "emulated";
+}

@@ -1,0 +1,151 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { findDataset } from "../../plan/dataset";
+import { type Experiment, experimentSchema } from "../../plan/experiment";
+import { PlanError } from "../../plan/problems";
+import { findWorkload, merge } from "../../plan/workload";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "plan-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Writes files into the test's folder. */
+function files(contents: Readonly<Record<string, string>>): void {
+  for (const [path, text] of Object.entries(contents)) {
+    mkdirSync(join(folder, path, ".."), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+}
+
+const complete = {
+  Makefile: "CONFIG ?= x\ntrain evaluate:\n\techo\ndashboard: train\n\techo\n",
+  "configs/lambda.yaml": "device: cuda\nmodel: {layers: 2, width: 64}\n",
+  "scripts/lambda_setup.sh": "#!/bin/bash\n",
+};
+
+function experiment(change: object = {}): Experiment {
+  return experimentSchema.parse({ experiment: "run-1", workload: { source: "." }, ...change });
+}
+
+function fields(look: () => unknown): string[] {
+  try {
+    look();
+  } catch (error) {
+    if (error instanceof PlanError) return error.problems.map(({ field }) => field);
+    throw error;
+  }
+  return [];
+}
+
+describe("workload", () => {
+  it("is found in a folder that has all that the commands name", () => {
+    files(complete);
+    const found = findWorkload(experiment({ workload: { source: ".", name: "ink" } }), folder, folder);
+    expect(found).toMatchObject({ name: "ink", folder, config: "configs/lambda.yaml", extraFiles: {} });
+  });
+
+  it("reports a missing target, script and config together", () => {
+    files({ Makefile: "trian:\n\techo\n" });
+    expect(fields(() => findWorkload(experiment(), folder, folder))).toEqual([
+      "train.command",
+      "evaluate.command",
+      "dashboard.command",
+      "environment.setup",
+      "train.config",
+    ]);
+    expect(() => findWorkload(experiment(), folder, folder)).toThrow("Did you mean trian?");
+  });
+
+  it("does not judge targets of a Makefile that includes others", () => {
+    files({ ...complete, Makefile: "include common.mk\n" });
+    expect(fields(() => findWorkload(experiment(), folder, folder))).toEqual([]);
+  });
+
+  it("lays overrides over the config and uploads the result as a file of its own", () => {
+    files(complete);
+    const found = findWorkload(
+      experiment({ train: { overrides: { device: "cpu", model: { layers: 1 } } } }),
+      folder,
+      folder,
+    );
+    expect(found.config).toBe(".lambda-train/run-1.yaml");
+    expect(found.extraFiles[".lambda-train/run-1.yaml"]).toBe("device: cpu\nmodel:\n  layers: 1\n  width: 64\n");
+  });
+
+  it("comes from a git URL at a branch, a tag or a commit, without its .git", () => {
+    files(complete);
+    const git = (...args: string[]): string =>
+      execFileSync("git", ["-C", folder, "-c", "user.name=a", "-c", "user.email=a@example.com", ...args], {
+        encoding: "utf8",
+      });
+    git("init", "--quiet", "--initial-branch=main");
+    git("add", ".");
+    git("commit", "--quiet", "-m", "one");
+    git("tag", "v1");
+    files({ "new.py": "x = 1\n" });
+    git("add", ".");
+    git("commit", "--quiet", "-m", "two");
+    const cache = mkdtempSync(join(tmpdir(), "plan-cache-"));
+    const at = (ref?: string) =>
+      findWorkload(experiment({ workload: { source: `file://${folder}`, ref } }), folder, cache);
+    expect(() => readFileSync(join(at("v1").folder, "new.py"))).toThrow("ENOENT");
+    expect(readFileSync(join(at().folder, "new.py"), "utf8")).toBe("x = 1\n");
+    expect(at("main").commit).toBe(git("rev-parse", "HEAD").trim());
+    expect(() => readFileSync(join(at().folder, ".git"))).toThrow("ENOENT");
+    expect(fields(() => at("nonesuch"))).toEqual(["workload.ref"]);
+    rmSync(join(folder, ".git"), { recursive: true });
+    expect(at("v1").commit).toMatch(/^[0-9a-f]{40}$/); // the cache serves where the URL cannot be reached
+    rmSync(cache, { recursive: true });
+  });
+
+  it("merges maps and replaces everything else", () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.string(), fc.jsonValue()),
+        fc.dictionary(fc.string(), fc.integer()),
+        (base, over) => {
+          expect(merge(base, over)).toEqual({ ...base, ...over });
+          expect(merge(merge(base, over), over)).toEqual(merge(base, over));
+        },
+      ),
+    );
+    expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+  });
+});
+
+describe("dataset", () => {
+  const find = (dataset: object) => findDataset(experiment({ dataset }), folder, folder);
+
+  it("is a folder whose splits exist and hold files", () => {
+    files({ "d/train/1": "a", "d/valid/1": "b" });
+    mkdirSync(join(folder, "d/test"));
+    expect(() => find({ source: "d" })).toThrow(/"test": the folder .* is empty/);
+    expect(find({ source: "d", splits: ["train"] })).toEqual({ kind: "folder", path: join(folder, "d") });
+  });
+
+  it("is prepared by the workload's command where it does not exist", () => {
+    expect(find({ source: "d", splits: ["train"], prepare: "mkdir -p d/train && touch d/train/1" })).toMatchObject({
+      kind: "folder",
+    });
+    expect(() => find({ source: "e", prepare: "echo no generator >&2; exit 3" })).toThrow("no generator");
+  });
+
+  it("is an archive, a URL or a folder of a file system", () => {
+    files({ "d.tar.gz": "x", "d.rar": "x" });
+    expect(find({ source: "d.tar.gz" })).toEqual({ kind: "archive", path: join(folder, "d.tar.gz") });
+    expect(find({ source: "https://example.com/d.tgz?x=1" })).toMatchObject({ kind: "url" });
+    expect(find({ source: "lambda-fs://weights/ink" })).toEqual({
+      kind: "fileSystem",
+      path: "/lambda/nfs/weights/ink",
+    });
+    for (const source of ["d.rar", "https://example.com/d", "s3://bucket/d", "lambda-fs://a/../b", "nothing"]) {
+      expect(fields(() => find({ source }))).toEqual(["dataset.source"]);
+    }
+  });
+});
