@@ -1,0 +1,95 @@
+import { createHash } from "node:crypto";
+import type { Manifest, ManifestEntry } from "../types";
+
+/** SHA-256 over all that a manifest says; the same for the same files in any order of finding. */
+export function manifestHash(manifest: Manifest): string {
+  const hash = createHash("sha256");
+  for (const { path, size, sha256, executable, link } of [...manifest.files].sort(byPath)) {
+    hash.update(`${JSON.stringify([path, size, sha256, executable, link ?? null])}\n`);
+  }
+  return hash.digest("hex");
+}
+
+/** Order of a manifest: by code unit. */
+export function byPath(a: ManifestEntry, b: ManifestEntry): number {
+  return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
+}
+
+/** True for a relative path that names something strictly below its root, whatever machine it comes from. */
+export function isSafePath(path: string): boolean {
+  return (
+    path.length > 0 &&
+    path.length <= 4096 &&
+    !path.includes("\0") &&
+    path.split("/").every((part) => part !== "" && part !== "." && part !== ".." && part.length <= 255)
+  );
+}
+
+/** True where a symbolic link at `path` with this target stays below the root. An absolute target never does. */
+export function staysInside(path: string, target: string): boolean {
+  if (target === "" || target.startsWith("/") || target.includes("\0")) {
+    return false;
+  }
+  const at = path.split("/").slice(0, -1);
+  for (const part of target.split("/")) {
+    if (part === "..") {
+      if (at.pop() === undefined) {
+        return false;
+      }
+    } else if (part !== "" && part !== ".") {
+      at.push(part);
+    }
+  }
+  return true;
+}
+
+/** True where `path` is one of the folders (or files), or lies below one. */
+export function isUnder(path: string, folders: readonly string[]): boolean {
+  return folders.some((folder) => path === folder || path.startsWith(`${folder}/`));
+}
+
+/** The paths as given in a plan (`./data/`, `data`) in a manifest's form. */
+export function normalizePaths(paths: readonly string[]): string[] {
+  return paths
+    .map((path) =>
+      path
+        .split("/")
+        .filter((part) => part !== "" && part !== ".")
+        .join("/"),
+    )
+    .filter((path) => path !== "");
+}
+
+/**
+ * Refuses a manifest that did not come from our own disk unless it is sane: safe and distinct paths, links that stay
+ * inside, nothing below a file or link, whole sizes, SHA-256 checksums. `origin` names it in the error.
+ */
+export function checkManifest(manifest: Manifest, origin: string): void {
+  const refuse = (path: string, why: string): never => {
+    throw new Error(`The manifest from ${origin} is refused: ${JSON.stringify(path.slice(0, 200))} ${why}.`);
+  };
+  const files = new Set<string>();
+  for (const entry of manifest.files) {
+    const { path, size, sha256, link } = entry;
+    if (typeof path !== "string" || !isSafePath(path)) {
+      refuse(String(path), "is not a path below the folder");
+    }
+    if (files.has(path)) {
+      refuse(path, "is listed twice");
+    }
+    files.add(path);
+    if (!Number.isSafeInteger(size) || size < 0 || typeof sha256 !== "string" || !/^[0-9a-f]{64}$/.test(sha256)) {
+      refuse(path, "has no proper size and checksum");
+    }
+    if (link !== undefined && (typeof link !== "string" || !staysInside(path, link))) {
+      refuse(path, `is a link that leads out of the folder (${JSON.stringify(String(link).slice(0, 200))})`);
+    }
+  }
+  for (const path of files) {
+    for (let cut = path.indexOf("/"); cut !== -1; cut = path.indexOf("/", cut + 1)) {
+      if (files.has(path.slice(0, cut))) {
+        refuse(path, "lies below something that is not a folder");
+      }
+    }
+  }
+}
