@@ -1,0 +1,21 @@
+"""The log of a run: standard output and `logs/train.log`, in UTC, each line flushed."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from pathlib import Path
+
+
+def start_log(file: Path | None) -> None:
+    """Log to standard output and append to `file`; with None only warnings are shown (helper processes)."""
+    formatter = logging.Formatter("%(asctime)sZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
+    formatter.converter = time.gmtime
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stdout)]
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(logging.FileHandler(file, encoding="utf-8"))
+    for handler in handlers:
+        handler.setFormatter(formatter)
+    logging.basicConfig(level=logging.WARNING if file is None else logging.INFO, handlers=handlers, force=True)

@@ -1,0 +1,1 @@
+"""Handwritten expressions made from stroke templates: a dataset that needs no download."""
