@@ -1,0 +1,65 @@
+import { join } from "node:path";
+import type { dynamic } from "@pulumi/pulumi";
+import { engineAlive } from "./engine";
+import { CreatedButFailed, type DynamicHandler, type HandlerContext } from "./handler";
+
+/** Root of the compiled tree: `dist`. Provider texts in the state name modules relative to it. */
+const root = join(__dirname, "..", "..");
+
+/**
+ * The provider that the engine's provider process sees: forwards every call to the `handler` that the module exports.
+ * The module is loaded at the first call. `module` is relative to the compiled tree, without extension.
+ */
+export function provider(module: string): Required<dynamic.ResourceProvider> {
+  let config: HandlerContext["config"] = () => undefined;
+  const context: HandlerContext = {
+    config: (key) => config(key),
+    progress: (message) => console.log(message),
+    engineAlive: () => engineAlive(),
+  };
+  const load = (): DynamicHandler<object, object> => {
+    const { handler } = require(join(root, module)) as { readonly handler?: DynamicHandler<object, object> };
+    if (handler === undefined) throw new Error(`${module} exports no "handler".`);
+    return handler;
+  };
+  return {
+    // Assigned before anything is awaited: the process lets calls in while an asynchronous configure is pending.
+    configure: async (request) => {
+      config = (key) => request.config.get(key);
+    },
+    check: async (olds, news) => {
+      const handler = load();
+      if (handler.check === undefined) return { inputs: news };
+      const { inputs, failures } = await handler.check(news, olds, context);
+      return { inputs, failures: [...(failures ?? [])] };
+    },
+    diff: async (id, olds, news) => load().diff(id, olds, news, context),
+    create: async (inputs) => keepingCreated(inputs, () => load().create(inputs, context)),
+    read: async (id, props) => {
+      const handler = load();
+      if (handler.read === undefined) return { id, props };
+      // An empty id tells the engine that the resource is gone.
+      return (await handler.read(id, props ?? {}, context)) ?? { id: "", props: {} };
+    },
+    update: async (id, olds, news) => {
+      const handler = load();
+      // What update returns replaces all outputs: without one of its own the old outputs live on under the new inputs.
+      if (handler.update === undefined) return { outs: { ...olds, ...news } };
+      const { update } = handler;
+      return keepingCreated(news, async () => ({ outs: await update.call(handler, id, olds, news, context) }));
+    },
+    delete: async (id, props) => load().delete?.(id, props, context),
+  };
+}
+
+/** Turns {@link CreatedButFailed} into the shape by which the engine records a resource that is not right yet. */
+async function keepingCreated<T>(inputs: { readonly __provider?: string }, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof CreatedButFailed)) throw error;
+    // Without `__provider` among the properties the engine could never delete it (pulumi #18009).
+    const properties = { ...error.outs, __provider: inputs.__provider };
+    throw Object.assign(error, { properties, reasons: [error.message] });
+  }
+}

@@ -1,0 +1,47 @@
+import * as pulumi from "@pulumi/pulumi";
+
+/**
+ * The provider's program text as the state keeps it. The engine's provider process runs it in the project's folder,
+ * also at a destroy years later: it must stay as it is for as long as any state holds it.
+ *
+ * Written out rather than serialized from a closure, which gives another text under another compiler, test runner or
+ * SDK, and loads a compiler into every program start.
+ */
+export function providerText(module: string): string {
+  return [
+    "exports.handler = () => {",
+    "  try {",
+    `    return require("./dist/components/dynamic/provider.js").provider(${JSON.stringify(module)});`,
+    "  } catch (error) {",
+    '    if (error.code === "MODULE_NOT_FOUND") {',
+    '      error.message = "The project is not built (run `npm ci && npm run build` in its folder): " + error.message;',
+    "    }",
+    "    throw error;",
+    "  }",
+    "};",
+    "",
+  ].join("\n");
+}
+
+/**
+ * A dynamic resource whose life is in a handler module, named relative to the compiled tree and without extension:
+ * `components/lambda/handlers/instance`. Its type is `pulumi-nodejs:dynamic/lambda-train:<type>`.
+ *
+ * Outputs that are not inputs must be in `props` as undefined, to become properties of the resource.
+ */
+export abstract class RemoteResource extends pulumi.CustomResource {
+  protected constructor(
+    module: string,
+    type: string,
+    name: string,
+    props: pulumi.Inputs,
+    options?: pulumi.CustomResourceOptions,
+  ) {
+    super(resourceType(type), name, { ...props, __provider: providerText(module) }, options);
+  }
+}
+
+/** Type token of a dynamic resource of this project. */
+export function resourceType(type: string): string {
+  return `pulumi-nodejs:dynamic/lambda-train:${type}`;
+}

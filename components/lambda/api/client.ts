@@ -1,0 +1,268 @@
+import type { Dispatcher } from "undici";
+import type { z } from "zod";
+import type { Clock } from "./clock";
+import { isKind, LambdaApiError } from "./errors";
+import type { PaceKind, Pacer } from "./pacer";
+import { afterRateLimit, exceptUnknown, type RetryRule, repeatable, withRetries } from "./retry";
+import {
+  answers,
+  type FileSystem,
+  type FirewallRule,
+  type FirewallRuleset,
+  type Image,
+  type Instance,
+  type Offer,
+  type Region,
+  type SshKey,
+} from "./schemas";
+import { type Call, exchange, type Transport, unreadable } from "./transport";
+
+export interface LambdaClientOptions {
+  /** Base URL without trailing slash: `https://cloud.lambda.ai/api/v1`. */
+  readonly baseUrl: string;
+  /** Asked at each call, so that a rotated key is used at once. */
+  readonly apiKey: () => string;
+  readonly pacer: Pacer;
+  readonly clock: Clock;
+  readonly userAgent: string;
+  readonly dispatcher?: Dispatcher;
+  /** What to do where the endpoint cannot be reached. */
+  readonly unreachableHint?: string;
+  /** Milliseconds for an answer to begin, and between its parts. Default 60 000. */
+  readonly timeoutMs?: number;
+  /** Tries of a call in all. Default 7: about two minutes. */
+  readonly attempts?: number;
+  /** Told before each pause that precedes another try. */
+  readonly onRetry?: (error: LambdaApiError, pauseSeconds: number) => void;
+}
+
+/** What to launch. Names are those of things that exist in the account already. */
+export interface LaunchRequest {
+  readonly region: string;
+  readonly instanceType: string;
+  readonly sshKeyName: string;
+  readonly name: string;
+  readonly imageFamily?: string;
+  /** Plain text for cloud-init, up to 1 MB. Secret: it may hold keys. */
+  readonly userData?: string;
+  readonly fileSystemNames?: readonly string[];
+  readonly rulesetIds?: readonly string[];
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly hostname?: string;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  /** Runs after the wait for a turn, right before each request; what it throws prevents the request. */
+  readonly beforeSend?: () => Promise<void>;
+}
+
+/**
+ * Lambda's Cloud API v1, typed. Calls are paced; those that do no harm when repeated are retried; launches and
+ * creations fail with kind `unclear` where it is unknown whether they were executed. Failures are LambdaApiErrors.
+ */
+export class LambdaClient {
+  private readonly transport: Transport;
+
+  constructor(private readonly options: LambdaClientOptions) {
+    this.transport = options;
+  }
+
+  /** All instances of the key's workspace, the terminating ones too. */
+  listInstances(options?: CallOptions): Promise<Instance[]> {
+    return this.get("list instances", "/instances", answers.instances, options);
+  }
+
+  getInstance(id: string, options?: CallOptions): Promise<Instance> {
+    return this.get(`read instance ${id}`, `/instances/${segment(id)}`, answers.instance, options);
+  }
+
+  /** Renames an instance or replaces its whole set of tags; nothing else of it can change. */
+  updateInstance(id: string, change: { name?: string; tags?: Readonly<Record<string, string>> }): Promise<Instance> {
+    const body = { name: change.name, ...(change.tags === undefined ? {} : { tags: tagList(change.tags) }) };
+    const call = {
+      operation: `update instance ${id}`,
+      method: "POST",
+      path: `/instances/${segment(id)}`,
+      body,
+    } as const;
+    return this.call(call, answers.instance, repeatable);
+  }
+
+  /** Starts one instance and returns its id. Not idempotent: after kind `unclear` look for the name first. */
+  launch(request: LaunchRequest, options?: CallOptions): Promise<string> {
+    const operation = `launch ${request.instanceType} in ${request.region}`;
+    const body = {
+      region_name: request.region,
+      instance_type_name: request.instanceType,
+      ssh_key_names: [request.sshKeyName],
+      name: request.name,
+      hostname: request.hostname,
+      user_data: request.userData,
+      image: request.imageFamily === undefined ? undefined : { family: request.imageFamily },
+      file_system_names: request.fileSystemNames,
+      firewall_rulesets: request.rulesetIds?.map((id) => ({ id })),
+      tags: request.tags === undefined ? undefined : tagList(request.tags),
+    };
+    const call = { operation, method: "POST", path: "/instance-operations/launch", body } as const;
+    return this.call(call, answers.launched, afterRateLimit, options, "launch");
+  }
+
+  /** Terminates one instance for good and returns it as terminating. */
+  async terminate(id: string, options?: CallOptions): Promise<Instance> {
+    const call = operationCall("terminate", id);
+    const ended = await this.call(call, answers.terminated, exceptUnknown, options);
+    return confirmed(call, id, ended);
+  }
+
+  /** Reboots one instance. */
+  async restart(id: string, options?: CallOptions): Promise<Instance> {
+    const call = operationCall("restart", id);
+    return confirmed(call, id, await this.call(call, answers.restarted, afterRateLimit, options));
+  }
+
+  /** Every instance type on offer, the sold-out ones too, with live prices. */
+  listInstanceTypes(options?: CallOptions): Promise<Offer[]> {
+    return this.get("list instance types", "/instance-types", answers.offers, options);
+  }
+
+  listSshKeys(): Promise<SshKey[]> {
+    return this.get("list SSH keys", "/ssh-keys", answers.sshKeys);
+  }
+
+  addSshKey(key: { readonly name: string; readonly publicKey: string }): Promise<SshKey> {
+    const body = { name: key.name, public_key: key.publicKey };
+    return this.add(`add SSH key ${key.name}`, "/ssh-keys", body, answers.sshKey);
+  }
+
+  deleteSshKey(id: string): Promise<void> {
+    return this.remove(`delete SSH key ${id}`, `/ssh-keys/${segment(id)}`);
+  }
+
+  listFileSystems(): Promise<FileSystem[]> {
+    return this.get("list file systems", "/file-systems", answers.fileSystems);
+  }
+
+  // The API lists file systems at /file-systems, but creates and deletes them at /filesystems.
+  createFileSystem(fileSystem: { readonly name: string; readonly region: string }): Promise<FileSystem> {
+    return this.add(`create file system ${fileSystem.name}`, "/filesystems", fileSystem, answers.fileSystem);
+  }
+
+  /** Deletes a file system with all that it holds. */
+  deleteFileSystem(id: string): Promise<void> {
+    return this.remove(`delete file system ${id}`, `/filesystems/${segment(id)}`);
+  }
+
+  /** One row for each image and region. */
+  listImages(): Promise<Image[]> {
+    return this.get("list images", "/images", answers.images);
+  }
+
+  listRegions(): Promise<Region[]> {
+    return this.get("list regions", "/regions", answers.regions);
+  }
+
+  listRulesets(): Promise<FirewallRuleset[]> {
+    return this.get("list firewall rulesets", "/firewall-rulesets", answers.rulesets);
+  }
+
+  getRuleset(id: string): Promise<FirewallRuleset> {
+    return this.get(`read firewall ruleset ${id}`, `/firewall-rulesets/${segment(id)}`, answers.ruleset);
+  }
+
+  createRuleset(ruleset: {
+    readonly name: string;
+    readonly region: string;
+    readonly rules: readonly FirewallRule[];
+  }): Promise<FirewallRuleset> {
+    const body = { name: ruleset.name, region: ruleset.region, rules: ruleset.rules.map(ruleBody) };
+    return this.add(`create firewall ruleset ${ruleset.name}`, "/firewall-rulesets", body, answers.ruleset);
+  }
+
+  updateRuleset(id: string, change: { name?: string; rules?: readonly FirewallRule[] }): Promise<FirewallRuleset> {
+    const body = { name: change.name, rules: change.rules?.map(ruleBody) };
+    const path = `/firewall-rulesets/${segment(id)}`;
+    const call = { operation: `update firewall ruleset ${id}`, method: "PATCH", path, body } as const;
+    return this.call(call, answers.ruleset, repeatable);
+  }
+
+  /** Fails with kind `in-use` while an instance has it. */
+  deleteRuleset(id: string): Promise<void> {
+    return this.remove(`delete firewall ruleset ${id}`, `/firewall-rulesets/${segment(id)}`);
+  }
+
+  /** The rules of all instances of the workspace, outside of us-south-1. */
+  getGlobalRules(): Promise<FirewallRuleset> {
+    return this.get("read global firewall rules", "/firewall-rulesets/global", answers.ruleset);
+  }
+
+  private get<T>(operation: string, path: string, schema: z.ZodType<T>, options?: CallOptions): Promise<T> {
+    return this.call({ operation, method: "GET", path }, schema, repeatable, options);
+  }
+
+  private add<T>(operation: string, path: string, body: unknown, schema: z.ZodType<T>): Promise<T> {
+    return this.call({ operation, method: "POST", path, body }, schema, afterRateLimit);
+  }
+
+  private remove(operation: string, path: string): Promise<void> {
+    return this.call({ operation, method: "DELETE", path }, answers.nothing, repeatable);
+  }
+
+  private call<T>(
+    call: Call,
+    schema: z.ZodType<T>,
+    rule: RetryRule,
+    options: CallOptions = {},
+    pace: PaceKind = "call",
+  ): Promise<T> {
+    const { pacer, clock, attempts, onRetry } = this.options;
+    const { signal, beforeSend } = options;
+    const once = async (): Promise<T> => {
+      await pacer.turn(pace, signal);
+      await beforeSend?.();
+      try {
+        const answer = schema.safeParse(await exchange(this.transport, { ...call, signal }));
+        if (answer.success) return answer.data;
+        const where = answer.error.issues.map((issue) => issue.path.join(".") || "data").slice(0, 3);
+        throw unreadable(call, `an answer that cannot be read (${where.join(", ")})`, answer.error);
+      } catch (error) {
+        if (isKind(error, "rate-limit")) await pacer.holdOff(pace, error.facts.retryAfterSeconds ?? 0);
+        throw rule === afterRateLimit ? unclearIfRun(error) : error;
+      }
+    };
+    return withRetries(once, { clock, rule, attempts, onRetry, signal, firstPauseSeconds: pace === "launch" ? 12 : 2 });
+  }
+}
+
+/** What must not be repeated and may have been executed is unclear, whatever else is known of it. */
+function unclearIfRun(error: unknown): unknown {
+  if (!(error instanceof LambdaApiError) || !error.facts.mayHaveRun) return error;
+  const hint = "It may have been executed: look for its name before trying again";
+  const what = `unclear whether it was executed (${error.facts.code ?? error.facts.status ?? error.facts.kind})`;
+  return new LambdaApiError(what, { ...error.facts, kind: "unclear", retryable: false, hint }, error);
+}
+
+/** One id a call: one bad id makes the whole batch fail. */
+function operationCall(operation: "terminate" | "restart", id: string): Call {
+  const path = `/instance-operations/${operation}`;
+  return { operation: `${operation} instance ${id}`, method: "POST", path, body: { instance_ids: [id] } };
+}
+
+function confirmed(call: Call, id: string, instances: readonly Instance[]): Instance {
+  const instance = instances.find((each) => each.id === id);
+  if (instance === undefined) throw unreadable(call, "the answer does not name the instance");
+  return instance;
+}
+
+function segment(id: string): string {
+  return encodeURIComponent(id);
+}
+
+function tagList(tags: Readonly<Record<string, string>>): { key: string; value: string }[] {
+  return Object.entries(tags).map(([key, value]) => ({ key, value }));
+}
+
+function ruleBody(rule: FirewallRule): object {
+  const { protocol, portRange, sourceNetwork, description } = rule;
+  return { protocol, port_range: portRange, source_network: sourceNetwork, description };
+}

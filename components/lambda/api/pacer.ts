@@ -1,0 +1,131 @@
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { lock } from "proper-lockfile";
+import type { Clock } from "./clock";
+
+/** Keeps calls apart so that the account's rate limits hold. */
+export interface Pacer {
+  /** Waits for this call's turn. */
+  turn(kind: PaceKind, signal?: AbortSignal): Promise<void>;
+  /** After a refusal: no call of any process has its turn for so many seconds. */
+  holdOff(kind: PaceKind, seconds: number): Promise<void>;
+}
+
+/** Launches have a limit of their own, beside that of all calls. */
+export type PaceKind = "call" | "launch";
+
+/** Seconds between calls: 1 call per second, 1 launch per 12 seconds and account. */
+export const intervals: Readonly<Record<PaceKind, number>> = { call: 1, launch: 12 };
+
+export interface SharedPacerOptions {
+  /** Folder of the files by which processes share turns. */
+  readonly folder: string;
+  /** Whose limit it is: endpoint and API key. Only its hash is written. */
+  readonly identity: () => string;
+  readonly clock: Clock;
+}
+
+type Turns = Record<PaceKind, number>;
+
+/** Turns that are further away than this come from a clock that was set back, and are forgotten. */
+const farthestTurnMs = 60 * 60_000;
+
+/**
+ * Gives turns across the calls of this process and of all processes of this machine that use the same key: each
+ * reserves its time in a file. Where the folder cannot be written, turns hold within this process only.
+ */
+export class SharedPacer implements Pacer {
+  private readonly own: Turns = { call: 0, launch: 0 };
+  private queue: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly options: SharedPacerOptions) {}
+
+  async turn(kind: PaceKind, signal?: AbortSignal): Promise<void> {
+    const { clock } = this.options;
+    // A launch first waits for its own, rarer turn, which may be far away, and holds up no other call meanwhile.
+    for (const each of kind === "launch" ? (["launch", "call"] as const) : (["call"] as const)) {
+      const at = await this.reserve((turns, now) => {
+        const time = Math.max(now, turns[each]);
+        turns[each] = time + intervals[each] * 1000;
+        return time;
+      });
+      await clock.sleep(at - clock.now(), signal);
+    }
+  }
+
+  async holdOff(kind: PaceKind, seconds: number): Promise<void> {
+    await this.reserve((turns, now) => {
+      turns[kind] = Math.max(turns[kind], now + seconds * 1000);
+      return now;
+    });
+  }
+
+  /** Calls of one process queue up here, so that they do not contend for the file. */
+  private reserve(take: (turns: Turns, now: number) => number): Promise<number> {
+    const reserved = this.queue.then(() => this.reserveNow(take));
+    this.queue = reserved.catch(() => undefined);
+    return reserved;
+  }
+
+  private async reserveNow(take: (turns: Turns, now: number) => number): Promise<number> {
+    const { folder, identity, clock } = this.options;
+    const file = join(folder, `${createHash("sha256").update(identity()).digest("hex").slice(0, 16)}.json`);
+    const release = await this.lockFile(folder, file);
+    try {
+      const now = clock.now();
+      const shared = release === undefined ? undefined : readTurns(file);
+      const turns = { call: latest("call", this.own, shared, now), launch: latest("launch", this.own, shared, now) };
+      const at = take(turns, now);
+      Object.assign(this.own, turns);
+      if (release !== undefined) writeTurns(file, turns);
+      return at;
+    } finally {
+      // A lock that another process took over after it went stale cannot be released; that process has it now.
+      await release?.().catch(() => undefined);
+    }
+  }
+
+  private async lockFile(folder: string, file: string): Promise<(() => Promise<void>) | undefined> {
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      return await lock(file, {
+        realpath: false,
+        // A holder that died is passed over after this time; a living one holds it for a few milliseconds.
+        stale: 5_000,
+        update: 1_000,
+        retries: { retries: 400, factor: 1.2, minTimeout: 5, maxTimeout: 100, randomize: true },
+        onCompromised: () => undefined,
+      });
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+function latest(kind: PaceKind, own: Turns, shared: Turns | undefined, now: number): number {
+  const turn = Math.max(own[kind], shared?.[kind] ?? 0);
+  return turn > now + farthestTurnMs ? 0 : turn;
+}
+
+function readTurns(file: string): Turns | undefined {
+  try {
+    const read = JSON.parse(readFileSync(file, "utf8")) as Partial<Record<PaceKind, unknown>>;
+    return { call: finite(read.call), launch: finite(read.launch) };
+  } catch {
+    return undefined;
+  }
+}
+
+function finite(value: unknown): number {
+  return typeof value === "number" && Number.isFinite(value) ? value : 0;
+}
+
+function writeTurns(file: string, turns: Turns): void {
+  try {
+    writeFileSync(`${file}.new`, JSON.stringify(turns), { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  } catch {
+    // Turns still hold within this process; a refused call is retried.
+  }
+}

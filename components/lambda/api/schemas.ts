@@ -1,0 +1,196 @@
+import { z } from "zod";
+
+/*
+ * The API's answers as we read them. Fields that we do not know are dropped (new ones appear unannounced), and so are
+ * jupyter_token and jupyter_url, which are secrets that nothing here needs. Optional fields may be absent, null or "".
+ */
+
+const text = z
+  .string()
+  .nullish()
+  .transform((value) => value || undefined);
+const number = z
+  .number()
+  .nullish()
+  .transform((value) => value ?? undefined);
+const list = <T extends z.ZodType>(item: T) =>
+  z
+    .array(item)
+    .nullish()
+    .transform((value) => value ?? []);
+
+const region = z.object({ name: z.string(), description: text });
+
+const instanceType = z
+  .object({
+    name: z.string(),
+    description: text,
+    gpu_description: text,
+    price_cents_per_hour: number,
+    specs: z.object({ vcpus: number, memory_gib: number, storage_gib: number, gpus: number }).nullish(),
+    architecture: text,
+  })
+  .transform((type) => ({
+    name: type.name,
+    description: type.description ?? type.name,
+    gpuDescription: type.gpu_description,
+    priceCentsPerHour: type.price_cents_per_hour,
+    vcpus: type.specs?.vcpus,
+    memoryGiB: type.specs?.memory_gib,
+    storageGiB: type.specs?.storage_gib,
+    gpus: type.specs?.gpus,
+    architecture: type.architecture ?? architectureByName(type.name),
+  }));
+
+/** Specs before late 2026 lack the architecture; all types but the Grace ones were x86_64. */
+function architectureByName(name: string): string {
+  return /(^|_)gh\d|(^|_)gb\d/.test(name) ? "arm64" : "x86_64";
+}
+
+const instance = z
+  .object({
+    id: z.string().min(1),
+    name: text,
+    ip: text,
+    private_ip: text,
+    status: z.string(),
+    ssh_key_names: list(z.string()),
+    file_system_names: list(z.string()),
+    region: region.nullish(),
+    instance_type: instanceType.nullish(),
+    image: z.object({ id: text, family: text }).nullish(),
+    hostname: text,
+    tags: list(z.object({ key: z.string(), value: z.string() })),
+    firewall_rulesets: list(z.object({ id: z.string() })),
+  })
+  .transform((raw) => ({
+    id: raw.id,
+    name: raw.name,
+    ip: raw.ip,
+    privateIp: raw.private_ip,
+    status: raw.status,
+    sshKeyNames: raw.ssh_key_names,
+    fileSystemNames: raw.file_system_names,
+    region: raw.region?.name,
+    instanceType: raw.instance_type ?? undefined,
+    imageFamily: raw.image?.family,
+    hostname: raw.hostname,
+    tags: Object.fromEntries(raw.tags.map(({ key, value }) => [key, value])) as Readonly<Record<string, string>>,
+    rulesetIds: raw.firewall_rulesets.map(({ id }) => id),
+  }));
+
+const offer = z
+  .object({ instance_type: instanceType, regions_with_capacity_available: list(region) })
+  .transform((raw) => ({
+    type: raw.instance_type,
+    regionsWithCapacity: raw.regions_with_capacity_available.map(({ name }) => name),
+  }));
+
+const sshKey = z
+  .object({ id: z.string().min(1), name: z.string(), public_key: z.string() })
+  .transform((raw) => ({ id: raw.id, name: raw.name, publicKey: raw.public_key }));
+
+const fileSystem = z
+  .object({
+    id: z.string().min(1),
+    name: z.string(),
+    mount_point: text,
+    region: region.nullish(),
+    is_in_use: z.boolean().nullish(),
+    bytes_used: number,
+  })
+  .transform((raw) => ({
+    id: raw.id,
+    name: raw.name,
+    mountPoint: raw.mount_point ?? `/lambda/nfs/${raw.name}`,
+    region: raw.region?.name,
+    inUse: raw.is_in_use ?? false,
+    bytesUsed: raw.bytes_used,
+  }));
+
+const image = z
+  .object({
+    id: z.string(),
+    name: text,
+    family: text,
+    version: text,
+    architecture: text,
+    region: region.nullish(),
+  })
+  .transform((raw) => ({ ...raw, region: raw.region?.name }));
+
+const rule = z
+  .object({
+    protocol: z.string(),
+    port_range: z.array(z.number()).nullish(),
+    source_network: z.string(),
+    description: text,
+  })
+  .transform((raw) => ({
+    protocol: raw.protocol,
+    ...(raw.port_range?.length === 2 ? { portRange: raw.port_range as [number, number] } : {}),
+    sourceNetwork: raw.source_network,
+    description: raw.description ?? "",
+  }));
+
+const ruleset = z
+  .object({
+    id: z.string().min(1),
+    name: text,
+    region: region.nullish(),
+    rules: list(rule),
+    instance_ids: list(z.string()),
+  })
+  .transform((raw) => ({
+    id: raw.id,
+    name: raw.name ?? "",
+    region: raw.region?.name,
+    rules: raw.rules,
+    instanceIds: raw.instance_ids,
+  }));
+
+const nothing = z.unknown().transform(() => undefined);
+
+/** Readers of the `data` of each answer. */
+export const answers = {
+  instance,
+  instances: z.array(instance),
+  launched: z
+    .object({ instance_ids: z.array(z.string().min(1)).length(1) })
+    .transform((raw) => raw.instance_ids.join()),
+  terminated: z.object({ terminated_instances: list(instance) }).transform((raw) => raw.terminated_instances),
+  restarted: z.object({ restarted_instances: list(instance) }).transform((raw) => raw.restarted_instances),
+  offers: z.record(z.string(), offer).transform((raw) => Object.values(raw)),
+  sshKey,
+  sshKeys: z.array(sshKey),
+  fileSystem,
+  fileSystems: z.array(fileSystem),
+  images: z.array(image),
+  regions: z.array(region),
+  ruleset,
+  rulesets: z.array(ruleset),
+  nothing,
+};
+
+/** The API's error envelope. */
+export const errorEnvelope = z.object({
+  error: z.object({ code: z.string(), message: text, suggestion: text, request_id: text }),
+});
+
+/** A VM. Without its jupyter token, which is dropped where the answer is read. */
+export type Instance = z.infer<typeof instance>;
+/** An instance type as listed: price in US cents per hour for the whole instance, sizes in GiB. */
+export type InstanceType = z.infer<typeof instanceType>;
+/** An instance type and the regions that claim to have it free now. Advisory: launches there may still be refused. */
+export type Offer = z.infer<typeof offer>;
+export type Region = z.infer<typeof region>;
+export type SshKey = z.infer<typeof sshKey>;
+export type FileSystem = z.infer<typeof fileSystem>;
+export type Image = z.infer<typeof image>;
+export type FirewallRule = z.infer<typeof rule>;
+export type FirewallRuleset = z.infer<typeof ruleset>;
+
+/** Statuses of an instance that is gone or on its way: not billed, never coming back. */
+export function isEnding(status: string): boolean {
+  return status === "terminating" || status === "terminated" || status === "preempted";
+}

@@ -1,0 +1,79 @@
+import { diffByName } from "../../dynamic/diff";
+import type { DynamicHandler, HandlerContext } from "../../dynamic/handler";
+import type { Cloud } from "../api/connect";
+import { isKind } from "../api/errors";
+import { Launcher } from "../launch/launcher";
+import { terminateAndConfirm } from "../termination";
+import { Failures, isText } from "./checks";
+import { type Connect, connect } from "./cloud";
+import { deleteUnused } from "./deletion";
+
+export interface ClaimInputs {
+  readonly name: string;
+  readonly endpoint?: string;
+  readonly deleteFileSystems?: boolean;
+}
+
+export function claimHandler(connectTo: Connect): DynamicHandler<ClaimInputs, ClaimInputs> {
+  return {
+    check: (news) => {
+      const failures = new Failures();
+      const unique = (name: string): boolean => isText(name, 12, 48) && /^[a-z][a-z0-9-]*[0-9a-f]{8}$/.test(name);
+      const rule = "must be 12 to 48 lower-case letters, digits and dashes that end in 8 random hexadecimal digits";
+      failures.require("name", news.name, unique, rule);
+      return { inputs: news, failures: failures.list };
+    },
+    // The old claim is swept after everything that carried its name has been renamed or replaced, never before.
+    diff: (_id, olds, news) =>
+      diffByName(olds, news, {
+        replace: ["name", "endpoint"],
+        update: ["deleteFileSystems"],
+        deleteBeforeReplace: false,
+      }),
+    create: async ({ name, endpoint, deleteFileSystems }) => ({
+      id: name,
+      outs: { name, endpoint, deleteFileSystems },
+    }),
+    delete: async (_id, claim, context) => sweep(connectTo(claim.endpoint, context), claim, context),
+  };
+}
+
+/**
+ * Ends everything that still carries exactly the unique name. Usually that is nothing; after a killed `up` it is what
+ * the state never got to know.
+ */
+async function sweep(cloud: Cloud, claim: ClaimInputs, context: HandlerContext): Promise<void> {
+  const { name } = claim;
+  const { progress } = context;
+  const launcher = new Launcher(cloud, name, context);
+  for (const instance of await launcher.findAll()) {
+    progress(`${name}: terminating instance ${instance.id}, which the state does not know`);
+    await terminateAndConfirm(cloud, instance.id, { progress });
+  }
+  const { client } = cloud;
+  for (const key of await client.listSshKeys()) {
+    if (key.name === name) await goneIsFine(client.deleteSshKey(key.id));
+  }
+  for (const ruleset of await client.listRulesets()) {
+    const ours = ruleset.name === name || ruleset.name === `${name}-${ruleset.region}`;
+    if (ours)
+      await deleteUnused(cloud, `firewall ruleset ${ruleset.name}`, () => client.deleteRuleset(ruleset.id), progress);
+  }
+  if (claim.deleteFileSystems === true) {
+    for (const fileSystem of await client.listFileSystems()) {
+      if (fileSystem.name !== name) continue;
+      await deleteUnused(cloud, `file system ${name}`, () => client.deleteFileSystem(fileSystem.id), progress);
+    }
+  }
+  launcher.settle();
+}
+
+async function goneIsFine(deletion: Promise<void>): Promise<void> {
+  try {
+    await deletion;
+  } catch (error) {
+    if (!isKind(error, "not-found")) throw error;
+  }
+}
+
+export const handler = claimHandler(connect);

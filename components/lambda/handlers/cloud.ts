@@ -1,0 +1,19 @@
+import type { HandlerContext } from "../../dynamic/handler";
+import { type Cloud, connectCloud } from "../api/connect";
+import { apiKeyConfig } from "../api/endpoint";
+import { duration } from "../api/waiting";
+
+/** Connects a handler to its cloud. */
+export type Connect = (endpoint: string | undefined, context: HandlerContext) => Cloud;
+
+/** Pauses shorter than this many seconds are not worth a line. */
+const longPauseSeconds = 10;
+
+/** The connection of a provider process: key by environment or stack configuration, long pauses told. */
+export const connect: Connect = (endpoint, context) =>
+  connectCloud(endpoint, {
+    configuredKey: () => context.config(apiKeyConfig),
+    onRetry: (error, pause) => {
+      if (pause >= longPauseSeconds) context.progress(`${error.message} Trying again in ${duration(pause)}.`);
+    },
+  });

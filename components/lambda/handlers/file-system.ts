@@ -1,0 +1,106 @@
+import { diffByName } from "../../dynamic/diff";
+import type { DynamicHandler } from "../../dynamic/handler";
+import type { Cloud } from "../api/connect";
+import { isKind } from "../api/errors";
+import type { FileSystem } from "../api/schemas";
+import { closest } from "../closest";
+import { Failures, isText } from "./checks";
+import { type Connect, connect } from "./cloud";
+import { deleteUnused } from "./deletion";
+
+export interface FileSystemInputs {
+  readonly name: string;
+  readonly region: string;
+  readonly create: boolean;
+  readonly deleteOnDestroy?: boolean;
+  readonly endpoint?: string;
+}
+
+export interface FileSystemOutputs extends FileSystemInputs {
+  readonly mountPoint: string;
+  readonly created: boolean;
+}
+
+export function fileSystemHandler(connectTo: Connect): DynamicHandler<FileSystemInputs, FileSystemOutputs> {
+  return {
+    check: (news) => {
+      const failures = new Failures();
+      const isName = (name: string): boolean => isText(name, 1, 60) && /^[a-zA-Z]+[0-9a-zA-Z-]*$/.test(name);
+      failures.require("name", news.name, isName, "must be 1 to 60 letters, digits and dashes, a letter first");
+      failures.require("region", news.region, (region) => isText(region), "must be a region like us-east-1");
+      return { inputs: { ...news, create: news.create ?? false }, failures: failures.list };
+    },
+    diff: (_id, olds, news) =>
+      diffByName(olds, news, { replace: ["name", "region", "endpoint"], update: ["create", "deleteOnDestroy"] }),
+    create: async (inputs, context) => {
+      const cloud = connectTo(inputs.endpoint, context);
+      const existing = await named(cloud, inputs);
+      if (existing === undefined && !inputs.create) throw await missing(cloud, inputs);
+      const fileSystem = existing ?? (await make(cloud, inputs));
+      return { id: fileSystem.id, outs: outsOf(inputs, fileSystem, existing === undefined) };
+    },
+    read: async (id, props, context) => {
+      const fileSystems = await connectTo(props.endpoint, context).client.listFileSystems();
+      const found = fileSystems.find((each) => each.id === id);
+      if (found === undefined) return undefined;
+      const { create = false, created = false, deleteOnDestroy, endpoint } = props;
+      const inputs = {
+        name: found.name,
+        region: found.region ?? props.region ?? "",
+        create,
+        deleteOnDestroy,
+        endpoint,
+      };
+      return { id, props: outsOf(inputs, found, created), inputs };
+    },
+    update: async (_id, olds, news) => ({ ...olds, create: news.create, deleteOnDestroy: news.deleteOnDestroy }),
+    delete: async (id, props, context) => {
+      if (!props.created) return;
+      if (props.deleteOnDestroy !== true) {
+        const { name, region } = props;
+        context.progress(`file system ${name} in ${region} is kept with all that it holds, and is billed by its size`);
+        return;
+      }
+      const cloud = connectTo(props.endpoint, context);
+      await deleteUnused(cloud, `file system ${props.name}`, () => cloud.client.deleteFileSystem(id), context.progress);
+    },
+  };
+}
+
+function outsOf(inputs: FileSystemInputs, { mountPoint }: FileSystem, created: boolean): FileSystemOutputs {
+  const { name, region, create, deleteOnDestroy, endpoint } = inputs;
+  return { name, region, create, deleteOnDestroy, endpoint, mountPoint, created };
+}
+
+/** The account's file system of this name. Throws where it is in another region. */
+async function named(cloud: Cloud, { name, region }: FileSystemInputs): Promise<FileSystem | undefined> {
+  const found = (await cloud.client.listFileSystems()).find((each) => each.name === name);
+  if (found?.region !== undefined && found.region !== region) {
+    throw new Error(
+      `File system ${name} is in ${found.region}, not in ${region}, and can only be attached in its own region: ` +
+        `set regions to [${found.region}], or name another file system.`,
+    );
+  }
+  return found;
+}
+
+async function make(cloud: Cloud, inputs: FileSystemInputs): Promise<FileSystem> {
+  try {
+    return await cloud.client.createFileSystem({ name: inputs.name, region: inputs.region });
+  } catch (error) {
+    const found = isKind(error, "unclear") ? await named(cloud, inputs) : undefined;
+    if (found === undefined) throw error;
+    return found;
+  }
+}
+
+async function missing(cloud: Cloud, { name }: FileSystemInputs): Promise<Error> {
+  const names = (await cloud.client.listFileSystems()).map((each) => each.name);
+  const near = closest(name, names);
+  const known = near.length > 0 ? near.join(", ") : names.join(", ") || "none";
+  return new Error(
+    `File system ${name} does not exist. The account has: ${known}. Correct the name, or let the stack create it.`,
+  );
+}
+
+export const handler = fileSystemHandler(connect);

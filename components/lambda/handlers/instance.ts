@@ -1,0 +1,199 @@
+import { sameValue } from "../../dynamic/diff";
+import type { DynamicHandler, HandlerContext } from "../../dynamic/handler";
+import type { LaunchRequest } from "../api/client";
+import type { Cloud } from "../api/connect";
+import { isKind } from "../api/errors";
+import type { Instance, InstanceType, Offer } from "../api/schemas";
+import { launchWhereFree } from "../launch/capacity";
+import { Launcher } from "../launch/launcher";
+import { preflight } from "../launch/preflight";
+import { readLiving, terminateAndConfirm } from "../termination";
+import { type Connect, connect } from "./cloud";
+import {
+  checkInstance,
+  diffInstance,
+  type InstanceInputs,
+  type InstanceOutputs,
+  launchTags,
+  recordedInputs,
+  sha256,
+  userDataTag,
+  userTags,
+} from "./instance-inputs";
+
+export function instanceHandler(connectTo: Connect): DynamicHandler<InstanceInputs, InstanceOutputs> {
+  return {
+    check: checkInstance,
+    diff: (_id, olds, news) => diffInstance(olds, news),
+    create: (inputs, context) => create(connectTo(inputs.endpoint, context), inputs, context),
+    read: (id, props, context) => read(connectTo(props.endpoint, context), id, props),
+    update: (id, olds, news, context) => update(() => connectTo(news.endpoint, context), id, olds, news),
+    delete: async (id, props, context) => {
+      const { progress } = context;
+      const ended = await terminateAndConfirm(connectTo(props.endpoint, context), id, { progress });
+      progress(
+        `instance ${id} (${props.instanceType} in ${props.region}) ${ended ? "is terminated" : "was gone already"}`,
+      );
+    },
+  };
+}
+
+/** Returns as soon as the id is known, so that the state has it before anything is waited for. */
+async function create(
+  cloud: Cloud,
+  inputs: InstanceInputs,
+  context: HandlerContext,
+): Promise<{ id: string; outs: InstanceOutputs }> {
+  const { name, userData, sshKeyName, imageFamily, fileSystemNames, rulesetIds, tags } = inputs;
+  const launcher = new Launcher(cloud, name, context);
+  const offers = await cloud.client.listInstanceTypes();
+  const existing = await launcher.find();
+  if (existing !== undefined) return adopt(existing, inputs, offers, context);
+
+  const fileSystems = (fileSystemNames ?? []).length > 0 ? await cloud.client.listFileSystems() : [];
+  const wanted = preflight(inputs, offers, await listedRegions(cloud), fileSystems);
+  for (const note of wanted.notes) context.progress(`${name}: ${note}`);
+  const placed = await launchWhereFree({
+    cloud,
+    launcher,
+    wanted,
+    timeoutSeconds: inputs.capacityTimeoutSeconds,
+    offers,
+    context,
+    request: ({ instanceType, region }): Omit<LaunchRequest, "name"> => ({
+      instanceType,
+      region,
+      sshKeyName,
+      userData,
+      imageFamily,
+      fileSystemNames: (fileSystemNames ?? []).length > 0 ? fileSystemNames : undefined,
+      rulesetIds: rulesetIds?.[region] === undefined ? undefined : [rulesetIds[region]],
+      tags: launchTags(name, tags, sha256(userData)),
+    }),
+  });
+  if (placed.adopted) return adopt(placed.instance as Instance, inputs, offers, context);
+  const { instanceType, region } = placed.candidate;
+  const type = offers.find((offer) => offer.type.name === instanceType)?.type;
+  const { id } = placed.instance;
+  context.progress(`launched ${instanceType} in ${region} at $${dollars(type).toFixed(2)} per hour: instance ${id}`);
+  return { id, outs: outputs(inputs, type, { instanceType, region, adopted: false }) };
+}
+
+/** Takes over an instance that an interrupted `up` launched, if it is what is wanted now. */
+function adopt(
+  instance: Instance,
+  inputs: InstanceInputs,
+  offers: readonly Offer[],
+  context: HandlerContext,
+): { id: string; outs: InstanceOutputs } {
+  const { id, region = "", tags } = instance;
+  const instanceType = instance.instanceType?.name ?? "";
+  const hash = sha256(inputs.userData);
+  const tagged = tags[userDataTag];
+  const wrong = [
+    inputs.instanceTypes.includes(instanceType) ? undefined : `its type ${instanceType} is not in instanceTypes`,
+    inputs.regions.includes(region) ? undefined : `its region ${region} is not in regions`,
+    tagged === undefined || hash.startsWith(tagged) ? undefined : "it was launched with other user data (keys)",
+  ].filter((each) => each !== undefined);
+  if (wrong.length > 0) {
+    throw new Error(
+      `Instance ${id} is named ${inputs.name}, was launched by an interrupted \`up\` and is billed, but ${wrong.join(" and ")}. ` +
+        "Run `destroy`, which terminates it, and then `up` again.",
+    );
+  }
+  context.progress(`adopted instance ${id} (${instanceType} in ${region}), which an earlier \`up\` launched`);
+  const type = offers.find((offer) => offer.type.name === instanceType)?.type ?? instance.instanceType;
+  return { id, outs: outputs(inputs, type, { instanceType, region, adopted: true }) };
+}
+
+function outputs(
+  inputs: InstanceInputs,
+  type: InstanceType | undefined,
+  placed: Pick<InstanceOutputs, "instanceType" | "region" | "adopted">,
+): InstanceOutputs {
+  return {
+    ...recordedInputs(inputs),
+    ...placed,
+    ...typeFacts(type),
+    launchedAt: new Date().toISOString(),
+    userDataSha256: sha256(inputs.userData),
+  };
+}
+
+function typeFacts(
+  type: InstanceType | undefined,
+): Pick<InstanceOutputs, "pricePerHour" | "priceCentsPerHour" | "architecture" | "gpus"> {
+  const { priceCentsPerHour = 0, architecture = "x86_64", gpus = 0 } = type ?? {};
+  return { pricePerHour: dollars(type), priceCentsPerHour, architecture, gpus };
+}
+
+function dollars(type: InstanceType | undefined): number {
+  return (type?.priceCentsPerHour ?? 0) / 100;
+}
+
+/** Regions by the API, or undefined where it does not tell (the call is newer than the others). */
+async function listedRegions(cloud: Cloud): Promise<{ name: string; description: string | undefined }[] | undefined> {
+  try {
+    return await cloud.client.listRegions();
+  } catch (error) {
+    if (isKind(error, "not-found")) return undefined;
+    throw error;
+  }
+}
+
+async function read(
+  cloud: Cloud,
+  id: string,
+  props: Partial<InstanceOutputs>,
+): Promise<{ id: string; props: InstanceOutputs; inputs?: InstanceInputs } | undefined> {
+  const instance = await readLiving(cloud, id);
+  if (instance === undefined) return undefined;
+  const fresh = { name: instance.name ?? "", tags: userTags(instance.tags) };
+  if (props.instanceType !== undefined) return { id, props: { ...(props as InstanceOutputs), ...fresh } };
+
+  // An import: everything that can be read becomes the input that would have made it.
+  const type = instance.instanceType;
+  const { region = "", rulesetIds, fileSystemNames, sshKeyNames, imageFamily } = instance;
+  const inputs = {
+    ...fresh,
+    endpoint: props.endpoint,
+    instanceTypes: props.instanceTypes ?? [type?.name ?? ""],
+    regions: props.regions ?? [region],
+    sshKeyName: sshKeyNames[0] ?? "",
+    imageFamily,
+    rulesetIds: rulesetIds[0] === undefined ? undefined : { [region]: rulesetIds[0] },
+    fileSystemNames: fileSystemNames.length === 0 ? undefined : fileSystemNames,
+    capacityTimeoutSeconds: props.capacityTimeoutSeconds ?? 900,
+  };
+  const placed = { instanceType: type?.name ?? "", region, adopted: true, launchedAt: new Date().toISOString() };
+  return { id, props: { ...inputs, ...placed, ...typeFacts(type) }, inputs: { ...inputs, userData: "" } };
+}
+
+async function update(
+  cloud: () => Cloud,
+  id: string,
+  olds: InstanceOutputs,
+  news: InstanceInputs,
+): Promise<InstanceOutputs> {
+  const renamed = olds.name !== news.name;
+  if (renamed || !sameValue(olds.tags ?? {}, news.tags ?? {})) {
+    const tags = launchTags(news.name, news.tags, olds.userDataSha256);
+    await cloud().client.updateInstance(id, { name: renamed ? news.name : undefined, tags });
+  }
+  const { instanceType, region, pricePerHour, priceCentsPerHour, architecture, gpus } = olds;
+  const { launchedAt, adopted, userDataSha256 } = olds;
+  const kept = {
+    instanceType,
+    region,
+    pricePerHour,
+    priceCentsPerHour,
+    architecture,
+    gpus,
+    launchedAt,
+    adopted,
+    userDataSha256,
+  };
+  return { ...recordedInputs(news), ...kept };
+}
+
+export const handler = instanceHandler(connect);

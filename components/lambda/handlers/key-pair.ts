@@ -1,0 +1,43 @@
+import { createHash } from "node:crypto";
+import { utils } from "ssh2";
+import { diffByName } from "../../dynamic/diff";
+import type { DynamicHandler } from "../../dynamic/handler";
+
+export interface KeyPairInputs {
+  readonly comment?: string;
+  readonly keepers?: Readonly<Record<string, string>>;
+}
+
+export interface KeyPairOutputs extends KeyPairInputs {
+  readonly publicKey: string;
+  readonly privateKey: string;
+  readonly fingerprint: string;
+}
+
+export const handler: DynamicHandler<KeyPairInputs, KeyPairOutputs> = {
+  // Keys that are in use must not change for the sake of a comment.
+  diff: (_id, olds, news) =>
+    diffByName(olds, news, { replace: ["keepers"], update: ["comment"], deleteBeforeReplace: false }),
+  create: async (inputs) => {
+    const pair = utils.generateKeyPairSync("ed25519", { comment: inputs.comment ?? "lambda-train" });
+    const publicKey = pair.public.trim();
+    const fingerprint = fingerprintOf(publicKey);
+    return { id: fingerprint, outs: { ...inputs, publicKey, privateKey: pair.private, fingerprint } };
+  },
+  update: async (_id, olds, news) => ({
+    ...news,
+    publicKey: withComment(olds.publicKey, news.comment ?? "lambda-train"),
+    privateKey: olds.privateKey,
+    fingerprint: olds.fingerprint,
+  }),
+};
+
+/** `SHA256:…` as `ssh-keygen -l` shows it. */
+export function fingerprintOf(publicKey: string): string {
+  const blob = Buffer.from(publicKey.split(" ")[1] ?? "", "base64");
+  return `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
+}
+
+function withComment(publicKey: string, comment: string): string {
+  return [...publicKey.split(" ").slice(0, 2), comment].join(" ");
+}

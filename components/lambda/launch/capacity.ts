@@ -1,0 +1,83 @@
+import type { HandlerContext } from "../../dynamic/handler";
+import type { LaunchRequest } from "../api/client";
+import type { Cloud } from "../api/connect";
+import { isKind, type LambdaApiError } from "../api/errors";
+import type { Offer } from "../api/schemas";
+import { duration, sparsely, waitFor } from "../api/waiting";
+import type { Launched, Launcher } from "./launcher";
+import { type Candidate, planCandidates, unlistedInRound, type Wanted } from "./planner";
+
+/** A launch, and where it was made. */
+export interface Placed extends Launched {
+  readonly candidate: Candidate;
+}
+
+export interface Search {
+  readonly cloud: Cloud;
+  readonly launcher: Launcher;
+  readonly wanted: Wanted;
+  /** Seconds to wait for capacity. 0: one try at each instance type and region. */
+  readonly timeoutSeconds: number;
+  /** The listing that was read before. */
+  readonly offers: readonly Offer[];
+  /** Completes a launch for a candidate. */
+  readonly request: (candidate: Candidate) => Omit<LaunchRequest, "name">;
+  readonly context: Pick<HandlerContext, "progress" | "engineAlive">;
+}
+
+/**
+ * Launches wherever there is capacity first, and waits for it. Only lack of capacity is waited for; every other
+ * failure ends the search.
+ */
+export async function launchWhereFree(search: Search): Promise<Placed> {
+  const { cloud, wanted, timeoutSeconds, context } = search;
+  const tell = sparsely(context.progress, 60);
+  let offers = search.offers;
+  let refused: LambdaApiError | undefined;
+  let round = 0;
+  const look = async (): Promise<Placed | undefined> => {
+    if (round > 0) {
+      if (!(await context.engineAlive()))
+        throw new Error("The engine that asked is gone: nothing was launched. Run `up` again.");
+      offers = await cloud.client.listInstanceTypes();
+    }
+    const candidates = planCandidates(offers, wanted, timeoutSeconds === 0 ? "all" : unlistedInRound(round));
+    round += 1;
+    for (const candidate of candidates) {
+      try {
+        return { ...(await search.launcher.launch(search.request(candidate))), candidate };
+      } catch (error) {
+        if (!isKind(error, "capacity")) throw error;
+        refused = error;
+      }
+    }
+    return undefined;
+  };
+  const placed = await waitFor(look, {
+    clock: cloud.clock,
+    timeoutSeconds,
+    firstPauseSeconds: 10,
+    longestPauseSeconds: 20,
+    onWait: (elapsed) => tell(elapsed, `waiting for capacity since ${duration(elapsed)}: ${describe(wanted)}`),
+  });
+  if (placed !== undefined) return placed;
+  throw new Error(noCapacity(search.wanted, offers, timeoutSeconds), { cause: refused });
+}
+
+/** Says what was tried, and where else there is capacity now. */
+export function noCapacity(wanted: Wanted, offers: readonly Offer[], timeoutSeconds: number): string {
+  const waited = timeoutSeconds === 0 ? "now" : `within ${duration(timeoutSeconds)} (capacityTimeoutSeconds)`;
+  const elsewhere = offers
+    .filter((offer) => wanted.instanceTypes.includes(offer.type.name) && offer.regionsWithCapacity.length > 0)
+    .map((offer) => `${offer.type.name} in ${offer.regionsWithCapacity.join(", ")}`);
+  const others = offers.filter((offer) => offer.regionsWithCapacity.length > 0).map((offer) => offer.type.name);
+  const advice =
+    elsewhere.length > 0
+      ? `Listed as free now: ${elsewhere.join("; ")}. Add these regions`
+      : `Types with capacity somewhere now: ${others.sort().join(", ") || "none"}. List more types or regions`;
+  return `No capacity ${waited} for ${describe(wanted)}; nothing was launched. ${advice}, or wait longer.`;
+}
+
+function describe(wanted: Wanted): string {
+  return `${wanted.instanceTypes.join(" or ")} in ${wanted.regions.join(" or ")}`;
+}

@@ -1,0 +1,142 @@
+import { join } from "node:path";
+import { cacheFolder } from "../../../plan/paths";
+import type { HandlerContext } from "../../dynamic/handler";
+import type { LaunchRequest } from "../api/client";
+import type { Cloud } from "../api/connect";
+import { isKind, LambdaApiError } from "../api/errors";
+import { type Instance, isEnding } from "../api/schemas";
+import { waitFor } from "../api/waiting";
+import { readLiving } from "../termination";
+import { LaunchJournal } from "./journal";
+
+/**
+ * Seconds after which a launch whose answer was lost, and whose name has not shown up in the list, is taken as never
+ * executed.
+ */
+export const unclearSeconds = 60;
+
+/** How often a launch that was never executed after all is sent again. */
+const launchesAfterUnclear = 2;
+
+/** What a launch under a unique name came to. */
+export interface Launched {
+  readonly instance: Pick<Instance, "id"> & Partial<Instance>;
+  /** Found under the name rather than launched now. */
+  readonly adopted: boolean;
+}
+
+/**
+ * Launches at most one instance under a name that nobody else uses, whatever happens to answers and processes: under a
+ * lock of the name, it first looks for what an earlier launch left, and an unclear launch is looked for, not repeated.
+ */
+export class Launcher {
+  private readonly journal: LaunchJournal;
+
+  constructor(
+    private readonly cloud: Cloud,
+    private readonly name: string,
+    private readonly context: Pick<HandlerContext, "engineAlive" | "progress">,
+    folder = join(cacheFolder(), "launch"),
+  ) {
+    this.journal = new LaunchJournal(folder, `${cloud.endpoint.url} ${name}`);
+  }
+
+  /** Everything that earlier launches left under the name. Waits where the outcome of one may still show. */
+  findAll(): Promise<Instance[]> {
+    return this.journal.exclusively(() => this.findNow(), this.tellWait);
+  }
+
+  /** The one instance that an earlier launch left under the name, if any. Throws where there are several. */
+  async find(): Promise<Instance | undefined> {
+    return onlyOne(this.name, await this.findAll());
+  }
+
+  /** Launches, unless something is found under the name. Kind `capacity` and all definite failures pass through. */
+  launch(request: Omit<LaunchRequest, "name">): Promise<Launched> {
+    return this.journal.exclusively(async (held) => {
+      const existing = onlyOne(this.name, await this.findNow());
+      if (existing !== undefined) return { instance: existing, adopted: true };
+      return this.launchNow({ ...request, name: this.name }, held);
+    }, this.tellWait);
+  }
+
+  /** Forgets launches under the name: they are in the state, or gone. */
+  settle(): void {
+    this.journal.clear();
+  }
+
+  private async launchNow(request: LaunchRequest, held: () => boolean): Promise<Launched> {
+    const { client, clock } = this.cloud;
+    const beforeSend = async (): Promise<void> => {
+      if (!(await this.context.engineAlive())) {
+        throw new Error(`The engine that asked for ${this.name} is gone: nothing was launched. Run \`up\` again.`);
+      }
+      if (!held()) throw new Error(`Another process took over the launch of ${this.name}: nothing was launched here.`);
+      this.journal.write({ sentAt: clock.now() });
+    };
+    for (let left = launchesAfterUnclear; ; left -= 1) {
+      try {
+        const id = await client.launch(request, { beforeSend });
+        this.journal.write({ sentAt: clock.now(), instanceId: id });
+        return { instance: { id }, adopted: false };
+      } catch (error) {
+        if (!isKind(error, "unclear")) {
+          if (error instanceof LambdaApiError) this.journal.clear();
+          throw error;
+        }
+        this.context.progress(`${this.name}: the answer to the launch was lost; looking for the instance by its name`);
+        // The call may be executed late: the time to look begins when its answer was given up.
+        this.journal.write({ sentAt: clock.now() });
+        const found = onlyOne(this.name, await this.findNow());
+        if (found !== undefined) return { instance: found, adopted: true };
+        this.journal.clear();
+        if (left === 0) throw error;
+      }
+    }
+  }
+
+  /** By the name in the list; by the id in the journal where the list does not show it yet. */
+  private async findNow(): Promise<Instance[]> {
+    const { clock, endpoint } = this.cloud;
+    const left = this.journal.read();
+    const look = async (): Promise<Instance[] | undefined> => {
+      const named = await namedInstances(this.cloud, this.name);
+      const found = named.length > 0 ? named : await this.journalled(left?.instanceId);
+      return found.length > 0 ? found : undefined;
+    };
+    if (left === undefined || left.instanceId !== undefined) return (await look()) ?? [];
+    const wait = Math.max(unclearSeconds, 5 * endpoint.timeScale);
+    const age = Math.abs(clock.now() - left.sentAt) / 1000;
+    const timeoutSeconds = Math.max(0, wait - age);
+    return (await waitFor(look, { clock, timeoutSeconds, firstPauseSeconds: 2, longestPauseSeconds: 5 })) ?? [];
+  }
+
+  private async journalled(id: string | undefined): Promise<Instance[]> {
+    const instance = id === undefined ? undefined : await readLiving(this.cloud, id);
+    return instance === undefined ? [] : [instance];
+  }
+
+  private readonly tellWait = (): void =>
+    this.context.progress(`${this.name}: waiting for another process that launches under this name`);
+}
+
+/** Instances that carry exactly this name and are not on their way out. */
+export async function namedInstances(cloud: Cloud, name: string): Promise<Instance[]> {
+  const instances = await cloud.client.listInstances();
+  return instances.filter((instance) => instance.name === name && !isEnding(instance.status));
+}
+
+/**
+ * Which of several instances of one name holds something of value cannot be known here, so that none is chosen and
+ * none terminated.
+ */
+function onlyOne(name: string, found: readonly Instance[]): Instance | undefined {
+  if (found.length <= 1) return found[0];
+  const list = found
+    .map((each) => `${each.id} (${each.status}, ${each.instanceType?.name} in ${each.region})`)
+    .join(", ");
+  throw new Error(
+    `${found.length} instances are named ${name}, all of them billed: ${list}. Terminate all but one at ` +
+      "https://cloud.lambda.ai and run `up` again, which adopts the one left; `destroy` terminates all of them.",
+  );
+}
