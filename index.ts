@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { allConfig } from "@pulumi/pulumi/runtime";
+import { callerNetworks } from "./components/caller-networks";
 import { Dataset } from "./components/dataset";
 import { Environment } from "./components/environment";
 import { Evaluation } from "./components/evaluation";
@@ -26,7 +27,7 @@ async function program(): Promise<pulumi.Output<Record<string, unknown>> | Recor
   });
   const { experiment } = plan.run;
 
-  const instance = new Instance("instance", { plan });
+  const instance = new Instance("instance", { plan, sshSources: await callerNetworks(plan.cloud) });
   const place = { instanceId: instance.id, access: instance.access };
 
   const workspace = new Workspace("workspace", { ...place, workload: plan.workload });

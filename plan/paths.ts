@@ -18,6 +18,11 @@ export function localFolder(): string {
   return resolve(process.env.LAMBDA_TRAIN_LOCAL || join(projectFolder(), ".local"));
 }
 
+/** Folder of remembered checksums. */
+export function hashFolder(): string {
+  return join(localFolder(), "hashes");
+}
+
 /** Folder of what all checkouts of a user share: engine, git mirrors, pacing. `LAMBDA_TRAIN_CACHE` moves it. */
 export function cacheFolder(): string {
   const base = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");

@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { isAbsolute, join, posix, resolve } from "node:path";
-import { hashFile, manifestHash, walkAll, walkCode } from "../remote/transfer/walk";
+import { hashFile } from "../remote/transfer/hashes";
+import { manifestHash } from "../remote/transfer/manifest";
+import { walkAll, walkCode } from "../remote/transfer/walk";
 import { findDataset } from "./dataset";
 import { type Experiment, readExperiment } from "./experiment";
-import { cacheFolder, projectFolder } from "./paths";
+import { cacheFolder, hashFolder, projectFolder } from "./paths";
 import { PlanError, type Problem } from "./problems";
 import { cloudPlan, parseStackConfig, type StackConfig } from "./stack-config";
 import type { DatasetPlan, DatasetSource, EnvironmentPlan, Plan } from "./types";
@@ -26,7 +28,11 @@ export async function makePlan(stack: string, raw: Readonly<Record<string, strin
     (path) =>
       posix.normalize(path === experiment.dataset?.target ? path : posix.join(experiment.train.directory, path)),
   );
-  const manifest = await walkCode(workload.folder, { extraFiles: workload.extraFiles, protectedPaths });
+  const code = await walkCode(workload.folder, {
+    extraFiles: workload.extraFiles,
+    protectedPaths,
+    hashFolder: hashFolder(),
+  });
   const environment = environmentPlan(experiment, workload.folder);
   const command = fill(experiment.train.command, { config: workload.config, experiment: experiment.experiment });
   const variables = { ...experiment.environment.variables, ...experiment.train.variables };
@@ -40,7 +46,7 @@ export async function makePlan(stack: string, raw: Readonly<Record<string, strin
       commit: workload.commit,
       extraFiles: workload.extraFiles,
       protectedPaths,
-      hash: manifestHash(manifest),
+      hash: manifestHash(code.manifest),
     },
     dataset: dataset === undefined ? undefined : await datasetPlan(experiment, dataset),
     environment,
@@ -98,6 +104,14 @@ function readBoth(
   const file = raw.experiment;
   const experiment =
     file === undefined ? undefined : attempt(() => readExperiment(isAbsolute(file) ? file : resolveIn(root, file)));
+  if (config?.fileSystem !== undefined && config.regions.length > 1) {
+    problems.push({
+      field: "lambda-train:regions",
+      value: config.regions,
+      message: `the file system ${config.fileSystem} lives in one region`,
+      next: "Name just that region",
+    });
+  }
   if (problems.length > 0 || config === undefined || experiment === undefined) throw new PlanError(problems);
   const name = config.experimentName ?? experiment.experiment;
   return { config, experiment: { ...experiment, experiment: name } };
@@ -112,7 +126,7 @@ async function datasetPlan(experiment: Experiment, source: DatasetSource): Promi
   const { target = "data", splits = [] } = experiment.dataset ?? {};
   const content =
     source.kind === "folder"
-      ? manifestHash(await walkAll(source.path))
+      ? manifestHash((await walkAll(source.path, { hashFolder: hashFolder() })).manifest)
       : source.kind === "archive"
         ? await hashFile(source.path)
         : source.kind === "url"

@@ -1,6 +1,6 @@
 import { ensureCloud, stopCloud } from "../emulator/control";
 import { localFolder } from "../plan/paths";
-import { loseResultsVariable } from "../remote/lose-results";
+import { loseResultsVariable } from "../remote/results";
 import { operatorCommand, run } from "./lib/command";
 import { clearStaleLock, isEmulated, pulumi, stackConfig, stackName } from "./lib/pulumi";
 

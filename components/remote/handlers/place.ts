@@ -8,12 +8,12 @@ export interface OnInstance {
   readonly access: SshAccess;
 }
 
-/** The local path of a source as the state holds it. The provider process runs in the project's folder. */
-export function localPath(source: string): string {
-  return resolve(source);
+/** The local path that the state holds. The provider process runs in the project's folder. */
+export function localPath(path: string): string {
+  return resolve(path);
 }
 
 /** Whether an error says that the instance cannot be reached now: nothing is known of what runs there. */
 export function isUnreachable(error: unknown): boolean {
-  return error instanceof SshError && ["connect", "timeout", "lost"].includes(error.facts.kind);
+  return error instanceof SshError && ["connect", "timeout", "lost", "auth"].includes(error.facts.kind);
 }

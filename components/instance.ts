@@ -1,0 +1,146 @@
+import * as pulumi from "@pulumi/pulumi";
+import { RandomId } from "@pulumi/random";
+import type { CloudPlan, Plan } from "../plan/types";
+import type { SshAccess } from "../remote/types";
+import {
+  Boot,
+  Claim,
+  FileSystem,
+  FirewallRuleset,
+  KeyPair,
+  Instance as LambdaInstance,
+  SshKey,
+} from "./lambda/resources";
+import { renderUserData } from "./lambda/user-data";
+
+/** Arguments of {@link Instance}. */
+export interface InstanceArgs {
+  /** The plan; its cloud is what is rented. */
+  readonly plan: Plan;
+  /** Networks from which SSH is let in, as CIDR. A change is made in place. */
+  readonly sshSources: pulumi.Input<string[]>;
+}
+
+/**
+ * A rented instance with its own login key, host key and firewall. Everything carries one unique name, which is in the
+ * state before anything is rented: by it a launch whose answer was lost is found again.
+ */
+export class Instance extends pulumi.ComponentResource {
+  readonly id: pulumi.Output<string>;
+  /** The type that was launched. */
+  readonly instanceType: pulumi.Output<string>;
+  readonly region: pulumi.Output<string>;
+  /** Public IPv4 address. */
+  readonly ip: pulumi.Output<string>;
+  /** Dollars per hour, before tax. */
+  readonly pricePerHour: pulumi.Output<number>;
+  /** How to reach it, once it has booted. Secret. */
+  readonly access: pulumi.Output<SshAccess>;
+
+  constructor(name: string, args: InstanceArgs, options?: pulumi.ComponentResourceOptions) {
+    super("lambda-train:index:Instance", name, {}, options);
+    const { plan, sshSources } = args;
+    const { cloud } = plan;
+    const { endpoint } = cloud;
+    const inside = { parent: this };
+
+    const suffix = new RandomId(`${name}-suffix`, { byteLength: 4, prefix: namePrefix(plan.stack) }, inside);
+    const claim = new Claim(`${name}-claim`, { name: suffix.hex, endpoint }, inside);
+    const login = new KeyPair(`${name}-login`, { comment: "lambda-train" }, inside);
+    const host = new KeyPair(`${name}-host`, { comment: "lambda-train host" }, inside);
+    const sshKey = new SshKey(`${name}-ssh-key`, { name: claim.name, publicKey: login.publicKey, endpoint }, inside);
+    const rulesetIds = rulesets(name, cloud, claim.name, sshSources, inside);
+    const fileSystem = attached(name, cloud, inside);
+
+    const instance = new LambdaInstance(
+      `${name}-vm`,
+      {
+        name: claim.name,
+        endpoint,
+        instanceTypes: [...cloud.instanceTypes],
+        regions: [...cloud.regions],
+        sshKeyName: sshKey.name,
+        userData: pulumi
+          .all([host.privateKey, host.publicKey])
+          .apply(([privateKey, publicKey]) => renderUserData({ privateKey, publicKey })),
+        imageFamily: cloud.imageFamily,
+        rulesetIds,
+        fileSystemNames: fileSystem === undefined ? undefined : [fileSystem.name],
+        tags: { "managed-by": "lambda-train", stack: plan.stack, experiment: plan.run.experiment },
+        capacityTimeoutSeconds: cloud.capacityTimeoutSeconds,
+        maxPricePerHour: cloud.maxPricePerHour,
+        budgetDollars: cloud.budgetDollars,
+        expectedHours: cloud.expectedHours,
+      },
+      inside,
+    );
+    const boot = new Boot(
+      `${name}-boot`,
+      {
+        instanceId: instance.id,
+        hostKey: host.publicKey,
+        privateKey: login.privateKey,
+        endpoint,
+        sshPort: cloud.sshPort,
+        bootTimeoutSeconds: cloud.bootTimeoutSeconds,
+      },
+      inside,
+    );
+
+    this.id = instance.id;
+    this.instanceType = instance.instanceType;
+    this.region = instance.region;
+    this.ip = boot.ip;
+    this.pricePerHour = instance.pricePerHour;
+    this.access = pulumi.secret(
+      pulumi
+        .all([boot.ip, boot.sshPort, boot.user, login.privateKey, host.publicKey])
+        .apply(([ip, port, user, privateKey, hostKey]) => ({ host: ip, port, user, privateKey, hostKey })),
+    );
+    this.registerOutputs({ id: this.id, instanceType: this.instanceType, region: this.region, ip: this.ip });
+  }
+}
+
+/** Start of the unique name: the stack's, as far as Lambda's names take it. */
+function namePrefix(stack: string): string {
+  const plain = stack.toLowerCase().replace(/[^a-z0-9]+/g, "-");
+  return `lambda-train-${plain.slice(0, 24).replace(/^-|-$/g, "")}-`;
+}
+
+/** A firewall ruleset a region: which one is used is known only when capacity is found, and an unused one costs nothing. */
+function rulesets(
+  name: string,
+  { regions, endpoint }: CloudPlan,
+  claim: pulumi.Output<string>,
+  sshSources: pulumi.Input<string[]>,
+  options: pulumi.CustomResourceOptions,
+): Record<string, pulumi.Output<string>> {
+  const rules = pulumi.output(sshSources).apply((networks) =>
+    networks.map((sourceNetwork) => ({
+      protocol: "tcp" as const,
+      portRange: [22, 22] as [number, number],
+      sourceNetwork,
+      description: "SSH from where the stack is run",
+    })),
+  );
+  const made = regions.map((region) => {
+    const ruleset = new FirewallRuleset(
+      `${name}-firewall-${region}`,
+      { name: pulumi.interpolate`${claim}-${region}`, region, rules, endpoint },
+      options,
+    );
+    return [region, ruleset.id] as const;
+  });
+  return Object.fromEntries(made);
+}
+
+function attached(name: string, cloud: CloudPlan, options: pulumi.CustomResourceOptions): FileSystem | undefined {
+  const { fileSystem, regions, endpoint } = cloud;
+  const region = regions[0];
+  if (fileSystem === undefined || region === undefined) return undefined;
+  return new FileSystem(
+    `${name}-file-system`,
+    { name: fileSystem.name, region, create: fileSystem.create, endpoint },
+    options,
+  );
+}

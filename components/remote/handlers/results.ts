@@ -1,0 +1,79 @@
+import { join } from "node:path";
+import type { EvaluationPlan, RunPlan } from "../../../plan/types";
+import { endRun, loseResultsVariable } from "../../../remote/results";
+import { diffByName, sameValue } from "../../dynamic/diff";
+import type { DynamicHandler, HandlerContext } from "../../dynamic/handler";
+import { connect } from "../../lambda/handlers/cloud";
+import { localPath, type OnInstance } from "./place";
+
+interface Inputs extends OnInstance {
+  readonly endpoint: string;
+  readonly run: RunPlan;
+  readonly evaluation?: EvaluationPlan;
+  readonly workspace: string;
+  readonly directory: string;
+}
+
+interface Outputs extends Inputs {
+  readonly folder: string;
+}
+
+function outputs(inputs: Inputs): Outputs {
+  return { ...inputs, folder: join(inputs.directory, inputs.run.experiment) };
+}
+
+/** Brings the results home, or says why the instance must not be terminated yet. */
+async function secure(props: Outputs, context: HandlerContext): Promise<void> {
+  const { experiment } = props.run;
+  if (process.env[loseResultsVariable] === experiment) {
+    return context.progress(`${experiment}: its results are left behind, as ${loseResultsVariable} says`);
+  }
+  try {
+    const home = await endRun({ ...props, directory: localPath(props.directory) }, "destroy", context.progress);
+    context.progress(
+      home === undefined
+        ? `${experiment}: was never started, so there are no results`
+        : `${experiment}: ${home.files} files, ${(home.bytes / 1e6).toFixed(1)} MB verified in ${props.folder}`,
+    );
+  } catch (error) {
+    // An address may belong to another machine by now, so that any failure is a reason to ask whether ours still exists.
+    if (await isGone(props, context).catch(() => false)) {
+      return context.progress(
+        `${experiment}: instance ${props.instanceId} is gone; of its results only what was downloaded before is left`,
+      );
+    }
+    throw new Error(
+      `The results of ${experiment} are not home, so instance ${props.instanceId} is not terminated and goes on billing. ` +
+        `${(error as Error).message} ` +
+        "Mend what it says and destroy again; `npm run results` tries the download alone. To give the results up: " +
+        `\`npm run down -- --lose-results\`, or ${loseResultsVariable}=${experiment} for \`pulumi destroy\`.`,
+      { cause: error },
+    );
+  }
+}
+
+/** Whether the API says that the instance does not exist any more. */
+async function isGone({ endpoint, instanceId }: Outputs, context: HandlerContext): Promise<boolean> {
+  const instances = await connect(endpoint, context).client.listInstances();
+  const found = instances.find(({ id }) => id === instanceId);
+  return found === undefined || ["terminating", "terminated", "preempted"].includes(found.status);
+}
+
+/** Life of the guard of an experiment's results: its deletion is what brings them home. */
+export const handler: DynamicHandler<Inputs, Outputs> = {
+  diff: (_id, olds, news) => {
+    const diff = diffByName(olds, news, {
+      replace: ["instanceId"],
+      update: ["access", "run", "evaluation", "workspace", "directory", "endpoint"],
+    });
+    const renamed = !sameValue(olds.run.experiment, news.run?.experiment);
+    return {
+      ...diff,
+      changes: diff.changes || renamed,
+      replaces: [...(diff.replaces ?? []), ...(renamed ? ["run"] : [])],
+    };
+  },
+  create: async (inputs) => ({ id: `${inputs.instanceId}:${inputs.run.experiment}`, outs: outputs(inputs) }),
+  update: async (_id, _olds, news) => outputs(news),
+  delete: (_id, props, context) => secure(props, context),
+};

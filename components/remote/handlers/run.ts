@@ -1,0 +1,90 @@
+import type { RunPlan } from "../../../plan/types";
+import { readStatus, waitForEnd, waitForFirstStep } from "../../../remote/run";
+import { withSession } from "../../../remote/session";
+import type { RunState, RunStatus } from "../../../remote/types";
+import { diffByName } from "../../dynamic/diff";
+import { CreatedButFailed, type DynamicHandler, type HandlerContext } from "../../dynamic/handler";
+import { isUnreachable, type OnInstance } from "./place";
+
+interface Inputs extends OnInstance {
+  readonly startId: string;
+  readonly run: RunPlan;
+  readonly workspace: string;
+  readonly startScript: string;
+  readonly codeHash: string;
+}
+
+interface Outputs extends Inputs {
+  readonly state: RunState;
+  readonly attempt?: number;
+  readonly logPath: string;
+  readonly firstStepLine?: string;
+}
+
+function outputs(inputs: Inputs, status: RunStatus): Outputs {
+  const { state, attempt, logPath, firstStepLine } = status;
+  return { ...inputs, state, attempt, logPath, firstStepLine };
+}
+
+/** Waits as far as the plan says. A run that fails meanwhile is recorded, so that the next `up` starts it again. */
+async function watch(id: string, inputs: Inputs, { progress }: HandlerContext): Promise<Outputs> {
+  const { access, run } = inputs;
+  const { experiment } = run;
+  const current = (): Promise<RunStatus> => withSession(access, (session) => readStatus(session, experiment));
+  try {
+    const status =
+      run.waitFor === "end"
+        ? await waitForEnd(access, { experiment }, { onLine: progress })
+        : await waitForFirstStep(
+            access,
+            { experiment },
+            { onProgress: progress, timeoutSeconds: run.firstStepTimeoutSeconds },
+          );
+    if (status.firstStepLine !== undefined) progress(`first step: ${status.firstStepLine}`);
+    if (status.state === "failed")
+      throw new Error(`Training of ${experiment} failed with status ${status.exitCode}: ${status.lastLine ?? ""}`);
+    return outputs(inputs, status);
+  } catch (error) {
+    if (isUnreachable(error)) throw error;
+    throw new CreatedButFailed((error as Error).message, id, outputs(inputs, await current()), { cause: error });
+  }
+}
+
+/** Life of a run as seen from here. It is started by a command, and ended by the results' deletion. */
+export const handler: DynamicHandler<Inputs, Outputs> = {
+  diff: (_id, olds, news) => {
+    const diff = diffByName(olds, news, {
+      replace: ["instanceId", "startId"],
+      update: ["access", "run", "workspace", "codeHash"],
+    });
+    // A refresh has seen that it failed: the next `up` starts it again, and it goes on from its last checkpoint.
+    return { ...diff, changes: diff.changes || olds.state === "failed" };
+  },
+  create: async (inputs, context) => {
+    const id = `${inputs.instanceId}:${inputs.run.experiment}`;
+    return { id, outs: await watch(id, inputs, context) };
+  },
+  read: async (id, props) => {
+    const { access, run } = props;
+    if (access === undefined || run === undefined) return undefined;
+    try {
+      const status = await withSession(access, (session) => readStatus(session, run.experiment));
+      return { id, props: outputs(props as Inputs, status) };
+    } catch (error) {
+      // Unreachable is not failed: what is known stays.
+      if (isUnreachable(error)) return { id, props: props as Outputs };
+      throw error;
+    }
+  },
+  update: async (id, olds, news, context) => {
+    const status = await withSession(news.access, (session) => readStatus(session, news.run.experiment));
+    // Where the start command has run again already, the attempt is a newer one.
+    if (status.state === "failed" && status.attempt === olds.attempt) {
+      context.progress(`${news.run.experiment} had failed with status ${status.exitCode}; it starts again`);
+      await withSession(news.access, (session) =>
+        session.run("bash -s", "starting the run", { stdin: news.startScript }),
+      );
+    }
+    return watch(id, news, context);
+  },
+};

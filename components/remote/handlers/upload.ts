@@ -1,0 +1,66 @@
+import { hashFolder } from "../../../plan/paths";
+import { uploadArchive, uploadTree } from "../../../remote/transfer/upload";
+import { walkAll, walkCode } from "../../../remote/transfer/walk";
+import { diffByName } from "../../dynamic/diff";
+import type { DynamicHandler, HandlerContext } from "../../dynamic/handler";
+import { localPath, type OnInstance } from "./place";
+
+interface Inputs extends OnInstance {
+  readonly kind: "code" | "folder" | "archive";
+  readonly source: string;
+  readonly target: string;
+  readonly extraFiles?: Readonly<Record<string, string>>;
+  readonly protectedPaths?: readonly string[];
+  readonly hash: string;
+}
+
+async function upload(inputs: Inputs, { progress }: HandlerContext): Promise<void> {
+  const { access, kind, source, target, extraFiles, protectedPaths, hash } = inputs;
+  const local = localPath(source);
+  if (kind === "archive") {
+    const { sentBytes, seconds } = await uploadArchive(access, {
+      localArchive: local,
+      remotePath: target,
+      sha256: hash,
+      onProgress: progress,
+    });
+    return progress(`${target}: sent ${megabytes(sentBytes)} in ${seconds.toFixed(1)} s`);
+  }
+  const tree =
+    kind === "code"
+      ? await walkCode(local, { extraFiles, protectedPaths, hashFolder: hashFolder() })
+      : await walkAll(local, { hashFolder: hashFolder() });
+  const sent = await uploadTree(access, {
+    tree,
+    remoteRoot: target,
+    name: target.replaceAll("/", "-"),
+    protectedPaths,
+    onProgress: progress,
+  });
+  const removed = sent.removed > 0 ? `, removed ${sent.removed}` : "";
+  progress(
+    `${target}: sent ${sent.sentFiles} files, ${megabytes(sent.sentBytes)} in ${sent.seconds.toFixed(1)} s${removed}`,
+  );
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** Life of an upload: what changed goes to the instance; deletion leaves it there, since the instance goes as well. */
+export const handler: DynamicHandler<Inputs, Inputs> = {
+  diff: (_id, olds, news) =>
+    diffByName(olds, news, {
+      replace: ["instanceId", "kind", "target"],
+      // Not the source: the same content from another folder is the same.
+      update: ["hash", "access", "protectedPaths"],
+    }),
+  create: async (inputs, context) => {
+    await upload(inputs, context);
+    return { id: `${inputs.instanceId}:${inputs.target}`, outs: inputs };
+  },
+  update: async (_id, olds, news, context) => {
+    if (olds.hash !== news.hash) await upload(news, context);
+    return news;
+  },
+};

@@ -1,0 +1,85 @@
+import { join } from "node:path";
+import type { EvaluationPlan, RunPlan } from "../plan/types";
+import { evaluateRun, readStatus, stopRun } from "./run";
+import { withSession } from "./session";
+import { downloadTree } from "./transfer/download";
+import type { RunStatus, SshAccess } from "./types";
+
+/** Which results, and where they go. */
+export interface ResultsPlace {
+  readonly access: SshAccess;
+  readonly run: RunPlan;
+  readonly evaluation?: EvaluationPlan;
+  /** Folder of the workload on the instance, relative to the home folder. */
+  readonly workspace: string;
+  /** Local folder of the stack's results, absolute. */
+  readonly directory: string;
+}
+
+/** What came home. */
+export interface BroughtHome {
+  /** Local folder, absolute. */
+  readonly folder: string;
+  readonly status: RunStatus;
+  readonly files: number;
+  readonly bytes: number;
+  /** Files that changed while they were read, as a log does while training goes on. */
+  readonly unstable: readonly string[];
+}
+
+/** The environment variable that lets a destroy go on without results. Its value must be the experiment's name. */
+export const loseResultsVariable = "LAMBDA_TRAIN_LOSE_RESULTS";
+
+/**
+ * Brings an experiment's outputs and the run's own logs home: partial first, verified, then renamed.
+ * @returns undefined where the experiment has never been started: there is nothing to bring.
+ * @throws SshError when the instance cannot be reached; Error when the download cannot be verified.
+ */
+export async function bringHome(
+  place: ResultsPlace,
+  onProgress: (message: string) => void,
+): Promise<BroughtHome | undefined> {
+  const { access, run, directory } = place;
+  const status = await withSession(access, (session) => readStatus(session, run.experiment));
+  if (status.state === "absent") return undefined;
+  const folder = join(directory, run.experiment);
+  const runEnded = !["starting", "running", "evaluating"].includes(status.state);
+  const { files, bytes, unstable } = await downloadTree(access, {
+    remoteRoot: status.outputPath ?? "",
+    localFinal: folder,
+    source: `${access.user}@${access.host}:${status.outputPath}`,
+    runEnded,
+    onProgress,
+  });
+  return { folder, status, files, bytes, unstable };
+}
+
+/**
+ * Ends a run for good: stops it cleanly if it goes on (SIGTERM, time for a checkpoint, SIGKILL), evaluates what it has
+ * reached if that is not done, and brings the results home.
+ * @param reason Why it is stopped, as the run's record keeps it.
+ */
+export async function endRun(
+  place: ResultsPlace,
+  reason: string,
+  onProgress: (message: string) => void,
+): Promise<BroughtHome | undefined> {
+  const { access, run, evaluation } = place;
+  const { experiment, graceSeconds } = run;
+  let status = await withSession(access, (session) => readStatus(session, experiment));
+  if (status.state === "absent") return undefined;
+  if (status.state === "starting" || status.state === "running") {
+    onProgress(`${experiment}: stopping the run, ${graceSeconds} s for a checkpoint`);
+    status = await stopRun(access, { experiment }, { reason, graceSeconds });
+  }
+  if (evaluation !== undefined && status.evaluation?.state !== "done" && status.evaluation?.state !== "failed") {
+    onProgress(`${experiment}: evaluating`);
+    status = await evaluateRun(access, place);
+    if (status.evaluation?.state === "failed") {
+      onProgress(
+        `${experiment}: evaluation failed with status ${status.evaluation.exitCode}; its log is among the results`,
+      );
+    }
+  }
+  return bringHome(place, onProgress);
+}

@@ -1,0 +1,138 @@
+import { resolve } from "node:path";
+import { projectFolder } from "../../plan/paths";
+import type { DashboardPlan, EvaluationPlan, RunPlan } from "../../plan/types";
+import type { ResultsPlace } from "../../remote/results";
+import type { SshAccess } from "../../remote/types";
+import { CommandError, exitCodes } from "./command";
+import { pulumiOutput, stackName } from "./pulumi";
+
+/** A stack as its state tells it: what an operator command needs, also after an `up` that failed half-way. */
+export interface StackView {
+  readonly stack: string;
+  readonly endpoint?: string;
+  readonly instance?: {
+    readonly id: string;
+    readonly type: string;
+    readonly region: string;
+    /** Cents per hour. */
+    readonly priceCents: number;
+    /** ISO 8601 in UTC. */
+    readonly launchedAt?: string;
+  };
+  readonly access?: SshAccess;
+  readonly run?: RunPlan;
+  readonly evaluation?: EvaluationPlan;
+  readonly dashboard?: DashboardPlan;
+  /** Folder of the workload on the instance, relative to the home folder. */
+  readonly workspace?: string;
+  /** Local folder of the stack's results, absolute. */
+  readonly resultsFolder?: string;
+}
+
+interface Resource {
+  readonly urn: string;
+  readonly type: string;
+  readonly id?: string;
+  readonly inputs?: Readonly<Record<string, unknown>>;
+  readonly outputs?: Readonly<Record<string, unknown>>;
+}
+
+/** In an export with secrets shown, a secret is an object that holds its value as JSON text. */
+const secretSignature = "4dabf18193072939515e22adb298388d";
+
+/** Replaces secrets by their values, at any depth. */
+export function reveal(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(reveal);
+  if (typeof value !== "object" || value === null) return value;
+  const secret = value as { [secretSignature]?: string; plaintext?: string };
+  if (secret[secretSignature] !== undefined && secret.plaintext !== undefined) return JSON.parse(secret.plaintext);
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, reveal(inner)]));
+}
+
+/** Reads a deployment as `pulumi stack export --show-secrets` prints it. */
+export function viewOf(stack: string, exported: string): StackView {
+  const { deployment } = JSON.parse(exported) as { deployment: { resources?: Resource[] } };
+  const resources = (deployment.resources ?? []).filter(({ type }) =>
+    type.startsWith("pulumi-nodejs:dynamic/lambda-train:"),
+  );
+  const of = (name: string): Resource | undefined => resources.find(({ type }) => type.endsWith(`:${name}`));
+  const props = (name: string): Readonly<Record<string, unknown>> => {
+    const found = of(name);
+    return reveal({ ...found?.inputs, ...found?.outputs }) as Record<string, unknown>;
+  };
+  const instance = of("Instance");
+  const instanceProps = props("Instance");
+  const results = props("Results");
+  const withAccess = ["Results", "Run", "Upload"].map(props).find(({ access }) => access !== undefined);
+  return {
+    stack,
+    endpoint: instanceProps.endpoint as string | undefined,
+    instance:
+      instance?.id === undefined
+        ? undefined
+        : {
+            id: instance.id,
+            type: String(instanceProps.instanceType),
+            region: String(instanceProps.region),
+            priceCents: Number(instanceProps.priceCentsPerHour),
+            launchedAt: instanceProps.launchedAt as string | undefined,
+          },
+    access: withAccess?.access as SshAccess | undefined,
+    run: results.run as RunPlan | undefined,
+    evaluation: results.evaluation as EvaluationPlan | undefined,
+    dashboard: props("Run").dashboard as DashboardPlan | undefined,
+    workspace: results.workspace as string | undefined,
+    resultsFolder: results.directory === undefined ? undefined : resolve(projectFolder(), results.directory as string),
+  };
+}
+
+/** Reads the stack's state. @throws CommandError when there is no such stack. */
+export async function stackView(named: string | undefined): Promise<StackView> {
+  const stack = await stackName(named);
+  try {
+    return viewOf(stack, await pulumiOutput(["stack", "export", "--show-secrets", "--stack", stack]));
+  } catch (error) {
+    if (!/no stack named/.test((error as Error).message)) throw error;
+    throw new CommandError(`There is no stack ${stack}. \`npm run up\` creates it.`, exitCodes.nothing);
+  }
+}
+
+/** A stack whose instance can be spoken to. */
+export type Reachable = StackView & {
+  readonly access: SshAccess;
+  readonly instance: NonNullable<StackView["instance"]>;
+};
+
+/** @throws CommandError where the stack has no instance to speak to. */
+export function requireInstance(view: StackView): Reachable {
+  const { access, instance, stack } = view;
+  if (instance === undefined || access === undefined) {
+    throw new CommandError(
+      `Stack ${stack} has no instance to speak to. \`npm run up\` launches one.`,
+      exitCodes.nothing,
+    );
+  }
+  return { ...view, access, instance };
+}
+
+/** A stack with a run that was started, or is about to be. */
+export type WithRun = Reachable & Required<Pick<StackView, "run" | "workspace" | "resultsFolder">>;
+
+/** @throws CommandError where the stack has no run. */
+export function requireRun(view: StackView): WithRun {
+  const reachable = requireInstance(view);
+  const { run, workspace, resultsFolder } = view;
+  if (run === undefined || workspace === undefined || resultsFolder === undefined) {
+    throw new CommandError(
+      `Stack ${view.stack} has an instance, but no run yet: \`npm run up\` goes on from where it stopped.`,
+      exitCodes.nothing,
+    );
+  }
+  return { ...reachable, run, workspace, resultsFolder };
+}
+
+/** Where the stack's results are and go. */
+export function resultsPlace(view: WithRun): ResultsPlace {
+  const { access, run, evaluation, workspace, resultsFolder } = view;
+  return { access, run, evaluation, workspace, directory: resultsFolder };
+}
