@@ -1,0 +1,179 @@
+#!/usr/bin/env bash
+# Functions shared by the scripts in this folder; to be sourced, does nothing by itself.
+# State lives in $LAMBDA_TRAIN_BASE (default ~/.lambda-train). One file holds one fact and is written atomically.
+set -euo pipefail
+
+base="${LAMBDA_TRAIN_BASE:-$HOME/.lambda-train}"
+
+# say TEXT: a line for the person who reads along.
+say() { printf '%s\n' "$*"; }
+
+# die CODE TEXT: ends the script with a message.
+die() {
+  local code="$1"
+  shift
+  printf '%s\n' "$*" >&2
+  exit "$code"
+}
+
+# need NAME...: every named variable must be set and not empty.
+need() {
+  local name
+  for name in "$@"; do
+    [ -n "${!name:-}" ] || die 2 "$(basename "$0"): the variable $name is not set; see the comment at the top of the script."
+  done
+}
+
+# under_home PATH: an absolute path; a relative one counts from the home folder.
+under_home() {
+  case "$1" in
+    /*) printf '%s\n' "$1" ;;
+    *) printf '%s\n' "$HOME/$1" ;;
+  esac
+}
+
+# put FILE TEXT: writes a fact atomically, readable by its owner only.
+put() {
+  local temporary="$1.tmp.$BASHPID"
+  (umask 077 && printf '%s\n' "$2" >"$temporary")
+  mv -f -- "$temporary" "$1"
+}
+
+# fact FILE: a fact's text, or nothing where there is none.
+fact() { if [ -f "$1" ]; then cat -- "$1"; fi; }
+
+# now: the time as ISO 8601 in UTC.
+now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
+
+# process_key PID: names a process for good: its number is used again, after a reboot even at once. Fails if it is gone
+# or a zombie.
+process_key() {
+  local line boot
+  line="$(cat "/proc/$1/stat" 2>/dev/null)" || return 1
+  line="${line##*) }" # the name before it may hold anything
+  # shellcheck disable=SC2086 # split into the fields of stat on purpose
+  set -- "$1" $line
+  [ "$2" != Z ] && [ "$2" != X ] || return 1
+  boot="$(cat /proc/sys/kernel/random/boot_id)"
+  printf '%s %s %s\n' "$1" "${21}" "$boot"
+}
+
+# is_alive FILE: the process whose key is in the file still runs.
+is_alive() {
+  local key
+  key="$(fact "$1")"
+  [ -n "$key" ] && [ "$(process_key "${key%% *}")" = "$key" ]
+}
+
+# pid_in FILE: the process number of a key.
+pid_in() {
+  local key
+  key="$(fact "$1")"
+  printf '%s\n' "${key%% *}"
+}
+
+# marked NAME=VALUE: numbers of the processes that were started with this variable, whatever session they are in.
+marked() {
+  local file
+  for file in $(grep -lzxF -e "$1" /proc/[0-9]*/environ 2>/dev/null || true); do
+    file="${file#/proc/}"
+    if process_key "${file%/environ}" >/dev/null; then
+      printf '%s\n' "${file%/environ}"
+    fi
+  done
+}
+
+# end_marked NAME=VALUE GRACE: TERM, up to GRACE seconds of patience, then KILL.
+end_marked() {
+  local pids waited=0 limit=$(($2 * 5))
+  pids="$(marked "$1")"
+  [ -n "$pids" ] || return 0
+  # shellcheck disable=SC2086 # a list of numbers
+  kill -TERM $pids 2>/dev/null || true
+  while pids="$(marked "$1")" && [ -n "$pids" ]; do
+    if [ "$waited" -ge "$limit" ]; then
+      # shellcheck disable=SC2086
+      kill -KILL $pids 2>/dev/null || true
+    fi
+    sleep 0.2
+    waited=$((waited + 1))
+  done
+}
+
+# kind_of PID: what a TERM is to such a process. A wrapper dies of it without passing it on, or passes it on a second
+# time; a filter takes the output of the process it serves down with it; anything else is the work itself.
+kind_of() {
+  case "$(cat "/proc/$1/comm" 2>/dev/null)" in
+    sh | bash | dash | zsh | make | gmake | env | timeout | nohup | time | sudo | xargs | script) echo wrapper ;;
+    tee | cat | tail | head | grep | sed | awk | mawk | gawk | tr | ts | stdbuf) echo filter ;;
+    *) echo work ;;
+  esac
+}
+
+# stop_cleanly NAME=VALUE GRACE: gives the work one TERM and up to GRACE seconds to write its checkpoint, then ends all.
+# The wrappers are held meanwhile, so that a Makefile does not go on to its next command; what the work started itself
+# (loader processes, ranks) is left to it, because losing them would break it while it saves.
+stop_cleanly() {
+  local pid parent told=" " working waited=0 limit=$(($2 * 5))
+  while :; do
+    working=no
+    for pid in $(marked "$1"); do
+      case "$(kind_of "$pid")" in
+        wrapper) kill -STOP "$pid" 2>/dev/null || true ;;
+        filter) ;;
+        work)
+          working=yes
+          parent="$(awk '/^PPid:/ { print $2 }' "/proc/$pid/status" 2>/dev/null || true)"
+          if [[ "$told" != *" $pid "* ]] && { [ "$(kind_of "${parent:-1}")" = wrapper ] || ! grep -qszxF -e "$1" "/proc/${parent:-1}/environ"; }; then
+            kill -TERM "$pid" 2>/dev/null || true
+            told="$told$pid "
+          fi
+          ;;
+      esac
+    done
+    if [ "$working" = no ] || [ "$waited" -ge "$limit" ]; then break; fi
+    sleep 0.2
+    waited=$((waited + 1))
+  done
+  for pid in $(marked "$1"); do
+    kill -TERM "$pid" 2>/dev/null || true
+    kill -CONT "$pid" 2>/dev/null || true
+  done
+  if [ "$working" = no ]; then end_marked "$1" 2; else end_marked "$1" 0; fi
+}
+
+# last_lines FILE COUNT: the last lines that show something; a progress bar's returns count as line ends, lines are cut.
+last_lines() {
+  [ -f "$1" ] || return 0
+  { tail -c 65536 -- "$1" | tr '\r' '\n' | tr -d '\000-\010\013-\037' | grep -a '[^[:space:]]' | tail -n "$2" | cut -c 1-200; } || true
+}
+
+# json_text TEXT: a JSON string.
+json_text() {
+  local text
+  text="$(printf '%s' "$1" | tr '\n\t' '  ' | tr -d '\000-\037')"
+  text="${text//\\/\\\\}"
+  printf '"%s"' "${text//\"/\\\"}"
+}
+
+# load_environment: activates what setup.sh made. Activation scripts of others do not survive `set -u`.
+load_environment() {
+  if [ -f "$base/env.sh" ]; then
+    set +eu
+    # shellcheck disable=SC1091 # made on the instance
+    . "$base/env.sh"
+    set -eu
+  fi
+}
+
+# run_paths EXPERIMENT: sets run (the run's folder), attempt (its number, 0 without one) and facts (that attempt's folder).
+run_paths() {
+  run="$base/runs/$1"
+  attempt="$(fact "$run/attempt")"
+  attempt="${attempt:-0}"
+  # shellcheck disable=SC2034 # for those who source this file
+  facts="$run/attempts/$attempt"
+}
+
+# session_name EXPERIMENT: tmux takes neither . nor : in a name.
+session_name() { printf '%s\n' "${1//[.:]/_}"; }

@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Starts the training run of an experiment in a tmux session of its own, or finds it going or done.
+#
+# Usage: run.sh EXPERIMENT, with the run's description (lines "export LT_…=…", see supervise.sh) in the variable LT_RUN
+# and the hash of what the run is in LT_HASH.
+# Same hash and going on: "already running"; ended with 0: "already finished". Ended otherwise, or its supervisor died
+# (reboot): starts the next attempt; the workload goes on from its checkpoint.
+# Exit codes: 0 runs or has finished, 2 usage, 3 a run with another hash goes on (stop it first),
+# 4 the time limit is used up, 5 it did not start.
+set -euo pipefail
+scripts="$(cd "$(dirname "$0")" && pwd)"
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$scripts/lib.sh"
+[ $# -eq 1 ] || die 2 "usage: run.sh EXPERIMENT"
+need LT_RUN LT_HASH
+experiment="$1"
+session="$(session_name "$experiment")"
+mkdir -p "$base/runs/$experiment/attempts"
+chmod 700 "$base" "$base/runs" "$base/runs/$experiment"
+
+exec 9>"$base/runs/$experiment/lock"
+flock 9
+run_paths "$experiment"
+same=no
+if [ "$(fact "$facts/hash")" = "$LT_HASH" ]; then same=yes; fi
+if is_alive "$facts/supervisor"; then
+  if [ "$same" = yes ]; then
+    say "already running: attempt $attempt, session $session"
+    exit 0
+  fi
+  die 3 "The experiment $experiment goes on with other settings than these (attempt $attempt). Stop it first, or give this one another name."
+fi
+if [ "$same" = yes ] && [ "$(fact "$facts/exit")" = 0 ] && [ ! -f "$facts/stop_reason" ]; then
+  say "already finished: attempt $attempt"
+  exit 0
+fi
+
+# The limit holds for all attempts together: each of them costs.
+used=0
+for earlier in "$run"/attempts/*/; do
+  if [ "$(fact "$earlier/hash")" = "$LT_HASH" ]; then
+    spent="$(fact "$earlier/seconds")"
+    used=$((used + ${spent:-0}))
+  fi
+done
+limit="$(eval "$LT_RUN" && printf '%s' "${LT_MAX_SECONDS:-}")"
+if [ -n "$limit" ] && [ "$used" -ge "$limit" ]; then
+  die 4 "The time limit of $experiment is used up ($used of $limit s, over $attempt attempts). Raise it to go on."
+fi
+
+# A training process can outlive a supervisor that was killed; two at once would spoil each other's checkpoints.
+end_marked "LAMBDA_TRAIN_RUN=$experiment" 30
+
+attempt=$((attempt + 1))
+facts="$run/attempts/$attempt"
+mkdir -p "$facts"
+rm -f -- "$facts"/*
+put "$facts/run.env" "$LT_RUN"
+put "$facts/hash" "$LT_HASH"
+put "$facts/used" "$used"
+put "$facts/started_at" "$(now)"
+put "$run/attempt" "$attempt"
+# A tmux server keeps the environment it was started with.
+unset LT_RUN LT_HASH
+
+command="$(printf 'exec bash %q %q' "$scripts/supervise.sh" "$experiment")"
+if command -v tmux >/dev/null; then
+  tmux kill-session -t "=$session" 2>/dev/null || true
+  tmux new-session -d -s "$session" -x 200 -y 50 "$command" \; set-option -t "=$session" remain-on-exit on 9>&- </dev/null
+else
+  say "tmux is not installed: the run is detached, but there is no session to attach to"
+  setsid bash -c "$command" </dev/null >/dev/null 2>&1 9>&- &
+fi
+for _ in $(seq 1 100); do
+  if [ -f "$facts/supervisor" ]; then
+    say "started: attempt $attempt, session $session"
+    exit 0
+  fi
+  sleep 0.1
+done
+die 5 "The run of $experiment did not start within 10 s. Is tmux able to start a session? Log: $run/train.log"

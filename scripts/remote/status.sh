@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Prints the status of an experiment as one JSON object (RunStatus in remote/types.ts), from the run's files alone.
+#
+# Usage: status.sh EXPERIMENT
+# Exit codes: 0 (also where there is no run), 2 usage.
+set -euo pipefail
+scripts="$(cd "$(dirname "$0")" && pwd)"
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$scripts/lib.sh"
+[ $# -eq 1 ] || die 2 "usage: status.sh EXPERIMENT"
+experiment="$1"
+run_paths "$experiment"
+
+text() { # text NAME VALUE: a member, unless the value is empty
+  if [ -n "$2" ]; then printf ',"%s":%s' "$1" "$(json_text "$2")"; fi
+}
+number() {
+  if [ -n "$2" ]; then printf ',"%s":%s' "$1" "$2"; fi
+}
+
+exit_code="$(fact "$facts/exit")"
+stop_reason="$(fact "$facts/stop_reason")"
+supervised=no
+if is_alive "$facts/supervisor"; then supervised=yes; fi
+evaluating=no
+if is_alive "$facts/evaluation"; then evaluating=yes; fi
+wanted="$(if [ -f "$facts/run.env" ]; then
+  # shellcheck disable=SC1091 # made by run.sh
+  . "$facts/run.env" && printf '%s' "${LT_EVALUATE:-}"
+fi)"
+
+if [ "$attempt" = 0 ]; then
+  state=absent
+elif [ -z "$exit_code" ]; then
+  # run.sh makes the attempt a moment before its supervisor is there.
+  if [ "$supervised" = no ] && [ -f "$facts/supervisor" ]; then
+    state=failed
+  elif [ "$supervised" = no ] && [ -z "$(find "$run/attempt" -newermt '-15 seconds' 2>/dev/null)" ]; then
+    state=failed
+  elif [ -f "$facts/first_step" ]; then
+    state=running
+  else
+    state=starting
+  fi
+elif [ -n "$stop_reason" ]; then
+  state=stopped
+elif [ "$exit_code" != 0 ]; then
+  state=failed
+elif [ -n "$wanted" ] && [ ! -f "$facts/evaluation_exit" ] && [ "$supervised" = yes ]; then
+  state=evaluating
+else
+  state=finished
+fi
+
+evaluation_exit="$(fact "$facts/evaluation_exit")"
+if [ "$evaluating" = yes ]; then
+  evaluation=running evaluation_exit=""
+elif [ -n "$evaluation_exit" ]; then
+  if [ "$evaluation_exit" = 0 ]; then evaluation="done"; else evaluation=failed; fi
+elif [ -n "$wanted" ]; then
+  evaluation=pending
+else
+  evaluation=none
+fi
+
+printf '{"state":"%s","experiment":%s' "$state" "$(json_text "$experiment")"
+text startedAt "$(fact "$facts/started_at")"
+text firstStepAt "$(fact "$facts/first_step")"
+text endedAt "$(fact "$facts/ended_at")"
+number exitCode "$exit_code"
+text stopReason "$stop_reason"
+if [ "$attempt" != 0 ]; then number attempt "$attempt"; fi
+if [ -f "$run/train.log" ]; then
+  text lastLine "$(last_lines "$run/train.log" 40 | grep -v '^=== lambda-train: ' | tail -n 1 || true)"
+fi
+text firstStepLine "$(fact "$facts/first_step_line")"
+text logPath "$run/train.log"
+text outputPath "$(fact "$facts/output_path")"
+printf ',"evaluation":{"state":"%s"' "$evaluation"
+number exitCode "$evaluation_exit"
+printf '},"now":%s}\n' "$(date +%s)"

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Stops an experiment's training cleanly: TERM, patience for the checkpoint, KILL. Waits until it has ended.
+#
+# Usage: stop.sh EXPERIMENT REASON GRACE
+#   REASON  one word for the record: destroy, user, replace…
+#   GRACE   seconds between TERM and KILL
+# Exit codes: 0 it has ended (or there was nothing to stop), 1 it would not end, 2 usage.
+set -euo pipefail
+scripts="$(cd "$(dirname "$0")" && pwd)"
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$scripts/lib.sh"
+[ $# -eq 3 ] || die 2 "usage: stop.sh EXPERIMENT REASON GRACE"
+experiment="$1" reason="$2" grace="$3"
+run_paths "$experiment"
+if [ "$attempt" = 0 ]; then
+  say "nothing to stop: $experiment was never started here"
+  exit 0
+fi
+if [ -f "$facts/exit" ]; then
+  say "nothing to stop: training has ended with status $(fact "$facts/exit")"
+  exit 0
+fi
+if ! is_alive "$facts/supervisor"; then
+  if [ -z "$(marked "LAMBDA_TRAIN_RUN=$experiment")" ]; then
+    say "nothing to stop: the run's processes are gone (reboot, or killed)"
+    exit 0
+  fi
+  # Nobody else will write down how it ended.
+  put "$facts/stop_reason" "$reason"
+  stop_cleanly "LAMBDA_TRAIN_RUN=$experiment" "$grace"
+  put "$facts/ended_at" "$(now)"
+  put "$facts/exit" 143
+  say "stopped: $reason (its supervisor was gone)"
+  exit 0
+fi
+if [ ! -f "$facts/stop_request" ]; then
+  put "$facts/stop_grace" "$grace"
+  put "$facts/stop_request" "$reason"
+fi
+waited=0
+while [ ! -f "$facts/exit" ] && is_alive "$facts/supervisor"; do
+  [ "$waited" -lt $(((grace + 60) * 5)) ] || die 1 "$experiment did not end within $((grace + 60)) s. Log on the instance: $run/train.log"
+  sleep 0.2
+  waited=$((waited + 1))
+done
+if [ -f "$facts/stop_reason" ]; then
+  say "stopped: $(fact "$facts/stop_reason"), status $(fact "$facts/exit")"
+else
+  say "training ended by itself with status $(fact "$facts/exit") before it could be stopped"
+fi

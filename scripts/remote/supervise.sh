@@ -1,0 +1,133 @@
+#!/usr/bin/env bash
+# Runs one attempt of an experiment to its end: training, then evaluation. Started by run.sh inside tmux.
+#
+# Usage: supervise.sh EXPERIMENT
+# Reads attempts/N/run.env in the run's folder:
+#   LT_WORKSPACE   the workload's folder (relative: below the home folder)
+#   LT_DIRECTORY   folder in it in which commands run
+#   LT_COMMAND     the training command
+#   LT_VARIABLES   lines "export NAME=value" for it
+#   LT_OUTPUTS     folder in the workspace in which the workload writes results
+#   LT_PATTERN     extended regular expression of the first training step in the log
+#   LT_GRACE       seconds between TERM and KILL at a clean stop
+#   LT_MAX_SECONDS time limit over all attempts; empty: none
+#   LT_EVALUATE…   see evaluate.sh
+# Writes facts beside it: supervisor, first_step, first_step_line, output_path, exit, ended_at, seconds, stop_reason.
+# Exit codes: 0 (what happened to training is in the file exit).
+set -euo pipefail
+scripts="$(cd "$(dirname "$0")" && pwd)"
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$scripts/lib.sh"
+[ $# -eq 1 ] || die 2 "usage: supervise.sh EXPERIMENT"
+experiment="$1"
+run_paths "$experiment"
+log="$run/train.log"
+# The session may be closed, the run goes on. Ctrl-C in it is a wish to stop.
+trap '' HUP
+trap 'request_stop interrupt' INT
+trap 'request_stop terminated' TERM
+request_stop() { if [ ! -f "$facts/stop_request" ]; then put "$facts/stop_request" "$1"; fi; }
+
+set -a
+# shellcheck disable=SC1091 # made by run.sh
+. "$facts/run.env"
+set +a
+workspace="$(under_home "$LT_WORKSPACE")"
+touch "$facts/mark"
+put "$facts/supervisor" "$(process_key "$$")"
+(umask 077 && touch "$log")
+size="$(stat -c %s "$log")"
+say "=== lambda-train: $experiment, attempt $attempt, started $(now): ${LT_COMMAND//$'\n'/; }" >>"$log"
+tail -n 20 -F --pid="$$" "$log" 2>/dev/null &
+viewer=$!
+
+start() {
+  cd "$workspace/$LT_DIRECTORY" || exit 127
+  load_environment
+  eval "${LT_VARIABLES:-}"
+  trap - INT TERM HUP
+  export LAMBDA_TRAIN_RUN="$experiment"
+  exec setsid bash -c "$LT_COMMAND"
+}
+(start) </dev/null >>"$log" 2>&1 &
+child=$!
+
+# Looks for the first step in what the log got since this attempt began.
+scanned="$size"
+find_first_step() {
+  local end line
+  end="$(stat -c %s "$log")"
+  [ "$end" -gt "$scanned" ] || return 0
+  # From a little before: a line may have been cut by the last look.
+  local from=$((scanned > size + 4096 ? scanned - 4096 : size))
+  line="$(tail -c "+$((from + 1))" "$log" | tr '\r' '\n' | grep -av '^=== lambda-train: ' | grep -a -m 1 -iE -e "$LT_PATTERN" | cut -c 1-500)" || true
+  scanned="$end"
+  if [ -n "$line" ]; then
+    put "$facts/first_step_line" "$line"
+    put "$facts/first_step" "$(now)"
+  fi
+}
+
+# The folder the workload really wrote to: Makefiles change the experiment's name.
+find_output() {
+  local outputs="$workspace/$LT_OUTPUTS" own newest
+  own="$outputs/$experiment"
+  if [ -d "$own" ] && [ -n "$(find -L "$own" -newer "$facts/mark" -print -quit)" ]; then
+    put "$facts/output_path" "$own"
+    return
+  fi
+  newest="$(find -L "$outputs" -mindepth 2 -type f -newer "$facts/mark" -printf '%T@ %P\n' 2>/dev/null | sort -n | tail -n 1)"
+  newest="${newest#* }"
+  if [ -n "$newest" ]; then
+    put "$facts/output_path" "$outputs/${newest%%/*}"
+  elif [ -d "$own" ]; then
+    put "$facts/output_path" "$own"
+  fi
+}
+
+stop_training() {
+  local grace="$LT_GRACE" asked
+  asked="$(fact "$facts/stop_grace")"
+  put "$facts/stop_reason" "$1"
+  say "=== lambda-train: stopping ($1): TERM, then KILL after ${asked:-$grace} s" >>"$log"
+  stop_cleanly "LAMBDA_TRAIN_RUN=$experiment" "${asked:-$grace}"
+}
+
+began="$SECONDS"
+noted=0
+used="$(fact "$facts/used")"
+while kill -0 "$child" 2>/dev/null; do
+  if [ ! -f "$facts/first_step" ]; then find_first_step; fi
+  if [ $((SECONDS - began)) -ge "$noted" ]; then
+    put "$facts/seconds" "$((SECONDS - began))"
+    noted=$((SECONDS - began + 10))
+  fi
+  if [ -f "$facts/stop_request" ]; then
+    stop_training "$(fact "$facts/stop_request")"
+    break
+  fi
+  if [ -n "${LT_MAX_SECONDS:-}" ] && [ $((used + SECONDS - began)) -ge "$LT_MAX_SECONDS" ]; then
+    stop_training limit
+    break
+  fi
+  sleep 0.3
+done
+code=0
+wait "$child" || code=$?
+# Workers that lost their parent would keep the GPU.
+end_marked "LAMBDA_TRAIN_RUN=$experiment" 10
+find_first_step
+find_output
+put "$facts/seconds" "$((SECONDS - began))"
+put "$facts/ended_at" "$(now)"
+say "=== lambda-train: training ended with status $code, $(now)" >>"$log"
+if [ "$code" -eq 137 ] && [ ! -f "$facts/stop_reason" ]; then
+  say "lambda-train: training was killed (SIGKILL). Most often the machine ran out of memory: smaller batches, fewer loader workers or a bigger instance type help." >>"$log"
+fi
+put "$facts/exit" "$code"
+
+if [ "$code" -eq 0 ] && [ ! -f "$facts/stop_reason" ] && [ -n "${LT_EVALUATE:-}" ]; then
+  bash "$scripts/evaluate.sh" --run "$experiment" || true
+  say "=== lambda-train: evaluation ended with status $(fact "$facts/evaluation_exit")" >>"$log"
+fi
+kill "$viewer" 2>/dev/null || true
