@@ -1,0 +1,193 @@
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { stringify } from "yaml";
+import { distort, standIn, standIns, strike } from "../faults/api";
+import type { ApiAction } from "../faults/model";
+import { basePath, document, schemas } from "../openapi/document";
+import { type Operation, operations } from "../openapi/operations";
+import { inline, object } from "../openapi/schema";
+import { newId } from "../state/ids";
+import type { ApiKeyRecord } from "../state/model";
+import type { Store } from "../state/store";
+import { authenticate, keysIn } from "./auth";
+import { ApiError, accountInactive, invalidParameters, notFound, unknownError } from "./errors";
+import { type CloudParts, Envelope } from "./handlers/context";
+import { handlers } from "./handlers/index";
+import { RateLimiter } from "./rate-limit";
+import { fromSchemaErrors, parseId } from "./validation";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** What a fault does to this call. */
+    action: ApiAction;
+    caller: ApiKeyRecord;
+  }
+  interface FastifyContextConfig {
+    operation?: Operation;
+  }
+}
+
+/** A launch may carry one MiB of user_data, which JSON can blow up six times. */
+const bodyLimit = 8 * 1024 * 1024;
+/** The oldest audit events go first. */
+const maxAuditEvents = 5000;
+
+export interface ApiServerOptions extends CloudParts {
+  readonly store: Store;
+  /** Tells of failures of the emulator itself. */
+  readonly log: (line: string) => void;
+}
+
+/**
+ * The API server: every operation of the document, with requests checked against it. The order of checks is that of
+ * the real one: edge (faults, rate limit), API key, account, request, then what the operation itself looks at.
+ */
+export function apiServer(options: ApiServerOptions): FastifyInstance {
+  const { state, lifecycle, now } = options;
+  const limiter = new RateLimiter(() => state.settings, now);
+  const server = fastify({
+    bodyLimit,
+    genReqId: newId,
+    forceCloseConnections: true,
+    // Values are taken as they are: nothing is coerced, filled in or removed.
+    ajv: { customOptions: { coerceTypes: false, useDefaults: false, removeAdditional: false, strict: false } },
+  });
+
+  server.decorateRequest("caller");
+  server.decorateRequest("action");
+  parseJsonBodies(server);
+
+  server.addHook("onRequest", async (request, reply) => {
+    const { operation } = request.routeOptions.config;
+    const path = request.url.split("?")[0]?.replace(basePath, "") ?? "";
+    request.action = strike(state.apiFaults, { operation: operation?.id, method: request.method, path });
+    const { delayMs, resetBefore, retryAfter } = request.action;
+    if (delayMs) await new Promise((resolve) => setTimeout(resolve, delayMs));
+    if (resetBefore) return reset(request, reply);
+    const answer = standIn(request.action);
+    if (answer) {
+      if (retryAfter !== undefined) reply.header("retry-after", String(retryAfter));
+      return reply.code(answer.status).type(answer.contentType).send(answer.body);
+    }
+    if (request.routeOptions.config.operation === undefined && path.startsWith("/openapi.")) return;
+    const key = keysIn(request.headers.authorization)[0] ?? request.ip;
+    const wait = limiter.take(key, operation?.id === "launchInstance");
+    if (wait > 0) return refuse(reply, wait);
+    request.caller = authenticate(request.headers.authorization, state.apiKeys);
+    if (state.settings.account.state === "inactive") throw accountInactive();
+    lifecycle.advance();
+  });
+
+  const refuse = (reply: FastifyReply, wait: number) => {
+    const { rateLimit } = state.settings;
+    const answer = standIns[rateLimit.json ? "rate-limited-json" : "rate-limited"];
+    if (rateLimit.retryAfter) reply.header("retry-after", String(Math.max(1, Math.ceil(wait))));
+    return reply.code(answer.status).type(answer.contentType).send(answer.body);
+  };
+
+  for (const operation of operations) addRoute(server, operation, options);
+
+  const description = () => document(`http://${server.listeningOrigin.replace(/^https?:\/\//, "")}`);
+  server.get(`${basePath}/openapi.json`, async () => description());
+  server.get(`${basePath}/openapi.yaml`, async (_, reply) =>
+    reply.type("application/yaml").send(stringify(description(), { aliasDuplicateObjects: false })),
+  );
+
+  server.setNotFoundHandler(async (request, reply) => {
+    const methods = methodsAt(request.url.split("?")[0] ?? "");
+    if (methods.length === 0) throw notFound();
+    reply.header("allow", methods.join(", "));
+    throw new ApiError(405, "global/invalid-parameters", "Method Not Allowed");
+  });
+
+  server.setErrorHandler(async (error: FastifyError | ApiError, request, reply) => {
+    const failure = toApiError(error);
+    if (failure.status >= 500 && !(error instanceof ApiError)) options.log(`API: ${error.stack ?? error.message}`);
+    return reply.code(failure.status).send(failure.body(request.id));
+  });
+
+  return server;
+}
+
+function addRoute(server: FastifyInstance, operation: Operation, options: ApiServerOptions): void {
+  const { state, store } = options;
+  const optional = Object.fromEntries(
+    Object.entries(operation.query ?? {}).map(([name, schema]) => [`${name}?`, schema]),
+  );
+  server.route({
+    method: operation.method.toUpperCase() as "GET",
+    url: basePath + operation.path.replace("{id}", ":id"),
+    config: { operation },
+    schema: {
+      ...(operation.body && { body: inline(operation.body, schemas) }),
+      querystring: object(optional),
+    },
+    // The id in the path is looked at before the body.
+    preValidation: async (request) => {
+      const { id } = request.params as { id?: string };
+      if (id !== undefined) parseId(id);
+      if (operation.body && request.body === undefined) request.body = null;
+    },
+    handler: async (request, reply) => {
+      const { id = "" } = request.params as { id?: string };
+      const payload = await handlers[operation.id]({
+        ...options,
+        body: request.body,
+        query: request.query as Record<string, string | undefined>,
+        id: id && parseId(id),
+        caller: request.caller,
+        audit: (resource, action, resourceIds, details = {}) => {
+          state.audit.push({
+            id: newId(),
+            at: options.now(),
+            resource,
+            action,
+            resourceIds,
+            apiKeyId: request.caller.id,
+            clientIp: request.ip,
+            userAgent: request.headers["user-agent"],
+            statusCode: 200,
+            details,
+          });
+          state.audit.splice(0, state.audit.length - maxAuditEvents);
+        },
+      });
+      if (operation.method !== "get") store.commit();
+      if (request.action.resetAfter) return reset(request, reply);
+      const envelope = payload instanceof Envelope ? payload.fields : { data: payload };
+      return distort(envelope, request.action);
+    },
+  });
+}
+
+/** Ends the connection without an answer. */
+function reset(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  reply.hijack();
+  request.raw.socket.resetAndDestroy();
+  return reply;
+}
+
+/** Bodies are JSON whatever the content type says; an empty one is none. */
+function parseJsonBodies(server: FastifyInstance): void {
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => {
+    if (body === "") return done(null, undefined);
+    try {
+      done(null, JSON.parse(String(body)));
+    } catch {
+      done(invalidParameters("Error in request body: JSON decode error"));
+    }
+  });
+}
+
+function toApiError(error: FastifyError | ApiError): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error.validation) return fromSchemaErrors(error.validation, error.validationContext ?? "body");
+  if (error.statusCode && error.statusCode < 500) return invalidParameters(error.message);
+  return unknownError();
+}
+
+/** Methods that there are at a path. */
+const methodsAt = (path: string): string[] =>
+  operations
+    .filter((operation) => new RegExp(`^${basePath}${operation.path.replace("{id}", "[^/]+")}$`).test(path))
+    .map((operation) => operation.method.toUpperCase());

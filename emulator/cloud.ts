@@ -1,0 +1,108 @@
+import { mkdirSync } from "node:fs";
+import type { Server } from "node:net";
+import * as path from "node:path";
+import type { FastifyInstance } from "fastify";
+import { adminServer } from "./admin/server";
+import { apiServer } from "./api/server";
+import { Inventory } from "./catalog/inventory";
+import { Lifecycle } from "./lifecycle/lifecycle";
+import { claimNetwork } from "./network/addresses";
+import { basePath } from "./openapi/document";
+import { findBwrap } from "./sandbox/bwrap";
+import { Machines } from "./sandbox/machines";
+import { Store } from "./state/store";
+
+export interface CloudOptions {
+  /** Folder of state and disks (`<local>/cloud`), made if need be. Undefined: in memory, and without machines. */
+  readonly folder?: string;
+  /** Port of the API. 0: a free one. */
+  readonly port?: number;
+  /** Port of the admin surface. 0: a free one. */
+  readonly adminPort?: number;
+  /** The cloud's durations are divided by this. Default: as kept on disk, else 60. */
+  readonly timeScale?: number;
+  /** `sandbox`: instances are hosts with sshd; `none`: they are in the API alone. Default `sandbox` with a folder. */
+  readonly instances?: "sandbox" | "none";
+  /** Takes what the emulator has to tell. Default: nobody. */
+  readonly log?: (line: string) => void;
+  /** Milliseconds since the Unix epoch. Default: the real time. */
+  readonly now?: () => number;
+}
+
+/** How often states are looked at, besides at each call. */
+const tickMs = 50;
+
+/** A running emulated cloud. Everything listens on loopback addresses alone. */
+export class Cloud {
+  private constructor(
+    readonly store: Store,
+    readonly machines: Machines,
+    readonly lifecycle: Lifecycle,
+    /** Base URL of the API, `…/api/v1`. */
+    readonly url: string,
+    /** Base URL of the admin surface. The secret in its path lets nobody else on this machine use it. */
+    readonly adminUrl: string,
+    private readonly servers: readonly FastifyInstance[],
+    private readonly ticker: NodeJS.Timeout,
+    private readonly claim: Server | undefined,
+  ) {}
+
+  /**
+   * Starts a cloud: reads its state, boots the machines of its instances, listens.
+   *
+   * @throws Error that says what to do, where sandboxes cannot be had or a port is taken
+   */
+  static async start(options: CloudOptions = {}): Promise<Cloud> {
+    const { folder, log = () => {}, now = Date.now } = options;
+    if (folder) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const withMachines = folder !== undefined && options.instances !== "none";
+    const bwrap = withMachines ? findBwrap() : undefined;
+    const store = new Store(folder && path.resolve(folder), options.timeScale);
+    const { state } = store;
+
+    const claimed = withMachines ? await claimNetwork(path.resolve(folder), state.network) : undefined;
+    if (claimed) state.network = claimed.network;
+    const machines = new Machines(state, folder && path.resolve(folder), bwrap, log);
+    machines.eraseStrays();
+    const inventory = new Inventory(state);
+    const lifecycle = new Lifecycle(store, inventory, machines, now);
+    store.commit();
+
+    const parts = { state, store, inventory, lifecycle, machines, now, log };
+    const api = apiServer(parts);
+    const admin = adminServer(parts);
+    const origin = await api.listen({ host: "127.0.0.1", port: options.port ?? 0 });
+    const adminOrigin = await admin.server.listen({ host: "127.0.0.1", port: options.adminPort ?? 0 });
+    const ticker = setInterval(() => lifecycle.advance(), tickMs);
+    lifecycle.advance();
+    return new Cloud(
+      store,
+      machines,
+      lifecycle,
+      origin + basePath,
+      adminOrigin + admin.path,
+      [api, admin.server],
+      ticker,
+      claimed?.claim,
+    );
+  }
+
+  /** The first API key. Secret. */
+  get apiKey(): string {
+    return this.store.state.apiKeys[0]?.key ?? "";
+  }
+
+  /** Port of instances' sshd. */
+  get sshPort(): number {
+    return this.store.state.network?.sshPort ?? 22;
+  }
+
+  /** Stops it all; state and disks stay, and the instances boot again with the next start. */
+  async stop(): Promise<void> {
+    clearInterval(this.ticker);
+    await Promise.all(this.servers.map((server) => server.close()));
+    await this.machines.close();
+    this.claim?.close();
+    this.store.commit();
+  }
+}

@@ -1,0 +1,64 @@
+/** The emulator's process: `node main.js --local FOLDER [--port N] [--time-scale N] [--instances sandbox|none]`. */
+import * as fs from "node:fs";
+import { parseArgs } from "node:util";
+import { Cloud } from "./cloud";
+import { AlreadyRunning, lockFolder } from "./process-lock";
+import { cloudFolder, removeRunFile, writeRunFile } from "./run-file";
+
+/** Exit status where another process runs this cloud already. */
+const alreadyRunning = 75;
+
+const log = (line: string): void => {
+  process.stderr.write(`${new Date().toISOString()} ${line}\n`);
+};
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      local: { type: "string" },
+      port: { type: "string" },
+      "time-scale": { type: "string" },
+      instances: { type: "string" },
+    },
+  });
+  if (!values.local) throw new Error("--local FOLDER is missing: the project's local folder.");
+  const local = values.local;
+  const folder = cloudFolder(local);
+  fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  await lockFolder(folder);
+
+  const cloud = await Cloud.start({
+    folder,
+    log,
+    ...(values.port && { port: Number(values.port) }),
+    ...(values["time-scale"] && { timeScale: Number(values["time-scale"]) }),
+    ...(values.instances && { instances: values.instances === "none" ? "none" : "sandbox" }),
+  });
+  const publish = () =>
+    writeRunFile(local, {
+      url: cloud.url,
+      adminUrl: cloud.adminUrl,
+      apiKey: cloud.apiKey,
+      sshPort: cloud.sshPort,
+      timeScale: cloud.store.state.settings.timeScale,
+      pid: process.pid,
+    });
+  publish();
+  log(`The emulated cloud runs at ${cloud.url}, process ${process.pid}.`);
+
+  let stopping = false;
+  const stop = async (signal: string) => {
+    if (stopping) return;
+    stopping = true;
+    log(`${signal}: stopping. State and disks stay.`);
+    removeRunFile(local);
+    await cloud.stop();
+    process.exit(0);
+  };
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => void stop(signal));
+}
+
+main().catch((error: Error) => {
+  log(error.message);
+  process.exit(error instanceof AlreadyRunning ? alreadyRunning : 1);
+});

@@ -1,0 +1,118 @@
+import { list, nullable, object, ref, type Schema, text } from "./schema";
+
+const id = text({ pattern: "^[0-9a-f]{32}$" });
+const time = text({ format: "date-time" });
+const integer: Schema = { type: "integer" };
+const flag: Schema = { type: "boolean" };
+const anyDetails: Schema = { type: "object", additionalProperties: true };
+const actionNames = ["migrate", "rebuild", "restart", "cold_reboot", "power_cycle", "terminate"];
+
+/** Objects that the API answers with. */
+export const responses: Record<string, Schema> = {
+  Region: object({ name: text(), description: text() }),
+  InstanceType: object({
+    name: text(),
+    description: text(),
+    gpu_description: text(),
+    price_cents_per_hour: integer,
+    specs: object({ vcpus: integer, memory_gib: integer, storage_gib: integer, gpus: integer }),
+    architecture: text({ enum: ["x86_64", "arm64"] }),
+  }),
+  InstanceTypeEntry: object({
+    instance_type: ref("InstanceType"),
+    regions_with_capacity_available: list(ref("Region")),
+  }),
+  Image: object({
+    id: text({ pattern: "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$" }),
+    created_time: time,
+    updated_time: time,
+    name: text(),
+    description: text(),
+    family: text(),
+    version: text(),
+    architecture: text({ enum: ["x86_64", "arm64"] }),
+    region: ref("Region"),
+  }),
+  InstanceAction: object({ available: flag, "reason_code?": text(), "reason_description?": text() }),
+  Instance: object({
+    id,
+    "name?": text({ maxLength: 64 }),
+    "ip?": text({ format: "ipv4" }),
+    "private_ip?": text({ format: "ipv4" }),
+    status: text({ enum: ["booting", "active", "unhealthy", "terminated", "terminating", "preempted"] }),
+    ssh_key_names: list(text()),
+    file_system_names: list(text()),
+    "file_system_mounts?": list(object({ mount_point: text(), file_system_id: id }), { minItems: 1 }),
+    region: ref("Region"),
+    instance_type: ref("InstanceType"),
+    "image?": object({ id: text(), family: text() }),
+    "hostname?": text(),
+    "jupyter_token?": text({ description: "Secret." }),
+    "jupyter_url?": text({ description: "Holds the token: secret." }),
+    "first_healthy?": time,
+    actions: object(Object.fromEntries(actionNames.map((name) => [name, ref("InstanceAction")]))),
+    "tags?": list(ref("Tag")),
+    "firewall_rulesets?": list(object({ id })),
+  }),
+  LaunchResult: object({ instance_ids: list(id) }),
+  RestartResult: object({ restarted_instances: list(ref("Instance")) }),
+  TerminateResult: object({ terminated_instances: list(ref("Instance")) }),
+  SSHKey: object({ id, name: text(), public_key: text() }),
+  GeneratedSSHKey: object({
+    id,
+    name: text(),
+    public_key: text(),
+    private_key: text({ pattern: "^-----BEGIN RSA PRIVATE KEY-----\n" }),
+  }),
+  User: object({ id, email: text(), status: text({ enum: ["active", "deactivated"] }) }),
+  Filesystem: object({
+    id,
+    name: text(),
+    mount_point: text(),
+    created: time,
+    created_by: ref("User"),
+    is_in_use: flag,
+    region: ref("Region"),
+    "bytes_used?": integer,
+  }),
+  FilesystemDeleteResult: object({ deleted_ids: list(id) }),
+  FirewallRule: {
+    ...object({
+      protocol: text({ enum: ["tcp", "udp", "icmp", "all"] }),
+      "port_range?": list({ type: "integer", minimum: 1, maximum: 65535 }, { minItems: 2, maxItems: 2 }),
+      source_network: text({ description: "An IPv4 address or network; an address alone is a /32." }),
+      description: text({ maxLength: 128 }),
+    }),
+    description: "`port_range` is forbidden for icmp and required for the other protocols.",
+  },
+  FirewallRuleset: object({
+    id,
+    name: text(),
+    region: ref("Region"),
+    rules: list(ref("FirewallRule")),
+    created: time,
+    instance_ids: list(id),
+  }),
+  GlobalFirewallRuleset: object({ id: text({ const: "global" }), name: text(), rules: list(ref("FirewallRule")) }),
+  AuditEvent: object({
+    service_name: text(),
+    resource_name: text(),
+    action: text(),
+    catalog_version: text(),
+    event_id: id,
+    event_time: time,
+    actor_lrn: nullable(text()),
+    actor_email: nullable(text()),
+    actor_display_name: nullable(text()),
+    resource_lrns: list(text()),
+    resource_owner_lrn: nullable(text()),
+    request_api_key_lrn: nullable(text()),
+    workspace_lrn: nullable(text()),
+    client_ip: nullable(text()),
+    client_user_agent: nullable(text()),
+    surface: nullable(text()),
+    result: nullable(object({ status: text(), "status_code?": nullable(integer) })),
+    additional_details: anyDetails,
+  }),
+  Empty: { type: "object" },
+};

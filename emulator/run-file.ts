@@ -1,0 +1,51 @@
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { writeAtomically } from "./state/store";
+
+/** How to reach a running emulated cloud: the content of `<local>/cloud/cloud.json`. */
+export interface RunFile {
+  /** Base URL of the API, `http://127.0.0.1:PORT/api/v1`. */
+  readonly url: string;
+  /** Base URL of the admin surface. Secret, like the key: whoever has it can change the cloud. */
+  readonly adminUrl: string;
+  /** Secret. */
+  readonly apiKey: string;
+  /** Port of instances' sshd. */
+  readonly sshPort: number;
+  /** Durations of the cloud, and waits of its callers, are divided by this. */
+  readonly timeScale: number;
+  /** Process id of the emulator. */
+  readonly pid: number;
+}
+
+/** Folder of the emulated cloud's state below a project's local folder. */
+export const cloudFolder = (localDir: string): string => path.join(path.resolve(localDir), "cloud");
+
+const fileIn = (localDir: string): string => path.join(cloudFolder(localDir), "cloud.json");
+
+/** Writes the run file, mode 0600. */
+export const writeRunFile = (localDir: string, run: RunFile): void =>
+  writeAtomically(fileIn(localDir), `${JSON.stringify(run, null, 2)}\n`);
+
+export const removeRunFile = (localDir: string): void => fs.rmSync(fileIn(localDir), { force: true });
+
+/** The run file, or undefined where there is none or its emulator has ended. */
+export function readRunFile(localDir: string): RunFile | undefined {
+  let run: RunFile;
+  try {
+    run = JSON.parse(fs.readFileSync(fileIn(localDir), "utf8")) as RunFile;
+  } catch {
+    return undefined;
+  }
+  return isAlive(run.pid) ? run : undefined;
+}
+
+/** Whether a process is there. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}

@@ -1,0 +1,217 @@
+import * as fs from "node:fs/promises";
+import * as net from "node:net";
+import * as path from "node:path";
+import { Relay, type RelayOptions } from "../network/relay";
+import type { OverlayFile } from "../state/model";
+import type { SandboxSpec } from "./bwrap";
+import { initScript, overlayMark, sshdConfig } from "./init";
+import { makeRootfs, writeFiles } from "./rootfs";
+import { Sandbox } from "./sandbox";
+import { uname } from "./shims";
+import { startScripts } from "./user-data";
+
+/** Off: without power. Failed: it ended by itself, or could not be started. */
+export type Power = "off" | "starting" | "on" | "failed";
+
+/** What a machine is made of and how it is reached. */
+export interface MachineSpec {
+  readonly id: string;
+  /** Folder of the instance; erased with it. */
+  readonly folder: string;
+  /** Default host name; user_data may ask for another. */
+  readonly hostname: string;
+  readonly imageFamily: string;
+  readonly privateIp: string;
+  readonly authorizedKeys: readonly string[];
+  readonly mounts: SandboxSpec["mounts"];
+  readonly relay: RelayOptions;
+  /** Troubles that take hold at a boot. */
+  readonly troubles: () => { wrongHostKey: boolean; homeBytes?: number; machine?: string };
+  readonly overlay: () => Readonly<Record<string, OverlayFile>>;
+}
+
+/** How long a reboot lets processes end by themselves. */
+const rebootGraceMs = 3000;
+
+/** One instance's machine: its disk, its sandbox and the way in. Operations wait for the one before. */
+export class Machine {
+  power: Power = "off";
+  readonly relay: Relay;
+  private sandbox: Sandbox | undefined;
+  private queue: Promise<void> = Promise.resolve();
+  private generation = 0;
+
+  constructor(
+    private readonly bwrap: string,
+    private readonly spec: MachineSpec,
+    private readonly log: (line: string) => void,
+  ) {
+    this.relay = new Relay(spec.relay);
+  }
+
+  powerOn(): void {
+    if (this.power !== "off") return;
+    this.power = "starting";
+    this.enqueue(() => this.boot());
+  }
+
+  /** Takes the power away. Resolves when every process has ended. */
+  powerOff(): Promise<void> {
+    this.power = "off";
+    this.relay.close();
+    this.sandbox?.kill();
+    return this.enqueue(async () => {
+      this.sandbox?.kill();
+      await this.sandbox?.ended;
+    });
+  }
+
+  reboot(): void {
+    this.power = "starting";
+    this.relay.setOpen(false);
+    this.enqueue(async () => {
+      const sandbox = this.sandbox;
+      this.sandbox = undefined;
+      await sandbox?.shutDown(rebootGraceMs);
+      this.relay.dropAll();
+      await this.boot();
+    });
+  }
+
+  /** Puts the overlay's files into the instance now. Resolves when they are there. */
+  async layOverlay(): Promise<void> {
+    await this.writeOverlay();
+    const mark = path.join(this.rootfs, overlayMark);
+    this.sandbox?.reload();
+    for (let i = 0; this.power === "on" && i < 100; i++) {
+      if ((await fs.readFile(mark, "utf8").catch(() => "")) === String(this.generation)) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  private get rootfs(): string {
+    return path.join(this.spec.folder, "root");
+  }
+
+  private get usrLocal(): string {
+    return path.join(this.spec.folder, "usr-local");
+  }
+
+  private enqueue(action: () => Promise<void>): Promise<void> {
+    this.queue = this.queue.then(action).catch((error: Error) => {
+      if (this.power === "starting") this.power = "failed";
+      this.log(`Instance ${this.spec.id}: ${error.message}`);
+    });
+    return this.queue;
+  }
+
+  private async boot(): Promise<void> {
+    const { folder, hostname, mounts } = this.spec;
+    const scripts = await this.writeSeed();
+    await this.writeOverlay();
+    await this.makeDisk(scripts.hostname ?? hostname);
+    if (this.power !== "starting") return; // Power was taken away meanwhile.
+    const sandbox = await Sandbox.start(
+      this.bwrap,
+      {
+        hostname: scripts.hostname ?? hostname,
+        root: this.rootfs,
+        usrLocal: this.usrLocal,
+        seed: path.join(folder, "seed"),
+        overlay: path.join(folder, "overlay"),
+        mounts,
+        homeBytes: this.spec.troubles().homeBytes,
+      },
+      path.join(folder, "sandbox.log"),
+    );
+    this.sandbox = sandbox;
+    sandbox.ended.then(() => {
+      if (this.sandbox !== sandbox || this.power === "off") return;
+      this.power = "failed";
+      this.relay.close();
+      this.log(`Instance ${this.spec.id}: its first process ended, so the machine is off until a restart.`);
+    });
+    await this.waitForSshd(sandbox);
+    if (this.power === "starting") this.power = "on";
+  }
+
+  /** Makes the disk at the first boot; what a crash left half made is made anew. */
+  private async makeDisk(hostname: string): Promise<void> {
+    const done = path.join(this.spec.folder, "disk.done");
+    const { imageFamily, privateIp, relay } = this.spec;
+    if (!(await exists(done))) {
+      for (const part of [this.rootfs, this.usrLocal]) await fs.rm(part, { recursive: true, force: true });
+      const config = sshdConfig(relay.address, relay.targetPort);
+      await makeRootfs(this.rootfs, this.usrLocal, { hostname, imageFamily, privateIp, sshdConfig: config });
+      await fs.writeFile(done, "");
+    }
+    await fs.rm(path.join(this.rootfs, "tmp"), { recursive: true, force: true });
+    await fs.mkdir(path.join(this.rootfs, "tmp"));
+    await fs.chmod(path.join(this.rootfs, "tmp"), 0o1777);
+  }
+
+  private async writeSeed() {
+    const { folder, authorizedKeys } = this.spec;
+    const userData = await fs.readFile(path.join(folder, "user-data"), "utf8").catch(() => undefined);
+    const scripts = startScripts(userData, authorizedKeys);
+    const seed = path.join(folder, "seed");
+    await fs.rm(seed, { recursive: true, force: true });
+    await fs.mkdir(seed, { recursive: true });
+    await writeFiles(seed, {
+      "init.sh": initScript,
+      "home.sh": scripts.home,
+      "config.sh": scripts.config,
+      ...(scripts.bootcmd && { "bootcmd.sh": scripts.bootcmd }),
+      ...(scripts.final && { "final.sh": scripts.final }),
+      ...(this.spec.troubles().wrongHostKey && { "wrong-host-key": "" }),
+    });
+    return scripts;
+  }
+
+  private async writeOverlay(): Promise<void> {
+    const folder = path.join(this.spec.folder, "overlay");
+    const { machine } = this.spec.troubles();
+    const files: Record<string, OverlayFile> = { ...this.spec.overlay() };
+    if (machine)
+      files["/usr/local/bin/uname"] = { content: Buffer.from(uname(machine)).toString("base64"), mode: "0755" };
+    await fs.mkdir(path.join(folder, "files"), { recursive: true });
+    for (const [name, { content, mode }] of Object.entries(files)) {
+      const file = path.join(folder, "files", path.resolve("/", name));
+      await fs.mkdir(path.dirname(file), { recursive: true });
+      await fs.writeFile(file, Buffer.from(content, "base64"));
+      await fs.chmod(file, Number.parseInt(mode, 8));
+    }
+    this.generation += 1;
+    await fs.writeFile(path.join(folder, "generation"), String(this.generation));
+  }
+
+  private async waitForSshd(sandbox: Sandbox): Promise<void> {
+    const { address, targetPort } = this.spec.relay;
+    let over = false;
+    sandbox.ended.then(() => {
+      over = true;
+    });
+    for (let i = 0; i < 600 && !over && this.power === "starting"; i++) {
+      if (await accepts(address, targetPort)) return;
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  }
+}
+
+const exists = (file: string): Promise<boolean> =>
+  fs.access(file).then(
+    () => true,
+    () => false,
+  );
+
+function accepts(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect({ host, port });
+    const settle = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once("connect", () => settle(true));
+    socket.once("error", () => settle(false));
+  });
+}

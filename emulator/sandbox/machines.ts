@@ -1,0 +1,162 @@
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { hostnameOf } from "../api/present";
+import { linkFaultsOf, troubleOf } from "../faults/instances";
+import { isAdmitted } from "../network/firewall";
+import type { CloudState, InstanceRecord } from "../state/model";
+import { Machine, type Power } from "./machine";
+
+/** Port of sshd as the firewall knows it, wherever the emulator listens for it. */
+const guestSshPort = 22;
+/** Port of the sandbox's own sshd, behind the relay. */
+const innerSshPort = 60022;
+
+/** The machines behind the instances. Without `bwrap` there are none: instances exist in the API alone. */
+export class Machines {
+  private readonly machines = new Map<string, Machine>();
+  private readonly endings = new Set<Promise<void>>();
+
+  constructor(
+    private readonly state: CloudState,
+    private readonly folder: string | undefined,
+    private readonly bwrap: string | undefined,
+    private readonly log: (line: string) => void,
+  ) {}
+
+  /** Keeps user_data for the instance's boots. Call before the launch is in the state. */
+  prepare(id: string, userData: string | undefined): void {
+    if (!this.bwrap || userData === undefined) return;
+    fs.mkdirSync(this.instanceFolder(id), { recursive: true, mode: 0o700 });
+    fs.writeFileSync(path.join(this.instanceFolder(id), "user-data"), userData, { mode: 0o600 });
+  }
+
+  /** Starts the machine if it is off. */
+  powerOn(record: InstanceRecord): void {
+    if (this.bwrap) this.machine(record, this.bwrap).powerOn();
+  }
+
+  powerOff(id: string): void {
+    const machine = this.machines.get(id);
+    if (machine) this.await(machine.powerOff());
+  }
+
+  reboot(record: InstanceRecord): void {
+    if (this.bwrap) this.machine(record, this.bwrap).reboot();
+  }
+
+  power(id: string): Power {
+    return this.bwrap ? (this.machines.get(id)?.power ?? "off") : "on";
+  }
+
+  /** Opens or closes the way to sshd. */
+  setSsh(record: InstanceRecord, open: boolean): void {
+    const machine = this.machines.get(record.id);
+    machine?.relay.setOpen(open && machine.power === "on");
+  }
+
+  /** Resets every SSH connection of an instance. Returns how many. */
+  dropConnections(id: string): number {
+    return this.machines.get(id)?.relay.dropAll() ?? 0;
+  }
+
+  /** Puts the record's overlay files into the running instance. */
+  async layOverlay(record: InstanceRecord): Promise<void> {
+    await this.machines.get(record.id)?.layOverlay();
+  }
+
+  /** Ends the machine and erases its disk. */
+  erase(id: string): void {
+    const machine = this.machines.get(id);
+    this.machines.delete(id);
+    if (this.folder) this.remove(this.instanceFolder(id), machine?.powerOff());
+  }
+
+  /** Erases disks that no instance has: left by a crash between a termination and its end. */
+  eraseStrays(): void {
+    if (!this.folder) return;
+    const known = new Set(this.state.instances.filter((i) => i.status !== "terminated").map((i) => i.id));
+    const parent = path.join(this.folder, "instances");
+    if (!fs.existsSync(parent)) return;
+    for (const id of fs.readdirSync(parent)) if (!known.has(id)) this.erase(id);
+  }
+
+  /** Folder of a file system; made if it is not there. */
+  fileSystemFolder(id: string): string | undefined {
+    if (!this.folder) return undefined;
+    const folder = path.join(this.folder, "filesystems", id);
+    fs.mkdirSync(folder, { recursive: true, mode: 0o755 });
+    return folder;
+  }
+
+  /** Erases a file system with all that is on it. */
+  eraseFileSystem(id: string): void {
+    if (this.folder) this.remove(path.join(this.folder, "filesystems", id));
+  }
+
+  /** Takes the power from all machines; disks stay. Resolves when every process has ended. */
+  async close(): Promise<void> {
+    for (const id of this.machines.keys()) this.powerOff(id);
+    await Promise.all(this.endings);
+  }
+
+  /** Removes a folder, once what uses it has ended. */
+  private remove(folder: string, after: Promise<void> = Promise.resolve()): void {
+    this.await(
+      after
+        .then(() => fs.promises.rm(folder, { recursive: true, force: true, maxRetries: 3 }))
+        .catch((error: Error) => this.log(`${folder} could not be erased: ${error.message}`)),
+    );
+  }
+
+  private await(ending: Promise<void>): void {
+    this.endings.add(ending);
+    ending.finally(() => this.endings.delete(ending));
+  }
+
+  private instanceFolder(id: string): string {
+    return path.join(this.folder as string, "instances", id);
+  }
+
+  private machine(record: InstanceRecord, bwrap: string): Machine {
+    const known = this.machines.get(record.id);
+    if (known) return known;
+    const { id } = record;
+    const machine = new Machine(
+      bwrap,
+      {
+        id,
+        folder: this.makeInstanceFolder(id),
+        hostname: hostnameOf(record),
+        imageFamily: record.image.family,
+        privateIp: record.privateIp,
+        authorizedKeys: record.authorizedKeys,
+        mounts: record.mounts.map(({ fileSystemId, mountPoint }) => ({
+          folder: this.fileSystemFolder(fileSystemId) as string,
+          mountPoint,
+        })),
+        relay: {
+          address: record.ip,
+          port: this.state.network?.sshPort ?? guestSshPort,
+          targetPort: innerSshPort,
+          admits: (source) => isAdmitted(this.state, record, source, guestSshPort),
+          faults: () => linkFaultsOf(this.state, record),
+        },
+        troubles: () => ({
+          wrongHostKey: troubleOf(this.state, id, "wrong-host-key") !== undefined,
+          homeBytes: troubleOf(this.state, id, "small-disk")?.bytes,
+          machine: troubleOf(this.state, id, "machine")?.machine,
+        }),
+        overlay: () => record.overlay,
+      },
+      this.log,
+    );
+    this.machines.set(id, machine);
+    return machine;
+  }
+
+  private makeInstanceFolder(id: string): string {
+    const folder = this.instanceFolder(id);
+    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    return folder;
+  }
+}

@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import * as fs from "node:fs";
+import type { Readable } from "node:stream";
+import { bwrapArguments, type SandboxSpec } from "./bwrap";
+
+/** A running sandbox. */
+export class Sandbox {
+  private constructor(
+    private readonly child: ChildProcess,
+    /** Process id, on the host, of the sandbox's first process. */
+    private readonly firstPid: number,
+    /** Settles when everything in the sandbox has ended. */
+    readonly ended: Promise<void>,
+  ) {}
+
+  /**
+   * Starts a sandbox. Everything in it ends with this process, however that ends.
+   *
+   * @param log file that takes what bubblewrap itself has to say
+   * @throws Error with that, where the sandbox does not start
+   */
+  static async start(bwrap: string, spec: SandboxSpec, log: string): Promise<Sandbox> {
+    const out = fs.openSync(log, "a", 0o600);
+    const child = spawn(bwrap, bwrapArguments(spec, 3), { stdio: ["ignore", out, out, "pipe"], env: {} });
+    fs.closeSync(out);
+    const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
+    const failure = new Promise<never>((_, reject) => {
+      child.once("error", reject);
+      child.once("exit", (code) => reject(new Error(`The sandbox ended with status ${code}: ${lastLine(log)}`)));
+    });
+    const firstPid = await Promise.race([readPid(child.stdio[3] as Readable), failure]);
+    // From here on its end is no failure of the start.
+    failure.catch(() => {});
+    return new Sandbox(child, firstPid, ended);
+  }
+
+  /** Asks the first process to lay the overlay again. */
+  reload(): void {
+    this.signal("SIGHUP");
+  }
+
+  /** Shuts down as a reboot does: a moment for everything to end, then by force. */
+  async shutDown(graceMs: number): Promise<void> {
+    this.signal("SIGTERM");
+    const timer = setTimeout(() => this.kill(), graceMs);
+    await this.ended;
+    clearTimeout(timer);
+  }
+
+  /** Takes the power away: the end of the first process ends every process of the sandbox. */
+  kill(): void {
+    this.signal("SIGKILL");
+    this.child.kill("SIGKILL");
+  }
+
+  private signal(signal: NodeJS.Signals): void {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    try {
+      process.kill(this.firstPid, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
+}
+
+/** Reads the process id that bubblewrap tells on its info descriptor. */
+async function readPid(info: Readable): Promise<number> {
+  let text = "";
+  for await (const chunk of info) text += chunk;
+  const pid = /"child-pid":\s*(\d+)/.exec(text)?.[1];
+  if (!pid) return new Promise(() => {}); // It did not start: its exit tells why.
+  return Number(pid);
+}
+
+const lastLine = (file: string): string => fs.readFileSync(file, "utf8").trim().split("\n").at(-1) ?? "";
