@@ -1,0 +1,79 @@
+#!/usr/bin/env node
+// Makes ready what a command needs, then runs the command. Plain JavaScript without dependencies, for Node.js 18 and
+// later: it runs before anything is installed. What is right already costs milliseconds and no network.
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { placeDynamicProvider } from "./bootstrap/build.mjs";
+import { builtin, needsOf, operatorCommands } from "./bootstrap/commands.mjs";
+import { readyDist } from "./bootstrap/compile.mjs";
+import { readyDependencies } from "./bootstrap/dependencies.mjs";
+import { backendOf, embeddedStack, engineEnvironment, stackOf } from "./bootstrap/environment.mjs";
+import { Failure, say } from "./bootstrap/failure.mjs";
+import { readyNode } from "./bootstrap/node.mjs";
+import { root } from "./bootstrap/paths.mjs";
+import { installedPlugin, readyPlugins, wantedPlugins } from "./bootstrap/plugins.mjs";
+import { readyPulumi } from "./bootstrap/pulumi.mjs";
+import { attached } from "./bootstrap/run.mjs";
+import { removeSalt } from "./bootstrap/salt.mjs";
+import { readySystem } from "./bootstrap/system.mjs";
+
+const [command, ...args] = process.argv.slice(2);
+
+/** Does the steps in the order in which each needs the one before. Returns Node.js and the command's environment. */
+async function prepare(needs, stack) {
+  const node = await readyNode();
+  const nodeEnv = { ...process.env, PATH: [node.bin, process.env.PATH || "/usr/bin:/bin"].join(delimiter) };
+  await readyDependencies(node, nodeEnv);
+  await readyDist(node, nodeEnv);
+  if (needs.cloud) await readySystem();
+  const pulumi = await readyPulumi({ prepare: needs.pulumi });
+  const backend = backendOf(pulumi, stack);
+  if (pulumi && pulumi.source !== "path") placeDynamicProvider();
+  if (pulumi && needs.pulumi) await readyPlugins({ pulumi, ...backend });
+  const compat = wantedPlugins().some((plugin) => installedPlugin(backend.home, plugin) === "compat");
+  return { node, env: engineEnvironment({ node, pulumi, backend, compat }) };
+}
+
+function printEnvironment(env) {
+  const changed = Object.entries(env).filter(([name, value]) => process.env[name] !== value);
+  if (args.includes("--json")) return console.log(JSON.stringify(Object.fromEntries(changed), undefined, 2));
+  for (const [name, value] of changed) console.log(`export ${name}='${value.replaceAll("'", "'\\''")}'`);
+}
+
+function programOf() {
+  if (command === "test") return [join(root, "node_modules", "vitest", "vitest.mjs"), "run", ...args];
+  return [join(root, "dist", "scripts", `${command}.js`), ...args];
+}
+
+async function main() {
+  const known = [...operatorCommands(), ...Object.keys(builtin)].sort();
+  if (!command || !known.includes(command)) {
+    const names = known.map((name) => `  npm run ${name}`.padEnd(24) + (builtin[name] ?? "")).join("\n");
+    say(`${command ? `Unknown command ${command}. ` : ""}Commands, each with --help:\n${names}`);
+    return command && !["help", "--help", "-h"].includes(command) ? 2 : 0;
+  }
+  // An interrupted preparation ends through `exit`, so that locks and temporary files go.
+  const interrupted = () => process.exit(130);
+  process.on("SIGINT", interrupted).on("SIGTERM", interrupted);
+  const stack = stackOf(args);
+  const { node, env } = await prepare(needsOf(command, args), stack);
+  if (command === "setup") return 0;
+  if (command === "env") {
+    printEnvironment(env);
+    return 0;
+  }
+  process.removeListener("SIGINT", interrupted).removeListener("SIGTERM", interrupted);
+  const code = await attached(node.path, programOf(), { cwd: root, env });
+  if (stack === embeddedStack && existsSync(root)) removeSalt(stack, env);
+  return code;
+}
+
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error) => {
+    say(error instanceof Failure ? error.message : error.stack);
+    process.exitCode = 1;
+  },
+);

@@ -1,0 +1,27 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { isEmulated, stackOf } from "./environment.mjs";
+import { root } from "./paths.mjs";
+
+/** Commands that the bootstrap itself answers. */
+export const builtin = {
+  test: "runs the tests: npm test -- [files or options of vitest]",
+  setup: "makes everything ready that `up` and the tests need, and ends",
+  env: "prints the environment of the commands, for `eval`; --json prints it as JSON",
+};
+
+/** Names of the operator commands: the files of scripts/. */
+export function operatorCommands() {
+  return readdirSync(join(root, "scripts"))
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => name.slice(0, -".ts".length));
+}
+
+/** What a command needs beside Node.js, npm packages and compiled sources. */
+export function needsOf(command, args) {
+  if (args.includes("--help") || args.includes("-h") || command === "doctor") return { pulumi: false, cloud: false };
+  if (command === "cloud" || command === "reference") return { pulumi: false, cloud: true };
+  const emulated = ["up", "down", "pulumi"].includes(command) && isEmulated(stackOf(args));
+  const always = ["test", "setup", "bench"].includes(command);
+  return { pulumi: true, cloud: always || emulated };
+}

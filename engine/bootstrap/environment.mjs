@@ -1,0 +1,72 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { delimiter, join } from "node:path";
+import { localFolder, pulumiHome, readJson, root, writeWhole } from "./paths.mjs";
+
+/** The stack of the embedded default. */
+export const embeddedStack = "dev";
+
+/** Passphrase of the local backend, made once. It encrypts the secrets in the state. */
+export const passphraseFile = join(localFolder, "passphrase");
+
+/** The stack that a command's arguments, or $PULUMI_STACK, name; `dev` where none is named. */
+export function stackOf(args) {
+  for (const [i, word] of args.entries()) {
+    if (word === "--") break;
+    if ((word === "--stack" || word === "-s") && args[i + 1]) return args[i + 1];
+    if (word.startsWith("--stack=")) return word.slice("--stack=".length);
+  }
+  return process.env.PULUMI_STACK || embeddedStack;
+}
+
+/** Tells whether the stack's file asks for the emulated cloud. */
+export function isEmulated(stack) {
+  const path = join(root, `Pulumi.${stack.split("/").pop()}.yaml`);
+  return existsSync(path) && /^\s+(["']?)[\w-]+:endpoint\1:\s*["']?emulated\b/m.test(readFileSync(path, "utf8"));
+}
+
+/**
+ * Decides where the state is kept and whose PULUMI_HOME is used. A backend or token that the user names always wins,
+ * and so does a login of their own for any stack but the embedded one. The user's own PULUMI_HOME is used where they
+ * name it, or where their own CLI works with their account.
+ */
+export function backendOf(pulumi, stack) {
+  const { PULUMI_HOME, PULUMI_BACKEND_URL, PULUMI_ACCESS_TOKEN } = process.env;
+  const loggedIn = Boolean(readJson(join(homedir(), ".pulumi", "credentials.json"))?.current);
+  const ownLogin = !PULUMI_BACKEND_URL && loggedIn && stack !== embeddedStack;
+  const account = Boolean(PULUMI_ACCESS_TOKEN) || ownLogin || /^https?:/.test(PULUMI_BACKEND_URL ?? "");
+  const ownHome = Boolean(PULUMI_HOME) || (pulumi?.source === "path" && account);
+  const home = PULUMI_HOME || (ownHome ? join(homedir(), ".pulumi") : pulumiHome);
+  return { local: !account && !PULUMI_BACKEND_URL, ownHome, ownLogin, home };
+}
+
+/**
+ * The environment of every command and of the CLI that it starts. Creates the local backend's folder and passphrase
+ * where they are used and missing.
+ * @param options `node` and `pulumi` as `readyNode` and `readyPulumi` give them (pulumi may be undefined);
+ * `compat`: plugins of this project are in use
+ */
+export function engineEnvironment({ node, pulumi, backend, compat }) {
+  const folders = [...(pulumi && pulumi.source !== "path" ? [pulumi.bin] : []), node.bin];
+  const env = {
+    ...process.env,
+    PATH: [...folders, process.env.PATH || "/usr/bin:/bin"].join(delimiter),
+    LAMBDA_TRAIN_ROOT: root,
+    PULUMI_SKIP_UPDATE_CHECK: process.env.PULUMI_SKIP_UPDATE_CHECK ?? "1",
+  };
+  if (backend.home !== join(homedir(), ".pulumi")) env.PULUMI_HOME = backend.home;
+  // Where our home holds the plugins but the user's login is wanted, the CLI is told where that is.
+  if (backend.ownLogin && !backend.ownHome) env.PULUMI_CREDENTIALS_PATH ??= join(homedir(), ".pulumi");
+  if (compat) env.PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION ??= "true";
+  if (backend.local) {
+    const state = join(localFolder, "state");
+    mkdirSync(state, { recursive: true, mode: 0o700 });
+    env.PULUMI_BACKEND_URL = `file://${state}`;
+    if (env.PULUMI_CONFIG_PASSPHRASE === undefined && env.PULUMI_CONFIG_PASSPHRASE_FILE === undefined) {
+      if (!existsSync(passphraseFile)) writeWhole(passphraseFile, `${randomBytes(32).toString("base64url")}\n`, 0o600);
+      env.PULUMI_CONFIG_PASSPHRASE_FILE = passphraseFile;
+    }
+  }
+  return env;
+}

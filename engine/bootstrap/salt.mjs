@@ -1,0 +1,19 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { passphraseFile } from "./environment.mjs";
+import { root, writeWhole } from "./paths.mjs";
+
+/**
+ * Takes the line `encryptionsalt` out of the embedded stack's file again. The CLI writes it there; it belongs to the
+ * passphrase of this checkout alone, so in a committed file it would lock everybody else out and look like a change
+ * of the user's. Without it the CLI makes another one at no cost, and the state keeps the one it needs. A file that
+ * holds encrypted values needs its salt and keeps it.
+ */
+export function removeSalt(stack, env) {
+  if (env.PULUMI_CONFIG_PASSPHRASE_FILE !== passphraseFile) return;
+  const path = join(root, `Pulumi.${stack}.yaml`);
+  if (!existsSync(path)) return;
+  const text = readFileSync(path, "utf8");
+  if (!/^encryptionsalt: /m.test(text) || /^\s+secure:/m.test(text)) return;
+  writeWhole(path, text.replace(/^encryptionsalt: .*\n?/m, ""));
+}
