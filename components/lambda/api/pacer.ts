@@ -43,32 +43,34 @@ export class SharedPacer implements Pacer {
 
   async turn(kind: PaceKind, signal?: AbortSignal): Promise<void> {
     const { clock } = this.options;
-    // A launch first waits for its own, rarer turn, which may be far away, and holds up no other call meanwhile.
-    for (const each of kind === "launch" ? (["launch", "call"] as const) : (["call"] as const)) {
-      const at = await this.reserve((turns, now) => {
-        const time = Math.max(now, turns[each]);
-        turns[each] = time + intervals[each] * 1000;
-        return time;
+    for (;;) {
+      const { wait, taken } = await this.reserve((turns, now) => {
+        // The next launch may be far away: it is waited for without a reservation, which would hold up other calls.
+        if (kind === "launch" && turns.launch > now) return { wait: turns.launch - now, taken: false };
+        const at = Math.max(now, turns.call);
+        turns.call = at + intervals.call * 1000;
+        if (kind === "launch") turns.launch = at + intervals.launch * 1000;
+        return { wait: at - now, taken: true };
       });
-      await clock.sleep(at - clock.now(), signal);
+      await clock.sleep(wait, signal);
+      if (taken) return;
     }
   }
 
   async holdOff(kind: PaceKind, seconds: number): Promise<void> {
     await this.reserve((turns, now) => {
       turns[kind] = Math.max(turns[kind], now + seconds * 1000);
-      return now;
     });
   }
 
   /** Calls of one process queue up here, so that they do not contend for the file. */
-  private reserve(take: (turns: Turns, now: number) => number): Promise<number> {
+  private reserve<T>(take: (turns: Turns, now: number) => T): Promise<T> {
     const reserved = this.queue.then(() => this.reserveNow(take));
     this.queue = reserved.catch(() => undefined);
     return reserved;
   }
 
-  private async reserveNow(take: (turns: Turns, now: number) => number): Promise<number> {
+  private async reserveNow<T>(take: (turns: Turns, now: number) => T): Promise<T> {
     const { folder, identity, clock } = this.options;
     const file = join(folder, `${createHash("sha256").update(identity()).digest("hex").slice(0, 16)}.json`);
     const release = await this.lockFile(folder, file);
@@ -76,10 +78,10 @@ export class SharedPacer implements Pacer {
       const now = clock.now();
       const shared = release === undefined ? undefined : readTurns(file);
       const turns = { call: latest("call", this.own, shared, now), launch: latest("launch", this.own, shared, now) };
-      const at = take(turns, now);
+      const taken = take(turns, now);
       Object.assign(this.own, turns);
       if (release !== undefined) writeTurns(file, turns);
-      return at;
+      return taken;
     } finally {
       // A lock that another process took over after it went stale cannot be released; that process has it now.
       await release?.().catch(() => undefined);
