@@ -30,7 +30,7 @@ def save(path: Path, tensors: dict[str, Any], plain: dict[str, Any]) -> None:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Tensors and plain values of a checkpoint, without executing anything in it. Raises WorkloadError if unreadable."""
+    """Tensors and plain values of a checkpoint; nothing in it is executed. Raises WorkloadError if unreadable."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:

@@ -88,12 +88,14 @@ FREE = (
 )
 
 
-def _accepts(default: Any, value: Any) -> bool:
-    if isinstance(default, bool) or isinstance(value, bool):
-        return isinstance(default, bool) and isinstance(value, bool)
-    if isinstance(default, float):
-        return isinstance(value, (int, float))
-    return isinstance(value, type(default))
+def _convert(default: Any, value: Any) -> Any:
+    """The value in the type of the default. Raises ValueError when it is of another kind."""
+    kind = type(default)
+    if kind is float and isinstance(value, str):
+        return float(value)  # YAML 1.1 reads 3e-4, without a point, as text
+    if isinstance(value, bool) is not (kind is bool) or not isinstance(value, (int, float) if kind is float else kind):
+        raise ValueError(value)
+    return kind(value)
 
 
 def _build(kind: type, values: Any, prefix: str, problems: list[str]) -> Any:
@@ -110,9 +112,10 @@ def _build(kind: type, values: Any, prefix: str, problems: list[str]) -> Any:
         default, value = getattr(defaults, name), values[name]
         if is_dataclass(default):
             given[name] = _build(type(default), value, f"{prefix}{name}.", problems)
-        elif _accepts(default, value):
-            given[name] = type(default)(value)
-        else:
+            continue
+        try:
+            given[name] = _convert(default, value)
+        except ValueError:
             problems.append(f"{prefix}{name} has to be of type {type(default).__name__}, got {value!r}")
     return kind(**given)
 

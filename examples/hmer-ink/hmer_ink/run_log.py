@@ -18,4 +18,5 @@ def start_log(file: Path | None) -> None:
         handlers.append(logging.FileHandler(file, encoding="utf-8"))
     for handler in handlers:
         handler.setFormatter(formatter)
+    logging.getLogger("torch").setLevel(logging.WARNING)
     logging.basicConfig(level=logging.WARNING if file is None else logging.INFO, handlers=handlers, force=True)

@@ -44,7 +44,7 @@ def _lock(folder: Path) -> int:
 
 
 class Summary:
-    """metrics/train.json: what this run is, how it went and how long it took (history.json is the same for every run)."""
+    """metrics/train.json: what this run is, how it went and how long it took (history.json knows no times)."""
 
     def __init__(self, config: Config, world: World, trainer: Trainer) -> None:
         self._path = config.folder / "metrics" / "train.json"

@@ -1,0 +1,1 @@
+"""A page that shows the experiments under outputs/, from the files alone; it never touches a run."""
