@@ -3,6 +3,7 @@ import type { Server } from "node:net";
 import * as path from "node:path";
 import type { FastifyInstance } from "fastify";
 import { adminServer } from "./admin/server";
+import { holding } from "./api/present";
 import { apiServer } from "./api/server";
 import { Inventory } from "./catalog/inventory";
 import { Lifecycle } from "./lifecycle/lifecycle";
@@ -10,6 +11,7 @@ import { claimNetwork } from "./network/addresses";
 import { basePath } from "./openapi/document";
 import { findBwrap } from "./sandbox/bwrap";
 import { Machines } from "./sandbox/machines";
+import type { Settings } from "./settings";
 import { Store } from "./state/store";
 
 export interface CloudOptions {
@@ -25,6 +27,8 @@ export interface CloudOptions {
   readonly instances?: "sandbox" | "none";
   /** Takes what the emulator has to tell. Default: nobody. */
   readonly log?: (line: string) => void;
+  /** Told of settings that the admin surface changed. */
+  readonly onSettings?: (settings: Settings) => void;
   /** Milliseconds since the Unix epoch. Default: the real time. */
   readonly now?: () => number;
 }
@@ -60,18 +64,21 @@ export class Cloud {
     const store = new Store(folder && path.resolve(folder), options.timeScale);
     const { state } = store;
 
-    const claimed = withMachines ? await claimNetwork(path.resolve(folder), state.network) : undefined;
+    const claimed = withMachines
+      ? await claimNetwork(path.resolve(folder), state.network, holding(state).length > 0)
+      : undefined;
     if (claimed) state.network = claimed.network;
     const machines = new Machines(state, folder && path.resolve(folder), bwrap, log);
     machines.eraseStrays();
     const inventory = new Inventory(state);
     const lifecycle = new Lifecycle(store, inventory, machines, now);
-    store.commit();
 
     const parts = { state, store, inventory, lifecycle, machines, now, log };
     const api = apiServer(parts);
-    const admin = adminServer(parts);
-    const origin = await api.listen({ host: "127.0.0.1", port: options.port ?? 0 });
+    const admin = adminServer({ ...parts, onSettings: options.onSettings ?? (() => {}) });
+    const origin = await listen(api, options.port ?? 0, state.apiPort);
+    state.apiPort = Number(new URL(origin).port);
+    store.commit();
     const adminOrigin = await admin.server.listen({ host: "127.0.0.1", port: options.adminPort ?? 0 });
     const ticker = setInterval(() => lifecycle.advance(), tickMs);
     lifecycle.advance();
@@ -94,7 +101,7 @@ export class Cloud {
 
   /** Port of instances' sshd. */
   get sshPort(): number {
-    return this.store.state.network?.sshPort ?? 22;
+    return this.store.state.network.sshPort;
   }
 
   /** Stops it all; state and disks stay, and the instances boot again with the next start. */
@@ -105,4 +112,16 @@ export class Cloud {
     this.claim?.close();
     this.store.commit();
   }
+}
+
+/** Listens on the port asked for; where any will do (0), on the one of the last run if it is free. */
+async function listen(server: FastifyInstance, wanted: number, last: number | undefined): Promise<string> {
+  if (wanted === 0 && last !== undefined) {
+    try {
+      return await server.listen({ host: "127.0.0.1", port: last });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    }
+  }
+  return server.listen({ host: "127.0.0.1", port: wanted });
 }

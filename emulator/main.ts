@@ -30,6 +30,8 @@ async function main(): Promise<void> {
   const cloud = await Cloud.start({
     folder,
     log,
+    // The run file tells callers the time scale.
+    onSettings: () => publish(),
     ...(values.port && { port: Number(values.port) }),
     ...(values["time-scale"] && { timeScale: Number(values["time-scale"]) }),
     ...(values.instances && { instances: values.instances === "none" ? "none" : "sandbox" }),

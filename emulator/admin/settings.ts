@@ -25,7 +25,7 @@ function knownRegion(name: string): string {
 }
 
 /** State, ledger, settings, capacity, prices and API keys. */
-export function settingsRoutes(server: FastifyInstance, { state, inventory, now }: AdminParts): void {
+export function settingsRoutes(server: FastifyInstance, { state, inventory, now, onSettings }: AdminParts): void {
   server.get("/state", async () => ({
     ...state,
     apiKeys: state.apiKeys.map(({ id, name }) => ({ id, name })),
@@ -43,6 +43,7 @@ export function settingsRoutes(server: FastifyInstance, { state, inventory, now 
     } catch (error) {
       throw new AdminError((error as Error).message);
     }
+    onSettings(state.settings);
     return state.settings;
   });
 

@@ -47,6 +47,8 @@ export function apiServer(options: ApiServerOptions): FastifyInstance {
   const server = fastify({
     bodyLimit,
     genReqId: newId,
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: 4096 },
     forceCloseConnections: true,
     // Values are taken as they are: nothing is coerced, filled in or removed.
     ajv: { customOptions: { coerceTypes: false, useDefaults: false, removeAdditional: false, strict: false } },

@@ -5,6 +5,14 @@ import type { Network } from "../state/model";
 /** Ports tried for instances' sshd, best first: 22 takes privileges (or net.ipv4.ip_unprivileged_port_start). */
 const sshPorts = [22, 2222, 22022, 32022, 42022];
 
+/** Addresses of instances that have no machine: they are shown, and nothing listens on them. */
+export const networkWithoutMachines = (): Network => ({
+  subnet: "127.77.0",
+  privateSubnet: "127.141.0",
+  sshPort: 22,
+  last: 1,
+});
+
 /** A network that is this cloud's alone, for as long as the socket that claims it is open. */
 export interface ClaimedNetwork {
   readonly network: Network;
@@ -17,16 +25,22 @@ export interface ClaimedNetwork {
  * the /24 is bound for as long as the cloud runs, so that two clouds never share a network.
  *
  * @param folder of the cloud: it decides where the search starts, so that a cloud finds its network again
- * @param kept network from an earlier run; its instances' addresses are in the state, so it is that or none
- * @throws Error where the kept network is taken, or none is free
+ * @param kept network from an earlier run, taken again if it can be
+ * @param mustKeep instances have addresses in the kept network: it is that or none
+ * @throws Error where a network that must be kept is taken, or none is free
  */
-export async function claimNetwork(folder: string, kept?: Network): Promise<ClaimedNetwork> {
+export async function claimNetwork(
+  folder: string,
+  kept: Network | undefined,
+  mustKeep: boolean,
+): Promise<ClaimedNetwork> {
   if (kept) {
     const claim = await bind(`${kept.subnet}.1`, kept.sshPort);
     if (claim) return { network: kept, claim };
-    throw new Error(
-      `Port ${kept.sshPort} of ${kept.subnet}.1 is taken, so the instances' addresses cannot be used. Is another emulated cloud running from a copy of ${folder}? Stop what holds it, or erase this cloud with \`npm run cloud -- reset\`.`,
-    );
+    if (mustKeep)
+      throw new Error(
+        `Port ${kept.sshPort} of ${kept.subnet}.1 is taken, so the instances' addresses cannot be used. Is another emulated cloud running from a copy of ${folder}? Stop what holds it, or erase this cloud with \`npm run cloud -- reset\`.`,
+      );
   }
   const start = createHash("sha256").update(folder).digest().readUInt16BE(0);
   for (let i = 0; i < 64; i++) {

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { overlayFolder, seedFolder } from "./init";
 
@@ -19,6 +20,7 @@ const programs = {
   sshd: { paths: ["/usr/sbin/sshd"], package: "openssh-server" },
   "ssh-keygen": { paths: ["/usr/bin/ssh-keygen"], package: "openssh-client" },
   bash: { paths: ["/usr/bin/bash"], package: "bash" },
+  setpriv: { paths: ["/usr/bin/setpriv"], package: "util-linux" },
 };
 
 /**
@@ -37,7 +39,16 @@ export function findBwrap(): string {
     throw new Error(
       `Emulated instances need ${missing.join(" and ")}, which this machine lacks. Install with: sudo apt-get install ${missing.map((name) => programs[name].package).join(" ")}`,
     );
-  return found.find(([name]) => name === "bwrap")?.[1] as string;
+  const bwrap = found.find(([name]) => name === "bwrap")?.[1] as string;
+  const trial = spawnSync(bwrap, [
+    ...(isRoot() ? [] : ["--unshare-user"]),
+    ...["--unshare-pid", "--ro-bind", "/", "/", "/bin/true"],
+  ]);
+  if (trial.status !== 0)
+    throw new Error(
+      `bubblewrap cannot make a sandbox here: ${String(trial.stderr).trim()}. Where the kernel refuses user namespaces to ordinary users, allow them (sysctl kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu; in a container, a seccomp profile that permits them), or run the emulated cloud as root.`,
+    );
+  return bwrap;
 }
 
 function isExecutable(file: string): boolean {
@@ -49,14 +60,36 @@ function isExecutable(file: string): boolean {
   }
 }
 
+/** User and group of everything in an instance. */
+export const guestUser = 1000;
+
+/** Whether this process is root, whose sandboxes need no user namespace, but must get rid of root's powers. */
+export const isRoot = (): boolean => process.getuid?.() === 0;
+
 /**
- * Arguments of bubblewrap for an instance. User 1000 in a namespace of its own, whoever starts it; own processes, host
- * name and files. The host gives `/usr` (read-only) and its network; nothing else of it can be seen.
+ * Who runs in the sandbox. An ordinary user becomes 1000 in a user namespace. Root's sandbox runs as the real user 1000
+ * without any capability: in a namespace that maps root it would still be root to the kernel's own files, such as those
+ * of /proc/sys. (setpriv sets the parent-death signal again, which a change of user clears.)
+ */
+function identity(): { options: string[]; command: string[] } {
+  const user = String(guestUser);
+  const init = ["/usr/bin/bash", `${seedFolder}/init.sh`];
+  if (!isRoot()) return { options: ["--unshare-user", "--uid", user, "--gid", user], command: init };
+  const capabilities = ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_CHOWN"];
+  const drop = `setpriv --reuid ${user} --regid ${user} --clear-groups --inh-caps=-all --bounding-set=-all --pdeathsig KILL`;
+  const script = `chown ${user}:${user} /run /dev/shm /home/ubuntu && exec ${drop} ${init.join(" ")}`;
+  return { options: capabilities.flatMap((name) => ["--cap-add", name]), command: ["/usr/bin/bash", "-c", script] };
+}
+
+/**
+ * Arguments of bubblewrap for an instance: user 1000, own processes, host name and files. The host gives `/usr`
+ * (read-only) and its network; nothing else of it can be seen.
  */
 export function bwrapArguments(spec: SandboxSpec, infoFd: number): string[] {
+  const { options, command } = identity();
   const home = spec.homeBytes === undefined ? [] : ["--size", String(spec.homeBytes), "--tmpfs", "/home/ubuntu"];
   return [
-    ...["--unshare-user", "--uid", "1000", "--gid", "1000"],
+    ...options,
     ...["--unshare-pid", "--as-pid-1", "--unshare-uts", "--unshare-ipc", "--unshare-cgroup-try"],
     ...["--hostname", spec.hostname],
     ...["--die-with-parent", "--new-session", "--clearenv"],
@@ -65,10 +98,10 @@ export function bwrapArguments(spec: SandboxSpec, infoFd: number): string[] {
     // A setuid sudo could not work in here, so the image's own hides it for those who call it by its full path.
     ...(isExecutable("/usr/bin/sudo") ? ["--ro-bind", `${spec.usrLocal}/bin/sudo`, "/usr/bin/sudo"] : []),
     ...["--ro-bind-try", "/var/lib/dpkg", "/var/lib/dpkg"],
-    ...["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/run"],
+    ...["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/run", "--ro-bind", "/proc/sys", "/proc/sys"],
     ...home,
     ...spec.mounts.flatMap(({ folder, mountPoint }) => ["--bind", folder, mountPoint]),
     ...["--ro-bind", spec.seed, seedFolder, "--ro-bind", spec.overlay, overlayFolder],
-    ...["--chdir", "/", "/usr/bin/bash", `${seedFolder}/init.sh`],
+    ...["--chdir", "/", ...command],
   ];
 }

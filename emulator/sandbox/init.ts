@@ -94,7 +94,6 @@ KbdInteractiveAuthentication no
 PermitRootLogin no
 AllowUsers ubuntu
 UsePAM no
-StrictModes no
 PidFile none
 PrintMotd no
 AcceptEnv LANG LC_*

@@ -5,6 +5,7 @@ import { Relay, type RelayOptions } from "../network/relay";
 import type { OverlayFile } from "../state/model";
 import type { SandboxSpec } from "./bwrap";
 import { initScript, overlayMark, sshdConfig } from "./init";
+import { giveToGuest } from "./ownership";
 import { makeRootfs, writeFiles } from "./rootfs";
 import { Sandbox } from "./sandbox";
 import { uname } from "./shims";
@@ -143,11 +144,13 @@ export class Machine {
       for (const part of [this.rootfs, this.usrLocal]) await fs.rm(part, { recursive: true, force: true });
       const config = sshdConfig(relay.address, relay.targetPort);
       await makeRootfs(this.rootfs, this.usrLocal, { hostname, imageFamily, privateIp, sshdConfig: config });
+      await giveToGuest(this.rootfs, this.usrLocal);
       await fs.writeFile(done, "");
     }
     await fs.rm(path.join(this.rootfs, "tmp"), { recursive: true, force: true });
     await fs.mkdir(path.join(this.rootfs, "tmp"));
     await fs.chmod(path.join(this.rootfs, "tmp"), 0o1777);
+    await giveToGuest(path.join(this.rootfs, "tmp"));
   }
 
   private async writeSeed() {

@@ -4,6 +4,7 @@ import { hostnameOf } from "../api/present";
 import { linkFaultsOf, troubleOf } from "../faults/instances";
 import { isAdmitted } from "../network/firewall";
 import type { CloudState, InstanceRecord } from "../state/model";
+import { guestUser, isRoot } from "./bwrap";
 import { Machine, type Power } from "./machine";
 
 /** Port of sshd as the firewall knows it, wherever the emulator listens for it. */
@@ -84,7 +85,10 @@ export class Machines {
   fileSystemFolder(id: string): string | undefined {
     if (!this.folder) return undefined;
     const folder = path.join(this.folder, "filesystems", id);
-    fs.mkdirSync(folder, { recursive: true, mode: 0o755 });
+    if (!fs.existsSync(folder)) {
+      fs.mkdirSync(folder, { recursive: true, mode: 0o755 });
+      if (isRoot()) fs.chownSync(folder, guestUser, guestUser);
+    }
     return folder;
   }
 
@@ -136,7 +140,7 @@ export class Machines {
         })),
         relay: {
           address: record.ip,
-          port: this.state.network?.sshPort ?? guestSshPort,
+          port: this.state.network.sshPort,
           targetPort: innerSshPort,
           admits: (source) => isAdmitted(this.state, record, source, guestSshPort),
           faults: () => linkFaultsOf(this.state, record),

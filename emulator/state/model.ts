@@ -139,7 +139,9 @@ export interface Network {
 export interface CloudState {
   readonly version: 1;
   settings: Settings;
-  network?: Network;
+  network: Network;
+  /** Port of the API in the last run, taken again if it is free. */
+  apiPort?: number;
   apiKeys: ApiKeyRecord[];
   instances: InstanceRecord[];
   sshKeys: SshKeyRecord[];

@@ -1,5 +1,6 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { networkWithoutMachines } from "../network/addresses";
 import { defaultSettings } from "../settings";
 import { newApiKey } from "./ids";
 import type { CloudState, FirewallRule } from "./model";
@@ -15,6 +16,7 @@ export function newState(timeScale?: number): CloudState {
   return {
     version: 1,
     settings: defaultSettings(timeScale),
+    network: networkWithoutMachines(),
     apiKeys: [newApiKey("default")],
     instances: [],
     sshKeys: [],

@@ -53,9 +53,7 @@ export const launchHandlers: Handlers<"launchInstance"> = {
     const rulesetIds = rulesetsOf(state, body);
 
     if (holding(state).length >= state.settings.quota.instances) throw quotaExceeded();
-    const network = state.network ?? { subnet: "127.77.0", privateSubnet: "127.141.0", sshPort: 22, last: 1 };
-    state.network = network;
-    const address = nextAddress(network, new Set(holding(state).map((instance) => instance.ip)));
+    const address = nextAddress(state.network, new Set(holding(state).map((instance) => instance.ip)));
     if (!address || !inventory.take(type.name, body.region_name)) throw insufficientCapacity();
 
     const record: InstanceRecord = {
