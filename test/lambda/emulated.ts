@@ -1,0 +1,60 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { vi } from "vitest";
+import type { HandlerContext } from "../../components/dynamic/handler";
+import { AdminClient } from "../../emulator/admin-client";
+import { Cloud } from "../../emulator/cloud";
+import type { ApiAction } from "../../emulator/faults/model";
+import type { OperationId } from "../../emulator/openapi/operations";
+
+/** The emulated cloud's API in this process, found as `emulated`, with folders of its own. */
+export class Emulated {
+  /** Lines of progress that handlers printed. */
+  readonly told: string[] = [];
+  /** Whether the engine that handlers ask for is alive. */
+  engine: () => boolean = () => true;
+  readonly context: HandlerContext = {
+    config: () => undefined,
+    progress: (line) => this.told.push(line),
+    engineAlive: async () => this.engine(),
+  };
+
+  private constructor(
+    readonly cloud: Cloud,
+    readonly admin: AdminClient,
+    readonly folder: string,
+  ) {}
+
+  static async start(timeScale = 600): Promise<Emulated> {
+    const folder = mkdtempSync(join(tmpdir(), "lambda-train-emulated-"));
+    const cloud = await Cloud.start({ timeScale });
+    const admin = new AdminClient(cloud.adminUrl);
+    await admin.patchSettings({ rateLimit: { enabled: false } });
+    const { url, adminUrl, apiKey, sshPort } = cloud;
+    mkdirSync(join(folder, "cloud"));
+    const run = { url, adminUrl, apiKey, sshPort, timeScale, pid: process.pid };
+    writeFileSync(join(folder, "cloud", "cloud.json"), JSON.stringify(run));
+    vi.stubEnv("LAMBDA_TRAIN_LOCAL", folder);
+    vi.stubEnv("LAMBDA_TRAIN_CACHE", join(folder, "cache"));
+    return new Emulated(cloud, admin, folder);
+  }
+
+  async stop(): Promise<void> {
+    await this.cloud.stop();
+    vi.unstubAllEnvs();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** The next calls of an operation go wrong. */
+  async fault(operation: OperationId, action: ApiAction, times = 1): Promise<void> {
+    await this.admin.addApiFault({ match: { operation }, times, action });
+  }
+
+  /** Names of the instances that are billed. */
+  async living(): Promise<string[]> {
+    const { instances } = await this.admin.state();
+    const all = Object.values(instances) as { name?: string; status: string }[];
+    return all.filter(({ status }) => !["terminating", "terminated"].includes(status)).map(({ name }) => name ?? "");
+  }
+}
