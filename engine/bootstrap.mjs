@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // Makes ready what a command needs, then runs the command. Plain JavaScript without dependencies, for Node.js 18 and
 // later: it runs before anything is installed. What is right already costs milliseconds and no network.
-import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { placeDynamicProvider } from "./bootstrap/build.mjs";
 import { builtin, needsOf, operatorCommands } from "./bootstrap/commands.mjs";
@@ -10,6 +9,7 @@ import { readyDependencies } from "./bootstrap/dependencies.mjs";
 import { backendOf, embeddedStack, engineEnvironment, stackOf } from "./bootstrap/environment.mjs";
 import { Failure, say } from "./bootstrap/failure.mjs";
 import { readyNode } from "./bootstrap/node.mjs";
+import { parts } from "./bootstrap/parts.mjs";
 import { root } from "./bootstrap/paths.mjs";
 import { installedPlugin, readyPlugins, wantedPlugins } from "./bootstrap/plugins.mjs";
 import { readyPulumi } from "./bootstrap/pulumi.mjs";
@@ -52,6 +52,10 @@ async function main() {
     say(`${command ? `Unknown command ${command}. ` : ""}Commands, each with --help:\n${names}`);
     return command && !["help", "--help", "-h"].includes(command) ? 2 : 0;
   }
+  if (command === "parts") {
+    console.log(JSON.stringify(await parts(), undefined, 2));
+    return 0;
+  }
   // An interrupted preparation ends through `exit`, so that locks and temporary files go.
   const interrupted = () => process.exit(130);
   process.on("SIGINT", interrupted).on("SIGTERM", interrupted);
@@ -64,7 +68,7 @@ async function main() {
   }
   process.removeListener("SIGINT", interrupted).removeListener("SIGTERM", interrupted);
   const code = await attached(node.path, programOf(), { cwd: root, env });
-  if (stack === embeddedStack && existsSync(root)) removeSalt(stack, env);
+  if (stack === embeddedStack) removeSalt(stack, env);
   return code;
 }
 

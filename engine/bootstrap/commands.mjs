@@ -7,6 +7,7 @@ import { root } from "./paths.mjs";
 export const builtin = {
   test: "runs the tests: npm test -- [files or options of vitest]",
   setup: "makes everything ready that `up` and the tests need, and ends",
+  parts: "prints, as JSON, what the project runs on here (see doctor); makes nothing ready",
   env: "prints the environment of the commands, for `eval`; --json prints it as JSON",
 };
 

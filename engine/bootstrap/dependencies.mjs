@@ -12,13 +12,22 @@ const stamp = join(root, "node_modules", ".lambda-train.json");
 
 /** Makes node_modules what package-lock.json says, by `npm ci` where it is not so yet. */
 export async function readyDependencies(node, env) {
-  const hash = createHash("sha256").update(readFileSync(lockfile)).digest("hex");
+  const hash = lockfileHash();
   if (readJson(stamp)?.lockfile === hash) return;
   await locked(join(localFolder, "locks", "dependencies"), "installing npm packages", async () => {
     if (readJson(stamp)?.lockfile === hash) return;
     if (!installed()) await install(node, env);
     writeWhole(stamp, `${JSON.stringify({ lockfile: hash })}\n`);
   });
+}
+
+/** Tells whether node_modules is what package-lock.json says. */
+export function dependenciesReady() {
+  return readJson(stamp)?.lockfile === lockfileHash() || installed();
+}
+
+function lockfileHash() {
+  return createHash("sha256").update(readFileSync(lockfile)).digest("hex");
 }
 
 /** Tells whether somebody (`npm install`, `npm ci`) has installed just these versions already. */

@@ -13,8 +13,11 @@ const pinned = join(home, "node_modules", carrier, "bin", "node");
 /** npm has no 22.23.3 for Macs with Apple's chips. */
 const carried = name === "darwin-arm64" ? "22.23.2" : versions.node;
 
-/** Node.js that serves: this one, the one in the cache, another one on PATH, or the pinned one, brought here by npm. */
-export async function readyNode() {
+/**
+ * Node.js that serves: this one, the one in the cache, another one on PATH, or the pinned one, brought here by npm.
+ * `prepare: false` only looks, and gives undefined where there is none.
+ */
+export async function readyNode({ prepare = true } = {}) {
   if (atLeast(process.version, oldest.node)) return found(process.execPath, process.version, "this Node.js");
   if (isFile(pinned)) return found(pinned, `v${carried}`, "npm package, in the cache");
   for (const folder of (process.env.PATH || "").split(delimiter)) {
@@ -23,6 +26,7 @@ export async function readyNode() {
     const { code, output } = await quietly(path, ["--version"], { seconds: 10 });
     if (code === 0 && atLeast(output.trim(), oldest.node)) return found(path, output.trim(), "PATH");
   }
+  if (!prepare) return undefined;
   if (!["linux-x64", "linux-arm64", "darwin-x64", "darwin-arm64"].includes(name))
     throw new Failure(
       `Node.js ${oldest.node} or newer is needed, and this is ${process.version}: install it from nodejs.org`,

@@ -28,7 +28,7 @@ export const origin = join(dirname(engineBin), "origin.json");
 /**
  * The Pulumi CLI with its language host: the one on PATH, else the vendor's download, else built from the Go module
  * proxy. `prepare: false` only looks.
- * @returns `{ source: "path" | "vendor" | "go", version, bin, path }`; undefined where there is none
+ * @returns `{ source: "path" | "vendor" | "go", version, bin, path, host }`, where `path` and `host` are the programs; undefined where there is none
  */
 export async function readyPulumi({ prepare = true } = {}) {
   const own = await onPath();
@@ -71,16 +71,18 @@ async function onPath() {
     writeWhole(choice, `${JSON.stringify({ path, size, mtimeMs, version })}\n`);
   }
   const bin = dirname(path);
-  const host = isFile(join(bin, "pulumi-language-nodejs")) || findProgram("pulumi-language-nodejs", [engineBin]);
+  const beside = join(bin, "pulumi-language-nodejs");
+  const host = isFile(beside) ? beside : findProgram("pulumi-language-nodejs", [engineBin]);
   if (version === "unknown" || !atLeast(version, oldest.pulumi) || !host) return undefined;
-  return { source: "path", version, bin, path };
+  return { source: "path", version, bin, path, host };
 }
 
 function inCache() {
   const path = join(engineBin, "pulumi");
   const source = readJson(origin)?.source;
-  if (!source || !isFile(path) || !isFile(join(engineBin, "pulumi-language-nodejs"))) return undefined;
-  return { source, version: `v${versions.pulumi}`, bin: engineBin, path };
+  const host = join(engineBin, "pulumi-language-nodejs");
+  if (!source || !isFile(path) || !isFile(host)) return undefined;
+  return { source, version: `v${versions.pulumi}`, bin: engineBin, path, host };
 }
 
 function keepOrigin(source, started) {

@@ -2,13 +2,15 @@ import { credentials } from "@grpc/grpc-js";
 import { EngineClient } from "@pulumi/pulumi/proto/engine_grpc_pb";
 import { LogRequest, LogSeverity } from "@pulumi/pulumi/proto/engine_pb";
 
-/** Status lines that may be under way at once; more are dropped, since each replaces the one before it anyway. */
-const STATUS_LINES_UNDER_WAY = 256;
+/** Status lines that may wait; more are dropped, since each replaces the one before it anyway. */
+const STATUS_LINES_WAITING = 256;
 
 /** The engine's log, as a plugin sees it. A lost engine is no error: the output is a courtesy. */
 export class EngineLog {
   private readonly client: EngineClient;
-  private underWay = 0;
+  private readonly waiting: LogRequest[] = [];
+  private readonly whenIdle: (() => void)[] = [];
+  private sending = false;
 
   /** @param address host:port of the engine, given to a plugin as its only argument */
   constructor(address: string) {
@@ -17,29 +19,26 @@ export class EngineLog {
 
   /** Shows a line in the resource's row while the operation runs; nothing is kept of it. */
   status(urn: string, line: string): void {
-    this.send(LogSeverity.INFO, urn, line, true);
-  }
-
-  /** Adds a message to the diagnostics of the resource. */
-  message(severity: "warning" | "error", urn: string, text: string): void {
-    this.send(severity === "error" ? LogSeverity.ERROR : LogSeverity.WARNING, urn, text, false);
-  }
-
-  /** Lets go of the connection. */
-  close(): void {
-    this.client.close();
-  }
-
-  private send(severity: LogSeverity, urn: string, text: string, ephemeral: boolean): void {
+    if (this.waiting.length >= STATUS_LINES_WAITING) return;
     const request = new LogRequest();
-    request.setSeverity(severity);
+    request.setSeverity(LogSeverity.INFO);
     request.setUrn(urn);
-    request.setMessage(text);
-    request.setEphemeral(ephemeral);
-    if (ephemeral && this.underWay >= STATUS_LINES_UNDER_WAY) return;
-    this.underWay += 1;
-    this.client.log(request, () => {
-      this.underWay -= 1;
-    });
+    request.setMessage(line);
+    request.setEphemeral(true);
+    this.waiting.push(request);
+    if (!this.sending) this.next();
+  }
+
+  /** Resolves when every line so far has reached the engine, so that none is shown after its operation's end. */
+  async shown(): Promise<void> {
+    if (this.sending) await new Promise<void>((resolve) => this.whenIdle.push(resolve));
+  }
+
+  /** One after the other: calls under way together would arrive in any order. */
+  private next(): void {
+    const request = this.waiting.shift();
+    this.sending = request !== undefined;
+    if (request) this.client.log(request, () => this.next());
+    else for (const resolve of this.whenIdle.splice(0)) resolve();
   }
 }

@@ -10,8 +10,6 @@ export interface Operation {
   readonly signal: AbortSignal;
   /** Shows a line beside the resource while it is being worked on; it is not kept. */
   status(line: string): void;
-  /** Adds a message to the resource's diagnostics. */
-  message(severity: "warning" | "error", text: string): void;
 }
 
 /**

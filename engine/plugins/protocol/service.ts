@@ -31,7 +31,6 @@ export function providerService(served: Plugin, log: EngineLog): Partial<IResour
     name: urn.split("::").pop() ?? "",
     signal: cancelled.signal,
     status: (line) => log.status(urn, line),
-    message: (severity, text) => log.message(severity, urn, text),
   });
 
   return {
@@ -96,6 +95,7 @@ export function providerService(served: Plugin, log: EngineLog): Partial<IResour
         return response;
       }
       const created = await type.create(plain(inputs) as Properties, operation(request.getUrn()));
+      await log.shown();
       response.setId(created.id);
       response.setProperties(write({ ...inputs, ...created.outputs }));
       return response;
@@ -120,6 +120,7 @@ export function providerService(served: Plugin, log: EngineLog): Partial<IResour
       const outputs = request.getPreview()
         ? unknowns(type)
         : await type.update(plain(olds) as Properties, plain(news) as Properties, operation(request.getUrn()));
+      await log.shown();
       response.setProperties(write({ ...news, ...outputs }));
       return response;
     }),
@@ -127,6 +128,7 @@ export function providerService(served: Plugin, log: EngineLog): Partial<IResour
     delete: unary<pb.DeleteRequest, Empty>(async (request) => {
       const olds = plain(read(request.getProperties())) as Properties;
       await typeOf(request.getUrn()).delete?.(olds, operation(request.getUrn()));
+      await log.shown();
       return new Empty();
     }),
 
