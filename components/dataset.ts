@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Plan } from "../plan/types";
-import { renderExtract } from "../remote/scripts";
+import { archivePath, datasetPath, renderExtract } from "../remote/scripts";
 import { portablePath } from "./portable-path";
 import { type OnInstanceArgs, Upload } from "./remote/resources";
 import { step } from "./step";
@@ -19,7 +19,7 @@ export class Dataset extends pulumi.ComponentResource {
   constructor(name: string, args: DatasetArgs, options?: pulumi.ComponentResourceOptions) {
     super("lambda-train:index:Dataset", name, {}, options);
     const { plan, instanceId, access } = args;
-    const { dataset, workload } = plan;
+    const { dataset } = plan;
     if (dataset === undefined) throw new Error("A dataset component needs a plan with a dataset.");
     const { source } = dataset;
     const uploaded = source.kind === "folder" || source.kind === "archive";
@@ -31,7 +31,7 @@ export class Dataset extends pulumi.ComponentResource {
             access,
             kind: source.kind,
             source: portablePath(source.path),
-            target: source.kind === "folder" ? `${workload.name}/${dataset.target}` : `.lambda-train/incoming/${name}`,
+            target: source.kind === "folder" ? datasetPath(plan) : archivePath(plan),
             hash: dataset.hash,
           },
           { parent: this },

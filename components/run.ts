@@ -42,6 +42,7 @@ export class Run extends pulumi.ComponentResource {
         startId: start.id,
         run: plan.run,
         workspace: plan.workload.name,
+        dashboard: plan.dashboard,
         startScript,
         codeHash: plan.workload.hash,
       },

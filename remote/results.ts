@@ -1,12 +1,14 @@
-import { join } from "node:path";
+import { join, posix } from "node:path";
+import { hashFolder } from "../plan/paths";
 import type { EvaluationPlan, RunPlan } from "../plan/types";
-import { evaluateRun, readStatus, stopRun } from "./run";
+import { evaluateRun, hasEnded, readStatus, stopRun } from "./run";
 import { withSession } from "./session";
 import { downloadTree } from "./transfer/download";
 import type { RunStatus, SshAccess } from "./types";
 
 /** Which results, and where they go. */
 export interface ResultsPlace {
+  readonly instanceId: string;
   readonly access: SshAccess;
   readonly run: RunPlan;
   readonly evaluation?: EvaluationPlan;
@@ -39,16 +41,19 @@ export async function bringHome(
   place: ResultsPlace,
   onProgress: (message: string) => void,
 ): Promise<BroughtHome | undefined> {
-  const { access, run, directory } = place;
+  const { instanceId, access, run, workspace, directory } = place;
   const status = await withSession(access, (session) => readStatus(session, run.experiment));
   if (status.state === "absent") return undefined;
   const folder = join(directory, run.experiment);
-  const runEnded = !["starting", "running", "evaluating"].includes(status.state);
+  const logs = posix.dirname(status.logPath);
   const { files, bytes, unstable } = await downloadTree(access, {
-    remoteRoot: status.outputPath ?? "",
+    remoteRoot: status.outputPath ?? posix.join(workspace, run.directory, run.outputs, run.experiment),
+    // What the terminal showed comes home as well: a run that crashed early may have written nothing else.
+    also: { "run/train.log": posix.join(logs, "train.log"), "run/evaluate.log": posix.join(logs, "evaluate.log") },
     localFinal: folder,
-    source: `${access.user}@${access.host}:${status.outputPath}`,
-    runEnded,
+    source: `${instanceId}:${run.experiment}`,
+    runEnded: hasEnded(status.state),
+    hashFolder: hashFolder(),
     onProgress,
   });
   return { folder, status, files, bytes, unstable };

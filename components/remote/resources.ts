@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { EvaluationPlan, RunPlan } from "../../plan/types";
+import type { DashboardPlan, EvaluationPlan, RunPlan } from "../../plan/types";
 import type { RunState, SshAccess } from "../../remote/types";
 import { RemoteResource } from "../dynamic/resource";
 
@@ -71,6 +71,8 @@ export interface RunWatchArgs extends OnInstanceArgs {
   readonly run: pulumi.Input<RunPlan>;
   /** Folder of the workload on the instance, relative to the home folder. */
   readonly workspace: pulumi.Input<string>;
+  /** The workload's dashboard, for `npm run dashboard`. */
+  readonly dashboard?: pulumi.Input<DashboardPlan | undefined>;
   /** Script that starts the run, or lets one that goes on be. Run again where a refresh has seen that the run failed. */
   readonly startScript: pulumi.Input<string>;
   /** Hash of the code. A change looks at the run again. */

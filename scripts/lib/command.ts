@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 
 /** Exit codes of the operator commands, for scripts. */
 export const exitCodes = {
@@ -40,6 +40,12 @@ export function operatorCommand(name: string, description: string): Command {
     .exitOverride((error) => {
       process.exit(error.exitCode === 0 ? 0 : exitCodes.usage);
     });
+}
+
+/** Reads an option that is a whole number above 0. */
+export function wholeNumber(text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError("It must be a whole number above 0.");
+  return Number(text);
 }
 
 /** Runs a command's body; errors for the user are printed without a stack trace. */

@@ -133,6 +133,6 @@ export function requireRun(view: StackView): WithRun {
 
 /** Where the stack's results are and go. */
 export function resultsPlace(view: WithRun): ResultsPlace {
-  const { access, run, evaluation, workspace, resultsFolder } = view;
-  return { access, run, evaluation, workspace, directory: resultsFolder };
+  const { access, instance, run, evaluation, workspace, resultsFolder } = view;
+  return { instanceId: instance.id, access, run, evaluation, workspace, directory: resultsFolder };
 }

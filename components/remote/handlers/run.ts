@@ -1,4 +1,4 @@
-import type { RunPlan } from "../../../plan/types";
+import type { DashboardPlan, RunPlan } from "../../../plan/types";
 import { readStatus, waitForEnd, waitForFirstStep } from "../../../remote/run";
 import { withSession } from "../../../remote/session";
 import type { RunState, RunStatus } from "../../../remote/types";
@@ -10,6 +10,7 @@ interface Inputs extends OnInstance {
   readonly startId: string;
   readonly run: RunPlan;
   readonly workspace: string;
+  readonly dashboard?: DashboardPlan;
   readonly startScript: string;
   readonly codeHash: string;
 }
@@ -55,7 +56,7 @@ export const handler: DynamicHandler<Inputs, Outputs> = {
   diff: (_id, olds, news) => {
     const diff = diffByName(olds, news, {
       replace: ["instanceId", "startId"],
-      update: ["access", "run", "workspace", "codeHash"],
+      update: ["access", "run", "workspace", "dashboard", "codeHash"],
     });
     // A refresh has seen that it failed: the next `up` starts it again, and it goes on from its last checkpoint.
     return { ...diff, changes: diff.changes || olds.state === "failed" };

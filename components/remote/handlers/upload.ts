@@ -1,4 +1,5 @@
 import { hashFolder } from "../../../plan/paths";
+import { uploadName } from "../../../remote/scripts";
 import { uploadArchive, uploadTree } from "../../../remote/transfer/upload";
 import { walkAll, walkCode } from "../../../remote/transfer/walk";
 import { diffByName } from "../../dynamic/diff";
@@ -33,7 +34,7 @@ async function upload(inputs: Inputs, { progress }: HandlerContext): Promise<voi
   const sent = await uploadTree(access, {
     tree,
     remoteRoot: target,
-    name: target.replaceAll("/", "-"),
+    name: uploadName(target),
     protectedPaths,
     onProgress: progress,
   });

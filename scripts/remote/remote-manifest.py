@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""Tells what is in folders on this instance, and sends files of it.
+
+Usage:
+  remote-manifest.py list AT PATH [AT PATH]...
+      Prints one JSON object a line for each file under the given places: path, size, sha256, executable, link where it is
+      a symbolic link, and id to ask for it. A place is a folder, or one file; its files' paths begin with AT (empty: with
+      nothing). A place that is not there is left out. Last line: {"end": true, "skipped": [path…]}.
+  remote-manifest.py send
+      Reads JSON lines [id, offset, size], writes a gzipped tar with one entry for each, named by its number in the input.
+      A file that has got shorter is filled up with zeros, one that is gone is sent as "NUMBER.gone".
+Paths relative to the home folder where they are not absolute. A name that is not UTF-8 is shown with \\xNN for its odd bytes.
+Links are kept where they stay inside their place, otherwise what they lead to is listed. A file's size is the one at the
+time of listing, and its checksum is of that many bytes: a log that grows stays a true prefix.
+Exit codes: 0 done, 1 failed, 2 usage.
+"""
+import gzip
+import hashlib
+import json
+import os
+import stat
+import sys
+import tarfile
+import time
+
+from transfer import BASE, in_threads, read_json, sha256_of, under_home, write_json
+
+SETTLED_NS = 2_000_000_000
+
+
+def shown(name):
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def inside(path, target):
+    """True where a link at this path (relative) with this target stays below the root."""
+    if not target or target.startswith("/"):
+        return False
+    at = path.split("/")[:-1]
+    for part in target.split("/"):
+        if part == "..":
+            if not at:
+                return False
+            at.pop()
+        elif part not in ("", "."):
+            at.append(part)
+    return True
+
+
+def walk(root, relative, above, found, skipped):
+    """Lists files and links below a folder; `above`: real paths of the folders that hold it."""
+    with os.scandir(os.path.join(root, relative)) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            path = os.path.join(relative, entry.name)
+            try:
+                if entry.is_symlink():
+                    link = os.readlink(entry.path)
+                    if link.startswith(root + "/"):
+                        # Absolute, but within the folder: the same link in relative form.
+                        link = os.path.relpath(link, os.path.dirname(entry.path))
+                    if inside(path, link):
+                        found.append((path, None, link))
+                        continue
+                info = entry.stat()
+            except OSError:
+                skipped.append(shown(path))
+                continue
+            if stat.S_ISDIR(info.st_mode):
+                real = os.path.realpath(entry.path)
+                if real in above:
+                    skipped.append(shown(path))
+                else:
+                    walk(root, path, above | {real}, found, skipped)
+            elif stat.S_ISREG(info.st_mode):
+                found.append((path, info, None))
+
+
+def list_places(places):
+    cache_file = os.path.join(BASE, "hashes", hashlib.sha256("\0".join(places).encode()).hexdigest()[:32] + ".json")
+    known = read_json(cache_file, {})
+    fresh = {}
+    skipped = []
+    now = time.time_ns()
+    lines = []
+
+    def describe(item):
+        root, at, path, info, link = item
+        full = os.path.join(root, path) if path else root
+        name = shown("/".join(part for part in (at, path) if part))
+        entry = {"path": name, "id": os.fsencode(full).hex()}
+        if link is not None:
+            raw = os.fsencode(link)
+            entry.update(size=len(raw), sha256=hashlib.sha256(raw).hexdigest(), executable=False, link=shown(link))
+            return entry
+        key = f"{info.st_size}:{info.st_mtime_ns}:{info.st_ino}:{entry['id']}"
+        try:
+            checksum = known.get(key) or sha256_of(full, info.st_size)
+        except OSError:
+            skipped.append(name)
+            return None
+        if now - info.st_mtime_ns > SETTLED_NS:
+            fresh[key] = checksum
+        entry.update(size=info.st_size, sha256=checksum, executable=bool(info.st_mode & 0o100))
+        return entry
+
+    for at, place in zip(places[::2], places[1::2]):
+        root = os.path.realpath(under_home(place))
+        found = []
+        if os.path.isdir(root):
+            walk(root, "", frozenset([root]), found, skipped)
+        elif os.path.isfile(root):
+            found.append(("", os.stat(root), None))
+        lines += in_threads(describe, [(root, at, path, info, link) for path, info, link in found])
+    out = sys.stdout
+    for entry in lines:
+        if entry is not None:
+            out.write(json.dumps(entry) + "\n")
+    if fresh != known:
+        write_json(cache_file, fresh)
+    out.write(json.dumps({"end": True, "skipped": skipped}) + "\n")
+
+
+class Exactly:
+    """Reads exactly `size` bytes of a file from an offset on; zeros where it has fewer."""
+
+    def __init__(self, file, size):
+        self.file = file
+        self.left = size
+
+    def read(self, count):
+        count = min(count, self.left)
+        block = self.file.read(count)
+        self.left -= count
+        return block + bytes(count - len(block))
+
+
+def send():
+    with gzip.GzipFile(fileobj=sys.stdout.buffer, mode="wb", compresslevel=1, mtime=0) as packed:
+        with tarfile.open(fileobj=packed, mode="w|", format=tarfile.GNU_FORMAT, bufsize=1 << 18) as tar:
+            for number, line in enumerate(sys.stdin):
+                name, offset, size = json.loads(line)
+                header = tarfile.TarInfo(str(number))
+                try:
+                    file = open(os.fsdecode(bytes.fromhex(name)), "rb")
+                except OSError:
+                    header.name += ".gone"
+                    tar.addfile(header)
+                    continue
+                with file:
+                    file.seek(offset)
+                    header.size = size
+                    tar.addfile(header, Exactly(file, size))
+
+
+def main():
+    mode, *rest = sys.argv[1:] or ["help"]
+    if mode == "list" and rest and len(rest) % 2 == 0:
+        list_places(rest)
+    elif mode == "send" and not rest:
+        send()
+    else:
+        print(__doc__, file=sys.stderr)
+        sys.exit(2)
+
+
+main()

@@ -1,0 +1,29 @@
+import { waitForEnd } from "../remote/run";
+import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./lib/command";
+import { requireRun, stackView } from "./lib/stack-view";
+
+const command = operatorCommand("wait", "Waits until the run has ended. Exit code 0: finished; 1: failed or stopped.")
+  .option("-t, --timeout <minutes>", "give up waiting after this time; the run goes on", wholeNumber)
+  .option("-q, --quiet", "print nothing but the end");
+
+run(async () => {
+  command.parse();
+  const options = command.opts<{ stack?: string; timeout?: number; quiet?: boolean }>();
+  const { access, run: plan } = requireRun(await stackView(options.stack));
+  const { experiment } = plan;
+  const signal = options.timeout === undefined ? undefined : AbortSignal.timeout(options.timeout * 60_000);
+  const status = await waitForEnd(
+    access,
+    { experiment },
+    { onLine: options.quiet === true ? undefined : console.log, signal },
+  ).catch((error: unknown) => {
+    if (signal?.aborted !== true) throw error;
+    throw new CommandError(
+      `${experiment} has not ended within ${options.timeout} minutes; it goes on.`,
+      exitCodes.timeout,
+    );
+  });
+  const { state, exitCode } = status;
+  console.log(`${experiment}: ${state}${exitCode === undefined ? "" : ` (exit status ${exitCode})`}`);
+  return state === "finished" ? exitCodes.ok : exitCodes.failed;
+});
