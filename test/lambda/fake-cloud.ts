@@ -15,43 +15,26 @@ export interface Surprise {
   readonly hang?: boolean;
 }
 
-export interface FakeInstance {
-  id: string;
-  name?: string | null;
+interface FakeInstance {
+  readonly id: string;
+  readonly name?: string | null;
   status: string;
-  ip?: string | null;
-  type: string;
-  region: string;
-  tags: { key: string; value: string }[];
-  sshKeyNames: string[];
-  rulesetIds: string[];
-  fileSystemNames: string[];
-  /** Reads until the next status. */
-  readsLeft: number;
+  readonly ip?: string | null;
 }
 
-const key = "secret_test_0123456789abcdef.token";
+interface FakeKey {
+  readonly id: string;
+  readonly name: string;
+  readonly public_key: string;
+}
 
-/** A small stateful cloud for tests of the client and the handlers: the shapes of Lambda's API, faults on demand. */
+type Answer = readonly [status: number, body: unknown];
+
+/** Answers by script, byte by byte where need be, for tests of the client alone. The emulated cloud is for the rest. */
 export class FakeCloud {
-  readonly apiKey = key;
+  readonly apiKey = "secret_test_0123456789abcdef.token";
   readonly instances = new Map<string, FakeInstance>();
-  readonly sshKeys = new Map<string, { id: string; name: string; public_key: string; workspace_id?: string }>();
-  readonly rulesets = new Map<string, { id: string; name: string; region: string; rules: unknown[] }>();
-  readonly fileSystems = new Map<string, { id: string; name: string; region: string }>();
-  /** Regions with capacity by instance type; both what is listed and what is there. */
-  readonly capacity: Record<string, string[]> = {
-    gpu_1x_a10: ["us-east-1"],
-    cpu_4x_general: ["us-east-1", "us-west-1"],
-  };
-  /** What the listing says where that differs. */
-  listed: Record<string, string[]> | undefined;
-  readonly prices: Record<string, number> = {
-    gpu_1x_a10: 129,
-    gpu_8x_h100_sxm5: 3192,
-    cpu_4x_general: 20,
-    gpu_1x_gh200: 229,
-  };
+  readonly sshKeys = new Map<string, FakeKey>();
   readonly requests: { call: string; body: unknown; headers: IncomingMessage["headers"] }[] = [];
   private readonly surprises: { call: string; surprise: Surprise }[] = [];
   private readonly server: Server = createServer((request, response) => void this.answer(request, response));
@@ -72,7 +55,7 @@ export class FakeCloud {
     await new Promise((done) => this.server.close(done));
   }
 
-  /** The next call of this kind (`POST /ssh-keys`; ids are `:id`) is surprised. */
+  /** The next calls of this kind (`POST /ssh-keys`; ids are `:id`) are surprised, one by one. */
   surprise(call: string, ...surprises: Surprise[]): void {
     this.surprises.push(...surprises.map((surprise) => ({ call, surprise })));
   }
@@ -83,29 +66,12 @@ export class FakeCloud {
   }
 
   addInstance(given: Partial<FakeInstance> = {}): FakeInstance {
-    const instance: FakeInstance = {
-      id: this.newId(),
-      status: "active",
-      ip: "127.0.0.9",
-      type: "gpu_1x_a10",
-      region: "us-east-1",
-      tags: [],
-      sshKeyNames: ["test"],
-      rulesetIds: [],
-      fileSystemNames: [],
-      readsLeft: 0,
-      ...given,
-    };
+    const instance = { status: "active", ip: "127.0.0.9", ...given, id: this.newId() };
     this.instances.set(instance.id, instance);
     return instance;
   }
 
-  /** Instances that are billed. */
-  living(): FakeInstance[] {
-    return [...this.instances.values()].filter((each) => !["terminating", "terminated"].includes(each.status));
-  }
-
-  newId(): string {
+  private newId(): string {
     this.ids += 1;
     return this.ids.toString(16).padStart(32, "0");
   }
@@ -115,196 +81,63 @@ export class FakeCloud {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const text = Buffer.concat(chunks).toString();
     const path = (request.url ?? "").replace("/api/v1", "");
-    const [, collection = "", id] = path.split("/");
-    const isId = id !== undefined && /^[0-9a-f]{32}$/.test(id);
+    const [, collection, id = ""] = path.split("/");
+    const isId = /^[0-9a-f]{32}$/.test(id);
     const call = `${request.method} ${isId ? `/${collection}/:id` : path}`;
     const body = text === "" ? {} : (JSON.parse(text) as Record<string, unknown>);
     this.requests.push({ call, body, headers: request.headers });
+
     const at = this.surprises.findIndex((each) => each.call === call);
     const surprise = at === -1 ? undefined : this.surprises.splice(at, 1)[0]?.surprise;
     if (surprise?.hang === true) return;
-    if (surprise === undefined || surprise.execute === true) {
-      const usual = this.execute(call, isId ? id : "", body);
-      if (surprise === undefined) return send(response, usual.status ?? 200, usual.body);
-    }
-    if (surprise.cut === true) return void request.socket.destroy();
+    const usual = surprise === undefined || surprise.execute === true ? this.execute(call, id, body) : undefined;
+    if (surprise?.cut === true) return void request.socket.destroy();
+    if (surprise === undefined) return send(response, ...(usual ?? [500, {}]));
     send(response, surprise.status ?? 200, surprise.body, surprise.headers);
   }
 
-  private execute(call: string, id: string, body: Record<string, unknown>): { status?: number; body: unknown } {
+  private execute(call: string, id: string, body: Record<string, unknown>): Answer {
     const instance = this.instances.get(id);
     switch (call) {
       case "GET /instances":
-        return {
-          body: {
-            data: [...this.instances.values()]
-              .filter((each) => each.status !== "terminated")
-              .map((each) => this.view(each)),
-          },
-        };
+        return [200, { data: [...this.instances.values()].map(instanceView) }];
       case "GET /instances/:id":
-        if (instance === undefined) return missing("instance");
-        this.advance(instance);
-        return { body: { data: this.view(instance) } };
-      case "POST /instances/:id":
-        if (instance === undefined) return missing("instance");
-        Object.assign(instance, body);
-        return { body: { data: this.view(instance) } };
+        return instance === undefined ? missing : [200, { data: instanceView(instance) }];
       case "GET /instance-types":
-        return { body: { data: this.offers() } };
+        return [200, { data: { gpu_1x_a10: offer("gpu_1x_a10"), gpu_1x_gh200: offer("gpu_1x_gh200") } }];
       case "GET /regions":
-        return {
-          body: { data: ["us-east-1", "us-west-1", "us-south-2"].map((name) => ({ name, description: name })) },
-        };
+        return [200, { data: ["us-east-1", "us-west-1", "us-south-2"].map((name) => ({ name, description: name })) }];
       case "POST /instance-operations/launch":
-        return this.launch(body);
+        return [200, { data: { instance_ids: [this.addInstance({ name: String(body.name) }).id] } }];
       case "POST /instance-operations/terminate":
         return this.terminate((body.instance_ids as string[])[0] ?? "");
       case "GET /ssh-keys":
-        return { body: { data: [...this.sshKeys.values()] } };
-      case "POST /ssh-keys": {
-        const { name, public_key } = body as { name: string; public_key: string };
-        if ([...this.sshKeys.values()].some((each) => each.name === name)) {
-          return failed(400, "global/invalid-parameters", "SSH key name must be unique.");
-        }
-        return { body: { data: add(this.sshKeys, { id: this.newId(), name, public_key, workspace_id: "w" }) } };
-      }
+        return [200, { data: [...this.sshKeys.values()] }];
+      case "POST /ssh-keys":
+        return this.addKey(body as { name: string; public_key: string });
       case "DELETE /ssh-keys/:id":
-        return this.sshKeys.delete(id) ? { body: { data: {} } } : missing("key", "global/not-found");
-      case "GET /firewall-rulesets":
-        return { body: { data: [...this.rulesets.values()].map(rulesetView) } };
-      case "GET /firewall-rulesets/:id": {
-        const ruleset = this.rulesets.get(id);
-        return ruleset === undefined ? missing("ruleset") : { body: { data: rulesetView(ruleset) } };
-      }
-      case "POST /firewall-rulesets": {
-        const made = add(this.rulesets, {
-          id: this.newId(),
-          ...(body as { name: string; region: string; rules: unknown[] }),
-        });
-        return { body: { data: rulesetView(made) } };
-      }
-      case "PATCH /firewall-rulesets/:id": {
-        const ruleset = this.rulesets.get(id);
-        if (ruleset === undefined) return missing("ruleset");
-        return { body: { data: rulesetView(Object.assign(ruleset, body)) } };
-      }
-      case "DELETE /firewall-rulesets/:id":
-        if (!this.rulesets.delete(id)) return missing("ruleset");
-        return { body: { data: {} } };
-      case "GET /file-systems":
-        return { body: { data: [...this.fileSystems.values()].map(fileSystemView) } };
-      case "POST /filesystems": {
-        const made = add(this.fileSystems, { id: this.newId(), ...(body as { name: string; region: string }) });
-        return { body: { data: fileSystemView(made) } };
-      }
-      case "DELETE /filesystems/:id":
-        if (!this.fileSystems.delete(id)) return missing("file system");
-        return { body: { data: { deleted_ids: [id] } } };
+        return this.sshKeys.delete(id) ? [200, { data: {} }] : missing;
       default:
-        return missing("route", "global/not-found");
+        return missing;
     }
   }
 
-  private launch(body: Record<string, unknown>): { status?: number; body: unknown } {
-    const type = String(body.instance_type_name);
-    const region = String(body.region_name);
-    if (!(this.capacity[type] ?? []).includes(region)) {
-      return failed(
-        400,
-        "instance-operations/launch/insufficient-capacity",
-        "Not enough capacity to fulfill launch request.",
-      );
-    }
-    const { id } = this.addInstance({
-      name: body.name as string,
-      status: "booting",
-      ip: undefined,
-      type,
-      region,
-      tags: (body.tags as FakeInstance["tags"] | undefined) ?? [],
-      sshKeyNames: body.ssh_key_names as string[],
-      rulesetIds: ((body.firewall_rulesets ?? []) as { id: string }[]).map((each) => each.id),
-      readsLeft: 2,
-    });
-    return { body: { data: { instance_ids: [id] } } };
-  }
-
-  private terminate(id: string): { status?: number; body: unknown } {
+  private terminate(id: string): Answer {
     const instance = this.instances.get(id);
-    if (instance === undefined) return missing("instance");
-    if (instance.status === "terminating") return failed(500, "global/unknown", "An unknown error occurred.");
-    Object.assign(instance, { status: "terminating", readsLeft: 2 });
-    return { body: { data: { terminated_instances: [this.view(instance)] } } };
+    if (instance === undefined) return missing;
+    if (instance.status === "terminating") return [500, errorBody("global/unknown", "An unknown error occurred.")];
+    instance.status = "terminating";
+    return [200, { data: { terminated_instances: [instanceView(instance)] } }];
   }
 
-  private advance(instance: FakeInstance): void {
-    if (instance.readsLeft > 0) {
-      instance.readsLeft -= 1;
-      return;
+  private addKey(given: { name: string; public_key: string }): Answer {
+    if ([...this.sshKeys.values()].some((each) => each.name === given.name)) {
+      return [400, errorBody("global/invalid-parameters", "SSH key name must be unique.")];
     }
-    if (instance.status === "booting") Object.assign(instance, { status: "active", ip: "127.0.0.9" });
-    else if (instance.status === "terminating") this.instances.delete(instance.id);
+    const key = { ...given, id: this.newId() };
+    this.sshKeys.set(key.id, key);
+    return [200, { data: { ...key, workspace_id: "w" } }];
   }
-
-  private offers(): Record<string, unknown> {
-    const listed = this.listed ?? this.capacity;
-    return Object.fromEntries(
-      Object.keys(this.prices).map((name) => [
-        name,
-        {
-          instance_type: this.type(name),
-          regions_with_capacity_available: (listed[name] ?? []).map((region) => ({
-            name: region,
-            description: region,
-          })),
-        },
-      ]),
-    );
-  }
-
-  private type(name: string): object {
-    const gpus = Number(/_(\d)x/.exec(name)?.[1] ?? 0);
-    return {
-      name,
-      description: name,
-      gpu_description: "N/A",
-      price_cents_per_hour: this.prices[name],
-      specs: { vcpus: 4, memory_gib: 16, storage_gib: 100, gpus: name.startsWith("cpu") ? 0 : gpus },
-    };
-  }
-
-  private view(each: FakeInstance): object {
-    return {
-      id: each.id,
-      name: each.name,
-      ip: each.ip,
-      status: each.status,
-      ssh_key_names: each.sshKeyNames,
-      file_system_names: each.fileSystemNames,
-      region: { name: each.region, description: each.region },
-      instance_type: this.type(each.type),
-      tags: each.tags,
-      firewall_rulesets: each.rulesetIds.map((id) => ({ id })),
-      jupyter_token: "a-jupyter-token",
-      jupyter_url: "https://jupyter-0.lambdaspaces.com/?token=a-jupyter-token",
-      actions: {},
-    };
-  }
-}
-
-function send(
-  response: ServerResponse,
-  status: number,
-  body: unknown,
-  headers: Readonly<Record<string, string>> = {},
-): void {
-  const text = typeof body === "string" ? body : JSON.stringify(body ?? {});
-  response.writeHead(status, {
-    "content-type": typeof body === "string" ? "text/plain" : "application/json",
-    ...headers,
-  });
-  response.end(text);
 }
 
 /** The API's error envelope. */
@@ -312,33 +145,32 @@ export function errorBody(code: string, message: string, suggestion?: string): o
   return { error: { code, message, suggestion } };
 }
 
-function failed(status: number, code: string, message: string): { status: number; body: unknown } {
-  return { status, body: errorBody(code, message) };
+const missing: Answer = [404, errorBody("global/object-does-not-exist", "It does not exist.")];
+
+function send(response: ServerResponse, status: number, body: unknown, headers: object = {}): void {
+  const isText = typeof body === "string";
+  response.writeHead(status, { "content-type": isText ? "text/plain" : "application/json", ...headers });
+  response.end(isText ? body : JSON.stringify(body ?? {}));
 }
 
-function missing(what: string, code = "global/object-does-not-exist"): { status: number; body: unknown } {
-  return failed(404, code, `Specified ${what} does not exist.`);
-}
-
-function add<T extends { id: string }>(things: Map<string, T>, thing: T): T {
-  things.set(thing.id, thing);
-  return thing;
-}
-
-function rulesetView({ region, ...rest }: { id: string; name: string; region: string; rules: unknown[] }): object {
+function instanceView(instance: FakeInstance): object {
   return {
-    ...rest,
-    region: { name: region, description: region },
-    created: "2026-01-01T00:00:00+00:00",
-    instance_ids: [],
+    ...instance,
+    ssh_key_names: ["key"],
+    file_system_names: [],
+    region: { name: "us-east-1", description: "Virginia, USA" },
+    instance_type: offer("gpu_1x_a10").instance_type,
+    jupyter_token: "a-jupyter-token",
+    jupyter_url: "https://jupyter-0.lambdaspaces.com/?token=a-jupyter-token",
+    actions: {},
   };
 }
 
-function fileSystemView({ region, ...rest }: { id: string; name: string; region: string }): object {
+/** As the API showed types before it told their architecture. */
+function offer(name: string): { readonly instance_type: object; readonly regions_with_capacity_available: object[] } {
+  const specs = { vcpus: 30, memory_gib: 200, storage_gib: 1400, gpus: 1 };
   return {
-    ...rest,
-    region: { name: region, description: region },
-    mount_point: `/lambda/nfs/${rest.name}`,
-    is_in_use: false,
+    instance_type: { name, description: name, gpu_description: name, price_cents_per_hour: 129, specs },
+    regions_with_capacity_available: [{ name: "us-east-1", description: "Virginia, USA" }],
   };
 }
