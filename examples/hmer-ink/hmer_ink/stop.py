@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT as a wish to stop, kept until the training can follow it."""
+"""SIGTERM, SIGINT and SIGHUP as a wish to stop, kept until the training can follow it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ from types import FrameType
 
 
 class StopRequest:
-    """Remembers the first signal. Exit status of a run that it ended: 128 + number (SIGTERM 143, SIGINT 130)."""
+    """Remembers the first signal, or SIGTERM. Exit status of a run that it ended: 128 + number (SIGTERM 143, SIGINT 130)."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
 
     def install(self) -> StopRequest:
-        """Take over SIGTERM and SIGINT; more of them change nothing, the checkpoint is on its way."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._remember)
+        """Take over the signals; more of them change nothing, the checkpoint is on its way."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            # nohup and background shells ignore some on purpose: that stays so.
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._remember)
         return self
 
     def _remember(self, number: int, _frame: FrameType | None) -> None:
-        if self.signal is None:
+        # Where several arrive together, the one that was sent on purpose gives the exit status.
+        if self.signal is None or number == signal.SIGTERM:
             self.signal = number
 
 

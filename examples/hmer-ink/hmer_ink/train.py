@@ -1,7 +1,7 @@
 """Train an experiment, or go on with it: python3 -m hmer_ink.train --config FILE --experiment NAME.
 
-Exit status: 0 trained, 2 something to repair (config, data, no CUDA), 143 stopped by SIGTERM and 130 by SIGINT,
-both with a checkpoint from which the same command goes on.
+Exit status: 0 trained, 2 something to repair (config, data, no CUDA), 143 stopped by SIGTERM, 130 by SIGINT,
+129 by SIGHUP, each with a checkpoint from which the same command goes on.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .config import Config, dump_config, load_config
 from .dataset import load_split
 from .errors import EXIT_USAGE, WorkloadError, exit_with
 from .files import write_json, write_text
-from .run_log import start_log
+from .run_log import leave_stdout, start_log
 from .stop import Stopped, StopRequest
 from .tracking import start_tracking
 from .trainer import Trainer
@@ -150,6 +150,8 @@ def main() -> int:
             exit_with(error)
         log.error("%s", error)
         return EXIT_USAGE
+    finally:
+        leave_stdout()
     return 0
 
 

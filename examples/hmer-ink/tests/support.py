@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT = 60
 
 TINY = (
+    "threads=1",
     "model.channels=12",
     "model.blocks=2",
     "model.dropout=0.2",
@@ -100,7 +101,9 @@ class WorkloadTest(unittest.TestCase):
     def _end(process: subprocess.Popen[str]) -> None:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
     def wait_for_log(self, experiment: str, text: str) -> None:
         log, deadline = self.outputs / experiment / "logs" / "train.log", time.monotonic() + TIMEOUT

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 
 import torch
 
@@ -105,6 +106,12 @@ class ResumeTest(WorkloadTest):
     def test_too_few_expressions_for_a_batch(self) -> None:
         with self.assertRaisesRegex(WorkloadError, r"has 22 expressions, fewer than training\.batch_size 23"):
             self.trainer("a", StopRequest(), "training.batch_size=23")
+
+    def test_a_batch_that_the_processes_cannot_share(self) -> None:
+        config = load_config(ROOT / "configs" / "smoke.yaml", "a", self.overrides("training.batch_size=5"))
+        examples = load_split(config.data, "train")
+        with self.assertRaisesRegex(WorkloadError, "can't be shared out evenly over 2 processes"):
+            Trainer(config, replace(WORLD, size=2), examples, examples, StopRequest())
 
     def test_a_loss_that_explodes_ends_the_run_with_advice(self) -> None:
         with self.assertRaisesRegex(WorkloadError, "lower training.learning_rate"):

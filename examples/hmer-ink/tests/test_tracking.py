@@ -16,8 +16,8 @@ class TrackingTest(unittest.TestCase):
     """With a stand-in for the package wandb: what matters is what becomes of the run."""
 
     def setUp(self) -> None:
-        self.run = mock.Mock()
-        self.init = mock.Mock(return_value=self.run)
+        self.tracked = mock.Mock()
+        self.init = mock.Mock(return_value=self.tracked)
         env = {key: value for key, value in os.environ.items() if not key.startswith("WANDB_")}
         package = mock.patch.dict(sys.modules, {"wandb": SimpleNamespace(init=self.init)})
         for patch in (package, mock.patch.dict(os.environ, env, clear=True)):
@@ -33,7 +33,7 @@ class TrackingTest(unittest.TestCase):
         self.assertEqual(self.mode(), "offline")
         self.assertEqual(self.mode(WANDB_API_KEY="k"), "online")
         self.assertEqual(self.mode(WANDB_API_KEY="k", WANDB_MODE="offline"), "offline")
-        self.run.log.assert_called_with({"loss": 1.0}, step=3)
+        self.tracked.log.assert_called_with({"loss": 1.0}, step=3)
 
     def test_not_wanted_or_disabled(self) -> None:
         start_tracking(Config()).log({}, 1)
@@ -42,13 +42,13 @@ class TrackingTest(unittest.TestCase):
         self.init.assert_not_called()
 
     def test_its_failures_never_reach_the_training(self) -> None:
-        self.run.log.side_effect = OSError("network")
+        self.tracked.log.side_effect = OSError("network")
         with self.assertLogs("hmer_ink.tracking", "WARNING"):
             tracker = start_tracking(WANTED)
             tracker.log({}, 1)
         tracker.log({}, 2)
         tracker.finish()
-        self.assertEqual(self.run.log.call_count, 1)
+        self.assertEqual(self.tracked.log.call_count, 1)
         self.init.side_effect = RuntimeError("wrong key")
         with self.assertLogs("hmer_ink.tracking", "WARNING"):
             start_tracking(WANTED).log({}, 1)

@@ -19,8 +19,9 @@ class TrainCommandTest(WorkloadTest):
         second = self.run_command(self.train_command("a", long))
         self.assertEqual(second.returncode, 2)
         self.assertIn("another training writes to", second.stderr)
-        os.killpg(process.pid, signal.SIGTERM)
-        os.killpg(process.pid, signal.SIGTERM)
+        # Whoever else is told to stop passes it on: it arrives more than once.
+        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGHUP):
+            os.killpg(process.pid, number)
         self.assertEqual(process.wait(30), 143)
         log = (self.outputs / "a/logs/train.log").read_text(encoding="utf-8")
         self.assertRegex(log, r"stopped by SIGTERM at step \d+: checkpoint written")
@@ -60,6 +61,15 @@ class TrainCommandTest(WorkloadTest):
         self.assertEqual(again.returncode, 0)
         self.assertNotIn("step 16", again.stdout)
 
+    def test_outlives_its_standard_output(self) -> None:
+        process = self.start(self.train_command("a"))
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        self.assertEqual(process.wait(30), 0)
+        self.assertEqual(self.metrics("a", "train.json")["status"], "finished")
+        self.assertIn("finished: best epoch", (self.outputs / "a/logs/train.log").read_text(encoding="utf-8"))
+
     @unittest.skipIf(torch.cuda.is_available(), "this machine has CUDA, so asking for it is no error here")
     def test_cuda_is_refused_where_there_is_none(self) -> None:
         result = self.run_command(self.train_command("a", config="configs/lambda.yaml"))
@@ -77,14 +87,9 @@ class TrainCommandTest(WorkloadTest):
         overrides = " ".join(self.overrides("training.epochs=2"))
         command = ["make", "-s", "train", "NPROC=2", "CONFIG=configs/smoke.yaml", f"SET={overrides}"]
         env = {**os.environ, "PYTHON": self.train_command("")[0]}
-        for name in ("a", "b"):
+        for name in ("a", "b"):  # twice: the sharing is repeatable too
             result = self.run_command([*command, f"EXPERIMENT={name}"], env=env, cwd=ROOT)
             self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
             self.assertEqual(result.stdout.count("step 1 epoch 1"), 1)
         self.assertEqual(self.metrics("a", "train.json")["processes"], 2)
         self.assertEqual(self.history_bytes("a"), self.history_bytes("b"))
-        result = self.run_command(
-            [*command, "EXPERIMENT=c", f"SET={overrides} training.batch_size=5"], env=env, cwd=ROOT
-        )
-        self.assertEqual(result.returncode, 2)
-        self.assertIn("can't be shared out evenly over 2 processes", result.stdout + result.stderr)
