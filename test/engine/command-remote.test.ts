@@ -1,0 +1,217 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { utils } from "ssh2";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { secret, UNKNOWN } from "../../engine/plugins/protocol/values";
+import { freePort, startSshd, type TestSshd } from "../support/sshd";
+import { PluginProcess, urnOf, type Values } from "./support/plugin";
+
+const urn = urnOf("command:remote:Command", "cmd");
+
+let plugin: PluginProcess;
+let sshd: TestSshd;
+let connection: Values;
+
+beforeAll(async () => {
+  sshd = await startSshd();
+  const { host, port, user, privateKey, hostKey } = sshd.access;
+  connection = { host, port, user, privateKey, hostKey, dialErrorLimit: 0, perDialTimeout: 5 };
+  plugin = await PluginProcess.start("command");
+});
+afterAll(async () => {
+  await plugin?.stop();
+  await sshd?.stop();
+});
+
+describe("remote.Command", () => {
+  it("runs the command with its input, without a terminal", async () => {
+    const { id, outputs } = await plugin.create(urn, {
+      connection: secret(connection),
+      create: "pwd; cat; tty; echo err >&2",
+      stdin: "from stdin\n",
+    });
+    expect(id).toMatch(/^cmd[0-9a-f]{8}$/);
+    expect(outputs).toEqual({
+      connection: secret(connection),
+      create: "pwd; cat; tty; echo err >&2",
+      stdin: "from stdin\n",
+      stdout: `${sshd.home}\nfrom stdin\nnot a tty`,
+      stderr: "err",
+    });
+    expect(plugin.shown.map(({ message }) => message)).toContain("from stdin");
+  });
+
+  it("carries large output and input whole", async () => {
+    const stdin = "0123456789abcdef".repeat(200_000);
+    const { outputs } = await plugin.create(urn, { connection, create: "cat", stdin, logging: "none" });
+    expect(outputs.stdout === stdin).toBe(true);
+  });
+
+  it("fails with the status, the command and all of its output", async () => {
+    const command = "echo out; echo err >&2; exit 3";
+    await expect(plugin.create(urn, { connection, create: command })).rejects.toThrow(
+      /^Process exited with status 3: running "echo out; echo err >&2; exit 3":\n(out\nerr|err\nout)\n$/,
+    );
+    await expect(plugin.create(urn, { connection, create: "kill -9 $$" })).rejects.toThrow(/^Process exited /);
+  });
+
+  it("runs update, else create, on an update, and delete at the end; without them it does not connect", async () => {
+    const olds = { connection, create: "false", stdout: "before", stderr: "" };
+    expect(await plugin.update(urn, olds, { connection, create: "false", update: "echo now" })).toMatchObject({
+      stdout: "now",
+    });
+    expect(await plugin.update(urn, olds, { connection, create: "echo again" })).toMatchObject({ stdout: "again" });
+    await plugin.delete(urn, { ...olds, delete: 'echo bye > "$HOME/deleted"' });
+    expect(readFileSync(join(sshd.home, "deleted"), "utf8")).toBe("bye\n");
+    const nowhere = { host: "127.0.0.1", port: await freePort(), user: "u", dialErrorLimit: 0, perDialTimeout: 1 };
+    await plugin.delete(urn, { connection: nowhere, create: "true" });
+    expect((await plugin.create(urn, { connection: nowhere })).outputs).toMatchObject({ stdout: "", stderr: "" });
+    expect((await plugin.create(urn, { connection: nowhere, create: "true" }, true)).outputs).toMatchObject({
+      stdout: UNKNOWN,
+    });
+  });
+
+  it("takes the pinned host key alone, and any where none is pinned", async () => {
+    const other = utils.generateKeyPairSync("ed25519").public;
+    const run = (change: object) => plugin.create(urn, { connection: { ...connection, ...change }, create: "echo hi" });
+    await expect(run({ hostKey: other })).rejects.toThrow(/^after 0 failed attempts: ssh: handshake failed: .*[Hh]ost/);
+    await expect(run({ hostKey: "nonsense" })).rejects.toThrow("connection.hostKey is not a public key");
+    const { hostKey: _pinned, ...unpinned } = connection;
+    const { outputs } = await plugin.create(urn, { connection: unpinned, create: "echo any" });
+    expect(outputs.stdout).toBe("any");
+    expect((await run({ hostKey: `${sshd.access.hostKey.trim()} a comment` })).outputs.stdout).toBe("hi");
+  });
+
+  it("says what is wrong with a login, and never quotes the key", async () => {
+    const stranger = utils.generateKeyPairSync("ed25519").private;
+    const run = (privateKey: string) =>
+      plugin.create(urn, { connection: { ...connection, privateKey }, create: "true" }).catch(String);
+    expect(await run(stranger)).toContain("ssh: handshake failed: All configured authentication methods failed");
+    expect(await run("-----BEGIN LOOKS LIKE ONE-----")).toMatch(/connection\.privateKey is not a private key that can/);
+    expect(await run("-----BEGIN LOOKS LIKE ONE-----")).not.toContain("LOOKS LIKE");
+  });
+
+  it("opens an encrypted key with its password", async () => {
+    const { passphrase, ...pair } = { passphrase: "open sesame", ...encryptedPair("open sesame") };
+    const keys = readFileSync(join(sshd.home, "..", "authorized_keys"), "utf8");
+    writeFileSync(join(sshd.home, "..", "authorized_keys"), `${keys}${pair.public}\n`);
+    const login = { ...connection, privateKey: pair.private };
+    const create = (extra: object) => plugin.create(urn, { connection: { ...login, ...extra }, create: "echo in" });
+    expect((await create({ privateKeyPassword: passphrase })).outputs.stdout).toBe("in");
+    await expect(create({ privateKeyPassword: "wrong" })).rejects.toThrow("privateKeyPassword does not open it");
+    await expect(create({})).rejects.toThrow("connection.privateKey is not a private key");
+  });
+
+  it("dials again until the limit, on the published schedule, and tells each try", async () => {
+    plugin.shown.length = 0;
+    const away = { ...connection, port: await freePort(), dialErrorLimit: 3 };
+    const started = performance.now();
+    await expect(plugin.create(urn, { connection: away, create: "true" })).rejects.toThrow(
+      /^after 3 failed attempts: .*ECONNREFUSED/,
+    );
+    const milliseconds = performance.now() - started;
+    // 0.1 s, 0.15 s and 0.225 s between four attempts.
+    expect(milliseconds).toBeGreaterThan(470);
+    expect(milliseconds).toBeLessThan(3000);
+    expect(plugin.shown.map(({ message }) => message)).toEqual([
+      "Dial 1/3 failed: retrying",
+      "Dial 2/3 failed: retrying",
+      "Dial 3/3 failed: retrying",
+    ]);
+  });
+
+  it("reaches a host that comes up later", async () => {
+    await sshd.halt();
+    const patient = { ...connection, dialErrorLimit: -1 };
+    const running = plugin.create(urn, { connection: patient, create: "echo there" });
+    await sleep(600);
+    await sshd.restart();
+    expect((await running).outputs.stdout).toBe("there");
+  });
+
+  it("goes through a proxy", async () => {
+    const proxy = { ...connection };
+    const { outputs } = await plugin.create(urn, {
+      connection: { ...connection, proxy },
+      create: 'echo "$SSH_CONNECTION"',
+    });
+    // The server sees itself: the connection came out of the proxy, on the loopback address.
+    expect(outputs.stdout).toMatch(/^127\.0\.0\.1 \d+ 127\.0\.0\.1 \d+$/);
+    const deaf = { ...proxy, port: await freePort() };
+    await expect(plugin.create(urn, { connection: { ...connection, proxy: deaf }, create: "true" })).rejects.toThrow(
+      /^proxy: after 0 failed attempts: .*ECONNREFUSED/,
+    );
+  });
+
+  it("does not take a broken connection for the command's end", async () => {
+    const marker = join(sshd.home, "started");
+    const running = plugin.create(urn, { connection, create: "touch $HOME/started; sleep 30" });
+    const ended = expect(running).rejects.toThrow(/: running "touch/);
+    for (let i = 0; i < 200 && !exists(marker); i += 1) await sleep(25);
+    await sshd.halt();
+    await ended;
+    await sshd.restart();
+  });
+
+  it("lets go when the update is cancelled, while dialling and while running", async () => {
+    const other = await PluginProcess.start("command");
+    const away = { ...connection, port: await freePort(), dialErrorLimit: -1 };
+    const dialling = expect(other.create(urn, { connection: away, create: "true" })).rejects.toThrow("cancelled");
+    const marker = join(sshd.home, "running");
+    const running = expect(
+      other.create(urn, { connection, create: "touch $HOME/running; sleep 30" }),
+    ).rejects.toThrow();
+    for (let i = 0; i < 200 && !exists(marker); i += 1) await sleep(25);
+    await other.cancel();
+    await Promise.all([dialling, running]);
+    await other.stop();
+  });
+
+  it("checks the connection, fills in its defaults and makes it secret", async () => {
+    const { inputs, failures } = await plugin.check(urn, {
+      connection: { host: "h", proxy: { host: "p" } },
+      create: "x",
+    });
+    expect(failures).toEqual([]);
+    const defaults = { user: "root", port: 22, dialErrorLimit: 10, perDialTimeout: 15 };
+    expect(inputs).toEqual({
+      create: "x",
+      addPreviousOutputInEnv: true,
+      connection: secret({ ...defaults, host: "h", proxy: { ...defaults, host: "p" } }),
+    });
+    expect((await plugin.check(urn, { connection: UNKNOWN, create: UNKNOWN })).inputs).toMatchObject({
+      connection: secret(UNKNOWN),
+    });
+    const refused = await plugin.check(urn, { connection: { hots: "typo" }, environment: { A: "b" } });
+    expect(refused.failures.map(({ property }) => property).sort()).toEqual([
+      "connection.host",
+      "connection.hots",
+      "environment",
+    ]);
+    expect((await plugin.check(urn, {})).failures).toEqual([
+      { property: "connection", reason: "missing required property" },
+    ]);
+  });
+
+  it("updates for a change of the connection, wherever its secret marks sit", async () => {
+    const olds = { connection: secret({ ...connection, privateKey: secret("k") }), create: "c", stdout: "" };
+    const same = { connection: secret({ ...connection, privateKey: "k" }), create: "c" };
+    expect((await plugin.diff(urn, olds, same)).changes).toBe(false);
+    const moved = { connection: secret({ ...connection, privateKey: "k", host: "127.0.0.2" }), create: "c" };
+    expect(await plugin.diff(urn, olds, moved)).toEqual({ changes: true, paths: ["connection"], replaces: [] });
+  });
+});
+
+function encryptedPair(passphrase: string): { private: string; public: string } {
+  return utils.generateKeyPairSync("ed25519", { passphrase, cipher: "aes256-ctr", rounds: 16 });
+}
+
+function exists(path: string): boolean {
+  try {
+    readFileSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
