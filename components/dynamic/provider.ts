@@ -31,25 +31,30 @@ export function provider(module: string): Required<dynamic.ResourceProvider> {
       const handler = load();
       if (handler.check === undefined) return { inputs: news };
       const { inputs, failures } = await handler.check(news, olds, context);
-      return { inputs, failures: [...(failures ?? [])] };
+      return { inputs: plain(inputs), failures: [...(failures ?? [])] };
     },
     diff: async (id, olds, news) => load().diff(id, olds, news, context),
-    create: async (inputs) => keepingCreated(inputs, () => load().create(inputs, context)),
+    create: async (inputs) => keepingCreated(inputs, async () => plain(await load().create(inputs, context))),
     read: async (id, props) => {
       const handler = load();
       if (handler.read === undefined) return { id, props };
       // An empty id tells the engine that the resource is gone.
-      return (await handler.read(id, props ?? {}, context)) ?? { id: "", props: {} };
+      return plain((await handler.read(id, props ?? {}, context)) ?? { id: "", props: {} });
     },
     update: async (id, olds, news) => {
       const handler = load();
       // What update returns replaces all outputs: without one of its own the old outputs live on under the new inputs.
-      if (handler.update === undefined) return { outs: { ...olds, ...news } };
+      if (handler.update === undefined) return { outs: plain({ ...olds, ...news }) };
       const { update } = handler;
-      return keepingCreated(news, async () => ({ outs: await update.call(handler, id, olds, news, context) }));
+      return keepingCreated(news, async () => plain({ outs: await update.call(handler, id, olds, news, context) }));
     },
     delete: async (id, props) => load().delete?.(id, props, context),
   };
+}
+
+/** Members that are undefined cannot be sent to the engine. */
+function plain<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value)) as T;
 }
 
 /** Turns {@link CreatedButFailed} into the shape by which the engine records a resource that is not right yet. */
@@ -59,7 +64,7 @@ async function keepingCreated<T>(inputs: { readonly __provider?: string }, run: 
   } catch (error) {
     if (!(error instanceof CreatedButFailed)) throw error;
     // Without `__provider` among the properties the engine could never delete it (pulumi #18009).
-    const properties = { ...error.outs, __provider: inputs.__provider };
+    const properties = { ...plain(error.outs), __provider: inputs.__provider };
     throw Object.assign(error, { properties, reasons: [error.message] });
   }
 }
