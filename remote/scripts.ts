@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import type { DatasetPlan, Plan } from "../plan/types";
-import { exportLines, shellQuote } from "./quote";
+import type { DatasetPlan, EvaluationPlan, Plan } from "../plan/types";
+import { render } from "./bundle";
+import { exportLines } from "./quote";
 
-/** Names under which uploads keep their manifests on the instance. */
-export const codeUpload = "code";
-export const datasetUpload = "dataset";
+/** Name under which an upload to this path (relative to the home folder) keeps its manifest on the instance. */
+export function uploadName(path: string): string {
+  return path.replaceAll("/", "-");
+}
 
 /** The workspace on the instance, relative to the home folder. */
 export function workspacePath(workload: string): string {
@@ -74,15 +74,12 @@ export function renderExtract(plan: Plan): string {
 export function renderVerify(plan: Plan): string {
   const { dataset, gate, workload } = plan;
   const workspace = workspacePath(workload.name);
-  const manifests = [`${codeUpload} ${workspace}`];
-  if (dataset?.source.kind === "folder") {
-    manifests.push(`${datasetUpload} ${datasetPath(plan)}`);
-  }
+  const uploads = [workspace, ...(dataset?.source.kind === "folder" ? [datasetPath(plan)] : [])];
   const variables = {
     LT_WORKSPACE: workspace,
     LT_DATASET_TARGET: dataset?.target ?? "",
     LT_DATASET_SPLITS: dataset?.splits.join("\n") ?? "",
-    LT_MANIFESTS: manifests.join("\n"),
+    LT_MANIFESTS: uploads.map((path) => `${uploadName(path)} ${path}`).join("\n"),
     LT_GPU: gate.gpu,
     LT_ARCHITECTURE: gate.architecture ?? "",
     LT_MIN_DISK_GIB: String(gate.minDiskGiB),
@@ -90,7 +87,7 @@ export function renderVerify(plan: Plan): string {
     LT_CHECK: gate.command ?? "",
     LT_TIMEOUT: String(gate.timeoutSeconds),
   };
-  return render(["lib.sh", "verify.sh", "remote-manifest.py"], variables, "verify.sh", []);
+  return render(["lib.sh", "verify.sh", "transfer.py", "receive.py"], variables, "verify.sh", []);
 }
 
 /** Starts the run, or finds it going or done. Exit status 3: a run with another hash goes on; 4: its limit is used up. */
@@ -113,18 +110,7 @@ export function renderStart(plan: Plan): string {
 
 /** Prints the run's status as JSON. */
 export function renderStatus(of: Plan | { readonly experiment: string }): string {
-  return render(statusFiles, {}, "status.sh", [experimentOf(of)]);
-}
-
-const statusFiles = ["lib.sh", "status.sh"];
-
-/**
- * A command that prints the status and sends no script along; it ends with 127 where {@link renderStatus} has not run
- * on the instance before.
- */
-export function statusCommand(experiment: string): string {
-  const script = `"$HOME/${bundleFolder(statusFiles)}/status.sh"`;
-  return `test -f ${script} || exit 127; exec bash ${script} ${shellQuote(experiment)}`;
+  return render(["lib.sh", "status.sh"], {}, "status.sh", [experimentOf(of)]);
 }
 
 /** Stops training cleanly and waits until it has ended. */
@@ -136,15 +122,21 @@ export function renderStop(
   return render(["lib.sh", "stop.sh"], {}, "stop.sh", words);
 }
 
+/** The parts of a plan that an evaluation needs. */
+export interface EvaluatedPlan {
+  readonly run: { readonly experiment: string };
+  readonly evaluation?: EvaluationPlan;
+}
+
 /** Evaluates the best checkpoint unless that is done, and waits for it. */
-export function renderEvaluate(plan: Plan): string {
+export function renderEvaluate(plan: EvaluatedPlan): string {
   if (plan.evaluation === undefined) {
     throw new Error("The plan has no evaluation: set evaluation.command in the experiment file.");
   }
   return render(["lib.sh", "evaluate.sh"], evaluationVariables(plan), "evaluate.sh", [plan.run.experiment]);
 }
 
-function evaluationVariables(plan: Plan): Record<string, string> {
+function evaluationVariables(plan: EvaluatedPlan): Record<string, string> {
   const { evaluation } = plan;
   return {
     LT_EVALUATE: evaluation?.command ?? "",
@@ -162,67 +154,4 @@ function datasetOf(plan: Plan): DatasetPlan {
 
 function experimentOf(of: Plan | { readonly experiment: string }): string {
   return "run" in of ? of.run.experiment : of.experiment;
-}
-
-const endOfScript = "LAMBDA_TRAIN_END_OF_SCRIPT";
-
-/**
- * Text for `bash -s`: puts the scripts into a folder named after their content (so that a running one is never
- * overwritten), exports the variables and runs the entry with closed standard input. Words may begin with `$HOME/`; a
- * word that names one of the files becomes its path.
- */
-function render(
-  files: readonly string[],
-  variables: Readonly<Record<string, string>>,
-  entry: string,
-  words: readonly string[],
-): string {
-  const install = files.map((name) => {
-    const text = scriptText(name);
-    return `cat >"$new/${name}" <<'${endOfScript}'\n${text}${text.endsWith("\n") ? "" : "\n"}${endOfScript}\n`;
-  });
-  const quoted = words.map((word) => {
-    if (files.includes(word)) {
-      return `"$scripts/${word}"`;
-    }
-    return word.startsWith("$HOME/") ? `"$HOME"/${shellQuote(word.slice(6))}` : shellQuote(word);
-  });
-  return [
-    "set -euo pipefail\n",
-    `scripts="$HOME/${bundleFolder(files)}"\n`,
-    'if [ ! -d "$scripts" ]; then\n',
-    'umask 022; mkdir -p "$(dirname "$scripts")"; new="$(mktemp -d "$scripts.XXXXXX")"\n',
-    ...install,
-    'mv -T "$new" "$scripts" 2>/dev/null || rm -rf "$new"\n',
-    "fi\n",
-    exportLines(variables),
-    `exec bash "$scripts/${entry}" ${quoted.join(" ")} </dev/null\n`,
-  ].join("");
-}
-
-function bundleFolder(files: readonly string[]): string {
-  const hash = createHash("sha256");
-  for (const name of files) {
-    hash.update(`${name}\0${scriptText(name)}\0`);
-  }
-  return `.lambda-train/scripts/${hash.digest("hex").slice(0, 16)}`;
-}
-
-const texts = new Map<string, string>();
-
-/** Text of a file in `scripts/remote/`, which lies beside package.json whether this code runs compiled or not. */
-export function scriptText(name: string): string {
-  let text = texts.get(name);
-  if (text === undefined) {
-    let root = __dirname;
-    while (!existsSync(join(root, "package.json"))) {
-      if (dirname(root) === root) {
-        throw new Error(`No package.json above ${__dirname}: the project's folder is incomplete.`);
-      }
-      root = dirname(root);
-    }
-    text = readFileSync(join(root, "scripts/remote", name), "utf8");
-    texts.set(name, text);
-  }
-  return text;
 }

@@ -50,6 +50,13 @@ export interface RemoteProcess {
   kill(): void;
 }
 
+/** The error for a command that ended with a status that it must not have; `output` is cut to its last lines. */
+export function sshFailure(session: SshSession, code: number, what: string, output: string): SshError {
+  const said = tail(output, 20);
+  const message = `${what} failed on ${session.access.host} with status ${code}${said === "" ? "." : `:\n${said}`}`;
+  return sshError(session.access, "exit", message, { code });
+}
+
 /**
  * One SSH connection to an instance. Its host key is checked against the stack's, probes notice a dead connection
  * within about a minute, and every failure is an {@link SshError}.
@@ -100,9 +107,7 @@ export class SshSession {
   async run(command: string, what: string, options: ExecOptions = {}): Promise<string> {
     const result = await this.exec(command, options);
     if (result.code !== 0) {
-      const said = tail(result.stderr.trim() === "" ? result.stdout : result.stderr, 20);
-      const message = `${what} failed on ${this.access.host} with status ${result.code}${said === "" ? "." : `:\n${said}`}`;
-      throw sshError(this.access, "exit", message, { code: result.code });
+      throw sshFailure(this, result.code, what, result.stderr.trim() === "" ? result.stdout : result.stderr);
     }
     return result.stdout;
   }

@@ -66,7 +66,7 @@ unset LT_RUN LT_HASH
 command="$(printf 'exec bash %q %q' "$scripts/supervise.sh" "$experiment")"
 if command -v tmux >/dev/null; then
   tmux kill-session -t "=$session" 2>/dev/null || true
-  tmux new-session -d -s "$session" -x 200 -y 50 "$command" \; set-option -t "=$session" remain-on-exit on 9>&- </dev/null
+  tmux new-session -d -s "$session" -x 200 -y 50 "$command" \; set-option -t "=$session:" remain-on-exit on 9>&- </dev/null
 else
   say "tmux is not installed: the run is detached, but there is no session to attach to"
   setsid bash -c "$command" </dev/null >/dev/null 2>&1 9>&- &

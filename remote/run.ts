@@ -1,0 +1,245 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { ensureScripts } from "./bundle";
+import { followLog } from "./follow";
+import { shellQuote } from "./quote";
+import { type EvaluatedPlan, renderEvaluate, renderStop } from "./scripts";
+import { SshError, SshSession, withSession } from "./session";
+import { withRetries } from "./transfer/retry";
+import type { RunState, RunStatus, SshAccess } from "./types";
+
+export { followLog } from "./follow";
+
+/** What a run did that its caller did not want. The message tells what to do; `status` is what was known last. */
+export class RunError extends Error {
+  override readonly name = "RunError";
+  readonly facts: {
+    readonly kind: "absent" | "failed" | "first-step" | "stop" | "evaluation";
+    readonly status?: RunStatus;
+  };
+
+  constructor(message: string, facts: RunError["facts"]) {
+    super(message);
+    this.facts = facts;
+  }
+}
+
+/** True for a state that no longer changes by itself. */
+export function hasEnded(state: RunState): boolean {
+  return state === "finished" || state === "failed" || state === "stopped";
+}
+
+/** Reads a run's status from its files on the instance. `absent` is a status, not an error. */
+export async function readStatus(session: SshSession, experiment: string): Promise<RunStatus> {
+  const scripts = await ensureScripts(session, ["lib.sh", "status.sh"]);
+  const command = `bash ${scripts}/status.sh ${shellQuote(experiment)}`;
+  const text = await session.run(command, `Reading the status of ${experiment}`, { timeoutSeconds: 60 });
+  return JSON.parse(text) as RunStatus;
+}
+
+/** How to wait for a run. */
+export interface WatchOptions {
+  /** Each line that training logs meanwhile. */
+  readonly onLine?: (line: string) => void;
+  /** A line for people when something other than the log is to be told. */
+  readonly onProgress?: (line: string) => void;
+  /** Seconds to wait. Default: without end. */
+  readonly timeoutSeconds?: number;
+  /** Seconds without any contact after which the wait is given up; the run itself is left alone. Default 1800. */
+  readonly unreachableSeconds?: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Waits until training has logged its first step, or has ended. A lost connection is made again.
+ * @throws RunError `failed` when training failed before it, `first-step` when it did not come in time (the run goes on),
+ * `absent` when there is no run. SshError when the instance stays unreachable.
+ */
+export async function waitForFirstStep(
+  access: SshAccess,
+  run: { readonly experiment: string },
+  options: WatchOptions & { readonly timeoutSeconds: number },
+): Promise<RunStatus> {
+  const { experiment } = run;
+  const reached = (status: RunStatus): boolean => status.firstStepAt !== undefined || hasEnded(status.state);
+  const status = await watch(access, experiment, reached, options);
+  if (status.state === "failed" && status.firstStepAt === undefined) {
+    const message = `Training of ${experiment} failed with status ${status.exitCode ?? "unknown"} before its first step.`;
+    throw new RunError(await withLogTail(access, message, status), { kind: "failed", status });
+  }
+  if (!reached(status)) {
+    const message = `Training of ${experiment} logged no first step within ${options.timeoutSeconds} s. It goes on; check run.firstStepPattern against the log.`;
+    throw new RunError(await withLogTail(access, message, status), { kind: "first-step", status });
+  }
+  return status;
+}
+
+/** Waits until the run has ended, evaluation included, and gives its last status, whatever that is. */
+export async function waitForEnd(
+  access: SshAccess,
+  run: { readonly experiment: string },
+  options: WatchOptions = {},
+): Promise<RunStatus> {
+  return watch(access, run.experiment, (status) => hasEnded(status.state), options);
+}
+
+/** Stops training cleanly and waits until it has ended. Does nothing to a run that has ended or never was. */
+export async function stopRun(
+  access: SshAccess,
+  run: { readonly experiment: string },
+  options: { readonly reason: string; readonly graceSeconds: number; readonly signal?: AbortSignal },
+): Promise<RunStatus> {
+  const { experiment } = run;
+  return withRetries(
+    access,
+    async (session) => {
+      const timeoutSeconds = options.graceSeconds + 120;
+      const stopped = await session.exec("bash -s", { stdin: renderStop(run, options), timeoutSeconds });
+      const status = await readStatus(session, experiment);
+      if (stopped.code !== 0) {
+        throw new RunError(`Training of ${experiment} could not be stopped: ${stopped.stderr.trim()}`, {
+          kind: "stop",
+          status,
+        });
+      }
+      return status;
+    },
+    { signal: options.signal },
+  );
+}
+
+/** Evaluates the best checkpoint unless that is done, and waits for it. A failed evaluation is in the status. */
+export async function evaluateRun(
+  access: SshAccess,
+  plan: EvaluatedPlan,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<RunStatus> {
+  const { experiment } = plan.run;
+  return withRetries(
+    access,
+    async (session) => {
+      const timeoutSeconds = (plan.evaluation?.timeoutSeconds ?? 0) + 120;
+      const done = await session.exec("bash -s", { stdin: renderEvaluate(plan), timeoutSeconds });
+      const status = await readStatus(session, experiment);
+      if (done.code !== 0 && status.evaluation?.state !== "failed") {
+        const message = `${experiment} could not be evaluated: ${done.stderr.trim()}`;
+        throw new RunError(message, { kind: status.state === "absent" ? "absent" : "evaluation", status });
+      }
+      return status;
+    },
+    { signal: options.signal },
+  );
+}
+
+/** Metrics of a run: the JSON files in its output folder that match the glob, path → content. At most 100 files of 1 MiB. */
+export async function readMetrics(
+  session: SshSession,
+  run: { readonly experiment: string; readonly metrics: string },
+): Promise<Record<string, unknown>> {
+  const { outputPath } = await readStatus(session, run.experiment);
+  if (outputPath === undefined) {
+    return {};
+  }
+  const scripts = await ensureScripts(session, ["metrics.py"]);
+  const command = `python3 ${scripts}/metrics.py ${shellQuote(outputPath)} ${shellQuote(run.metrics)}`;
+  const text = await session.run(command, "Reading the metrics", {
+    timeoutSeconds: 60,
+    maxOutputBytes: 128 * 1024 ** 2,
+  });
+  return JSON.parse(text) as Record<string, unknown>;
+}
+
+async function watch(
+  access: SshAccess,
+  experiment: string,
+  done: (status: RunStatus) => boolean,
+  options: WatchOptions,
+): Promise<RunStatus> {
+  const following = new AbortController();
+  const signal = options.signal === undefined ? following.signal : AbortSignal.any([options.signal, following.signal]);
+  const lines = options.onLine === undefined ? undefined : splitLines(options.onLine);
+  const follow = lines === undefined ? undefined : followLog(access, experiment, { onChunk: lines.push, signal });
+  follow?.catch(() => {});
+  try {
+    const status = await poll(access, experiment, done, options);
+    if (hasEnded(status.state)) {
+      // Its log is complete: what is still on the way belongs to the reader.
+      await Promise.race([follow, sleep(5000)]);
+    }
+    return status;
+  } finally {
+    following.abort();
+    await follow?.catch(() => {});
+    lines?.flush();
+  }
+}
+
+async function poll(
+  access: SshAccess,
+  experiment: string,
+  done: (status: RunStatus) => boolean,
+  options: WatchOptions,
+): Promise<RunStatus> {
+  const { signal, timeoutSeconds = Number.POSITIVE_INFINITY, unreachableSeconds = 1800 } = options;
+  const started = Date.now();
+  let contact = Date.now();
+  let session: SshSession | undefined;
+  let status: RunStatus | undefined;
+  try {
+    for (;;) {
+      signal?.throwIfAborted();
+      try {
+        session ??= await SshSession.connect(access, { signal });
+        status = await readStatus(session, experiment);
+        contact = Date.now();
+        if (status.state === "absent") {
+          const message = `There is no run of ${experiment} on ${access.host}. Start it with \`pulumi up\`.`;
+          throw new RunError(message, { kind: "absent", status });
+        }
+      } catch (error) {
+        signal?.throwIfAborted();
+        session?.close();
+        session = undefined;
+        if (
+          !(error instanceof SshError) ||
+          !error.facts.retryable ||
+          Date.now() - contact > unreachableSeconds * 1000
+        ) {
+          throw error;
+        }
+        options.onProgress?.(`${error.message} The run is not affected; trying again.`);
+      }
+      if (status !== undefined && (done(status) || Date.now() - started >= timeoutSeconds * 1000)) {
+        return status;
+      }
+      const elapsed = Date.now() - started;
+      await sleep(elapsed < 10_000 ? 500 : elapsed < 120_000 ? 2000 : 5000, undefined, { signal });
+    }
+  } finally {
+    session?.close();
+  }
+}
+
+function splitLines(onLine: (line: string) => void): { push: (chunk: Buffer) => void; flush: () => void } {
+  let rest = "";
+  const decoder = new TextDecoder();
+  const push = (chunk: Buffer): void => {
+    const lines = `${rest}${decoder.decode(chunk, { stream: true })}`.split(/\r?\n|\r/);
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      if (line !== "") {
+        onLine(line);
+      }
+    }
+  };
+  return { push, flush: () => rest !== "" && push(Buffer.from("\n")) };
+}
+
+async function withLogTail(access: SshAccess, message: string, status: RunStatus): Promise<string> {
+  try {
+    const command = `tail -c 65536 ${shellQuote(status.logPath)} | tr '\\r' '\\n' | tail -n 40 | cut -c 1-300`;
+    const { stdout } = await withSession(access, (session) => session.exec(command, { timeoutSeconds: 30 }));
+    return `${message}\nThe end of ${status.logPath}:\n${stdout.trimEnd()}`;
+  } catch {
+    return `${message} Log on the instance: ${status.logPath}`;
+  }
+}

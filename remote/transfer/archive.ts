@@ -1,0 +1,76 @@
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { Readable } from "node:stream";
+import { ensureScripts } from "../bundle";
+import { shellQuote } from "../quote";
+import type { SshSession } from "../session";
+import type { SshAccess } from "../types";
+import { progressMeter } from "./progress";
+import { type Attempt, onTarget } from "./retry";
+
+const scripts = ["transfer.py", "receive.py"] as const;
+
+/** A single big file to upload. */
+export interface UploadArchiveOptions {
+  readonly localArchive: string;
+  /** Path on the instance, relative to the home folder or absolute. */
+  readonly remotePath: string;
+  /** SHA-256 of the file. */
+  readonly sha256: string;
+  readonly onProgress?: (line: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Uploads one file, goes on at the byte where an earlier try ended, and checks it before it gets its name. */
+export async function uploadArchive(
+  target: SshSession | SshAccess,
+  options: UploadArchiveOptions,
+): Promise<{ readonly sentBytes: number; readonly seconds: number }> {
+  const started = Date.now();
+  let sentBytes = 0;
+  const run = async (session: SshSession, attempt: Attempt): Promise<void> => {
+    for (let round = 1; ; round++) {
+      const { size: total } = await stat(options.localArchive);
+      const meter = progressMeter(`${options.remotePath}: sending`, 1, total, options.onProgress);
+      const count = (bytes: number): void => {
+        sentBytes += bytes;
+        attempt.progressed();
+        meter.count(0, bytes);
+      };
+      if (await uploadOnce(session, options, total, count)) {
+        return;
+      }
+      if (round === 2) {
+        throw new Error(
+          `${options.localArchive} does not have the checksum ${options.sha256} (any more): it was changed while it was uploaded. Run the command again.`,
+        );
+      }
+    }
+  };
+  await onTarget(target, run, options);
+  return { sentBytes, seconds: (Date.now() - started) / 1000 };
+}
+
+async function uploadOnce(
+  session: SshSession,
+  options: UploadArchiveOptions,
+  total: number,
+  count: (bytes: number) => void,
+): Promise<boolean> {
+  const { localArchive, remotePath, sha256, signal } = options;
+  const receive = `python3 ${await ensureScripts(session, scripts)}/receive.py`;
+  const seen = await session.run(`${receive} size ${shellQuote(remotePath)}`, `Looking at ${remotePath}`, { signal });
+  const there = JSON.parse(seen) as { complete: boolean; size: number; sha256?: string };
+  if (there.complete && there.sha256 === sha256) {
+    return true;
+  }
+  const offset = there.complete ? 0 : Math.min(there.size, total);
+  const source =
+    offset === total
+      ? Readable.from([])
+      : createReadStream(localArchive, { start: offset, end: total - 1, highWaterMark: 1 << 18 });
+  source.on("data", (chunk: Buffer) => count(chunk.length));
+  const words = [remotePath, String(offset), String(total), sha256].map(shellQuote).join(" ");
+  const answer = await session.run(`${receive} append ${words}`, `Receiving ${remotePath}`, { stdin: source, signal });
+  return (JSON.parse(answer) as { right: boolean }).right;
+}

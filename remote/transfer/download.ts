@@ -1,0 +1,156 @@
+import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import type { SshSession } from "../session";
+import type { Manifest, SshAccess } from "../types";
+import { assemble } from "./assemble";
+import { fetchObjects } from "./fetch";
+import { HashCache } from "./hashes";
+import { listRemote, type RemoteEntry } from "./listing";
+import { Objects } from "./objects";
+import { parseResults, resultsFile } from "./results-file";
+import { type Attempt, onTarget } from "./retry";
+
+/** What to bring home, and where to. */
+export interface DownloadTreeOptions {
+  /** Folder on the instance, relative to the home folder or absolute. */
+  readonly remoteRoot: string;
+  /** Local folder that then holds exactly what the remote one held. Its parent is made where it is missing. */
+  readonly localFinal: string;
+  /** Further files or folders of the instance that belong to the results: path in the local folder → path there. */
+  readonly also?: Readonly<Record<string, string>>;
+  /** Says where the results come from. Where an earlier download came from elsewhere it is kept beside the new one. */
+  readonly source?: string;
+  /** Nothing writes any more: a file that changes while it is read is an error then instead of a note. */
+  readonly runEnded?: boolean;
+  /** Folder for remembered checksums of local files, `<local>/hashes`. */
+  readonly hashFolder?: string;
+  /** A line for people every few seconds. */
+  readonly onProgress?: (line: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What a download did. */
+export interface Downloaded {
+  /** Files and bytes in the local folder now. */
+  readonly files: number;
+  readonly bytes: number;
+  /** What of it went over the line. */
+  readonly fetchedFiles: number;
+  readonly fetchedBytes: number;
+  /** Files that kept changing while they were read, and names that the instance could not read: not among the results. */
+  readonly unstable: readonly string[];
+  readonly seconds: number;
+}
+
+const rounds = 4;
+
+/**
+ * Makes a local folder hold what a folder on the instance holds. Everything is fetched into `.partial-<name>` beside it
+ * (which a broken download leaves for the next one), checked against the instance's checksums, and then gets its name in
+ * one step. The folder gets a `manifest.json` with all checksums. With an access instead of a session a lost connection
+ * is made again.
+ */
+export async function downloadTree(target: SshSession | SshAccess, options: DownloadTreeOptions): Promise<Downloaded> {
+  const started = Date.now();
+  const final = resolve(options.localFinal);
+  if (options.remoteRoot === "") {
+    throw new Error(
+      "The folder to download is empty; that would be the whole home folder. Give the run's output path.",
+    );
+  }
+  const partial = join(dirname(final), `.partial-${basename(final)}`);
+  await mkdir(partial, { recursive: true });
+  await recoverSwap(final);
+  const objects = await Objects.open(join(partial, "objects"), final, await HashCache.open(options.hashFolder, final));
+  const fetched = { files: 0, bytes: 0 };
+  const collect = (session: SshSession, attempt: Attempt): Promise<Collected> =>
+    collectContent(session, options, objects, attempt, (files, bytes) => {
+      fetched.files += files;
+      fetched.bytes += bytes;
+    });
+  const { entries, unstable, access } = await onTarget(target, collect, options);
+  if (unstable.length > 0 && options.runEnded === true) {
+    throw new Error(
+      `${unstable.length} files could not be read as they are, though the run has ended; the first is ${unstable[0]}. ` +
+        `What has arrived is kept in ${partial}. See which program on the instance still writes to them, and run the command again.`,
+    );
+  }
+  const manifest: Manifest = { files: entries.map(({ id: _id, ...entry }) => entry) };
+  const source = options.source ?? `${access.user}@${access.host}:${options.remoteRoot}`;
+  await assemble({ manifest, objects, partial, final, source });
+  const bytes = entries.reduce((sum, { size }) => sum + size, 0);
+  const seconds = (Date.now() - started) / 1000;
+  return { files: entries.length, bytes, fetchedFiles: fetched.files, fetchedBytes: fetched.bytes, unstable, seconds };
+}
+
+interface Collected {
+  readonly entries: readonly RemoteEntry[];
+  readonly unstable: readonly string[];
+  readonly access: SshAccess;
+}
+
+/** Fetches until all content is here. A file that is written to meanwhile has another checksum: then it is listed anew. */
+async function collectContent(
+  session: SshSession,
+  options: DownloadTreeOptions,
+  objects: Objects,
+  attempt: Attempt,
+  count: (files: number, bytes: number) => void,
+): Promise<Collected> {
+  for (let round = 1; ; round++) {
+    const { entries, skipped } = await listRemote(session, options);
+    const missing = await objects.missing(entries);
+    const wrong = await fetchObjects(session, missing, objects, { ...options, count, progressed: attempt.progressed });
+    if (wrong.length === 0 || round === rounds) {
+      const unstable = new Set(wrong);
+      return {
+        entries: entries.filter(({ path }) => !unstable.has(path)),
+        unstable: [...wrong, ...skipped],
+        access: session.access,
+      };
+    }
+  }
+}
+
+/** A crash between the two renames of a swap leaves the old folder under another name: it gets its own back. */
+async function recoverSwap(final: string): Promise<void> {
+  const old = join(dirname(final), `.old-${basename(final)}`);
+  const there = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined)) !== undefined;
+  if (!(await there(old))) {
+    return;
+  }
+  if (await there(final)) {
+    await rm(old, { recursive: true, force: true });
+  } else {
+    await rename(old, final);
+  }
+}
+
+/** What {@link verifyResults} found. */
+export interface Verification {
+  /** Every file of the manifest is there and has its checksum. */
+  readonly ok: boolean;
+  readonly files: number;
+  readonly bytes: number;
+  readonly missing: readonly string[];
+  readonly changed: readonly string[];
+  /** ISO 8601 time at which the results came home. */
+  readonly createdAt: string;
+  /** Where they came from. */
+  readonly source: string;
+}
+
+/** Reads downloaded results again and compares them with their `manifest.json`. Throws where there is none. */
+export async function verifyResults(folder: string): Promise<Verification> {
+  const file = join(folder, resultsFile);
+  const text = await readFile(file, "utf8").catch((error: Error) => {
+    throw new Error(`${folder} holds no verified results: ${file} cannot be read (${error.message}).`, {
+      cause: error,
+    });
+  });
+  const { manifest, createdAt, source } = parseResults(text, file);
+  const { missing, changed } = await Objects.compare(folder, manifest);
+  const bytes = manifest.files.reduce((sum, { size }) => sum + size, 0);
+  const ok = missing.length === 0 && changed.length === 0;
+  return { ok, files: manifest.files.length, bytes, missing, changed, createdAt, source };
+}

@@ -1,0 +1,65 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { SshError, SshSession } from "../session";
+import type { SshAccess } from "../types";
+
+/** How long to keep on. */
+export interface RetryOptions {
+  /** Tries without any progress before giving up. Default 6, over about a minute and a half. */
+  readonly attempts?: number;
+  readonly onProgress?: (line: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Handed to what is tried. */
+export interface Attempt {
+  /** From 1. */
+  readonly number: number;
+  /** Something was reached that the next try need not do again: the count of vain tries begins anew. */
+  readonly progressed: () => void;
+}
+
+/**
+ * Runs `fn` on a connection, and again on a new one as often as the connection is lost. `fn` must be able to go on
+ * where it was. Errors that time does not heal are thrown at once.
+ */
+export async function withRetries<T>(
+  access: SshAccess,
+  fn: (session: SshSession, attempt: Attempt) => Promise<T>,
+  options: RetryOptions = {},
+): Promise<T> {
+  const { attempts = 6, onProgress, signal } = options;
+  let vain = 0;
+  for (let number = 1; ; number++) {
+    signal?.throwIfAborted();
+    let session: SshSession | undefined;
+    try {
+      session = await SshSession.connect(access, { signal });
+      const progressed = (): void => {
+        vain = 0;
+      };
+      return await fn(session, { number, progressed });
+    } catch (error) {
+      signal?.throwIfAborted();
+      vain++;
+      if (!(error instanceof SshError) || !error.facts.retryable || vain >= attempts) {
+        throw error;
+      }
+      const pause = Math.min(2 ** (vain - 1), 30);
+      onProgress?.(`${error.message} Trying again in ${pause} s.`);
+      await sleep(pause * 1000, undefined, { signal }).catch(() => signal?.throwIfAborted());
+    } finally {
+      session?.close();
+    }
+  }
+}
+
+/** Uses the session given, or connections of its own with retries where an access is given. */
+export async function onTarget<T>(
+  target: SshSession | SshAccess,
+  fn: (session: SshSession, attempt: Attempt) => Promise<T>,
+  options: RetryOptions = {},
+): Promise<T> {
+  return target instanceof SshSession
+    ? fn(target, { number: 1, progressed: () => {} })
+    : withRetries(target, fn, options);
+}

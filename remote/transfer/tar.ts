@@ -1,0 +1,132 @@
+import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
+import type { LocalFile } from "./walk";
+
+/** A file on this machine that could not be read as the manifest has it. */
+export class LocalReadError extends Error {
+  override readonly name = "LocalReadError";
+}
+
+const blockBytes = 512;
+const smallBytes = 128 * 1024;
+const readAhead = 32;
+const batchBytes = 512 * 1024;
+
+/**
+ * A tar of these files, each named by its checksum: the names of files are in the manifest alone, so that none of them
+ * has to survive tar. Small files are read ahead and leave in batches, big ones in pieces.
+ */
+export async function* tarOf(
+  files: readonly LocalFile[],
+  count: (files: number, bytes: number) => void,
+): AsyncGenerator<Buffer> {
+  const ahead: Promise<Buffer | undefined>[] = [];
+  let next = 0;
+  const readNext = (): void => {
+    const file = files[next++];
+    if (file !== undefined) {
+      const reading = file.size > smallBytes ? Promise.resolve(undefined) : readSmall(file);
+      // Its turn comes later; until then a failure must not count as unhandled.
+      reading.catch(() => {});
+      ahead.push(reading);
+    }
+  };
+  for (let i = 0; i < readAhead; i++) {
+    readNext();
+  }
+  let batch: Buffer[] = [];
+  let batched = 0;
+  for (const file of files) {
+    const content = await ahead.shift();
+    readNext();
+    batch.push(tarHeader(file.sha256, file.size));
+    if (content === undefined) {
+      yield Buffer.concat(batch);
+      yield* piecesOf(file, (bytes) => count(0, bytes));
+      batch = [padding(file.size)];
+      batched = 0;
+      count(1, 0);
+    } else {
+      batch.push(content, padding(file.size));
+      batched += content.length + 2 * blockBytes;
+      count(1, file.size);
+    }
+    if (batched > batchBytes) {
+      yield Buffer.concat(batch);
+      batch = [];
+      batched = 0;
+    }
+  }
+  batch.push(Buffer.alloc(2 * blockBytes));
+  yield Buffer.concat(batch);
+}
+
+/** Header of a regular file in ustar format; sizes of 8 GiB and more in GNU's binary form. */
+export function tarHeader(name: string, size: number): Buffer {
+  const header = Buffer.alloc(blockBytes);
+  header.write(name, 0, 100, "latin1");
+  header.write("0000600\0", 100, "latin1");
+  header.write("0000000\0", 108, "latin1");
+  header.write("0000000\0", 116, "latin1");
+  if (size < 8 ** 11) {
+    header.write(`${size.toString(8).padStart(11, "0")}\0`, 124, "latin1");
+  } else {
+    header.writeUInt8(0x80, 124);
+    header.writeBigUInt64BE(BigInt(size), 128);
+  }
+  header.write("00000000000\0", 136, "latin1");
+  header.write("        0", 148, "latin1");
+  header.write("ustar\u000000", 257, "latin1");
+  const sum = header.reduce((total, byte) => total + byte, 0);
+  header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1");
+  return header;
+}
+
+function padding(size: number): Buffer {
+  return Buffer.alloc((blockBytes - (size % blockBytes)) % blockBytes);
+}
+
+async function readSmall(file: LocalFile): Promise<Buffer> {
+  if (file.content !== undefined) {
+    return Buffer.from(file.content);
+  }
+  const content = Buffer.alloc(file.size);
+  const handle = await open(file.source ?? "").catch((error: unknown) => unreadable(file, error));
+  try {
+    const { bytesRead } = await handle.read(content, 0, file.size, 0);
+    return bytesRead === file.size ? content : shrunk(file);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function* piecesOf(file: LocalFile, count: (bytes: number) => void): AsyncGenerator<Buffer> {
+  let left = file.size;
+  if (file.content !== undefined) {
+    left = 0;
+    count(file.size);
+    yield Buffer.from(file.content);
+    return;
+  }
+  try {
+    for await (const piece of createReadStream(file.source ?? "", { end: left - 1, highWaterMark: batchBytes })) {
+      left -= (piece as Buffer).length;
+      count((piece as Buffer).length);
+      yield piece as Buffer;
+    }
+  } catch (error) {
+    unreadable(file, error);
+  }
+  if (left > 0) {
+    shrunk(file);
+  }
+}
+
+function unreadable(file: LocalFile, error: unknown): never {
+  throw new LocalReadError(`${file.source} cannot be read: ${(error as Error).message}`, { cause: error });
+}
+
+function shrunk(file: LocalFile): never {
+  const message = `${file.source} got shorter while it was uploaded; end what writes to it and run the command again.`;
+  throw new LocalReadError(message);
+}

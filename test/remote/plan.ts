@@ -1,0 +1,44 @@
+import type { EvaluationPlan, Plan, RunPlan } from "../../plan/types";
+
+/** A plan for the fake workload `work` of these tests; only what matters to a test is given. */
+export function testPlan(
+  changes: { run?: Partial<RunPlan>; evaluation?: EvaluationPlan } & Partial<Omit<Plan, "run" | "evaluation">> = {},
+): Plan {
+  const { run, ...rest } = changes;
+  return {
+    stack: "test",
+    cloud: {
+      endpoint: "emulated",
+      instanceTypes: ["cpu_4x_general"],
+      regions: ["us-east-1"],
+      capacityTimeoutSeconds: 0,
+      sshSources: "auto",
+      sshPort: 22,
+    },
+    workload: { name: "work", folder: "/nowhere", source: "/nowhere", extraFiles: {}, protectedPaths: [], hash: "w" },
+    environment: {
+      manager: "none",
+      answer: "",
+      timeoutSeconds: 60,
+      variables: {},
+      inputs: [],
+      hash: "e1",
+    },
+    gate: { gpu: "optional", minDiskGiB: 0, modules: [], timeoutSeconds: 60 },
+    results: { directory: "results/test" },
+    ...rest,
+    run: {
+      experiment: "exp",
+      command: "true",
+      directory: ".",
+      variables: {},
+      outputs: "outputs",
+      firstStepPattern: "step +[0-9]+",
+      firstStepTimeoutSeconds: 20,
+      waitFor: "first-step",
+      graceSeconds: 5,
+      hash: "r1",
+      ...run,
+    },
+  };
+}
