@@ -10,11 +10,22 @@ export function toOpenSsh(text: string): string {
   const trimmed = text.trim();
   if (/^-----BEGIN (RSA )?PUBLIC KEY-----/.test(trimmed)) return fromKeyObject(createPublicKey(trimmed));
   if (/private key/i.test(trimmed)) throw new Error("This is a private key.");
-  const parsed = utils.parseKey(trimmed);
+  const parsed = utils.parseKey(fromRfc4716(trimmed) ?? trimmed);
   if (parsed instanceof Error) throw parsed;
   const key = Array.isArray(parsed) ? parsed[0] : parsed;
   if (!key) throw new Error("No key in the text.");
   return `${key.type} ${key.getPublicSSH().toString("base64")}${key.comment ? ` ${key.comment}` : ""}`;
+}
+
+/** The OpenSSH line of a key in the form of RFC 4716, or undefined for any other text. */
+function fromRfc4716(text: string): string | undefined {
+  const body = /^---- BEGIN SSH2 PUBLIC KEY ----\r?\n([\s\S]*)\r?\n---- END SSH2 PUBLIC KEY ----$/.exec(text)?.[1];
+  if (body === undefined) return undefined;
+  // Headers are `Name: value`; a line that ends in a backslash goes on in the next.
+  const lines = body.replace(/\\\r?\n/g, "").split(/\r?\n/);
+  const blob = Buffer.from(lines.filter((one) => !one.includes(":")).join(""), "base64");
+  if (blob.length < 4) return undefined;
+  return `${blob.subarray(4, 4 + blob.readUInt32BE(0)).toString("latin1")} ${blob.toString("base64")}`;
 }
 
 /** The OpenSSH line of a key of Node's crypto. */

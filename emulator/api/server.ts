@@ -4,7 +4,7 @@ import { distort, standIn, standIns, strike } from "../faults/api";
 import type { ApiAction } from "../faults/model";
 import { basePath, document, schemas } from "../openapi/document";
 import { type Operation, operations } from "../openapi/operations";
-import { inline, object } from "../openapi/schema";
+import { inline, object, type Schema } from "../openapi/schema";
 import { newId } from "../state/ids";
 import type { ApiKeyRecord } from "../state/model";
 import type { Store } from "../state/store";
@@ -112,16 +112,13 @@ export function apiServer(options: ApiServerOptions): FastifyInstance {
 
 function addRoute(server: FastifyInstance, operation: Operation, options: ApiServerOptions): void {
   const { state, store } = options;
-  const optional = Object.fromEntries(
-    Object.entries(operation.query ?? {}).map(([name, schema]) => [`${name}?`, schema]),
-  );
   server.route({
     method: operation.method.toUpperCase() as "GET",
     url: basePath + operation.path.replace("{id}", ":id"),
     config: { operation },
     schema: {
       ...(operation.body && { body: inline(operation.body, schemas) }),
-      querystring: object(optional),
+      ...(operation.query && { querystring: querySchema(operation.query) }),
     },
     // The id in the path is looked at before the body.
     preValidation: async (request) => {
@@ -160,6 +157,10 @@ function addRoute(server: FastifyInstance, operation: Operation, options: ApiSer
     },
   });
 }
+
+/** No parameter of a query is required. */
+const querySchema = (parameters: Readonly<Record<string, Schema>>): Schema =>
+  object(Object.fromEntries(Object.entries(parameters).map(([name, schema]) => [`${name}?`, schema])));
 
 /** Ends the connection without an answer. */
 function reset(request: FastifyRequest, reply: FastifyReply): FastifyReply {
