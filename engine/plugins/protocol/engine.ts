@@ -2,7 +2,7 @@ import { credentials } from "@grpc/grpc-js";
 import { EngineClient } from "@pulumi/pulumi/proto/engine_grpc_pb";
 import { LogRequest, LogSeverity } from "@pulumi/pulumi/proto/engine_pb";
 
-/** Status lines that may wait; more are dropped, since each replaces the one before it anyway. */
+/** Status lines that may wait; beyond that the oldest is dropped, since each replaces the one before it anyway. */
 const STATUS_LINES_WAITING = 256;
 
 /** The engine's log, as a plugin sees it. A lost engine is no error: the output is a courtesy. */
@@ -19,7 +19,7 @@ export class EngineLog {
 
   /** Shows a line in the resource's row while the operation runs; nothing is kept of it. */
   status(urn: string, line: string): void {
-    if (this.waiting.length >= STATUS_LINES_WAITING) return;
+    if (this.waiting.length >= STATUS_LINES_WAITING) this.waiting.shift();
     const request = new LogRequest();
     request.setSeverity(LogSeverity.INFO);
     request.setUrn(urn);
