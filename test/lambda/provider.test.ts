@@ -65,6 +65,15 @@ describe("the provider process", () => {
     expect(await provider.read(id, outs)).toMatchObject({ id: "" });
   });
 
+  test("takes outputs, inputs and failures with undefined members", async () => {
+    const __provider = providerText("test/lambda/undefined-handler");
+    const props = { a: 1, list: [{ c: 2 }], __provider };
+    expect((await provider.check({}, { __provider })).inputs).toEqual(props);
+    expect(await provider.create({ __provider })).toEqual({ id: "id", outs: props });
+    expect(await provider.read("id", { __provider })).toEqual({ id: "id", props, inputs: props });
+    expect(await provider.update("id", { __provider }, { __provider })).toEqual(props);
+  });
+
   test("reads by inputs alone, as an import does", async () => {
     const { id } = await provider.create(sshKey());
     expect(await provider.read(id, undefined, sshKey())).toMatchObject({ id, props: { name }, inputs: { name } });
