@@ -95,7 +95,7 @@ export const stackConfigSchema = z.strictObject({
     .optional()
     .describe("Most dollars that the run may cost: the forecast is checked before the launch."),
   expectedHours: positive("hours").optional().describe("Hours that the run is expected to take, for the forecast."),
-  maxDollarsPerHour: positive("dollars per hour")
+  maxPricePerHour: positive("dollars per hour")
     .optional()
     .describe("Highest acceptable price: dearer instance types are not launched."),
 });
@@ -142,6 +142,6 @@ export function cloudPlan(config: StackConfig): CloudPlan {
     sshPort: config.sshPort,
     budgetDollars: config.budgetDollars,
     expectedHours: config.expectedHours,
-    maxPricePerHour: config.maxDollarsPerHour,
+    maxPricePerHour: config.maxPricePerHour,
   };
 }

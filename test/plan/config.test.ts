@@ -33,7 +33,7 @@ const wrong: Readonly<Record<keyof typeof stackConfigSchema.shape, string>> = {
   sshPort: "65536",
   budgetDollars: "-5",
   expectedHours: "soon",
-  maxDollarsPerHour: "0",
+  maxPricePerHour: "0",
 };
 
 describe("stack configuration", () => {
