@@ -65,12 +65,22 @@ async function uploadOnce(
     return true;
   }
   const offset = there.complete ? 0 : Math.min(there.size, total);
-  const source =
-    offset === total
-      ? Readable.from([])
-      : createReadStream(localArchive, { start: offset, end: total - 1, highWaterMark: 1 << 18 });
-  source.on("data", (chunk: Buffer) => count(chunk.length));
+  const source = Readable.from(piecesOf(localArchive, offset, total, count), { objectMode: true, highWaterMark: 2 });
   const words = [remotePath, String(offset), String(total), sha256].map(shellQuote).join(" ");
   const answer = await session.run(`${receive} append ${words}`, `Receiving ${remotePath}`, { stdin: source, signal });
   return (JSON.parse(answer) as { right: boolean }).right;
+}
+
+async function* piecesOf(
+  path: string,
+  offset: number,
+  total: number,
+  count: (bytes: number) => void,
+): AsyncGenerator<Buffer> {
+  if (offset < total) {
+    for await (const piece of createReadStream(path, { start: offset, end: total - 1, highWaterMark: 1 << 18 })) {
+      count((piece as Buffer).length);
+      yield piece as Buffer;
+    }
+  }
 }

@@ -261,12 +261,19 @@ def append(path, offset, total, checksum):
     lock(lock_name(path), take_over=True)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     part = path + ".part"
-    with open(os.open(part, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+    # Unbuffered: what has arrived when the connection breaks is there for the next try.
+    with open(os.open(part, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0) as file:
         file.truncate(offset)
         file.seek(offset)
-        shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
-        arrived = file.tell()
-        file.flush()
+        arrived = offset
+        while True:
+            block = memoryview(os.read(0, 1 << 20))
+            if not block:
+                break
+            while block:
+                written = file.write(block)
+                arrived += written
+                block = block[written:]
         os.fsync(file.fileno())
     if arrived < total:
         sys.exit(f"only {arrived} of {total} bytes arrived")
