@@ -70,7 +70,7 @@ export function renderExtract(plan: Plan): string {
   return render(["lib.sh", "step.sh", "extract.sh", "extract-archive.py"], variables, "step.sh", step);
 }
 
-/** The gate. Prints a line for each check and one JSON object last. */
+/** The gate. Prints a line for each check. */
 export function renderVerify(plan: Plan): string {
   const { dataset, gate, workload } = plan;
   const workspace = workspacePath(workload.name);

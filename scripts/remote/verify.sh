@@ -12,7 +12,7 @@
 #   LT_MODULES         Python modules that must import, one a line
 #   LT_CHECK           further command that must exit with 0, run in the workspace; empty: none
 #   LT_TIMEOUT         seconds for the Python checks and for LT_CHECK, each
-# Prints "ok NAME: …" or "FAIL NAME: …" lines and last one JSON object {"gate": {"ok": …, "checks": […]}}.
+# Prints "ok NAME: …" or "FAIL NAME: …" lines.
 # Exit codes: 0 all hold, 1 something failed, 2 usage.
 set -euo pipefail
 scripts="${LAMBDA_TRAIN_SCRIPTS:-$(cd "$(dirname "$0")" && pwd)}"
@@ -22,11 +22,9 @@ need LT_WORKSPACE LT_GPU
 timeout="${LT_TIMEOUT:-300}"
 workspace="$(under_home "$LT_WORKSPACE")"
 failed=0
-checks=""
 
 report() { # report ok|FAIL NAME TEXT
   say "$1 $2: $3"
-  checks="$checks${checks:+,}{\"name\":$(json_text "$2"),\"ok\":$([ "$1" = ok ] && echo true || echo false),\"detail\":$(json_text "$3")}"
   if [ "$1" = FAIL ]; then failed=1; fi
 }
 
@@ -43,7 +41,7 @@ check_manifests() {
   local name folder line
   while read -r name folder; do
     [ -n "$name" ] || continue
-    if line="$(python3 "$scripts/remote-manifest.py" check "$name" "$(under_home "$folder")" 2>&1)"; then
+    if line="$(python3 "$scripts/receive.py" check "$name" "$folder" 2>&1)"; then
       report ok "upload $name" "$line"
     else
       report FAIL "upload $name" "$line; run \`pulumi up\` again"
@@ -185,5 +183,4 @@ check_driver
 check_cuda
 check_modules
 check_command
-printf '{"gate":{"ok":%s,"checks":[%s]}}\n' "$([ "$failed" -eq 0 ] && echo true || echo false)" "$checks"
 exit "$failed"
