@@ -1,9 +1,10 @@
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { say } from "./failure.mjs";
 
-/** A lock folder without an owner's process id is being made; older than this, its maker was killed. */
-const ORPHAN_MS = 10_000;
+const LOOK_AGAIN_MS = 200;
+/** Taking over a dead process's lock is done at once; a guard that is older than this was left behind itself. */
+const GUARD_MS = 10_000;
 
 /**
  * Does `work` while no other process does the same. Waits for the other one, and says so; the lock of a process that
@@ -15,12 +16,13 @@ export async function locked(folder, what, work) {
   mkdirSync(dirname(folder), { recursive: true });
   for (let told = false; !take(folder); ) {
     const owner = ownerOf(folder);
-    if (owner === undefined) continue;
-    if (!told) say(`Waiting for process ${owner.pid || "unknown"}, which is ${what} …`);
-    told = true;
-    await new Promise((wake) => setTimeout(wake, 300));
+    if (owner !== undefined && alive(owner)) {
+      if (!told) say(`Waiting for process ${owner}, which is ${what} …`);
+      told = true;
+    } else if (removeDead(folder)) continue;
+    await new Promise((wake) => setTimeout(wake, LOOK_AGAIN_MS));
   }
-  const release = () => rmSync(folder, { recursive: true, force: true });
+  const release = () => remove(folder);
   process.once("exit", release);
   try {
     return await work();
@@ -30,30 +32,53 @@ export async function locked(folder, what, work) {
   }
 }
 
+/** The lock appears with its owner's process id in it, or not at all: a folder is not renamed onto a filled one. */
 function take(folder) {
+  const made = `${folder}.${process.pid}`;
+  mkdirSync(made, { recursive: true });
+  writeFileSync(join(made, "pid"), String(process.pid));
   try {
-    mkdirSync(folder);
+    renameSync(made, folder);
+    return true;
   } catch (error) {
-    if (error.code === "EEXIST") return false;
+    rmSync(made, { recursive: true, force: true });
+    if (error.code === "ENOTEMPTY" || error.code === "EEXIST") return false;
     throw error;
   }
-  writeFileSync(join(folder, "pid"), String(process.pid));
-  return true;
 }
 
-/** Who holds the lock; undefined where nobody does any more (a dead owner's lock is removed). */
+/** Gone at once for everybody else, whatever the clearing up takes. */
+function remove(folder) {
+  const old = `${folder}.${process.pid}`;
+  renameSync(folder, old);
+  rmSync(old, { recursive: true, force: true });
+}
+
 function ownerOf(folder) {
-  let pid;
   try {
-    pid = Number(readFileSync(join(folder, "pid"), "utf8"));
+    return Number(readFileSync(join(folder, "pid"), "utf8"));
   } catch {
-    const made = statSync(folder, { throwIfNoEntry: false });
-    if (made === undefined) return undefined;
-    if (Date.now() - made.mtimeMs < ORPHAN_MS) return { pid: 0 };
+    return undefined;
   }
-  if (pid && alive(pid)) return { pid };
-  rmSync(folder, { recursive: true, force: true });
-  return undefined;
+}
+
+/**
+ * Removes a dead process's lock. Only the holder of the guard looks and removes, so that nobody removes the lock of
+ * whoever was faster. Returns whether it was this process's turn.
+ */
+function removeDead(folder) {
+  const guard = `${folder}.guard`;
+  try {
+    mkdirSync(guard);
+  } catch {
+    const made = statSync(guard, { throwIfNoEntry: false });
+    if (made && Date.now() - made.mtimeMs > GUARD_MS) rmSync(guard, { recursive: true, force: true });
+    return false;
+  }
+  const owner = ownerOf(folder);
+  if (owner !== undefined && !alive(owner)) remove(folder);
+  rmdirSync(guard);
+  return true;
 }
 
 function alive(pid) {

@@ -3,6 +3,11 @@ import { join } from "node:path";
 import { passphraseFile } from "./environment.mjs";
 import { root, writeWhole } from "./paths.mjs";
 
+/** The text of a stack's file without its salt; unchanged where encrypted values need it. */
+export function withoutSalt(text) {
+  return /^\s+secure:/m.test(text) ? text : text.replace(/^encryptionsalt: .*\n?/m, "");
+}
+
 /**
  * Takes the line `encryptionsalt` out of the embedded stack's file again. The CLI writes it there; it belongs to the
  * passphrase of this checkout alone, so in a committed file it would lock everybody else out and look like a change
@@ -14,6 +19,6 @@ export function removeSalt(stack, env) {
   const path = join(root, `Pulumi.${stack}.yaml`);
   if (!existsSync(path)) return;
   const text = readFileSync(path, "utf8");
-  if (!/^encryptionsalt: /m.test(text) || /^\s+secure:/m.test(text)) return;
-  writeWhole(path, text.replace(/^encryptionsalt: .*\n?/m, ""));
+  const clean = withoutSalt(text);
+  if (clean !== text) writeWhole(path, clean);
 }
