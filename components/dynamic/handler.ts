@@ -10,7 +10,7 @@ export interface DynamicHandler<Inputs extends object = object, Outputs extends 
   /** Makes the resource. Not called in previews. Throw {@link CreatedButFailed} where something exists already. */
   create(inputs: Inputs, context: HandlerContext): Promise<{ readonly id: string; readonly outs: Outputs }>;
   /**
-   * Reads the resource anew; undefined where it is gone. `props` are the last outputs (on an import: the inputs).
+   * Reads the resource anew; undefined where it is gone. `props` are the last outputs (of a lookup by id: the inputs).
    * Without it a refresh changes nothing.
    */
   read?(id: string, props: Partial<Outputs>, context: HandlerContext): Promise<Read<Inputs, Outputs> | undefined>;

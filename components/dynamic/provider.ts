@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { dynamic } from "@pulumi/pulumi";
 import { engineAlive } from "./engine";
 import { CreatedButFailed, type DynamicHandler, type HandlerContext } from "./handler";
+import { endWithEngine, inFlight } from "./watchdog";
 
 /** Root of the compiled tree: `dist`. Provider texts in the state name modules relative to it. */
 const root = join(__dirname, "..", "..");
@@ -22,34 +23,52 @@ export function provider(module: string): Required<dynamic.ResourceProvider> {
     if (handler === undefined) throw new Error(`${module} exports no "handler".`);
     return handler;
   };
+  endWithEngine();
   return {
     // Assigned before anything is awaited: the process lets calls in while an asynchronous configure is pending.
     configure: async (request) => {
       config = (key) => request.config.get(key);
     },
-    check: async (olds, news) => {
-      const handler = load();
-      if (handler.check === undefined) return { inputs: news };
-      const { inputs, failures } = await handler.check(news, olds, context);
-      return { inputs: plain(inputs), failures: [...(failures ?? [])] };
-    },
-    diff: async (id, olds, news) => load().diff(id, olds, news, context),
-    create: async (inputs) => keepingCreated(inputs, async () => plain(await load().create(inputs, context))),
-    read: async (id, props) => {
-      const handler = load();
-      if (handler.read === undefined) return { id, props };
-      // An empty id tells the engine that the resource is gone.
-      return plain((await handler.read(id, props ?? {}, context)) ?? { id: "", props: {} });
-    },
-    update: async (id, olds, news) => {
-      const handler = load();
-      // What update returns replaces all outputs: without one of its own the old outputs live on under the new inputs.
-      if (handler.update === undefined) return { outs: plain({ ...olds, ...news }) };
-      const { update } = handler;
-      return keepingCreated(news, async () => plain({ outs: await update.call(handler, id, olds, news, context) }));
-    },
-    delete: async (id, props) => load().delete?.(id, props, context),
+    check: (olds, news) =>
+      call(async () => {
+        const handler = load();
+        if (handler.check === undefined) return { inputs: news };
+        const { inputs, failures } = await handler.check(news, olds, context);
+        return { inputs: plain(inputs), failures: [...(failures ?? [])] };
+      }),
+    diff: (id, olds, news) => call(async () => load().diff(id, olds, news, context)),
+    create: (inputs) => call(() => keepingCreated(inputs, async () => plain(await load().create(inputs, context)))),
+    read: (id, props) =>
+      call(async () => {
+        const handler = load();
+        if (handler.read === undefined) return { id, props };
+        // An empty id tells the engine that the resource is gone.
+        return plain((await handler.read(id, props ?? {}, context)) ?? { id: "", props: {} });
+      }),
+    update: (id, olds, news) =>
+      call(async () => {
+        const handler = load();
+        // What update returns replaces all outputs: without one of its own the old outputs live on under the new inputs.
+        if (handler.update === undefined) return { outs: plain({ ...olds, ...news }) };
+        const { update } = handler;
+        return keepingCreated(news, async () => plain({ outs: await update.call(handler, id, olds, news, context) }));
+      }),
+    delete: (id, props) => call(async () => load().delete?.(id, props, context)),
   };
+}
+
+/**
+ * Runs one call. The provider process prints the stack of what some calls throw: of faults of the program that helps,
+ * of messages to the user it buries them.
+ */
+async function call<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await inFlight(run);
+  } catch (error) {
+    const isFault = error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError;
+    if (error instanceof Error && !isFault) error.stack = "";
+    throw error;
+  }
 }
 
 /** Members that are undefined cannot be sent to the engine. */

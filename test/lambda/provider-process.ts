@@ -70,12 +70,17 @@ export class ProviderProcess {
     await new Promise((done) => this.engine.close(done));
   }
 
+  /** Resolves when the process has ended. */
+  async ended(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    await new Promise((done) => this.child.once("exit", done));
+  }
+
   async stop(): Promise<void> {
     this.client.close();
     this.engine.close();
-    const ended = new Promise((done) => this.child.once("exit", done));
     this.child.kill();
-    await ended;
+    await this.ended();
     rmSync(this.folder, { recursive: true, force: true });
   }
 

@@ -2,9 +2,18 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { providerText, resourceType } from "../../components/dynamic/resource";
-import { Boot, Claim, FileSystem, FirewallRuleset, Instance, KeyPair, SshKey } from "../../components/lambda/resources";
+import {
+  Boot,
+  Claim,
+  FileSystem,
+  FirewallRuleset,
+  Instance,
+  KeyPair,
+  LaunchClaim,
+  SshKey,
+} from "../../components/lambda/resources";
 import { FakeCloud } from "./fake-cloud";
 import { ProviderProcess } from "./provider-process";
 
@@ -88,6 +97,13 @@ describe("the provider process", () => {
       body: { error: { code: "global/invalid-api-key", message: "No." } },
     });
     await expect(provider.create(sshKey())).rejects.toThrow(/global\/invalid-api-key/);
+    cloud.surprise("GET /ssh-keys", {
+      status: 401,
+      body: { error: { code: "global/invalid-api-key", message: "No." } },
+    });
+    await expect(provider.read("id", sshKey())).rejects.toThrow(/global\/invalid-api-key/);
+    await vi.waitFor(() => expect(provider.printed.join("\n")).toContain("global/invalid-api-key"));
+    expect(provider.printed.join("\n")).not.toMatch(/^\s+at /m);
   });
 
   test("keeps outputs where a handler has no update of its own", async () => {
@@ -135,6 +151,10 @@ describe("the provider process", () => {
     await expect(provider.create(instance)).rejects.toThrow(/engine that asked .* is gone/);
     expect(cloud.count("POST /instance-operations/launch")).toBe(0);
   });
+
+  test("ends by itself after that", async () => {
+    await provider.ended();
+  });
 });
 
 describe("resources", () => {
@@ -159,6 +179,7 @@ describe("resources", () => {
     const args = { name, endpoint: "emulated" };
     const made = [
       new Claim("a-claim", args),
+      new LaunchClaim("a-launch-claim", args),
       key,
       new SshKey("a-ssh-key", { ...args, publicKey: "ssh-ed25519 AAAA" }),
       new FirewallRuleset("a-firewall", { ...args, region: "us-east-1", rules: [] }),
@@ -167,7 +188,7 @@ describe("resources", () => {
       new Boot("a-boot", { instanceId: "i", hostKey: "h", privateKey: "p" }),
     ];
     await Promise.all(made.map((each) => new Promise((done) => each.id.apply(done))));
-    const types = ["Claim", "KeyPair", "SshKey", "FirewallRuleset", "FileSystem", "Instance", "Boot"];
+    const types = ["Claim", "LaunchClaim", "KeyPair", "SshKey", "FirewallRuleset", "FileSystem", "Instance", "Boot"];
     expect(registered.map(({ type }) => type).sort()).toEqual(types.map(resourceType).sort());
     for (const { inputs } of registered) expect(inputs.__provider.length).toBeLessThan(600);
   });

@@ -8,6 +8,7 @@ import { handler as fileSystems } from "../../components/lambda/handlers/file-sy
 import { handler as rulesets } from "../../components/lambda/handlers/firewall-ruleset";
 import { handler as instances } from "../../components/lambda/handlers/instance";
 import { handler as keyPairs } from "../../components/lambda/handlers/key-pair";
+import { handler as launchClaims } from "../../components/lambda/handlers/launch-claim";
 import { handler as sshKeys } from "../../components/lambda/handlers/ssh-key";
 import { Emulated } from "./emulated";
 
@@ -17,6 +18,7 @@ function whole<I extends object, O extends object>(handler: DynamicHandler<I, O>
 }
 
 const claim = whole(claims);
+const launchClaim = whole(launchClaims);
 const fileSystem = whole(fileSystems);
 const ruleset = whole(rulesets);
 const sshKey = whole(sshKeys);
@@ -114,6 +116,28 @@ describe("claim", () => {
     await orphan;
     expect(await lambda.living()).toEqual([]);
   });
+});
+
+test("the claim on launches frees what an instance unknown to the state has", async () => {
+  const firewall = await ruleset.create(
+    { name: `${name}-us-east-1`, region: "us-east-1", rules: [ssh], endpoint },
+    lambda.context,
+  );
+  await launch(name, [firewall.id]);
+  await launch(`${name}x`);
+  const { id, outs } = await launchClaim.create({ name, endpoint, needs: [firewall.id] }, lambda.context);
+  expect(launchClaim.diff(id, outs, { name, endpoint, needs: ["x"] }, lambda.context)).toMatchObject({
+    changes: true,
+    replaces: [],
+  });
+  expect(launchClaim.diff(id, outs, { name: "x", endpoint }, lambda.context)).toMatchObject({
+    replaces: ["name"],
+    deleteBeforeReplace: false,
+  });
+  await launchClaim.delete(id, outs, lambda.context);
+  expect(await lambda.living()).toEqual([`${name}x`]);
+  await ruleset.delete(firewall.id, firewall.outs, lambda.context);
+  expect(await cloud.client.listSshKeys()).toHaveLength(1);
 });
 
 describe("SSH key", () => {

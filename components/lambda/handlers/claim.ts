@@ -4,7 +4,7 @@ import type { Cloud } from "../api/connect";
 import { isKind } from "../api/errors";
 import { Launcher } from "../launch/launcher";
 import { terminateAndConfirm } from "../termination";
-import { Failures, isText } from "./checks";
+import { type Failure, Failures, isText } from "./checks";
 import { type Connect, connect } from "./cloud";
 import { deleteUnused } from "./deletion";
 
@@ -16,13 +16,7 @@ export interface ClaimInputs {
 
 export function claimHandler(connectTo: Connect): DynamicHandler<ClaimInputs, ClaimInputs> {
   return {
-    check: (news) => {
-      const failures = new Failures();
-      const unique = (name: string): boolean => isText(name, 12, 48) && /^[a-z][a-z0-9-]*[0-9a-f]{8}$/.test(name);
-      const rule = "must be 12 to 48 lower-case letters, digits and dashes that end in 8 random hexadecimal digits";
-      failures.require("name", news.name, unique, rule);
-      return { inputs: news, failures: failures.list };
-    },
+    check: (news) => ({ inputs: news, failures: checkClaimName(news.name) }),
     // The old claim is swept after everything that carried its name has been renamed or replaced, never before.
     diff: (_id, olds, news) =>
       diffByName(olds, news, {
@@ -46,10 +40,7 @@ async function sweep(cloud: Cloud, claim: ClaimInputs, context: HandlerContext):
   const { name } = claim;
   const { progress } = context;
   const launcher = new Launcher(cloud, name, context);
-  for (const instance of await launcher.findAll()) {
-    progress(`${name}: terminating instance ${instance.id}, which the state does not know`);
-    await terminateAndConfirm(cloud, instance.id, { progress });
-  }
+  await terminateNamed(cloud, launcher, name, context);
   const { client } = cloud;
   for (const key of await client.listSshKeys()) {
     if (key.name === name) await goneIsFine(client.deleteSshKey(key.id));
@@ -65,7 +56,29 @@ async function sweep(cloud: Cloud, claim: ClaimInputs, context: HandlerContext):
       await deleteUnused(cloud, `file system ${name}`, () => client.deleteFileSystem(fileSystem.id), progress);
     }
   }
+}
+
+/** Ends instances of exactly this name, and forgets launches under it. */
+export async function terminateNamed(
+  cloud: Cloud,
+  launcher: Launcher,
+  name: string,
+  { progress }: HandlerContext,
+): Promise<void> {
+  for (const instance of await launcher.findAll()) {
+    progress(`${name}: terminating instance ${instance.id}, which the state does not know`);
+    await terminateAndConfirm(cloud, instance.id, { progress });
+  }
   launcher.settle();
+}
+
+/** What is wrong with a claim's name. */
+export function checkClaimName(given: string): Failure[] {
+  const failures = new Failures();
+  const unique = (name: string): boolean => isText(name, 12, 48) && /^[a-z][a-z0-9-]*[0-9a-f]{8}$/.test(name);
+  const rule = "must be 12 to 48 lower-case letters, digits and dashes that end in 8 random hexadecimal digits";
+  failures.require("name", given, unique, rule);
+  return failures.list;
 }
 
 async function goneIsFine(deletion: Promise<void>): Promise<void> {

@@ -29,10 +29,10 @@ export interface InstanceOutputs extends Omit<InstanceInputs, "userData"> {
   readonly priceCentsPerHour: number;
   readonly architecture: string;
   readonly gpus: number;
-  /** ISO 8601. Of an adopted or imported instance: when it was found. */
+  /** ISO 8601. Of an instance that was found: when that was. */
   readonly launchedAt: string;
   readonly adopted: boolean;
-  /** Absent after an import: user data cannot be read back. */
+  /** Absent where the instance was looked up by its id: user data cannot be read back. */
   readonly userDataSha256?: string;
 }
 

@@ -151,7 +151,7 @@ async function read(
   const fresh = { name: instance.name ?? "", tags: userTags(instance.tags) };
   if (props.instanceType !== undefined) return { id, props: { ...(props as InstanceOutputs), ...fresh } };
 
-  // An import: everything that can be read becomes the input that would have made it.
+  // Looked up by its id: everything that can be read becomes the input that would have made it.
   const type = instance.instanceType;
   const { region = "", rulesetIds, fileSystemNames, sshKeyNames, imageFamily } = instance;
   const inputs = {

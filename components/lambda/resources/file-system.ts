@@ -18,7 +18,7 @@ export interface FileSystemArgs {
   readonly endpoint?: pulumi.Input<string | undefined>;
 }
 
-/** Storage that outlives instances; several may attach it. Imported by its id. */
+/** Storage that outlives instances; several may attach it. */
 export class FileSystem extends RemoteResource {
   declare readonly name: pulumi.Output<string>;
   declare readonly region: pulumi.Output<string>;

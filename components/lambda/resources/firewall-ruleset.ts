@@ -24,7 +24,7 @@ export interface FirewallRulesetArgs {
   readonly endpoint?: pulumi.Input<string | undefined>;
 }
 
-/** What may come in to instances launched with it. Deleted once no instance has it. Imported by its id. */
+/** What may come in to instances launched with it. Deleted once no instance has it. */
 export class FirewallRuleset extends RemoteResource {
   declare readonly name: pulumi.Output<string>;
   declare readonly region: pulumi.Output<string>;

@@ -5,7 +5,7 @@ type Texts = pulumi.Input<Record<string, pulumi.Input<string>> | undefined>;
 
 /** Arguments of {@link Instance}. */
 export interface InstanceArgs {
-  /** The claim's name. An instance that carries it already is adopted. Changed in place. */
+  /** Name of the {@link LaunchClaim}. An instance that carries it already is adopted. Changed in place. */
   readonly name: pulumi.Input<string>;
   /** API base URL, or `emulated`. Default: Lambda. A change replaces. */
   readonly endpoint?: pulumi.Input<string | undefined>;
@@ -37,8 +37,8 @@ export interface InstanceArgs {
 
 /**
  * A VM, billed from its launch to its termination; there is no stopping in between. It is in the state as soon as its
- * id is known, before it has booted: see {@link Boot} for that. Terminated with its disk when deleted. Imported by
- * its id.
+ * id is known, before it has booted: see {@link Boot} for that. Terminated with its disk when deleted. The engine cannot
+ * import dynamic resources: an instance that runs already is taken over by giving it the claim's name.
  */
 export class Instance extends RemoteResource {
   declare readonly name: pulumi.Output<string>;

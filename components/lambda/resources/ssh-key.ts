@@ -11,7 +11,7 @@ export interface SshKeyArgs {
   readonly endpoint?: pulumi.Input<string | undefined>;
 }
 
-/** A public key that Lambda puts on instances launched with its name. Imported by its id. */
+/** A public key that Lambda puts on instances launched with its name. */
 export class SshKey extends RemoteResource {
   declare readonly name: pulumi.Output<string>;
   declare readonly publicKey: pulumi.Output<string>;
