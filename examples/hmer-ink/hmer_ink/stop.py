@@ -7,7 +7,7 @@ from types import FrameType
 
 
 class StopRequest:
-    """Remembers the first signal, or SIGTERM. Exit status of a run that it ended: 128 + number (SIGTERM 143, SIGINT 130)."""
+    """Remembers the first signal, or SIGTERM. A run that it ended exits with 128 + number (SIGTERM 143, SIGINT 130)."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
