@@ -1,8 +1,10 @@
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { DynamicHandler } from "../../components/dynamic/handler";
 import { connectCloud } from "../../components/lambda/api/connect";
 import { handler } from "../../components/lambda/handlers/instance";
 import type { InstanceInputs, InstanceOutputs } from "../../components/lambda/handlers/instance-inputs";
+import { LaunchJournal } from "../../components/lambda/launch/journal";
 import { Emulated } from "./emulated";
 
 const { create, read, update, delete: remove } = handler as Required<DynamicHandler<InstanceInputs, InstanceOutputs>>;
@@ -154,6 +156,21 @@ describe("create", () => {
     expect(Date.now() - start).toBeGreaterThan(4_500);
     expect(outs.adopted).toBe(false);
     expect(await lambda.living()).toEqual([inputs.name]);
+  });
+
+  test("waits for what a killed process may have launched, and adopts it", async () => {
+    const cloud = connectCloud("emulated");
+    const journal = new LaunchJournal(join(lambda.folder, "cache", "launch"), `${cloud.endpoint.url} ${inputs.name}`);
+    journal.write({ sentAt: cloud.clock.now() });
+    const late = new Promise<string>((done) => {
+      const { name, userData, sshKeyName } = inputs;
+      const request = { name, userData, sshKeyName, region: "us-east-1", instanceType: "gpu_1x_a10" };
+      setTimeout(() => done(cloud.client.launch(request)), 400);
+    });
+    const { id, outs } = await create(inputs, lambda.context);
+    expect(outs.adopted).toBe(true);
+    expect(id).toBe(await late);
+    expect(await lambda.living()).toHaveLength(1);
   });
 
   test("launches nothing once the engine is gone, not even after a wait", async () => {
