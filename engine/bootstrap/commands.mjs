@@ -18,11 +18,15 @@ export function operatorCommands() {
     .map((name) => name.slice(0, -".ts".length));
 }
 
-/** What a command needs beside Node.js, npm packages and compiled sources. */
+/**
+ * What a command needs beside Node.js, npm packages and compiled sources: the engine, and what the operating system
+ * gives the emulated cloud. Previews reach no cloud, so they need nothing of it.
+ */
 export function needsOf(command, args) {
-  if (args.includes("--help") || args.includes("-h") || command === "doctor") return { pulumi: false, cloud: false };
+  if (command === "pulumi") return { pulumi: true, cloud: false };
+  if (command === "doctor" || args.includes("--help") || args.includes("-h")) return { pulumi: false, cloud: false };
   if (command === "cloud" || command === "reference") return { pulumi: false, cloud: true };
-  const emulated = ["up", "down", "pulumi"].includes(command) && isEmulated(stackOf(args));
-  const always = ["test", "setup", "bench"].includes(command);
-  return { pulumi: true, cloud: always || emulated };
+  if (command === "test" || command === "setup" || command === "bench") return { pulumi: true, cloud: true };
+  const rents = (command === "up" && !args.includes("--preview-only")) || command === "down";
+  return { pulumi: true, cloud: rents && isEmulated(stackOf(args)) };
 }

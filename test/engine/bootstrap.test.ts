@@ -203,6 +203,24 @@ describe("locks", () => {
   });
 });
 
+describe("what a command needs", () => {
+  const needs = (command: string, ...args: string[]) =>
+    evaluate("commands", `m.needsOf(${JSON.stringify(command)}, ${JSON.stringify(args)})`);
+
+  it("is the emulated cloud only where something is rented on it", async () => {
+    expect(await needs("up")).toEqual({ pulumi: true, cloud: true });
+    expect(await needs("up", "--stack", "no-such-stack")).toEqual({ pulumi: true, cloud: false });
+    expect(await needs("up", "--preview-only")).toEqual({ pulumi: true, cloud: false });
+    expect(await needs("pulumi", "preview")).toEqual({ pulumi: true, cloud: false });
+    expect(await needs("status")).toEqual({ pulumi: true, cloud: false });
+  });
+
+  it("is nothing for help, except for the CLI's own", async () => {
+    expect(await needs("up", "--help")).toEqual({ pulumi: false, cloud: false });
+    expect(await needs("pulumi", "up", "--help")).toEqual({ pulumi: true, cloud: false });
+  });
+});
+
 describe("the command", () => {
   it("lists the commands, and fails for an unknown one", async () => {
     const { code, err } = await node([bootstrap, "no-such-command"]);
