@@ -46,9 +46,9 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
-        """(B, C, T) to (B, C, T); what `mask` hides stays zero."""
+        """(B, C, T) to (B, C, T); what `mask` hides reaches no other point."""
         hidden = functional.gelu(self.wide(self.norm(inputs) * mask))
-        return inputs + self.dropout(self.mix(hidden)) * mask
+        return inputs + self.dropout(self.mix(hidden))
 
 
 class Recognizer(nn.Module):
