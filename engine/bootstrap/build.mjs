@@ -25,6 +25,9 @@ const parts = [
   },
 ];
 
+/** The oldest Go that can fetch the newer one which the modules ask for (GOTOOLCHAIN=auto). */
+export const OLDEST_GO = "1.21.0";
+
 /** The Go toolchain on PATH or in its usual place: `{ path, version }`, or undefined. */
 export async function goToolchain() {
   const path = findProgram("go") ?? ["/usr/local/go/bin/go", "/usr/lib/go/bin/go"].find(isFile);
@@ -33,11 +36,10 @@ export async function goToolchain() {
   return code === 0 ? { path, version: output.trim().replace(/^go/, "") } : undefined;
 }
 
-/** Builds the CLI and the language host from the Go module proxy into the cache. An interrupted build goes on. */
-export async function buildEngine() {
-  const go = await goToolchain();
+/** Builds the CLI and the language host from the Go module proxy into the cache, with the Go of that path. An interrupted build goes on. */
+export async function buildEngine(go) {
   mkdirSync(engineBin, { recursive: true });
-  for (const part of parts) if (!isFile(join(engineBin, part.program))) await build(go.path, part);
+  for (const part of parts) if (!isFile(join(engineBin, part.program))) await build(go, part);
 }
 
 async function build(go, part) {

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { buildEngine, goToolchain } from "./build.mjs";
+import { buildEngine, goToolchain, OLDEST_GO } from "./build.mjs";
 import { Failure, say } from "./failure.mjs";
 import { locked } from "./lock.mjs";
 import {
@@ -43,17 +43,18 @@ export async function readyPulumi({ prepare = true } = {}) {
     vendor.refused = refused !== undefined;
     if (refused === undefined) return keepOrigin("vendor", started);
     say(`Pulumi engine: not downloaded (${refused})`);
-    if (!(await goToolchain()))
+    const go = await goToolchain();
+    if (!go || !atLeast(go.version, OLDEST_GO))
       throw new Failure(
         [
           "The Pulumi engine is needed. Any one of these brings it:",
           "  - install it: https://www.pulumi.com/docs/install/",
           "  - let this machine reach get.pulumi.com, and run this again",
-          "  - install Go 1.21 or newer (with GOTOOLCHAIN=auto it fetches the newer one that is asked for), and run this again:",
+          `  - install Go ${OLDEST_GO} or newer (it fetches the newer one that is asked for, unless GOTOOLCHAIN=local), and run this again:`,
           "    the engine is then built from the Go module proxy",
         ].join("\n"),
       );
-    await buildEngine();
+    await buildEngine(go.path);
     keepOrigin("go", started);
   });
   return inCache();

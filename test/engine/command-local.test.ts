@@ -77,6 +77,7 @@ describe("local.Command", () => {
     const messages = plugin.shown.map(({ message }) => message);
     expect(messages[0]).toBe("first");
     expect(messages).toContain("last");
+    expect(messages.some((message) => message.startsWith("1999 "))).toBe(true);
     expect(plugin.shown.every((line) => line.urn === urn && line.ephemeral)).toBe(true);
   });
 

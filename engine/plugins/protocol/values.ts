@@ -28,13 +28,6 @@ export function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
 }
 
-/** Tells whether the value, or anything within it, is not known yet. */
-export function hasUnknown(value: unknown): boolean {
-  if (value === UNKNOWN) return true;
-  if (Array.isArray(value)) return value.some(hasUnknown);
-  return isObject(value) && Object.values(value).some(hasUnknown);
-}
-
 /** Tells whether the value, or anything within it, is marked secret. */
 export function hasSecret(value: unknown): boolean {
   if (isSecret(value)) return true;
@@ -44,10 +37,9 @@ export function hasSecret(value: unknown): boolean {
 
 /**
  * Equality of two property values: same content and same secrecy as a whole. Where within a secret the marks sit
- * does not matter (the engine moves them when it stores state); an unknown differs from everything.
+ * does not matter: the engine moves them when it stores state.
  */
 export function sameValue(left: unknown, right: unknown): boolean {
-  if (hasUnknown(left) || hasUnknown(right)) return false;
   return hasSecret(left) === hasSecret(right) && isDeepStrictEqual(plain(left), plain(right));
 }
 
