@@ -155,7 +155,7 @@ export const experimentSchema = z.strictObject({
         .default("checkpoints/best*")
         .describe("Checkpoint to evaluate, a glob inside the experiment's outputs; the newest match counts."),
       metrics: globPath
-        .default("metrics/*.json")
+        .default("**/*eval*.json")
         .describe("JSON files with metrics, a glob inside the experiment's outputs."),
       timeoutMinutes: minutes.default(60).describe("Minutes until evaluation counts as failed."),
     })

@@ -1,0 +1,37 @@
+import { AdminClient } from "../../emulator/admin-client";
+import { readRunFile } from "../../emulator/run-file";
+import type { Project } from "./project";
+
+/** The emulated cloud of a project, seen from behind. */
+export class TestCloud {
+  readonly admin: AdminClient;
+  readonly apiKey: string;
+
+  private constructor(adminUrl: string, apiKey: string) {
+    this.admin = new AdminClient(adminUrl);
+    this.apiKey = apiKey;
+  }
+
+  /** Starts the project's cloud, its time running fast, and connects to its admin surface. */
+  static async start(project: Project): Promise<TestCloud> {
+    const { code, output } = await project.run("cloud", ["start", "--time-scale", "120"]);
+    const run = readRunFile(`${project.folder}/.local`);
+    if (code !== 0 || run === undefined) throw new Error(`The emulated cloud did not start: ${output}`);
+    return new TestCloud(run.adminUrl, run.apiKey);
+  }
+
+  /** Everything that is rented or kept in the account: names by kind. Empty lists where nothing is. */
+  async inventory(): Promise<{ instances: string[]; sshKeys: string[]; rulesets: string[]; fileSystems: string[] }> {
+    const state = await this.admin.state();
+    const living = state.instances.filter(({ status }) => status !== "terminated" && status !== "terminating");
+    return {
+      instances: living.map(({ id }) => id),
+      sshKeys: state.sshKeys.map(({ name }) => name),
+      rulesets: state.rulesets.map(({ name }) => name),
+      fileSystems: state.fileSystems.map(({ name }) => name),
+    };
+  }
+}
+
+/** An account in which nothing is left. */
+export const nothing = { instances: [], sshKeys: [], rulesets: [], fileSystems: [] };

@@ -1,0 +1,39 @@
+import { cpSync } from "node:fs";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import type { Project } from "./project";
+
+/** Changes of the experiment file, by section. */
+export interface TinyChanges {
+  readonly experiment?: string;
+  /** Laid over the workload's config: `steps`, `seconds_per_step`, `fail_at`. */
+  readonly overrides?: Readonly<Record<string, number>>;
+  readonly train?: object;
+  readonly gate?: object;
+  readonly environment?: object;
+}
+
+/** Puts a workload that trains in seconds into a project, and the experiment file that names it. */
+export function useTinyWorkload(project: Project, changes: TinyChanges = {}): void {
+  cpSync(join(__dirname, "../fixtures/tiny"), join(project.folder, "tiny"), { recursive: true });
+  const lines = (from: number): string =>
+    Array.from({ length: 5 }, (_, i) => `[${from + i}, ${3 * (from + i)}]`).join("\n");
+  project.write("tiny-data/train/a b.jsonl", lines(1));
+  project.write("tiny-data/valid/x.jsonl", lines(6));
+  project.write("tiny-data/test/ünï.jsonl", lines(11));
+  configureTiny(project, changes);
+}
+
+/** Writes the experiment file anew. */
+export function configureTiny(project: Project, changes: TinyChanges = {}): void {
+  const experiment = {
+    experiment: changes.experiment ?? "tiny-v1",
+    workload: { source: "tiny" },
+    dataset: { source: "tiny-data" },
+    environment: { ...changes.environment },
+    gate: { gpu: "optional", minDiskGiB: 0, modules: ["yaml"], ...changes.gate },
+    train: { overrides: changes.overrides ?? {}, graceSeconds: 10, firstStepTimeoutMinutes: 1, ...changes.train },
+  };
+  project.write("configs/tiny.yaml", stringify(experiment));
+  project.configure({ experiment: "configs/tiny.yaml" });
+}
