@@ -183,10 +183,11 @@ describe("failures", () => {
     await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
     const { port } = server.address() as AddressInfo;
     await new Promise((done) => server.close(done));
-    const options = { baseUrl: `http://127.0.0.1:${port}/api/v1`, unreachableHint: "Start it", attempts: 1 };
+    const options = { baseUrl: `http://127.0.0.1:${port}/api/v1`, unreachableHint: "Start it" };
     const error = await failureOf(client(options).launch(launchRequest));
     expect(error.facts).toMatchObject({ kind: "network", mayHaveRun: false, hint: "Start it" });
     expect(error.message).toContain("ECONNREFUSED");
+    expect(clock.pauses).toEqual([]);
   });
 
   test("an answer that is too long is not read to its end", async () => {

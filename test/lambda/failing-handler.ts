@@ -3,7 +3,7 @@ import { CreatedButFailed, type DynamicHandler } from "../../components/dynamic/
 /** Makes something, and then fails. */
 export const handler: DynamicHandler = {
   diff: () => ({ changes: false }),
-  create: async (inputs) => {
-    throw new CreatedButFailed("half done", "made", { ...inputs, made: true });
+  create: async () => {
+    throw new CreatedButFailed("half done", "made", { made: true });
   },
 };

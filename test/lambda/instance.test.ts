@@ -1,10 +1,11 @@
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { DynamicHandler } from "../../components/dynamic/handler";
 import { connectCloud } from "../../components/lambda/api/connect";
 import { handler } from "../../components/lambda/handlers/instance";
 import type { InstanceInputs, InstanceOutputs } from "../../components/lambda/handlers/instance-inputs";
 import { LaunchJournal } from "../../components/lambda/launch/journal";
+import { Launcher } from "../../components/lambda/launch/launcher";
 import { Emulated } from "./emulated";
 
 const { create, read, update, delete: remove } = handler as Required<DynamicHandler<InstanceInputs, InstanceOutputs>>;
@@ -189,6 +190,17 @@ describe("create", () => {
     expect(one.id).toBe(two.id);
     expect(await lambda.living()).toHaveLength(1);
     expect(lambda.told.join()).toContain("waiting for another process");
+  });
+
+  test("looks again for the name once it holds it", async () => {
+    await lambda.fault("launchInstance", { delayMs: 400 });
+    const first = create(inputs, lambda.context);
+    await vi.waitFor(async () => expect((await lambda.admin.faults()).api[0]?.fired).toBe(1));
+    const { sshKeyName, userData } = inputs;
+    const launcher = new Launcher(connectCloud("emulated"), inputs.name, lambda.context);
+    const second = await launcher.launch({ sshKeyName, userData, region: "us-east-1", instanceType: "gpu_1x_a10" });
+    expect(second).toMatchObject({ adopted: true, instance: { id: (await first).id } });
+    expect(await lambda.living()).toHaveLength(1);
   });
 });
 
