@@ -37,7 +37,7 @@ export async function readyPulumi({ prepare = true } = {}) {
   if (cached || !prepare) return cached;
   await locked(join(cacheFolder, "locks", "engine"), "bringing the Pulumi engine here", async () => {
     if (inCache()) return;
-    say("Pulumi engine: none on PATH; trying the vendor's download …");
+    say("Pulumi engine: none on PATH that serves; trying the vendor's download …");
     const started = Date.now();
     const refused = await downloadEngine();
     vendor.refused = refused !== undefined;
