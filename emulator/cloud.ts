@@ -64,9 +64,8 @@ export class Cloud {
     const store = new Store(folder && path.resolve(folder), options.timeScale);
     const { state } = store;
 
-    const claimed = withMachines
-      ? await claimNetwork(path.resolve(folder), state.network, holding(state).length > 0)
-      : undefined;
+    const kept = holding(state).length > 0 ? state.network : undefined;
+    const claimed = withMachines ? await claimNetwork(path.resolve(folder), kept) : undefined;
     if (claimed) state.network = claimed.network;
     const machines = new Machines(state, folder && path.resolve(folder), bwrap, log);
     machines.eraseStrays();

@@ -1,6 +1,7 @@
 import * as net from "node:net";
-import { pipeline, Transform, type TransformCallback } from "node:stream";
+import { pipeline } from "node:stream";
 import type { LinkFault, LinkTrouble } from "../faults/model";
+import { Gate, type Judge } from "./gate";
 
 export interface RelayOptions {
   /** Where connections come in. */
@@ -20,13 +21,13 @@ export interface RelayOptions {
  */
 export class Relay {
   private server: net.Server | undefined;
-  private readonly sockets = new Set<net.Socket>();
+  private readonly clients = new Set<net.Socket>();
 
   constructor(private readonly options: RelayOptions) {}
 
   /** Starts or stops listening, as asked for. Open connections stay. */
   setOpen(wanted: boolean): void {
-    const open = wanted && !this.has("refuse");
+    const open = wanted && !this.trouble("refuse");
     if (open && !this.server) {
       const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => this.accept(client));
       // Another process may hold the port; the next tick tries again.
@@ -43,7 +44,7 @@ export class Relay {
 
   /** Resets every open connection. Returns how many there were. */
   dropAll(): number {
-    const clients = [...this.sockets];
+    const clients = [...this.clients];
     for (const socket of clients) socket.resetAndDestroy();
     return clients.length;
   }
@@ -54,13 +55,10 @@ export class Relay {
     this.dropAll();
   }
 
-  private has<K extends LinkTrouble["kind"]>(kind: K): (LinkFault & { trouble: { kind: K } }) | undefined {
-    return this.options.faults().find((fault) => fault.trouble.kind === kind) as never;
-  }
-
   private accept(client: net.Socket): void {
     const source = (client.remoteAddress ?? "").replace(/^::ffff:/, "");
-    this.track(client);
+    this.clients.add(client);
+    client.on("close", () => this.clients.delete(client));
     client.on("error", () => client.destroy());
     if (!this.options.admits(source)) {
       // Read and forget, so that the caller's leaving is noticed.
@@ -71,66 +69,38 @@ export class Relay {
     // The instance sees the caller's own address.
     const { address, targetPort } = this.options;
     const machine = net.connect({ host: address, port: targetPort, localAddress: source, allowHalfOpen: true });
-    this.track(machine);
     client.setNoDelay(true);
     machine.setNoDelay(true);
-    const connection = { bytes: 0 };
-    const reset = () => {
+    const judge = this.judge(() => {
       client.resetAndDestroy();
       machine.resetAndDestroy();
-    };
-    const one = pipeline(client, new Gate(this, connection, reset), machine, settle);
-    const other = pipeline(machine, new Gate(this, connection, reset), client, settle);
-    for (const stream of [one, other]) stream.on("error", () => {});
+    });
+    // What goes wrong on one side ends the other, below; there is nobody to tell.
+    pipeline(client, new Gate(judge), machine, () => {});
+    pipeline(machine, new Gate(judge), client, () => {});
     client.on("close", () => machine.destroy());
     machine.on("close", () => client.destroySoon());
   }
 
-  private track(socket: net.Socket): void {
-    this.sockets.add(socket);
-    socket.on("close", () => this.sockets.delete(socket));
+  /** What to do with each chunk of a connection, either way. Bytes are counted over both. */
+  private judge(reset: () => void): Judge {
+    let bytes = 0;
+    return (size, isNew) => {
+      if (this.trouble("stall")) return "stall";
+      if (isNew) bytes += size;
+      const drop = this.trouble("drop-after");
+      if (drop && bytes > drop.trouble.bytes && drop.fault.fired < (drop.fault.times ?? Number.POSITIVE_INFINITY)) {
+        drop.fault.fired += 1;
+        reset();
+        return "stall";
+      }
+      const throttle = this.trouble("throttle");
+      return throttle ? (size / throttle.trouble.bytesPerSecond) * 1000 : 0;
+    };
   }
 
-  /** Milliseconds that a chunk waits, 0 for none, or `stall`; resets the connection where a fault says so. */
-  judge(connection: { bytes: number }, size: number): number | "stall" | "reset" {
-    if (this.has("stall")) return "stall";
-    connection.bytes += size;
-    const drop = this.has("drop-after");
-    if (drop && connection.bytes > drop.trouble.bytes && drop.fired < (drop.times ?? Number.POSITIVE_INFINITY)) {
-      drop.fired += 1;
-      return "reset";
-    }
-    const throttle = this.has("throttle");
-    return throttle ? (size / throttle.trouble.bytesPerSecond) * 1000 : 0;
-  }
-}
-
-const settle = () => {};
-
-/** How often a stalled connection looks whether it may go on. */
-const stallPollMs = 50;
-
-/** One direction of a connection. */
-class Gate extends Transform {
-  constructor(
-    private readonly relay: Relay,
-    private readonly connection: { bytes: number },
-    private readonly reset: () => void,
-  ) {
-    super();
-  }
-
-  override _transform(chunk: Buffer, encoding: BufferEncoding, done: TransformCallback): void {
-    const verdict = this.relay.judge(this.connection, chunk.length);
-    if (verdict === 0) done(null, chunk);
-    else if (verdict === "reset") this.reset();
-    else if (verdict === "stall") this.later(stallPollMs, () => this._transform(chunk, encoding, done));
-    else this.later(verdict, () => done(null, chunk));
-  }
-
-  private later(ms: number, action: () => void): void {
-    setTimeout(() => {
-      if (!this.destroyed) action();
-    }, ms).unref();
+  private trouble<K extends LinkTrouble["kind"]>(kind: K) {
+    const fault = this.options.faults().find((one) => one.trouble.kind === kind);
+    return fault && { fault, trouble: fault.trouble as Extract<LinkTrouble, { kind: K }> };
   }
 }

@@ -69,15 +69,15 @@ export const isRoot = (): boolean => process.getuid?.() === 0;
 /**
  * Who runs in the sandbox. An ordinary user becomes 1000 in a user namespace. Root's sandbox runs as the real user 1000
  * without any capability: in a namespace that maps root it would still be root to the kernel's own files, such as those
- * of /proc/sys. (setpriv sets the parent-death signal again, which a change of user clears.)
+ * of /proc/sys.
  */
-function identity(): { options: string[]; command: string[] } {
+function identity(ownFolders: readonly string[]): { options: string[]; command: string[] } {
   const user = String(guestUser);
   const init = ["/usr/bin/bash", `${seedFolder}/init.sh`];
   if (!isRoot()) return { options: ["--unshare-user", "--uid", user, "--gid", user], command: init };
   const capabilities = ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_CHOWN"];
-  const drop = `setpriv --reuid ${user} --regid ${user} --clear-groups --inh-caps=-all --bounding-set=-all --pdeathsig KILL`;
-  const script = `chown ${user}:${user} /run /dev/shm /home/ubuntu && exec ${drop} ${init.join(" ")}`;
+  const drop = `setpriv --reuid ${user} --regid ${user} --clear-groups --inh-caps=-all --bounding-set=-all`;
+  const script = `chown ${user}:${user} ${ownFolders.join(" ")} && exec ${drop} ${init.join(" ")}`;
   return { options: capabilities.flatMap((name) => ["--cap-add", name]), command: ["/usr/bin/bash", "-c", script] };
 }
 
@@ -86,7 +86,9 @@ function identity(): { options: string[]; command: string[] } {
  * (read-only) and its network; nothing else of it can be seen.
  */
 export function bwrapArguments(spec: SandboxSpec, infoFd: number): string[] {
-  const { options, command } = identity();
+  // Those in memory, which start as root's.
+  const ownFolders = ["/run", "/dev/shm", ...(spec.homeBytes === undefined ? [] : ["/home/ubuntu"])];
+  const { options, command } = identity(ownFolders);
   const home = spec.homeBytes === undefined ? [] : ["--size", String(spec.homeBytes), "--tmpfs", "/home/ubuntu"];
   return [
     ...options,

@@ -79,13 +79,21 @@ export class Machine {
     });
   }
 
-  /** Puts the overlay's files into the instance now. Resolves when they are there. */
+  /**
+   * Puts the overlay's files into the instance now. Resolves when they are there.
+   *
+   * @throws Error naming those that could not be written
+   */
   async layOverlay(): Promise<void> {
     await this.writeOverlay();
     const mark = path.join(this.rootfs, overlayMark);
-    this.sandbox?.reload();
+    this.sandbox?.order("lay-overlay");
     for (let i = 0; this.power === "on" && i < 100; i++) {
-      if ((await fs.readFile(mark, "utf8").catch(() => "")) === String(this.generation)) return;
+      const [generation, ...problems] = (await fs.readFile(mark, "utf8").catch(() => "")).trim().split(" ");
+      if (generation === String(this.generation)) {
+        if (problems.length > 0) throw new Error(`The instance could not write ${problems.join(", ")}.`);
+        return;
+      }
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
@@ -139,11 +147,16 @@ export class Machine {
   /** Makes the disk at the first boot; what a crash left half made is made anew. */
   private async makeDisk(hostname: string): Promise<void> {
     const done = path.join(this.spec.folder, "disk.done");
-    const { imageFamily, privateIp, relay } = this.spec;
+    const { imageFamily, privateIp, relay, mounts } = this.spec;
     if (!(await exists(done))) {
       for (const part of [this.rootfs, this.usrLocal]) await fs.rm(part, { recursive: true, force: true });
-      const config = sshdConfig(relay.address, relay.targetPort);
-      await makeRootfs(this.rootfs, this.usrLocal, { hostname, imageFamily, privateIp, sshdConfig: config });
+      await makeRootfs(this.rootfs, this.usrLocal, {
+        hostname,
+        imageFamily,
+        privateIp,
+        sshdConfig: sshdConfig(relay.address, relay.targetPort),
+        mountPoints: mounts.map((mount) => mount.mountPoint),
+      });
       await giveToGuest(this.rootfs, this.usrLocal);
       await fs.writeFile(done, "");
     }

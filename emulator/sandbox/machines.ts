@@ -2,6 +2,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { hostnameOf } from "../api/present";
 import { linkFaultsOf, troubleOf } from "../faults/instances";
+import { innerSshPort } from "../network/addresses";
 import { isAdmitted } from "../network/firewall";
 import type { CloudState, InstanceRecord } from "../state/model";
 import { guestUser, isRoot } from "./bwrap";
@@ -9,8 +10,6 @@ import { Machine, type Power } from "./machine";
 
 /** Port of sshd as the firewall knows it, wherever the emulator listens for it. */
 const guestSshPort = 22;
-/** Port of the sandbox's own sshd, behind the relay. */
-const innerSshPort = 60022;
 
 /** The machines behind the instances. Without `bwrap` there are none: instances exist in the API alone. */
 export class Machines {

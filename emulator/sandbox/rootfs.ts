@@ -11,6 +11,8 @@ export interface RootfsOptions {
   /** Private address, for `/etc/hosts`. */
   readonly privateIp: string;
   readonly sshdConfig: string;
+  /** Absolute paths in the instance. Made here, since bubblewrap would make their parents for root alone. */
+  readonly mountPoints: readonly string[];
 }
 
 /**
@@ -67,7 +69,7 @@ const localFolders = ["bin", "etc", "include", "lib", "sbin", "share", "src"];
  */
 export async function makeRootfs(root: string, usrLocal: string, options: RootfsOptions): Promise<void> {
   const make = (folder: string) => fs.mkdir(folder, { recursive: true, mode: 0o755 });
-  for (const folder of rootFolders) await make(path.join(root, folder));
+  for (const folder of [...rootFolders, ...options.mountPoints]) await make(path.join(root, folder));
   for (const folder of localFolders) await make(path.join(usrLocal, folder));
   for (const folder of ["tmp", "var/tmp"]) await fs.chmod(path.join(root, folder), 0o1777);
   for (const [name, target] of Object.entries(links)) await fs.symlink(target, path.join(root, name));

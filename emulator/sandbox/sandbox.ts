@@ -14,15 +14,18 @@ export class Sandbox {
   ) {}
 
   /**
-   * Starts a sandbox. Everything in it ends with this process, however that ends.
+   * Starts a sandbox. Everything in it ends with this process, however that ends: its first process reads orders from
+   * a pipe, and the pipe's end is its own.
    *
    * @param log file that takes what bubblewrap itself has to say
    * @throws Error with that, where the sandbox does not start
    */
   static async start(bwrap: string, spec: SandboxSpec, log: string): Promise<Sandbox> {
     const out = fs.openSync(log, "a", 0o600);
-    const child = spawn(bwrap, bwrapArguments(spec, 3), { stdio: ["ignore", out, out, "pipe"], env: {} });
+    const child = spawn(bwrap, bwrapArguments(spec, 3), { stdio: ["pipe", out, out, "pipe"], env: {} });
     fs.closeSync(out);
+    // Its end shows below; an order to a sandbox that has ended is lost.
+    child.stdin?.on("error", () => {});
     const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
     const failure = new Promise<never>((_, reject) => {
       child.once("error", reject);
@@ -34,14 +37,14 @@ export class Sandbox {
     return new Sandbox(child, firstPid, ended);
   }
 
-  /** Asks the first process to lay the overlay again. */
-  reload(): void {
-    this.signal("SIGHUP");
+  /** Gives the first process an order: see init.ts. */
+  order(order: "lay-overlay" | "shut-down"): void {
+    this.child.stdin?.write(`${order}\n`);
   }
 
   /** Shuts down as a reboot does: a moment for everything to end, then by force. */
   async shutDown(graceMs: number): Promise<void> {
-    this.signal("SIGTERM");
+    this.order("shut-down");
     const timer = setTimeout(() => this.kill(), graceMs);
     await this.ended;
     clearTimeout(timer);
@@ -49,17 +52,13 @@ export class Sandbox {
 
   /** Takes the power away: the end of the first process ends every process of the sandbox. */
   kill(): void {
-    this.signal("SIGKILL");
-    this.child.kill("SIGKILL");
-  }
-
-  private signal(signal: NodeJS.Signals): void {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     try {
-      process.kill(this.firstPid, signal);
+      process.kill(this.firstPid, "SIGKILL");
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
     }
+    this.child.kill("SIGKILL");
   }
 }
 

@@ -82,7 +82,7 @@ function readCloudConfig(text: string, notes: string[]): Mapping {
 function homeScript(launchKeys: readonly string[], userKeys: readonly string[]): string {
   const keys = [...launchKeys, ...userKeys].map((key) => `${key.trim()}\n`).join("");
   return [
-    "cp -r /etc/skel/. /home/ubuntu/ && mkdir -p -m 0700 /home/ubuntu/.ssh",
+    "mkdir -p -m 0700 /home/ubuntu/.ssh && cp -r /etc/skel/. /home/ubuntu/",
     writeFileLines("/home/ubuntu/.ssh/authorized_keys", Buffer.from(keys), { mode: "0600" }),
   ].join("\n");
 }
@@ -98,7 +98,7 @@ function fileLines(value: unknown, notes: string[]): string[] {
     }
     const content = decode(String(item.content ?? ""), String(item.encoding ?? "text/plain"));
     if (!content) {
-      notes.push(`write_files.${index} has encoding '${item.encoding}', which is not known, and is ignored`);
+      notes.push(`write_files.${index} cannot be decoded with encoding '${item.encoding}' and is ignored`);
       return [];
     }
     // YAML reads an unquoted 0644 as a number.
@@ -118,7 +118,11 @@ function decode(content: string, encoding: string): Buffer | undefined {
     case "gzip+base64":
     case "gz+b64":
     case "gzip+b64":
-      return gunzipSync(Buffer.from(content, "base64"));
+      try {
+        return gunzipSync(Buffer.from(content, "base64"));
+      } catch {
+        return undefined;
+      }
     default:
       return undefined;
   }

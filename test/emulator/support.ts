@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client, type ClientChannel, utils } from "ssh2";
@@ -15,9 +15,12 @@ export interface Answer {
   readonly body: any;
 }
 
+/** What it takes to call the API. */
+export type Reachable = Pick<Cloud, "url" | "apiKey">;
+
 /** Calls the API. A body that is a string goes as it is. */
 export async function call(
-  cloud: Pick<Cloud, "url" | "apiKey">,
+  cloud: Reachable,
   method: string,
   path: string,
   body?: unknown,
@@ -77,7 +80,11 @@ export function newKeyPair(): KeyPair {
 }
 
 /** Adds the key as `ci` and launches the instance type without GPU. Returns the instance's id. */
-export async function launch(cloud: Cloud, changes: Record<string, unknown> = {}, key = newKeyPair()): Promise<string> {
+export async function launch(
+  cloud: Reachable,
+  changes: Record<string, unknown> = {},
+  key = newKeyPair(),
+): Promise<string> {
   const keys = await call(cloud, "GET", "/ssh-keys");
   if (!keys.body.data.some((known: { name: string }) => known.name === "ci"))
     await call(cloud, "POST", "/ssh-keys", { name: "ci", public_key: key.public });
@@ -92,7 +99,7 @@ export async function launch(cloud: Cloud, changes: Record<string, unknown> = {}
 }
 
 /** Reads an instance. */
-export const read = async (cloud: Cloud, id: string) => (await call(cloud, "GET", `/instances/${id}`)).body.data;
+export const read = async (cloud: Reachable, id: string) => (await call(cloud, "GET", `/instances/${id}`)).body.data;
 
 /** Waits until something is so. */
 export async function until<T>(what: string, look: () => Promise<T | undefined | false>, ms = 15_000): Promise<T> {
@@ -119,7 +126,11 @@ export function connect(target: SshTarget, readyTimeout = 10_000): Promise<Clien
   return new Promise((resolve, reject) => {
     const client = new Client();
     client.once("ready", () => resolve(client));
-    client.once("error", reject);
+    // An error after the connection is made shows as its close.
+    client.on("error", (error) => {
+      client.destroy();
+      reject(error);
+    });
     client.connect({
       host: target.host,
       port: target.port,
@@ -131,25 +142,48 @@ export function connect(target: SshTarget, readyTimeout = 10_000): Promise<Clien
   });
 }
 
-/** Runs a command over SSH. */
-export async function run(target: SshTarget, command: string): Promise<{ code: number; out: string; err: string }> {
-  const client = await connect(target);
-  try {
-    return await new Promise((resolve, reject) => {
-      client.once("error", reject);
-      client.exec(command, (error: Error | undefined, channel: ClientChannel) => {
-        if (error) return reject(error);
-        let [out, err] = ["", ""];
-        channel.on("data", (chunk: Buffer) => {
-          out += chunk;
-        });
-        channel.stderr.on("data", (chunk: Buffer) => {
-          err += chunk;
-        });
-        channel.on("close", (code: number) => resolve({ code, out, err }));
+export interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs a command over an open connection. */
+export function exec(client: Client, command: string): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    client.exec(command, (error: Error | undefined, channel: ClientChannel) => {
+      if (error) {
+        reject(error);
+        return;
+      }
+      let [out, err] = ["", ""];
+      channel.on("data", (chunk: Buffer) => {
+        out += chunk;
       });
+      channel.stderr.on("data", (chunk: Buffer) => {
+        err += chunk;
+      });
+      channel.on("close", (code: number) => resolve({ code, out, err }));
     });
-  } finally {
-    client.end();
+  });
+}
+
+/** Settles when a connection is over, however it ends. */
+export const closed = (client: Client): Promise<void> =>
+  new Promise((resolve) => {
+    client.on("close", () => resolve());
+  });
+
+/** How many processes of this machine run `sleep <argument>`. */
+export function sleepers(argument: string): number {
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  return pids.filter((pid) => commandLine(pid) === `sleep\0${argument}\0`).length;
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return ""; // It ended meanwhile.
   }
 }
