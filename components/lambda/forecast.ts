@@ -29,6 +29,12 @@ export function forecast(priceCentsPerHour: number, limits: CostLimits = {}): Fo
   };
 }
 
+/** Dollars for an instance that runs since a time (ISO 8601): every minute begun counts, without a minimum, before tax. */
+export function costSince(launchedAt: string, priceCentsPerHour: number, now = Date.now()): number {
+  const minutes = Math.ceil(Math.max(0, now - Date.parse(launchedAt)) / 60_000);
+  return (minutes * priceCentsPerHour) / 6_000;
+}
+
 /** Why a price is over the limits, naming the limit; undefined where it is within. A price not known is over any. */
 export function overLimits(priceCentsPerHour: number | undefined, limits: CostLimits): string | undefined {
   const { maxPricePerHour, budgetDollars } = limits;

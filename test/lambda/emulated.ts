@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { vi } from "vitest";
 import type { HandlerContext } from "../../components/dynamic/handler";
+import { connectCloud } from "../../components/lambda/api/connect";
+import type { InstanceInputs } from "../../components/lambda/handlers/instance-inputs";
 import { AdminClient } from "../../emulator/admin-client";
 import { Cloud } from "../../emulator/cloud";
 import type { ApiAction } from "../../emulator/faults/model";
@@ -57,4 +59,23 @@ export class Emulated {
     const all = Object.values(instances) as { name?: string; status: string }[];
     return all.filter(({ status }) => !["terminating", "terminated"].includes(status)).map(({ name }) => name ?? "");
   }
+}
+
+/** An emulated cloud with one SSH key, room for `gpu_1x_a10` in us-east-1 alone, and inputs that fit it. */
+export async function startWithInputs(): Promise<{ lambda: Emulated; inputs: InstanceInputs }> {
+  const lambda = await Emulated.start();
+  const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ4yZ0cnu0cYc8T0dWDNKPMVbhEPWLg1Z6f8gcFSRKOz";
+  await connectCloud("emulated").client.addSshKey({ name: "key", publicKey });
+  await lambda.admin.setCapacity({ instanceType: "*", region: "*", free: 0, listed: "auto" });
+  await lambda.admin.setCapacity({ instanceType: "gpu_1x_a10", region: "us-east-1", free: 5 });
+  const inputs = {
+    name: "lambda-train-test-0a1b2c3d",
+    endpoint: "emulated",
+    instanceTypes: ["gpu_1x_a10"],
+    regions: ["us-east-1"],
+    sshKeyName: "key",
+    userData: "#cloud-config\nssh_keys: {}\n",
+    capacityTimeoutSeconds: 0,
+  };
+  return { lambda, inputs };
 }

@@ -5,7 +5,7 @@ import { redact } from "../../components/lambda/api/redact";
 import { answers, type Offer } from "../../components/lambda/api/schemas";
 import { duration, sparsely, waitFor } from "../../components/lambda/api/waiting";
 import { closest, editDistance } from "../../components/lambda/closest";
-import { forecast, overLimits } from "../../components/lambda/forecast";
+import { costSince, forecast, overLimits } from "../../components/lambda/forecast";
 import { planCandidates, unlistedInRound } from "../../components/lambda/launch/planner";
 import { preflight } from "../../components/lambda/launch/preflight";
 import { renderUserData } from "../../components/lambda/user-data";
@@ -114,6 +114,7 @@ test("forecasts tell total and hours within the budget; a price not known is ove
     expectedDollars: 12.9,
     hoursInBudget: 10,
   });
+  expect(costSince("2026-11-24T10:00:00Z", 120, Date.parse("2026-11-24T11:00:01Z"))).toBe(1.22);
   expect(overLimits(129, { expectedHours: 10, budgetDollars: 12.9 })).toBeUndefined();
   expect(overLimits(undefined, { budgetDollars: 1 })).toContain("not listed");
   expect(overLimits(undefined, {})).toBeUndefined();

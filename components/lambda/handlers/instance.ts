@@ -3,11 +3,14 @@ import type { DynamicHandler, HandlerContext } from "../../dynamic/handler";
 import type { LaunchRequest } from "../api/client";
 import type { Cloud } from "../api/connect";
 import { isKind } from "../api/errors";
-import type { Instance, InstanceType, Offer } from "../api/schemas";
+import { type Instance, type InstanceType, isEnding, type Offer } from "../api/schemas";
+import { duration } from "../api/waiting";
+import { costSince } from "../forecast";
 import { launchWhereFree } from "../launch/capacity";
 import { Launcher } from "../launch/launcher";
 import { preflight } from "../launch/preflight";
-import { readLiving, terminateAndConfirm } from "../termination";
+import { readInstance, terminateAndConfirm } from "../termination";
+import { requireOurWorkspace } from "./account";
 import { type Connect, connect } from "./cloud";
 import {
   checkInstance,
@@ -28,13 +31,7 @@ export function instanceHandler(connectTo: Connect): DynamicHandler<InstanceInpu
     create: (inputs, context) => create(connectTo(inputs.endpoint, context), inputs, context),
     read: (id, props, context) => read(connectTo(props.endpoint, context), id, props),
     update: (id, olds, news, context) => update(() => connectTo(news.endpoint, context), id, olds, news),
-    delete: async (id, props, context) => {
-      const { progress } = context;
-      const ended = await terminateAndConfirm(connectTo(props.endpoint, context), id, { progress });
-      progress(
-        `instance ${id} (${props.instanceType} in ${props.region}) ${ended ? "is terminated" : "was gone already"}`,
-      );
-    },
+    delete: (id, props, context) => remove(connectTo(props.endpoint, context), id, props, context),
   };
 }
 
@@ -141,12 +138,27 @@ async function listedRegions(cloud: Cloud): Promise<{ name: string; description:
   }
 }
 
+async function remove(cloud: Cloud, id: string, props: InstanceOutputs, context: HandlerContext): Promise<void> {
+  const { instanceType, region, launchedAt, priceCentsPerHour } = props;
+  const what = `instance ${id} (${instanceType} in ${region})`;
+  const ended = await terminateAndConfirm(cloud, id, { progress: context.progress });
+  if (!ended) {
+    await requireOurWorkspace(cloud, id, props.sshKeyName);
+    return context.progress(`${what} was gone already`);
+  }
+  const lived = duration((Date.now() - Date.parse(launchedAt)) / 1000);
+  const cost = costSince(launchedAt, priceCentsPerHour).toFixed(2);
+  context.progress(`${what} is terminated: ${lived} since its launch, about $${cost} before tax`);
+}
+
 async function read(
   cloud: Cloud,
   id: string,
   props: Partial<InstanceOutputs>,
 ): Promise<{ id: string; props: InstanceOutputs; inputs?: InstanceInputs } | undefined> {
-  const instance = await readLiving(cloud, id);
+  const found = await readInstance(cloud, id);
+  if (found === undefined) await requireOurWorkspace(cloud, id, props.sshKeyName);
+  const instance = found !== undefined && isEnding(found.status) ? undefined : found;
   if (instance === undefined) return undefined;
   const fresh = { name: instance.name ?? "", tags: userTags(instance.tags) };
   if (props.instanceType !== undefined) return { id, props: { ...(props as InstanceOutputs), ...fresh } };

@@ -58,7 +58,11 @@ export async function launchWhereFree(search: Search): Promise<Placed> {
     timeoutSeconds,
     firstPauseSeconds: 10,
     longestPauseSeconds: 20,
-    onWait: (elapsed) => tell(elapsed, `waiting for capacity since ${duration(elapsed)}: ${describe(wanted)}`),
+    onWait: (elapsed) => {
+      if (round === 1)
+        context.progress(`no capacity now for ${describe(wanted)}: waiting up to ${duration(timeoutSeconds)}`);
+      tell(elapsed, `waiting for capacity since ${duration(elapsed)}: ${describe(wanted)}`);
+    },
   });
   if (placed !== undefined) return placed;
   throw new Error(noCapacity(search.wanted, offers, timeoutSeconds), { cause: refused });

@@ -1,0 +1,191 @@
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { DynamicHandler } from "../../components/dynamic/handler";
+import { connectCloud } from "../../components/lambda/api/connect";
+import { handler } from "../../components/lambda/handlers/instance";
+import type { InstanceInputs, InstanceOutputs } from "../../components/lambda/handlers/instance-inputs";
+import { LaunchJournal } from "../../components/lambda/launch/journal";
+import { Launcher } from "../../components/lambda/launch/launcher";
+import { type Emulated, startWithInputs } from "./emulated";
+
+const { create, update } = handler as Required<DynamicHandler<InstanceInputs, InstanceOutputs>>;
+let lambda: Emulated;
+let inputs: InstanceInputs;
+
+beforeEach(async () => {
+  ({ lambda, inputs } = await startWithInputs());
+});
+
+afterEach(() => lambda.stop());
+
+async function launches(): Promise<number> {
+  const { audit } = await lambda.admin.state();
+  return audit.filter((event) => event.action.includes("launch")).length;
+}
+
+describe("create", () => {
+  test("launches, and returns as soon as the id is known with all but the user data", async () => {
+    const { id, outs } = await create({ ...inputs, tags: { team: "ink" } }, lambda.context);
+    const record = await lambda.admin.instance(id);
+    expect(record).toMatchObject({ name: inputs.name, status: "booting", sshKeyNames: ["key"] });
+    expect(record.tags).toContainEqual({ key: "team", value: "ink" });
+    expect(outs).toMatchObject({
+      instanceType: "gpu_1x_a10",
+      region: "us-east-1",
+      pricePerHour: 1.29,
+      gpus: 1,
+      adopted: false,
+    });
+    expect(outs.architecture).toBe("x86_64");
+    expect(JSON.stringify(outs)).not.toContain("cloud-config");
+  });
+
+  test("adopts what an interrupted up launched under the name", async () => {
+    const first = await create(inputs, lambda.context);
+    const second = await create(inputs, lambda.context);
+    expect(second.id).toBe(first.id);
+    expect(second.outs.adopted).toBe(true);
+    expect(await lambda.living()).toHaveLength(1);
+  });
+
+  test("adopts by the id that this machine noted, where the list does not show it yet", async () => {
+    const first = await create(inputs, lambda.context);
+    await lambda.fault(
+      "listInstances",
+      { answer: { status: 200, body: '{"data":[]}', contentType: "application/json" } },
+      5,
+    );
+    expect((await create(inputs, lambda.context)).id).toBe(first.id);
+  });
+
+  test("does not adopt what is terminating", async () => {
+    const first = await create(inputs, lambda.context);
+    await lambda.admin.terminate(first.id);
+    expect((await create(inputs, lambda.context)).id).not.toBe(first.id);
+  });
+
+  test("refuses to adopt what would be another machine, and leaves it running", async () => {
+    await create(inputs, lambda.context);
+    await expect(create({ ...inputs, userData: "#other" }, lambda.context)).rejects.toThrow(/other user data/);
+    await expect(create({ ...inputs, instanceTypes: ["gpu_1x_a100"] }, lambda.context)).rejects.toThrow(
+      /gpu_1x_a10 is not in instanceTypes/,
+    );
+    expect(await lambda.living()).toHaveLength(1);
+  });
+
+  test("stops where several carry the name, names them all, and touches none", async () => {
+    const first = await create(inputs, lambda.context);
+    const other = await create({ ...inputs, name: "lambda-train-test-ffffffff" }, lambda.context);
+    await update(other.id, other.outs, { ...inputs }, lambda.context);
+    const failure = create(inputs, lambda.context);
+    await expect(failure).rejects.toThrow(first.id);
+    await expect(failure).rejects.toThrow(other.id);
+    expect(await lambda.living()).toHaveLength(2);
+  });
+
+  test("goes on to the next place where a listed one refuses", async () => {
+    await lambda.admin.setCapacity({ instanceType: "gpu_1x_a10", region: "us-east-1", free: 0, listed: true });
+    await lambda.admin.setCapacity({ instanceType: "gpu_1x_a100", region: "us-west-1", free: 1 });
+    const wide = { ...inputs, instanceTypes: ["gpu_1x_a10", "gpu_1x_a100"], regions: ["us-east-1", "us-west-1"] };
+    const { outs } = await create(wide, lambda.context);
+    expect(outs).toMatchObject({ instanceType: "gpu_1x_a100", region: "us-west-1" });
+  });
+
+  test("waits for capacity and tells that it does", async () => {
+    await lambda.admin.setCapacity({ instanceType: "gpu_1x_a10", region: "us-east-1", free: 0 });
+    const waiting = create({ ...inputs, capacityTimeoutSeconds: 3600 }, lambda.context);
+    await new Promise((done) => setTimeout(done, 500));
+    await lambda.admin.setCapacity({ instanceType: "gpu_1x_a10", region: "us-east-1", free: 1 });
+    await waiting;
+    expect(lambda.told[0]).toMatch(/no capacity now for gpu_1x_a10 in us-east-1: waiting up to 60 min/);
+    expect(lambda.told.join("\n")).toMatch(/waiting for capacity since \d+ (s|min): gpu_1x_a10 in us-east-1/);
+    expect(lambda.told.length).toBeLessThan(8);
+  });
+
+  test("gives up after the capacity timeout and tells where there is some", async () => {
+    await lambda.admin.setCapacity({ instanceType: "gpu_1x_a10", region: "us-east-1", free: 0 });
+    await lambda.admin.setCapacity({ instanceType: "gpu_1x_a10", region: "us-west-1", free: 1 });
+    const failure = create({ ...inputs, capacityTimeoutSeconds: 60 }, lambda.context);
+    await expect(failure).rejects.toThrow(/No capacity within 60 s.*gpu_1x_a10 in us-west-1/);
+    expect(await lambda.living()).toEqual([]);
+  });
+
+  test.each([
+    ["quota", { quota: { instances: 0 } }, /quota-exceeded/],
+    ["billing", { account: { state: "invalid-address" as const } }, /billing address/],
+  ])("stops at once at %s", async (_name, settings, message) => {
+    await lambda.admin.patchSettings(settings);
+    await expect(create({ ...inputs, capacityTimeoutSeconds: 3600 }, lambda.context)).rejects.toThrow(message);
+    expect(await lambda.living()).toEqual([]);
+  });
+
+  test("checks names and limits before anything is launched", async () => {
+    await expect(create({ ...inputs, instanceTypes: ["gpu_1x_a01"] }, lambda.context)).rejects.toThrow(
+      /Did you mean .*gpu_1x_a10/,
+    );
+    await expect(create({ ...inputs, regions: ["us-east"] }, lambda.context)).rejects.toThrow(/No region "us-east"/);
+    await expect(create({ ...inputs, maxPricePerHour: 1 }, lambda.context)).rejects.toThrow(/over maxPricePerHour/);
+    await expect(create({ ...inputs, fileSystemNames: ["x"] }, lambda.context)).rejects.toThrow(/No file system "x"/);
+    expect(await lambda.living()).toEqual([]);
+  });
+
+  test("finds the instance of a launch whose answer was lost", async () => {
+    await lambda.fault("launchInstance", { resetAfter: true });
+    const { outs } = await create(inputs, lambda.context);
+    expect(outs.adopted).toBe(true);
+    expect(await lambda.living()).toEqual([inputs.name]);
+  });
+
+  test("launches again only after a launch was certainly not executed", async () => {
+    await lambda.fault("launchInstance", { answer: "bad-gateway" });
+    const start = Date.now();
+    const { outs } = await create(inputs, lambda.context);
+    expect(Date.now() - start).toBeGreaterThan(4_500);
+    expect(outs.adopted).toBe(false);
+    expect(await lambda.living()).toEqual([inputs.name]);
+  });
+
+  test("waits for what a killed process may have launched, and adopts it", async () => {
+    const cloud = connectCloud("emulated");
+    const journal = new LaunchJournal(join(lambda.folder, "cache", "launch"), `${cloud.endpoint.url} ${inputs.name}`);
+    journal.write({ sentAt: cloud.clock.now() });
+    const late = new Promise<string>((done) => {
+      const { name, userData, sshKeyName } = inputs;
+      const request = { name, userData, sshKeyName, region: "us-east-1", instanceType: "gpu_1x_a10" };
+      setTimeout(() => done(cloud.client.launch(request)), 400);
+    });
+    const { id, outs } = await create(inputs, lambda.context);
+    expect(outs.adopted).toBe(true);
+    expect(id).toBe(await late);
+    expect(await lambda.living()).toHaveLength(1);
+  });
+
+  test("launches nothing once the engine is gone, not even after a wait", async () => {
+    lambda.engine = () => false;
+    await expect(create(inputs, lambda.context)).rejects.toThrow(/engine that asked .* is gone/);
+    await lambda.admin.setCapacity({ instanceType: "gpu_1x_a10", region: "us-east-1", free: 0 });
+    let asked = 0;
+    lambda.engine = () => ++asked < 3;
+    await expect(create({ ...inputs, capacityTimeoutSeconds: 36_000 }, lambda.context)).rejects.toThrow(/is gone/);
+    expect(await launches()).toBe(0);
+  });
+
+  test("at the same time from two processes launches once", async () => {
+    await lambda.fault("launchInstance", { delayMs: 400 });
+    const [one, two] = await Promise.all([create(inputs, lambda.context), create(inputs, lambda.context)]);
+    expect(one.id).toBe(two.id);
+    expect(await lambda.living()).toHaveLength(1);
+    expect(lambda.told.join()).toContain("waiting for another process");
+  });
+
+  test("looks again for the name once it holds it", async () => {
+    await lambda.fault("launchInstance", { delayMs: 400 });
+    const first = create(inputs, lambda.context);
+    await vi.waitFor(async () => expect((await lambda.admin.faults()).api[0]?.fired).toBe(1));
+    const { sshKeyName, userData } = inputs;
+    const launcher = new Launcher(connectCloud("emulated"), inputs.name, lambda.context);
+    const second = await launcher.launch({ sshKeyName, userData, region: "us-east-1", instanceType: "gpu_1x_a10" });
+    expect(second).toMatchObject({ adopted: true, instance: { id: (await first).id } });
+    expect(await lambda.living()).toHaveLength(1);
+  });
+});
