@@ -125,6 +125,9 @@ describe("create", () => {
     );
     await expect(create({ ...inputs, regions: ["us-east"] }, lambda.context)).rejects.toThrow(/No region "us-east"/);
     await expect(create({ ...inputs, maxPricePerHour: 1 }, lambda.context)).rejects.toThrow(/over maxPricePerHour/);
+    await expect(create({ ...inputs, imageFamily: "ubuntu" }, lambda.context)).rejects.toThrow(
+      /No image family "ubuntu"/,
+    );
     await expect(create({ ...inputs, fileSystemNames: ["x"] }, lambda.context)).rejects.toThrow(/No file system "x"/);
     expect(await lambda.living()).toEqual([]);
   });

@@ -70,7 +70,7 @@ describe("preflight", () => {
 
   test("names everything that does not exist, and what looks like it", () => {
     const want = { instanceTypes: ["gpu_1x_a01", "gpu_1x_a10"], regions: ["us-east"], fileSystemNames: ["weights"] };
-    const run = (): unknown => preflight(want, list, known, []);
+    const run = (): unknown => preflight(want, { offers: list, regions: known });
     expect(run).toThrow(
       /Nothing was launched.*"gpu_1x_a01".*gpu_1x_a10.*region "us-east".*us-east-1.*file system "weights"/s,
     );
@@ -78,10 +78,10 @@ describe("preflight", () => {
 
   test("leaves out what is too expensive, and fails where nothing remains", () => {
     const want = { instanceTypes: ["gpu_8x_h100_sxm5", "gpu_1x_a10"], regions: ["us-east-1"] };
-    const limited = preflight({ ...want, maxPricePerHour: 2 }, list, known);
+    const limited = preflight({ ...want, maxPricePerHour: 2 }, { offers: list, regions: known });
     expect(limited.instanceTypes).toEqual(["gpu_1x_a10"]);
     expect(limited.notes.join()).toContain("$31.92 per hour is over maxPricePerHour $2.00");
-    expect(() => preflight({ ...want, budgetDollars: 5, expectedHours: 10 }, list, known)).toThrow(
+    expect(() => preflight({ ...want, budgetDollars: 5, expectedHours: 10 }, { offers: list, regions: known })).toThrow(
       /10 h at \$1\.29 = \$12\.90 is over budgetDollars \$5\.00/,
     );
   });
@@ -95,15 +95,29 @@ describe("preflight", () => {
       inUse: false,
       bytesUsed: undefined,
     };
+    const account = { offers: list, regions: known, fileSystems: [weights] };
     const want = { instanceTypes: ["gpu_1x_a10"], regions: ["us-east-1", "us-west-1"], fileSystemNames: ["weights"] };
-    expect(preflight(want, list, known, [weights]).regions).toEqual(["us-west-1"]);
-    expect(() => preflight({ ...want, regions: ["us-east-1"] }, list, known, [weights])).toThrow(
-      /No region is left.*us-west-1/,
+    expect(preflight(want, account).regions).toEqual(["us-west-1"]);
+    expect(() => preflight({ ...want, regions: ["us-east-1"] }, account)).toThrow(/No region is left.*us-west-1/);
+  });
+
+  test("knows images, and which processors they are for", () => {
+    const images = answers.images.parse([
+      { id: "1", family: "lambda-stack-22-04", architecture: "x86_64", region: { name: "us-east-1" } },
+      { id: "2", family: "lambda-stack-22-04", architecture: "x86_64", region: { name: "us-west-1" } },
+    ]);
+    const account = { offers: [...list, offer("gpu_1x_gh200")], images };
+    const want = { instanceTypes: ["gpu_1x_gh200", "gpu_1x_a10"], regions: ["us-east-1"] };
+    const fitting = preflight({ ...want, imageFamily: "lambda-stack-22-04" }, account);
+    expect(fitting.instanceTypes).toEqual(["gpu_1x_a10"]);
+    expect(fitting.notes.join()).toContain("has no image for arm64");
+    expect(() => preflight({ ...want, imageFamily: "lambda-stack-22" }, account)).toThrow(
+      /No image family "lambda-stack-22". Did you mean lambda-stack-22-04\?/,
     );
   });
 
   test("does not ask for regions where the API has no list of them", () => {
-    expect(preflight({ instanceTypes: ["gpu_1x_a10"], regions: ["mars"] }, list, undefined).regions).toEqual(["mars"]);
+    expect(preflight({ instanceTypes: ["gpu_1x_a10"], regions: ["mars"] }, { offers: list }).regions).toEqual(["mars"]);
   });
 });
 

@@ -1,4 +1,4 @@
-import { hasUnknown, type unknownValue } from "../../dynamic/unknown";
+import { hasUnknown } from "../../dynamic/unknown";
 
 /** Something wrong with an input. */
 export interface Failure {
@@ -31,11 +31,6 @@ export function isTextList(value: unknown): value is string[] {
 export function isOptionalAmount(value: unknown, aboveZero = false): boolean {
   if (value === undefined || value === null) return true;
   return typeof value === "number" && Number.isFinite(value) && (aboveZero ? value > 0 : value >= 0);
-}
-
-/** True for undefined, or a value that is known. */
-export function isKnown<T>(value: T | typeof unknownValue): value is T {
-  return !hasUnknown(value);
 }
 
 function shown(value: unknown): string {

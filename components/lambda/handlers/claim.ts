@@ -5,32 +5,31 @@ import { isKind } from "../api/errors";
 import { Launcher } from "../launch/launcher";
 import { terminateAndConfirm } from "../termination";
 import { type Failure, Failures, isText } from "./checks";
-import { type Connect, connect } from "./cloud";
+import { connect } from "./cloud";
 import { deleteUnused } from "./deletion";
 
-export interface ClaimInputs {
+interface ClaimInputs {
   readonly name: string;
   readonly endpoint?: string;
   readonly deleteFileSystems?: boolean;
 }
 
-export function claimHandler(connectTo: Connect): DynamicHandler<ClaimInputs, ClaimInputs> {
-  return {
-    check: (news) => ({ inputs: news, failures: checkClaimName(news.name) }),
-    // The old claim is swept after everything that carried its name has been renamed or replaced, never before.
-    diff: (_id, olds, news) =>
-      diffByName(olds, news, {
-        replace: ["name", "endpoint"],
-        update: ["deleteFileSystems"],
-        deleteBeforeReplace: false,
-      }),
-    create: async ({ name, endpoint, deleteFileSystems }) => ({
-      id: name,
-      outs: { name, endpoint, deleteFileSystems },
+/** The life of a claim. */
+export const handler: DynamicHandler<ClaimInputs, ClaimInputs> = {
+  check: (news) => ({ inputs: news, failures: checkClaimName(news.name) }),
+  // The old claim is swept after everything that carried its name has been renamed or replaced, never before.
+  diff: (_id, olds, news) =>
+    diffByName(olds, news, {
+      replace: ["name", "endpoint"],
+      update: ["deleteFileSystems"],
+      deleteBeforeReplace: false,
     }),
-    delete: async (_id, claim, context) => sweep(connectTo(claim.endpoint, context), claim, context),
-  };
-}
+  create: async ({ name, endpoint, deleteFileSystems }) => ({
+    id: name,
+    outs: { name, endpoint, deleteFileSystems },
+  }),
+  delete: async (_id, claim, context) => sweep(connect(claim.endpoint, context), claim, context),
+};
 
 /**
  * Ends everything that still carries exactly the unique name. Usually that is nothing; after a killed `up` it is what
@@ -88,5 +87,3 @@ async function goneIsFine(deletion: Promise<void>): Promise<void> {
     if (!isKind(error, "not-found")) throw error;
   }
 }
-
-export const handler = claimHandler(connect);

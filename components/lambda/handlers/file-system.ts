@@ -5,10 +5,10 @@ import { isKind } from "../api/errors";
 import type { FileSystem } from "../api/schemas";
 import { closest } from "../closest";
 import { Failures, isText } from "./checks";
-import { type Connect, connect } from "./cloud";
+import { connect } from "./cloud";
 import { deleteUnused } from "./deletion";
 
-export interface FileSystemInputs {
+interface FileSystemInputs {
   readonly name: string;
   readonly region: string;
   readonly create: boolean;
@@ -16,56 +16,55 @@ export interface FileSystemInputs {
   readonly endpoint?: string;
 }
 
-export interface FileSystemOutputs extends FileSystemInputs {
+interface FileSystemOutputs extends FileSystemInputs {
   readonly mountPoint: string;
   readonly created: boolean;
 }
 
-export function fileSystemHandler(connectTo: Connect): DynamicHandler<FileSystemInputs, FileSystemOutputs> {
-  return {
-    check: (news) => {
-      const failures = new Failures();
-      const isName = (name: string): boolean => isText(name, 1, 60) && /^[a-zA-Z]+[0-9a-zA-Z-]*$/.test(name);
-      failures.require("name", news.name, isName, "must be 1 to 60 letters, digits and dashes, a letter first");
-      failures.require("region", news.region, (region) => isText(region), "must be a region like us-east-1");
-      return { inputs: { ...news, create: news.create ?? false }, failures: failures.list };
-    },
-    diff: (_id, olds, news) =>
-      diffByName(olds, news, { replace: ["name", "region", "endpoint"], update: ["create", "deleteOnDestroy"] }),
-    create: async (inputs, context) => {
-      const cloud = connectTo(inputs.endpoint, context);
-      const existing = await named(cloud, inputs);
-      if (existing === undefined && !inputs.create) throw await missing(cloud, inputs);
-      const fileSystem = existing ?? (await make(cloud, inputs));
-      return { id: fileSystem.id, outs: outsOf(inputs, fileSystem, existing === undefined) };
-    },
-    read: async (id, props, context) => {
-      const fileSystems = await connectTo(props.endpoint, context).client.listFileSystems();
-      const found = fileSystems.find((each) => each.id === id);
-      if (found === undefined) return undefined;
-      const { create = false, created = false, deleteOnDestroy, endpoint } = props;
-      const inputs = {
-        name: found.name,
-        region: found.region ?? props.region ?? "",
-        create,
-        deleteOnDestroy,
-        endpoint,
-      };
-      return { id, props: outsOf(inputs, found, created), inputs };
-    },
-    update: async (_id, olds, news) => ({ ...olds, create: news.create, deleteOnDestroy: news.deleteOnDestroy }),
-    delete: async (id, props, context) => {
-      if (!props.created) return;
-      if (props.deleteOnDestroy !== true) {
-        const { name, region } = props;
-        context.progress(`file system ${name} in ${region} is kept with all that it holds, and is billed by its size`);
-        return;
-      }
-      const cloud = connectTo(props.endpoint, context);
-      await deleteUnused(cloud, `file system ${props.name}`, () => cloud.client.deleteFileSystem(id), context.progress);
-    },
-  };
-}
+/** The life of a file system. */
+export const handler: DynamicHandler<FileSystemInputs, FileSystemOutputs> = {
+  check: (news) => {
+    const failures = new Failures();
+    const isName = (name: string): boolean => isText(name, 1, 60) && /^[a-zA-Z]+[0-9a-zA-Z-]*$/.test(name);
+    failures.require("name", news.name, isName, "must be 1 to 60 letters, digits and dashes, a letter first");
+    failures.require("region", news.region, (region) => isText(region), "must be a region like us-east-1");
+    return { inputs: { ...news, create: news.create ?? false }, failures: failures.list };
+  },
+  diff: (_id, olds, news) =>
+    diffByName(olds, news, { replace: ["name", "region", "endpoint"], update: ["create", "deleteOnDestroy"] }),
+  create: async (inputs, context) => {
+    const cloud = connect(inputs.endpoint, context);
+    const existing = await named(cloud, inputs);
+    if (existing === undefined && !inputs.create) throw await missing(cloud, inputs);
+    const fileSystem = existing ?? (await make(cloud, inputs));
+    return { id: fileSystem.id, outs: outsOf(inputs, fileSystem, existing === undefined) };
+  },
+  read: async (id, props, context) => {
+    const fileSystems = await connect(props.endpoint, context).client.listFileSystems();
+    const found = fileSystems.find((each) => each.id === id);
+    if (found === undefined) return undefined;
+    const { create = false, created = false, deleteOnDestroy, endpoint } = props;
+    const inputs = {
+      name: found.name,
+      region: found.region ?? props.region ?? "",
+      create,
+      deleteOnDestroy,
+      endpoint,
+    };
+    return { id, props: outsOf(inputs, found, created), inputs };
+  },
+  update: async (_id, olds, news) => ({ ...olds, create: news.create, deleteOnDestroy: news.deleteOnDestroy }),
+  delete: async (id, props, context) => {
+    if (!props.created) return;
+    if (props.deleteOnDestroy !== true) {
+      const { name, region } = props;
+      context.progress(`file system ${name} in ${region} is kept with all that it holds, and is billed by its size`);
+      return;
+    }
+    const cloud = connect(props.endpoint, context);
+    await deleteUnused(cloud, `file system ${props.name}`, () => cloud.client.deleteFileSystem(id), context.progress);
+  },
+};
 
 function outsOf(inputs: FileSystemInputs, { mountPoint }: FileSystem, created: boolean): FileSystemOutputs {
   const { name, region, create, deleteOnDestroy, endpoint } = inputs;
@@ -102,5 +101,3 @@ async function missing(cloud: Cloud, { name }: FileSystemInputs): Promise<Error>
     `File system ${name} does not exist. The account has: ${known}. Correct the name, or let the stack create it.`,
   );
 }
-
-export const handler = fileSystemHandler(connect);

@@ -4,10 +4,10 @@ import type { Cloud } from "../api/connect";
 import { isKind } from "../api/errors";
 import type { FirewallRule, FirewallRuleset } from "../api/schemas";
 import { Failures, isText } from "./checks";
-import { type Connect, connect } from "./cloud";
+import { connect } from "./cloud";
 import { deleteUnused } from "./deletion";
 
-export interface FirewallRulesetInputs {
+interface FirewallRulesetInputs {
   readonly name: string;
   readonly region: string;
   readonly rules: readonly FirewallRule[];
@@ -17,46 +17,43 @@ export interface FirewallRulesetInputs {
 /** Beyond this number of rules new instances may not launch. */
 const mostRules = 20;
 
-export function firewallRulesetHandler(
-  connectTo: Connect,
-): DynamicHandler<FirewallRulesetInputs, FirewallRulesetInputs> {
-  return {
-    check: (news) => {
-      const failures = new Failures();
-      failures.require("name", news.name, (name) => isText(name, 1, 64), "must have 1 to 64 characters");
-      failures.require("region", news.region, (region) => isText(region), "must be a region like us-east-1");
-      const counted = (rules: unknown): boolean => Array.isArray(rules) && rules.length <= mostRules;
-      failures.require("rules", news.rules, counted, `must be a list of at most ${mostRules} rules`);
-      if (failures.list.length === 0 && Array.isArray(news.rules)) {
-        for (const [index, rule] of news.rules.entries()) failures.require(`rules[${index}]`, rule, isRule, ruleText);
-      }
-      return { inputs: news, failures: failures.list };
-    },
-    diff: (_id, olds, news) =>
-      diffByName(withBareRules(olds), withBareRules(news), {
-        replace: ["region", "endpoint"],
-        update: ["name", "rules"],
-      }),
-    create: async (inputs, context) => {
-      const cloud = connectTo(inputs.endpoint, context);
-      const ruleset = (await adopted(cloud, inputs)) ?? (await created(cloud, inputs));
-      return { id: ruleset.id, outs: outsOf(inputs) };
-    },
-    read: async (id, props, context) => {
-      const ruleset = await readRuleset(connectTo(props.endpoint, context), id);
-      if (ruleset === undefined) return undefined;
-      const { name, rules } = ruleset;
-      const kept = props.rules !== undefined && sameRules(props.rules, rules) ? props.rules : rules;
-      const found = { name, region: ruleset.region ?? props.region ?? "", rules: kept, endpoint: props.endpoint };
-      return { id, props: found, inputs: found };
-    },
-    update: async (id, _olds, news, context) => {
-      await connectTo(news.endpoint, context).client.updateRuleset(id, { name: news.name, rules: news.rules });
-      return outsOf(news);
-    },
-    delete: (id, props, context) => remove(connectTo(props.endpoint, context), id, props, context),
-  };
-}
+/** The life of a firewall ruleset. */
+export const handler: DynamicHandler<FirewallRulesetInputs, FirewallRulesetInputs> = {
+  check: (news) => {
+    const failures = new Failures();
+    failures.require("name", news.name, (name) => isText(name, 1, 64), "must have 1 to 64 characters");
+    failures.require("region", news.region, (region) => isText(region), "must be a region like us-east-1");
+    const counted = (rules: unknown): boolean => Array.isArray(rules) && rules.length <= mostRules;
+    failures.require("rules", news.rules, counted, `must be a list of at most ${mostRules} rules`);
+    if (failures.list.length === 0 && Array.isArray(news.rules)) {
+      for (const [index, rule] of news.rules.entries()) failures.require(`rules[${index}]`, rule, isRule, ruleText);
+    }
+    return { inputs: news, failures: failures.list };
+  },
+  diff: (_id, olds, news) =>
+    diffByName(withBareRules(olds), withBareRules(news), {
+      replace: ["region", "endpoint"],
+      update: ["name", "rules"],
+    }),
+  create: async (inputs, context) => {
+    const cloud = connect(inputs.endpoint, context);
+    const ruleset = (await adopted(cloud, inputs)) ?? (await created(cloud, inputs));
+    return { id: ruleset.id, outs: outsOf(inputs) };
+  },
+  read: async (id, props, context) => {
+    const ruleset = await readRuleset(connect(props.endpoint, context), id);
+    if (ruleset === undefined) return undefined;
+    const { name, rules } = ruleset;
+    const kept = props.rules !== undefined && sameRules(props.rules, rules) ? props.rules : rules;
+    const found = { name, region: ruleset.region ?? props.region ?? "", rules: kept, endpoint: props.endpoint };
+    return { id, props: found, inputs: found };
+  },
+  update: async (id, _olds, news, context) => {
+    await connect(news.endpoint, context).client.updateRuleset(id, { name: news.name, rules: news.rules });
+    return outsOf(news);
+  },
+  delete: (id, props, context) => remove(connect(props.endpoint, context), id, props, context),
+};
 
 async function remove(
   cloud: Cloud,
@@ -130,5 +127,3 @@ function isRule(rule: FirewallRule): boolean {
     isText(rule.description, 0, 128)
   );
 }
-
-export const handler = firewallRulesetHandler(connect);

@@ -47,8 +47,13 @@ async function create(
   const existing = await launcher.find();
   if (existing !== undefined) return adopt(existing, inputs, offers, context);
 
-  const fileSystems = (fileSystemNames ?? []).length > 0 ? await cloud.client.listFileSystems() : [];
-  const wanted = preflight(inputs, offers, await listedRegions(cloud), fileSystems);
+  const attaches = (fileSystemNames ?? []).length > 0;
+  const wanted = preflight(inputs, {
+    offers,
+    regions: await listedRegions(cloud),
+    fileSystems: attaches ? await cloud.client.listFileSystems() : [],
+    images: imageFamily === undefined ? [] : await cloud.client.listImages(),
+  });
   for (const note of wanted.notes) context.progress(`${name}: ${note}`);
   const placed = await launchWhereFree({
     cloud,
@@ -63,7 +68,7 @@ async function create(
       sshKeyName,
       userData,
       imageFamily,
-      fileSystemNames: (fileSystemNames ?? []).length > 0 ? fileSystemNames : undefined,
+      fileSystemNames: attaches ? fileSystemNames : undefined,
       rulesetIds: rulesetIds?.[region] === undefined ? undefined : [rulesetIds[region]],
       tags: launchTags(name, tags, sha256(userData)),
     }),

@@ -3,17 +3,18 @@ import { utils } from "ssh2";
 import { diffByName } from "../../dynamic/diff";
 import type { DynamicHandler } from "../../dynamic/handler";
 
-export interface KeyPairInputs {
+interface KeyPairInputs {
   readonly comment?: string;
   readonly keepers?: Readonly<Record<string, string>>;
 }
 
-export interface KeyPairOutputs extends KeyPairInputs {
+interface KeyPairOutputs extends KeyPairInputs {
   readonly publicKey: string;
   readonly privateKey: string;
   readonly fingerprint: string;
 }
 
+/** The life of a key pair. */
 export const handler: DynamicHandler<KeyPairInputs, KeyPairOutputs> = {
   // Keys that are in use must not change for the sake of a comment.
   diff: (_id, olds, news) =>
@@ -33,7 +34,7 @@ export const handler: DynamicHandler<KeyPairInputs, KeyPairOutputs> = {
 };
 
 /** `SHA256:…` as `ssh-keygen -l` shows it. */
-export function fingerprintOf(publicKey: string): string {
+function fingerprintOf(publicKey: string): string {
   const blob = Buffer.from(publicKey.split(" ")[1] ?? "", "base64");
   return `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
 }

@@ -2,26 +2,23 @@ import { diffByName } from "../../dynamic/diff";
 import type { DynamicHandler } from "../../dynamic/handler";
 import { Launcher } from "../launch/launcher";
 import { checkClaimName, terminateNamed } from "./claim";
-import { type Connect, connect } from "./cloud";
+import { connect } from "./cloud";
 
-export interface LaunchClaimInputs {
+interface LaunchClaimInputs {
   readonly name: string;
   readonly endpoint?: string;
   readonly needs?: readonly string[];
 }
 
-export function launchClaimHandler(connectTo: Connect): DynamicHandler<LaunchClaimInputs, LaunchClaimInputs> {
-  return {
-    check: (news) => ({ inputs: news, failures: checkClaimName(news.name) }),
-    // As of the claim itself: the old one is swept after what carried its name moved on, never before.
-    diff: (_id, olds, news) =>
-      diffByName(olds, news, { replace: ["name", "endpoint"], update: ["needs"], deleteBeforeReplace: false }),
-    create: async ({ name, endpoint, needs }) => ({ id: name, outs: { name, endpoint, needs } }),
-    delete: async (_id, { name, endpoint }, context) => {
-      const cloud = connectTo(endpoint, context);
-      await terminateNamed(cloud, new Launcher(cloud, name, context), name, context);
-    },
-  };
-}
-
-export const handler = launchClaimHandler(connect);
+/** The life of a launch claim. */
+export const handler: DynamicHandler<LaunchClaimInputs, LaunchClaimInputs> = {
+  check: (news) => ({ inputs: news, failures: checkClaimName(news.name) }),
+  // As of the claim itself: the old one is swept after what carried its name moved on, never before.
+  diff: (_id, olds, news) =>
+    diffByName(olds, news, { replace: ["name", "endpoint"], update: ["needs"], deleteBeforeReplace: false }),
+  create: async ({ name, endpoint, needs }) => ({ id: name, outs: { name, endpoint, needs } }),
+  delete: async (_id, { name, endpoint }, context) => {
+    const cloud = connect(endpoint, context);
+    await terminateNamed(cloud, new Launcher(cloud, name, context), name, context);
+  },
+};

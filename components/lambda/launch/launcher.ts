@@ -13,7 +13,7 @@ import { LaunchJournal } from "./journal";
  * Seconds after which a launch whose answer was lost, and whose name has not shown up in the list, is taken as never
  * executed.
  */
-export const unclearSeconds = 60;
+const unclearSeconds = 60;
 
 /** How often a launch that was never executed after all is sent again. */
 const launchesAfterUnclear = 2;
@@ -121,7 +121,7 @@ export class Launcher {
 }
 
 /** Instances that carry exactly this name and are not on their way out. */
-export async function namedInstances(cloud: Cloud, name: string): Promise<Instance[]> {
+async function namedInstances(cloud: Cloud, name: string): Promise<Instance[]> {
   const instances = await cloud.client.listInstances();
   return instances.filter((instance) => instance.name === name && !isEnding(instance.status));
 }

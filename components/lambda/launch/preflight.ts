@@ -1,7 +1,22 @@
-import type { FileSystem, Offer, Region } from "../api/schemas";
+import type { FileSystem, Image, Offer, Region } from "../api/schemas";
 import { closest } from "../closest";
 import { type CostLimits, overLimits } from "../forecast";
 import type { Wanted } from "./planner";
+
+/** What the account is offered, as far as it matters. */
+export interface Account {
+  readonly offers: readonly Offer[];
+  /** Undefined where the API does not list them. */
+  readonly regions?: readonly Region[];
+  readonly fileSystems?: readonly FileSystem[];
+  readonly images?: readonly Image[];
+}
+
+/** What is wanted, and what it may cost. */
+export interface Wish extends Wanted, CostLimits {
+  readonly fileSystemNames?: readonly string[];
+  readonly imageFamily?: string;
+}
 
 /** What was found acceptable, and what was left out and why. */
 export interface Acceptable extends Wanted {
@@ -9,34 +24,20 @@ export interface Acceptable extends Wanted {
 }
 
 /**
- * Checks what is wanted against what the account is offered: instance types and regions exist, prices are within the
- * limits, file systems are in the region. Throws an error that names all that is wrong; candidates that are merely
- * too expensive or out of a file system's region are left out as long as one remains.
+ * Checks what is wanted against what the account is offered: everything named exists, prices are within the limits,
+ * images fit the processor, file systems are in the region. Throws an error that names all that is wrong; instance
+ * types and regions that merely do not fit are left out as long as one remains.
  */
-export function preflight(
-  wanted: Wanted & CostLimits & { readonly fileSystemNames?: readonly string[] },
-  offers: readonly Offer[],
-  regions: readonly Region[] | undefined,
-  fileSystems: readonly FileSystem[] = [],
-): Acceptable {
+export function preflight(wish: Wish, account: Account): Acceptable {
+  const { offers, regions, fileSystems = [], images = [] } = account;
+  const { imageFamily, fileSystemNames = [] } = wish;
+  const types = new Map(offers.map(({ type }) => [type.name, type]));
+  const families = images.flatMap(({ family }) => family ?? []);
   const problems = [
-    ...unknownNames(
-      "instance type",
-      wanted.instanceTypes,
-      offers.map((offer) => offer.type.name),
-    ),
-    ...(regions === undefined
-      ? []
-      : unknownNames(
-          "region",
-          wanted.regions,
-          regions.map((region) => region.name),
-        )),
-    ...unknownNames(
-      "file system",
-      wanted.fileSystemNames ?? [],
-      fileSystems.map((each) => each.name),
-    ),
+    ...unknownNames("instance type", wish.instanceTypes, [...types.keys()]),
+    ...(regions === undefined ? [] : unknownNames("region", wish.regions, names(regions))),
+    ...unknownNames("file system", fileSystemNames, names(fileSystems)),
+    ...unknownNames("image family", imageFamily === undefined ? [] : [imageFamily], families),
   ];
   if (problems.length > 0) throw new Error(`Nothing was launched. ${problems.join(" ")}`);
 
@@ -47,23 +48,36 @@ export function preflight(
       if (why !== undefined) notes.push(`${value} is left out: ${why}`);
       return why === undefined;
     });
-  const prices = new Map(offers.map((offer) => [offer.type.name, offer.type.priceCentsPerHour]));
-  const instanceTypes = keep(wanted.instanceTypes, (name) => overLimits(prices.get(name), wanted));
-  const attached = fileSystems.filter((each) => wanted.fileSystemNames?.includes(each.name));
-  const acceptableRegions = keep(wanted.regions, (region) => {
+  const attached = fileSystems.filter(({ name }) => fileSystemNames.includes(name));
+  const instanceTypes = keep(wish.instanceTypes, (name) => {
+    const type = types.get(name);
+    return overLimits(type?.priceCentsPerHour, wish) ?? noImage(imageFamily, images, type?.architecture);
+  });
+  const fittingRegions = keep(wish.regions, (region) => {
     const elsewhere = attached.find((each) => each.region !== undefined && each.region !== region);
     return elsewhere && `file system ${elsewhere.name} is in ${elsewhere.region} and can only be attached there`;
   });
-  if (instanceTypes.length === 0 || acceptableRegions.length === 0) {
-    const what = instanceTypes.length === 0 ? "No instance type is within the limits" : "No region is left";
-    const advice =
-      instanceTypes.length === 0 ? "Raise the limit or list cheaper types" : "Correct regions or the file system";
-    throw new Error(`Nothing was launched. ${what}: ${notes.join("; ")}. ${advice}.`);
+  const what = instanceTypes.length === 0 ? "instance type" : "region";
+  if (instanceTypes.length === 0 || fittingRegions.length === 0) {
+    throw new Error(
+      `Nothing was launched. No ${what} is left: ${notes.join("; ")}. List others, or change what rules them out.`,
+    );
   }
-  return { instanceTypes, regions: acceptableRegions, notes };
+  return { instanceTypes, regions: fittingRegions, notes };
 }
 
-function unknownNames(what: string, wanted: readonly string[], known: readonly string[]): string[] {
+function noImage(family: string | undefined, images: readonly Image[], architecture = ""): string | undefined {
+  if (family === undefined) return undefined;
+  const known = images.filter((image) => image.family === family).map((image) => image.architecture ?? architecture);
+  return known.includes(architecture) ? undefined : `image family ${family} has no image for ${architecture}`;
+}
+
+function names(things: readonly { readonly name: string }[]): string[] {
+  return things.map(({ name }) => name);
+}
+
+function unknownNames(what: string, wanted: readonly string[], listed: readonly string[]): string[] {
+  const known = [...new Set(listed)];
   return wanted
     .filter((name) => !known.includes(name))
     .map((name) => {
