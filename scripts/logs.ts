@@ -25,16 +25,15 @@ run(async () => {
   const view = requireRun(await stackView(options.stack));
   const { access } = view;
   const { experiment } = view.run;
-  const from = await startByte(view, options.lines);
   if (!options.follow) {
     return withSession(access, async (session) => {
-      const { logPath } = await readStatus(session, experiment);
-      await session.exec(`tail -c +${from + 1} ${shellQuote(logPath)}`, {
-        onStdout: (chunk) => void process.stdout.write(chunk),
-      });
+      const log = shellQuote((await readStatus(session, experiment)).logPath);
+      const command = options.lines === undefined ? `cat ${log}` : `tail -n ${options.lines} ${log}`;
+      await session.exec(command, { onStdout: (chunk) => void process.stdout.write(chunk) });
       return exitCodes.ok;
     });
   }
+  const from = await startByte(view, options.lines);
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort());
   await followLog(access, experiment, {

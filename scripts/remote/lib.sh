@@ -145,13 +145,17 @@ stop_cleanly() {
 # last_lines FILE COUNT: the last lines that show something; a progress bar's returns count as line ends, lines are cut.
 last_lines() {
   [ -f "$1" ] || return 0
-  { tail -c 65536 -- "$1" | tr '\r' '\n' | tr -d '\000-\010\013-\037' | grep -a '[^[:space:]]' | tail -n "$2" | cut -c 1-200; } || true
+  # Byte by byte, whatever the locale: a log may hold anything. A character that was cut in two is dropped.
+  {
+    tail -c 65536 -- "$1" | LC_ALL=C tr '\r' '\n' | LC_ALL=C tr -d '\000-\010\013-\037' |
+      LC_ALL=C grep -a '[^[:space:]]' | tail -n "$2" | LC_ALL=C cut -c 1-200 | iconv -c -f UTF-8 -t UTF-8
+  } || true
 }
 
 # json_text TEXT: a JSON string.
 json_text() {
   local text
-  text="$(printf '%s' "$1" | tr '\n\t' '  ' | tr -d '\000-\037')"
+  text="$(printf '%s' "$1" | LC_ALL=C tr '\n\t' '  ' | LC_ALL=C tr -d '\000-\037')"
   text="${text//\\/\\\\}"
   printf '"%s"' "${text//\"/\\\"}"
 }

@@ -1,9 +1,8 @@
 import type { EvaluationPlan, RunPlan } from "../../../plan/types";
 import { readMetrics, readStatus } from "../../../remote/run";
-import { withSession } from "../../../remote/session";
 import { diffByName } from "../../dynamic/diff";
 import type { DynamicHandler } from "../../dynamic/handler";
-import { isUnreachable, type OnInstance } from "./place";
+import { look, lookOrKeep, type OnInstance } from "./place";
 
 interface Inputs extends OnInstance {
   readonly startId: string;
@@ -17,15 +16,22 @@ interface Outputs extends Inputs {
   readonly metrics: Readonly<Record<string, unknown>>;
 }
 
-async function look(inputs: Inputs): Promise<Outputs> {
+async function evaluated(inputs: Inputs): Promise<Outputs> {
   const { experiment } = inputs.run;
-  return withSession(inputs.access, async (session) => {
+  return look(inputs.access, async (session) => {
     const { evaluation } = await readStatus(session, experiment);
     const state = evaluation === undefined || evaluation.state === "none" ? "pending" : evaluation.state;
     const metrics =
       state === "done" ? await readMetrics(session, { experiment, metrics: inputs.evaluation.metrics }) : {};
-    return { ...inputs, state, metrics };
+    return { ...inputs, state, metrics: withoutLists(metrics) as Record<string, unknown> };
   });
+}
+
+/** Metrics as outputs are to be read by people: lists, such as histories, are left to the results. */
+function withoutLists(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  const members = Object.entries(value).filter(([, member]) => !Array.isArray(member));
+  return Object.fromEntries(members.map(([key, member]) => [key, withoutLists(member)]));
 }
 
 /** Life of an evaluation as seen from here. The instance makes it by itself when training has ended. */
@@ -35,15 +41,10 @@ export const handler: DynamicHandler<Inputs, Outputs> = {
       replace: ["instanceId", "startId"],
       update: ["access", "run", "evaluation", "workspace"],
     }),
-  create: async (inputs) => ({ id: `${inputs.instanceId}:${inputs.run.experiment}`, outs: await look(inputs) }),
-  read: async (id, props) => {
+  create: async (inputs) => ({ id: `${inputs.instanceId}:${inputs.run.experiment}`, outs: await evaluated(inputs) }),
+  read: async (id, props, context) => {
     if (props.access === undefined || props.run === undefined) return undefined;
-    try {
-      return { id, props: await look(props as Inputs) };
-    } catch (error) {
-      if (isUnreachable(error)) return { id, props: props as Outputs };
-      throw error;
-    }
+    return { id, props: await lookOrKeep(props as Outputs, context, () => evaluated(props as Inputs)) };
   },
-  update: async (_id, _olds, news) => look(news),
+  update: async (_id, _olds, news) => evaluated(news),
 };

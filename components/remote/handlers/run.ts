@@ -4,7 +4,7 @@ import { withSession } from "../../../remote/session";
 import type { RunState, RunStatus } from "../../../remote/types";
 import { diffByName } from "../../dynamic/diff";
 import { CreatedButFailed, type DynamicHandler, type HandlerContext } from "../../dynamic/handler";
-import { isUnreachable, type OnInstance } from "./place";
+import { isUnreachable, look, lookOrKeep, type OnInstance } from "./place";
 
 interface Inputs extends OnInstance {
   readonly startId: string;
@@ -31,7 +31,7 @@ function outputs(inputs: Inputs, status: RunStatus): Outputs {
 async function watch(id: string, inputs: Inputs, { progress }: HandlerContext): Promise<Outputs> {
   const { access, run } = inputs;
   const { experiment } = run;
-  const current = (): Promise<RunStatus> => withSession(access, (session) => readStatus(session, experiment));
+  const current = (): Promise<RunStatus> => look(access, (session) => readStatus(session, experiment));
   try {
     const status =
       run.waitFor === "end"
@@ -65,20 +65,15 @@ export const handler: DynamicHandler<Inputs, Outputs> = {
     const id = `${inputs.instanceId}:${inputs.run.experiment}`;
     return { id, outs: await watch(id, inputs, context) };
   },
-  read: async (id, props) => {
+  read: async (id, props, context) => {
     const { access, run } = props;
     if (access === undefined || run === undefined) return undefined;
-    try {
-      const status = await withSession(access, (session) => readStatus(session, run.experiment));
-      return { id, props: outputs(props as Inputs, status) };
-    } catch (error) {
-      // Unreachable is not failed: what is known stays.
-      if (isUnreachable(error)) return { id, props: props as Outputs };
-      throw error;
-    }
+    const fresh = async (): Promise<Outputs> =>
+      outputs(props as Inputs, await look(access, (session) => readStatus(session, run.experiment)));
+    return { id, props: await lookOrKeep(props as Outputs, context, fresh) };
   },
   update: async (id, olds, news, context) => {
-    const status = await withSession(news.access, (session) => readStatus(session, news.run.experiment));
+    const status = await look(news.access, (session) => readStatus(session, news.run.experiment));
     // Where the start command has run again already, the attempt is a newer one.
     if (status.state === "failed" && status.attempt === olds.attempt) {
       context.progress(`${news.run.experiment} had failed with status ${status.exitCode}; it starts again`);
