@@ -1,9 +1,9 @@
-import type { Readable, Writable } from "node:stream";
-import type { ClientChannel } from "ssh2";
+import { Readable, type Writable } from "node:stream";
+import { inspect } from "node:util";
 import { type Connection, type ConnectOptions, dial } from "./ssh/dial";
 import { type SshError, sshError } from "./ssh/error";
 import { type Forward, openForward } from "./ssh/forward";
-import { collect, type Exit, exitOf, feed, tail } from "./ssh/process";
+import { collect, type Exit, endOf, feed, type RunningCommand, tail, watchCommand } from "./ssh/process";
 import { type LocalTerminal, runInTerminal } from "./ssh/terminal";
 import type { SshAccess } from "./types";
 
@@ -80,7 +80,12 @@ export class SshSession {
   /** Runs a command to its end. A status other than 0 is a result, not an error. */
   async exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
     options.signal?.throwIfAborted();
-    const channel = await this.open(command);
+    if (options.stdin instanceof Readable) {
+      // It may fail while the channel is opened; `feed` tells of it then.
+      options.stdin.on("error", () => {});
+    }
+    const running = await this.open(command);
+    const { channel } = running;
     const limit = options.maxOutputBytes ?? 16 * 1024 * 1024;
     const stdout = collect(channel, limit, options.onStdout);
     const stderr = collect(channel.stderr, limit, options.onStderr);
@@ -95,7 +100,7 @@ export class SshSession {
     const aborted = (): void => stop.abort(options.signal?.reason);
     options.signal?.addEventListener("abort", aborted, { once: true });
     try {
-      const exit = await exitOf(channel, this.lost, feed(channel, options.stdin), stop.signal);
+      const exit = await endOf(running, feed(channel, options.stdin), stop.signal);
       return { ...exit, stdout: stdout.text(), stderr: stderr.text(), truncated: stdout.cut() || stderr.cut() };
     } finally {
       clearTimeout(timer);
@@ -114,10 +119,7 @@ export class SshSession {
 
   /** Starts a command and gives its streams. */
   async stream(command: string): Promise<RemoteProcess> {
-    const channel = await this.open(command);
-    const exit = exitOf(channel, this.lost);
-    // Callers often fail on a stream first; the exit then must not count as unhandled.
-    exit.catch(() => {});
+    const { channel, exit } = await this.open(command);
     return { stdin: channel, stdout: channel, stderr: channel.stderr, exit, kill: () => channel.close() };
   }
 
@@ -125,8 +127,8 @@ export class SshSession {
   async attach(command: string, terminal: LocalTerminal = process): Promise<Exit> {
     const { columns = 80, rows = 24 } = terminal.stdout;
     const pty = { term: process.env.TERM ?? "xterm-256color", cols: columns, rows, width: 0, height: 0 };
-    const channel = await this.open(command, { pty });
-    return runInTerminal(channel, terminal, exitOf(channel, this.lost));
+    const { channel, exit } = await this.open(command, { pty });
+    return runInTerminal(channel, terminal, exit);
   }
 
   /** Listens on 127.0.0.1 (port 0: a free one) and carries each connection to the host and port seen from the instance. */
@@ -139,13 +141,12 @@ export class SshSession {
     this.connection.client.end();
   }
 
-  private open(command: string, options: { pty?: object } = {}): Promise<ClientChannel> {
+  private open(command: string, options: { pty?: object } = {}): Promise<RunningCommand> {
     return new Promise((resolve, reject) => {
-      void this.ended.then(() => reject(this.lost()));
       try {
         this.connection.client.exec(command, options, (error, channel) => {
           if (error === undefined) {
-            resolve(channel);
+            resolve(watchCommand(channel, () => this.lost()));
           } else {
             reject(this.lost(error));
           }
@@ -156,11 +157,17 @@ export class SshSession {
     });
   }
 
-  private readonly lost = (cause?: unknown): SshError => {
+  /** Keeps the connection's private key out of what people print while they look for a fault. */
+  [inspect.custom](): string {
+    const { user, host, port } = this.access;
+    return `SshSession ${user}@${host}:${port}`;
+  }
+
+  private lost(cause?: unknown): SshError {
     const { user, host, port } = this.access;
     const reason = cause instanceof Error ? `: ${cause.message}` : "";
     return sshError(this.access, "lost", `The SSH connection to ${user}@${host}:${port} was lost${reason}.`, { cause });
-  };
+  }
 
   private timeout(command: string, seconds: number): SshError {
     const head = command.length > 80 ? `${command.slice(0, 80)}…` : command;

@@ -10,46 +10,66 @@ export interface Exit {
   readonly signal?: string;
 }
 
+/** A channel with a command on it. */
+export interface RunningCommand {
+  readonly channel: ClientChannel;
+  /** Resolves at the command's end; rejects with `lost()` where the channel closes without an exit status. */
+  readonly exit: Promise<Exit>;
+}
+
 /**
- * Waits for the end of a command. Rejects with `lost()` where the channel closes without an exit status, with the
- * failure of `fed` (what its standard input is filled from), or with the reason of `stop`.
+ * Listens for the end of a command. To be called in the callback that gives the channel: a quick command's exit status
+ * may lie in the same packet as the channel's opening.
  */
-export function exitOf(
-  channel: ClientChannel,
-  lost: () => SshError,
-  fed: Promise<void> = Promise.resolve(),
-  stop?: AbortSignal,
-): Promise<Exit> {
-  return new Promise((resolve, reject) => {
-    let exit: Exit | undefined;
-    const abort = (): void => {
-      channel.close();
-      reject(stop?.reason);
-    };
-    stop?.addEventListener("abort", abort, { once: true });
-    if (stop?.aborted) {
-      abort();
-    }
+export function watchCommand(channel: ClientChannel, lost: () => SshError): RunningCommand {
+  const exit = new Promise<Exit>((resolve, reject) => {
+    let known: Exit | undefined;
     channel.on("exit", (code: number | null, signal?: string) => {
-      exit = code === null ? { code: statusOf(signal), signal } : { code };
+      known = code === null ? { code: statusOf(signal), signal } : { code };
     });
     channel.on("close", () => {
-      stop?.removeEventListener("abort", abort);
-      if (exit === undefined) {
+      if (known === undefined) {
         reject(lost());
       } else {
-        resolve(exit);
+        resolve(known);
       }
     });
-    fed.catch((error: unknown) => {
+  });
+  // Callers often fail on a stream first; the exit then must not count as unhandled.
+  exit.catch(() => {});
+  keepUntilExit(channel);
+  return { channel, exit };
+}
+
+/** The command's end, unless `fed` (what its standard input is filled from) fails or `stop` is aborted before. */
+export function endOf({ channel, exit }: RunningCommand, fed: Promise<void>, stop: AbortSignal): Promise<Exit> {
+  return new Promise((resolve, reject) => {
+    const fail = (reason: unknown): void => {
       channel.close();
-      reject(error);
-    });
+      reject(reason);
+    };
+    const abort = (): void => fail(stop.reason);
+    stop.addEventListener("abort", abort, { once: true });
+    if (stop.aborted) {
+      abort();
+    }
+    fed.catch(fail);
+    exit.then(resolve, reject).finally(() => stop.removeEventListener("abort", abort));
   });
 }
 
 function statusOf(signal: string | undefined): number {
   return 128 + (constants.signals[signal as NodeJS.Signals] ?? 0);
+}
+
+/**
+ * Node destroys a duplex stream by itself once both directions have ended, and ssh2 then closes the channel. A command
+ * that closes its output before it exits (each one does, for a moment) would so lose its exit status. This leaves the
+ * closing to the server, unless the stream is destroyed because of an error.
+ */
+function keepUntilExit(channel: ClientChannel): void {
+  const destroy = channel.destroy.bind(channel);
+  channel.destroy = (error?: Error) => (error === undefined ? channel : destroy());
 }
 
 /** Fills a command's standard input and closes it. Resolves when the source is used up; the reader may stop early. */
@@ -59,6 +79,9 @@ export function feed(channel: ClientChannel, source: string | Buffer | Readable 
     return Promise.resolve();
   }
   return new Promise((resolve, reject) => {
+    if (source.errored !== null) {
+      reject(source.errored);
+    }
     source.on("error", reject);
     source.on("end", resolve);
     channel.on("close", () => {

@@ -68,10 +68,10 @@ export async function fetchObjects(
   } catch (error) {
     remote.kill();
     signal?.throwIfAborted();
-    if (error instanceof HostileStreamError || isLocal(error)) {
+    if (!isBrokenStream(error)) {
       throw localReason(error, objects);
     }
-    // A broken stream: how the command or the connection ended tells why.
+    // How the command or the connection ended tells why the stream broke.
     const exit = await remote.exit;
     throw sshFailure(session, exit.code, "Sending the results", (await said) || String(error));
   }
@@ -193,9 +193,12 @@ async function checkSpace(objects: Objects, bytes: number): Promise<void> {
   }
 }
 
-/** True for what this machine's own disk refuses. */
-function isLocal(error: unknown): boolean {
-  return ["ENOSPC", "EDQUOT", "EACCES", "EROFS", "EIO", "EFBIG"].includes((error as { code?: string }).code ?? "");
+/** True where the stream ended too early or in the middle of something, as it does when the other side is gone. */
+function isBrokenStream(error: unknown): boolean {
+  const { code = "", message = "" } = error as { code?: string; message?: string };
+  return (
+    code === "Z_BUF_ERROR" || code === "ERR_STREAM_PREMATURE_CLOSE" || /premature close|end of data/i.test(message)
+  );
 }
 
 function localReason(error: unknown, objects: Objects): unknown {
@@ -207,7 +210,6 @@ function localReason(error: unknown, objects: Objects): unknown {
       { cause: error },
     );
   }
-  return error instanceof HostileStreamError
-    ? error
-    : new Error(`The results cannot be written to ${folder}: ${message}`, { cause: error });
+  const local = ["EACCES", "EROFS", "EIO", "EFBIG", "ENOTDIR", "ENAMETOOLONG"].includes(code ?? "");
+  return local ? new Error(`The results cannot be written to ${folder}: ${message}`, { cause: error }) : error;
 }

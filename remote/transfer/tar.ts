@@ -102,23 +102,26 @@ async function readSmall(file: LocalFile): Promise<Buffer> {
 
 async function* piecesOf(file: LocalFile, count: (bytes: number) => void): AsyncGenerator<Buffer> {
   let left = file.size;
-  if (file.content !== undefined) {
-    left = 0;
-    count(file.size);
-    yield Buffer.from(file.content);
-    return;
+  const pieces = file.content === undefined ? fromDisk(file) : [Buffer.from(file.content)];
+  for await (const piece of pieces) {
+    left -= piece.length;
+    count(piece.length);
+    yield piece;
   }
+  if (left > 0) {
+    shrunk(file);
+  }
+}
+
+/** A generator of its own: an error that the reader of the tar throws into the outer one must not count as the disk's. */
+async function* fromDisk(file: LocalFile): AsyncGenerator<Buffer> {
   try {
-    for await (const piece of createReadStream(file.source ?? "", { end: left - 1, highWaterMark: batchBytes })) {
-      left -= (piece as Buffer).length;
-      count((piece as Buffer).length);
+    const options = { end: file.size - 1, highWaterMark: batchBytes };
+    for await (const piece of createReadStream(file.source ?? "", options)) {
       yield piece as Buffer;
     }
   } catch (error) {
     unreadable(file, error);
-  }
-  if (left > 0) {
-    shrunk(file);
   }
 }
 

@@ -18,12 +18,13 @@ number() {
   if [ -n "$2" ]; then printf ',"%s":%s' "$1" "$2"; fi
 }
 
-exit_code="$(fact "$facts/exit")"
-stop_reason="$(fact "$facts/stop_reason")"
+# Who is alive comes first: an exit status that is written meanwhile is then seen, and not taken for a missing one.
 supervised=no
 if is_alive "$facts/supervisor"; then supervised=yes; fi
 evaluating=no
 if is_alive "$facts/evaluation"; then evaluating=yes; fi
+exit_code="$(fact "$facts/exit")"
+stop_reason="$(fact "$facts/stop_reason")"
 wanted="$(if [ -f "$facts/run.env" ]; then
   # shellcheck disable=SC1091 # made by run.sh
   . "$facts/run.env" && printf '%s' "${LT_EVALUATE:-}"

@@ -2,6 +2,7 @@ import { createConnection, createServer } from "node:net";
 import { PassThrough, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
+import { inspect } from "node:util";
 import { utils } from "ssh2";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SshError, SshSession, waitForSsh, withSession } from "../../remote/session";
@@ -72,6 +73,21 @@ describe("exec", () => {
     expect(await session.exec("kill -TERM $$")).toMatchObject({ code: 143, signal: "SIGTERM" });
   });
 
+  it("waits for the exit status of a command that closes its output before", async () => {
+    expect(await session.exec("exec >&- 2>&-; sleep 0.3; exit 3")).toMatchObject({ code: 3 });
+  });
+
+  it("hears of the end of a command that is over before its channel is known", async () => {
+    const relay = await startRelay(sshd.access.port);
+    relay.batch(100);
+    await withSession({ ...sshd.access, port: relay.port }, async (through) => {
+      for (const command of ["exit 3", "echo out; exit 3", "exec >&- 2>&-; exit 3"]) {
+        expect(await through.exec(command)).toMatchObject({ code: 3 });
+      }
+    });
+    await relay.close();
+  });
+
   it("gives up after timeoutSeconds and stays usable", async () => {
     const error = await failure(session.exec("sleep 30", { timeoutSeconds: 0.2 }));
     expect(error.facts).toMatchObject({ kind: "timeout", retryable: true });
@@ -83,6 +99,10 @@ describe("exec", () => {
     const abort = new AbortController();
     setTimeout(() => abort.abort(reason), 50);
     await expect(session.exec("sleep 30", { signal: abort.signal })).rejects.toBe(reason);
+  });
+
+  it("keeps the private key out of what is printed", () => {
+    expect(inspect(session, { depth: 10 })).toBe(`SshSession ${sshd.access.user}@127.0.0.1:${sshd.access.port}`);
   });
 
   it("run() turns a status into an error with the end of the output", async () => {

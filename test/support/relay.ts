@@ -16,6 +16,8 @@ export interface Relay {
   refuse(): void;
   /** Undoes `stall` (for new connections) and `refuse`. */
   accept(): void;
+  /** Collects what the server sends and passes it on only every so often, all at once: packets arrive together. */
+  batch(milliseconds: number): void;
   /** Cuts once when this many more bytes went the given way. */
   cutAfter(bytes: number, way?: "sent" | "received"): void;
   close(): Promise<void>;
@@ -28,6 +30,7 @@ export async function startRelay(targetPort: number, targetHost = "127.0.0.1"): 
   let cutAt: { way: "sent" | "received"; bytes: number } | undefined;
   let stalled = false;
   let refused = false;
+  let batchMs = 0;
 
   const cut = (): void => {
     for (const { client, server } of pairs) {
@@ -42,7 +45,13 @@ export async function startRelay(targetPort: number, targetHost = "127.0.0.1"): 
         return;
       }
       count[way] += chunk.length;
-      if (!to.write(chunk)) {
+      if (batchMs > 0 && way === "received") {
+        if (to.writableCorked === 0) {
+          to.cork();
+          setTimeout(() => to.uncork(), batchMs);
+        }
+        to.write(chunk);
+      } else if (!to.write(chunk)) {
         from.pause();
       }
       if (cutAt !== undefined && cutAt.way === way && count[way] >= cutAt.bytes) {
@@ -91,6 +100,9 @@ export async function startRelay(targetPort: number, targetHost = "127.0.0.1"): 
     accept: () => {
       stalled = false;
       refused = false;
+    },
+    batch: (milliseconds) => {
+      batchMs = milliseconds;
     },
     cutAfter: (bytes, way = "sent") => {
       cutAt = { way, bytes: count[way] + bytes };

@@ -45,7 +45,13 @@ export async function startSshd(options: { env?: Record<string, string> } = {}):
   const port = await freePort();
   await writeFile(join(root, "host_key"), hostKey.private, { mode: 0o600 });
   await writeFile(join(root, "authorized_keys"), `${clientKey.public}\n`, { mode: 0o600 });
-  const env = { HOME: home, TMUX_TMPDIR: tmux, PATH: `${bin}:/usr/local/bin:/usr/bin:/bin`, ...options.env };
+  const env = {
+    HOME: home,
+    LC_ALL: "C.UTF-8",
+    TMUX_TMPDIR: tmux,
+    PATH: `${bin}:/usr/local/bin:/usr/bin:/bin`,
+    ...options.env,
+  };
   await writeFile(join(root, "login.sh"), loginScript(), { mode: 0o755 });
   await writeFile(join(root, "sshd_config"), sshdConfig(root, port, env));
   let log = "";
