@@ -79,7 +79,14 @@ export class Cloud {
     state.apiPort = Number(new URL(origin).port);
     store.commit();
     const adminOrigin = await admin.server.listen({ host: "127.0.0.1", port: options.adminPort ?? 0 });
-    const ticker = setInterval(() => lifecycle.advance(), tickMs);
+    const ticker = setInterval(() => {
+      try {
+        lifecycle.advance();
+      } catch (error) {
+        // A full disk, say: the instances run on, and the next tick tries again.
+        log(`States could not be kept: ${(error as Error).message}`);
+      }
+    }, tickMs);
     lifecycle.advance();
     return new Cloud(
       store,

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { AdminClient } from "./admin-client";
 import { cloudFolder, isAlive, type RunFile, readRunFile } from "./run-file";
 
 export interface StartOptions {
@@ -28,7 +29,7 @@ export interface EnsuredCloud extends RunFile {
  */
 export async function ensureCloud(localDir: string, options: StartOptions = {}): Promise<EnsuredCloud> {
   const running = readRunFile(localDir);
-  if (running && (await answers(running))) return { ...running, started: false };
+  if (running && (await answers(running))) return { ...(await adjust(running, options)), started: false };
 
   const folder = cloudFolder(localDir);
   fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -82,6 +83,13 @@ export async function resetCloud(localDir: string): Promise<void> {
 export async function runningCloud(localDir: string): Promise<RunFile | undefined> {
   const run = readRunFile(localDir);
   return run && (await answers(run)) ? run : undefined;
+}
+
+/** Gives a running cloud the time scale asked for. Its port stays as it is. */
+async function adjust(run: RunFile, { timeScale }: StartOptions): Promise<RunFile> {
+  if (timeScale === undefined || timeScale === run.timeScale) return run;
+  await new AdminClient(run.adminUrl).patchSettings({ timeScale });
+  return { ...run, timeScale };
 }
 
 /** Arguments of the emulator's process. */

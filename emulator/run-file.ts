@@ -29,7 +29,7 @@ export const writeRunFile = (localDir: string, run: RunFile): void =>
 
 export const removeRunFile = (localDir: string): void => fs.rmSync(fileIn(localDir), { force: true });
 
-/** The run file, or undefined where there is none or its emulator has ended. */
+/** The run file, or undefined where there is none or its emulator has ended, however it did. */
 export function readRunFile(localDir: string): RunFile | undefined {
   let run: RunFile;
   try {
@@ -37,7 +37,17 @@ export function readRunFile(localDir: string): RunFile | undefined {
   } catch {
     return undefined;
   }
-  return isAlive(run.pid) ? run : undefined;
+  return isEmulator(run.pid, localDir) ? run : undefined;
+}
+
+/** Whether the process is there and is this folder's emulator: after a crash its number may be another process's. */
+function isEmulator(pid: number, localDir: string): boolean {
+  if (!isAlive(pid)) return false;
+  try {
+    return fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").includes(path.resolve(localDir));
+  } catch {
+    return process.platform !== "linux";
+  }
 }
 
 /** Whether a process is there. */

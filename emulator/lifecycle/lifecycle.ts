@@ -25,9 +25,14 @@ export class Lifecycle {
   advance(): void {
     let changed = false;
     for (const record of [...this.state.instances]) {
-      const before = JSON.stringify(record);
+      const before = momentOf(record);
       this.step(record);
-      changed ||= before !== JSON.stringify(record) || !this.state.instances.includes(record);
+      changed ||= before !== momentOf(record);
+    }
+    const left = this.state.instances.filter((record) => !this.isForgotten(record));
+    if (left.length < this.state.instances.length) {
+      this.state.instances = left;
+      changed = true;
     }
     if (changed) this.store.commit();
   }
@@ -68,10 +73,15 @@ export class Lifecycle {
         break;
       case "terminated":
       case "preempted":
-        if (since(record.terminatedAt ?? 0) >= settings.seconds.terminated)
-          this.state.instances.splice(this.state.instances.indexOf(record), 1);
         break;
     }
+  }
+
+  /** Whether an instance ended so long ago that nothing tells of it any more. */
+  private isForgotten({ status, terminatedAt = 0 }: InstanceRecord): boolean {
+    if (status !== "terminated" && status !== "preempted") return false;
+    const { settings } = this.state;
+    return cloudSecondsSince(settings, terminatedAt, this.now()) >= settings.seconds.terminated;
   }
 
   private boot(record: InstanceRecord, elapsed: number): void {
@@ -127,3 +137,7 @@ export class Lifecycle {
     if (entry) entry.to = this.now();
   }
 }
+
+/** What the passing of time changes in a record. */
+const momentOf = (record: InstanceRecord): string =>
+  [record.status, record.ipVisible, record.firstHealthyAt, record.terminatedAt, record.restartingAt].join();

@@ -47,7 +47,7 @@ lay_overlay() {
 stage() { # stage NAME SCRIPT: runs a stage's script, if there is one
   [ -f "$seed/$2" ] || return 0
   echo "cloud-init: running $1" >>"$log"
-  bash "$seed/$2" >>"$log" 2>&1 || { echo "cloud-init: $1 failed with status $?" >>"$log"; failed=1; }
+  bash "$seed/$2" >>"$log" 2>&1 || { echo "cloud-init: $1 failed with status $?" >>"$log"; failed=error; }
 }
 
 final() {
@@ -56,7 +56,7 @@ final() {
     stage "scripts of the user" final.sh
   fi
   date -u +%FT%TZ >"$once/boot-finished"
-  if [ -n "$failed" ]; then echo error; else echo done; fi >/run/cloud-init/status
+  echo "\${failed:-done}" >/run/cloud-init/status
 }
 
 make_key() { # make_key FOLDER TYPE

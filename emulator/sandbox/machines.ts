@@ -7,6 +7,7 @@ import { isAdmitted } from "../network/firewall";
 import type { CloudState, InstanceRecord } from "../state/model";
 import { guestUser, isRoot } from "./bwrap";
 import { Machine, type Power } from "./machine";
+import { eraseFolder } from "./ownership";
 
 /** Port of sshd as the firewall knows it, wherever the emulator listens for it. */
 const guestSshPort = 22;
@@ -106,7 +107,7 @@ export class Machines {
   private remove(folder: string, after: Promise<void> = Promise.resolve()): void {
     this.await(
       after
-        .then(() => fs.promises.rm(folder, { recursive: true, force: true, maxRetries: 3 }))
+        .then(() => eraseFolder(folder))
         .catch((error: Error) => this.log(`${folder} could not be erased: ${error.message}`)),
     );
   }

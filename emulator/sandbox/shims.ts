@@ -10,7 +10,7 @@ export const standardPath =
  */
 export const sudo = `#!/bin/bash
 # sudo of an emulated instance: runs the command as the one user there is, with sudo's environment.
-target=root keep= login= shell= sethome=
+target=root keep='' login='' shell='' sethome=''
 usage() { echo "usage: sudo [-nEHSkb] [-u user] [-i | -s] [VAR=value] [command]" >&2; exit 1; }
 while [ $# -gt 0 ]; do
   case $1 in
@@ -73,7 +73,7 @@ export const cloudInit = `#!/bin/bash
 shift
 for option in "$@"; do
   case $option in
-    --wait) while [ "$(cat /run/cloud-init/status 2>/dev/null)" != done ] && [ "$(cat /run/cloud-init/status)" != error ]; do sleep 0.1; done ;;
+    --wait) until grep -qxE 'done|error' /run/cloud-init/status 2>/dev/null; do sleep 0.1; done ;;
     --long) long=1 ;;
   esac
 done

@@ -43,7 +43,8 @@ describe("the emulator's process", { timeout: 60_000 }, () => {
     const run = JSON.parse(readFileSync(join(local, "cloud", "cloud.json"), "utf8"));
     expect(Object.keys(run).sort()).toEqual(["adminUrl", "apiKey", "pid", "sshPort", "timeScale", "url"]);
     expect(run).toMatchObject({ timeScale: 600, pid: first.pid });
-    expect((await ensureCloud(local)).started).toBe(false);
+    expect(await ensureCloud(local, { timeScale: 500 })).toMatchObject({ started: false, timeScale: 500 });
+    expect(readRunFile(local)?.timeScale).toBe(500);
     await new AdminClient(run.adminUrl).patchSettings({ timeScale: 601, rateLimit: { enabled: false } });
     expect(readRunFile(local)?.timeScale).toBe(601);
   });

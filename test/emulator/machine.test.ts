@@ -107,7 +107,7 @@ describe("an instance", () => {
   });
 
   test("ends for good: processes, disk and address", async () => {
-    await exec(ssh, "tmux new-session -d -s long 'exec sleep 4242'");
+    await exec(ssh, "tmux new-session -d -s long 'exec sleep 4242'; mkdir -p ~/stubborn/x; chmod 0500 ~/stubborn");
     await until("the process", async () => sleepers("4242") === 1);
     const disk = join(hosts.folder, "instances", id);
     expect(existsSync(disk)).toBe(true);

@@ -74,9 +74,12 @@ export interface KeyPair {
   readonly public: string;
 }
 
+/** A new Ed25519 key pair. ssh2 makes a malformed one where the public key begins with a zero byte: one in 256. */
 export function newKeyPair(): KeyPair {
-  const pair = utils.generateKeyPairSync("ed25519");
-  return { private: pair.private, public: pair.public };
+  for (;;) {
+    const pair = utils.generateKeyPairSync("ed25519");
+    if (!(utils.parseKey(pair.private) instanceof Error)) return { private: pair.private, public: pair.public };
+  }
 }
 
 /** Adds the key as `ci` and launches the instance type without GPU. Returns the instance's id. */
