@@ -13,6 +13,7 @@ import {
 } from "../emulator/control";
 import type { RunFile } from "../emulator/run-file";
 import { localFolder } from "../plan/paths";
+import { exitCodes } from "./lib/command";
 
 /** `npm run cloud -- <command>`: the emulated cloud by hand. */
 
@@ -62,7 +63,7 @@ async function status(): Promise<void> {
   const run = await runningCloud(localDir);
   if (!run) {
     say("The emulated cloud is not running. Start it with `npm run cloud -- start`.");
-    process.exitCode = 3;
+    process.exitCode = exitCodes.nothing;
     return;
   }
   say(describe(run));
@@ -92,7 +93,8 @@ async function run(options: StartOptions): Promise<void> {
 
 const program = new Command("npm run cloud --")
   .description("The emulated cloud: Lambda's API and its instances on this machine, for this project.")
-  .showHelpAfterError();
+  .showHelpAfterError()
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? exitCodes.ok : exitCodes.usage));
 
 const withStartOptions = (command: Command): Command =>
   command
@@ -114,5 +116,5 @@ program.command("reset").description("stop it and erase its state, instances and
 
 program.parseAsync().catch((error: Error) => {
   process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
+  process.exitCode = exitCodes.failed;
 });

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Client } from "ssh2";
@@ -53,7 +54,10 @@ describe("an instance", () => {
       "sftp 2>&1 | head -1",
     ])
       expect((await exec(ssh, tool)).code, tool).toBe(0);
-    expect((await exec(ssh, "python3 -c 'import sys, ssl, ctypes'")).code).toBe(0);
+    // What this machine's own Python has, the instance's has: PyTorch above all.
+    const script = "import ssl, ctypes, yaml, numpy, torch; torch.ones(2) @ torch.ones(2)";
+    const here = spawnSync("/usr/bin/python3", ["-c", script]).status;
+    expect((await exec(ssh, `python3 -c '${script}'`)).code).toBe(here);
   });
 
   test("sees nothing of the host: homes, state, other instances, processes, kernel settings", async () => {
