@@ -9,6 +9,7 @@ import {
   FirewallRuleset,
   KeyPair,
   Instance as LambdaInstance,
+  LaunchClaim,
   SshKey,
 } from "./lambda/resources";
 import { renderUserData } from "./lambda/user-data";
@@ -52,10 +53,13 @@ export class Instance extends pulumi.ComponentResource {
     const rulesetIds = rulesets(name, cloud, claim.name, sshSources, inside);
     const fileSystem = attached(name, cloud, inside);
 
+    const needs = [sshKey.id, ...Object.values(rulesetIds), ...(fileSystem === undefined ? [] : [fileSystem.id])];
+    const launches = new LaunchClaim(`${name}-launches`, { name: claim.name, endpoint, needs }, inside);
+
     const instance = new LambdaInstance(
       `${name}-vm`,
       {
-        name: claim.name,
+        name: launches.name,
         endpoint,
         instanceTypes: [...cloud.instanceTypes],
         regions: [...cloud.regions],

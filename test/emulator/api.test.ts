@@ -15,7 +15,7 @@ afterEach(() => cloud.stop());
 
 const launchPath = "/instance-operations/launch";
 const good = { region_name: "us-east-1", instance_type_name: "cpu_4x_general", ssh_key_names: ["ci"] };
-const addKey = () => call(cloud, "POST", "/ssh-keys", { name: "ci", public_key: newKeyPair().public });
+const addKey = () => call(cloud, "POST", "/ssh-keys", { name: "ci", public_key: newKeyPair().publicKey });
 
 describe("the key", () => {
   test.each([
@@ -137,16 +137,16 @@ describe("SSH keys", () => {
   test("OpenSSH, RFC 4716, PKCS8 and PEM are taken, and a private key is not", async () => {
     const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
     const ec = generateKeyPairSync("ec", { namedCurve: "P-256" });
-    const [, blob = ""] = newKeyPair().public.split(" ");
+    const [, blob = ""] = newKeyPair().publicKey.split(" ");
     const forms = {
-      openssh: newKeyPair().public,
+      openssh: newKeyPair().publicKey,
       rfc4716: `---- BEGIN SSH2 PUBLIC KEY ----\n${blob}\n---- END SSH2 PUBLIC KEY ----`,
       pkcs8: ec.publicKey.export({ type: "spki", format: "pem" }),
       pem: rsa.publicKey.export({ type: "pkcs1", format: "pem" }),
     };
     for (const [name, public_key] of Object.entries(forms))
       expect((await call(cloud, "POST", "/ssh-keys", { name, public_key })).status, name).toBe(200);
-    for (const public_key of [newKeyPair().private, "ssh-ed25519 AAAA", "hello"])
+    for (const public_key of [newKeyPair().privateKey, "ssh-ed25519 AAAA", "hello"])
       expect((await call(cloud, "POST", "/ssh-keys", { name: "bad", public_key })).body.error.message).toContain(
         "'public_key'",
       );

@@ -105,7 +105,7 @@ describe("the API keeps to its document", () => {
   afterAll(() => cloud.stop());
 
   test("whatever is called in whatever order", { timeout: 60_000 }, async () => {
-    const publicKey = newKeyPair().public;
+    const publicKey = newKeyPair().publicKey;
     const step = fc.record({ draft: bodyFor(publicKey), pause: fc.constantFrom(0, 0, 0, 20, 700) });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 30 }), async (steps) => {

@@ -1,7 +1,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Client, type ClientChannel, utils } from "ssh2";
+import { Client, type ClientChannel } from "ssh2";
+import { newEd25519 } from "../../components/lambda/ed25519";
 import { AdminClient } from "../../emulator/admin-client";
 import { Cloud, type CloudOptions } from "../../emulator/cloud";
 
@@ -67,20 +68,8 @@ export function temporaryFolder(): { folder: string; remove: () => void } {
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-export interface KeyPair {
-  /** OpenSSH private key. */
-  readonly private: string;
-  /** OpenSSH line. */
-  readonly public: string;
-}
-
-/** A new Ed25519 key pair. ssh2 makes a malformed one where the public key begins with a zero byte: one in 256. */
-export function newKeyPair(): KeyPair {
-  for (;;) {
-    const pair = utils.generateKeyPairSync("ed25519");
-    if (!(utils.parseKey(pair.private) instanceof Error)) return { private: pair.private, public: pair.public };
-  }
-}
+/** A new Ed25519 key pair. */
+export const newKeyPair = newEd25519;
 
 /** Adds the key as `ci` and launches the instance type without GPU. Returns the instance's id. */
 export async function launch(
@@ -90,7 +79,7 @@ export async function launch(
 ): Promise<string> {
   const keys = await call(cloud, "GET", "/ssh-keys");
   if (!keys.body.data.some((known: { name: string }) => known.name === "ci"))
-    await call(cloud, "POST", "/ssh-keys", { name: "ci", public_key: key.public });
+    await call(cloud, "POST", "/ssh-keys", { name: "ci", public_key: key.publicKey });
   const answer = await call(cloud, "POST", "/instance-operations/launch", {
     region_name: "us-east-1",
     instance_type_name: "cpu_4x_general",

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { utils } from "ssh2";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { newEd25519 } from "../../components/lambda/ed25519";
 import { secret, UNKNOWN } from "../../engine/plugins/protocol/values";
 import { freePort, startSshd, type TestSshd } from "../support/sshd";
 import { PluginProcess, urnOf, type Values } from "./support/plugin";
@@ -73,7 +74,7 @@ describe("remote.Command", () => {
   });
 
   it("takes the pinned host key alone, and any where none is pinned", async () => {
-    const other = utils.generateKeyPairSync("ed25519").public;
+    const other = newEd25519().publicKey;
     const run = (change: object) => plugin.create(urn, { connection: { ...connection, ...change }, create: "echo hi" });
     await expect(run({ hostKey: other })).rejects.toThrow(/^after 0 failed attempts: ssh: handshake failed: .*[Hh]ost/);
     await expect(run({ hostKey: "nonsense" })).rejects.toThrow("connection.hostKey is not a public key");
@@ -84,7 +85,7 @@ describe("remote.Command", () => {
   });
 
   it("says what is wrong with a login, and never quotes the key", async () => {
-    const stranger = utils.generateKeyPairSync("ed25519").private;
+    const stranger = newEd25519().privateKey;
     const run = (privateKey: string) =>
       plugin.create(urn, { connection: { ...connection, privateKey }, create: "true" }).catch(String);
     expect(await run(stranger)).toContain("ssh: handshake failed: All configured authentication methods failed");

@@ -3,8 +3,8 @@ import { PassThrough, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inspect } from "node:util";
-import { utils } from "ssh2";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { newEd25519 } from "../../components/lambda/ed25519";
 import { SshError, SshSession, waitForSsh, withSession } from "../../remote/session";
 import type { SshAccess } from "../../remote/types";
 import { startRelay } from "../support/relay";
@@ -155,7 +155,7 @@ describe("stream, attach, forward", () => {
 
 describe("connections that break", () => {
   it("refuses another host key, never retries it, and shows no secret", async () => {
-    const other = { ...sshd.access, hostKey: utils.generateKeyPairSync("ed25519").public };
+    const other = { ...sshd.access, hostKey: newEd25519().publicKey };
     const started = Date.now();
     const error = await failure(waitForSsh(other, { timeoutSeconds: 30 }));
     expect(error.facts).toMatchObject({ kind: "host-key", retryable: false });
@@ -165,7 +165,7 @@ describe("connections that break", () => {
   });
 
   it("tells a refused key, and one that is no key", async () => {
-    const stranger = { ...sshd.access, privateKey: utils.generateKeyPairSync("ed25519").private };
+    const stranger = { ...sshd.access, privateKey: newEd25519().privateKey };
     expect((await failure(SshSession.connect(stranger))).facts).toMatchObject({ kind: "auth" });
     const garbage = { ...sshd.access, privateKey: "-----BEGIN hush-hush" };
     const error = await failure(waitForSsh(garbage, { timeoutSeconds: 20 }));

@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { utils } from "ssh2";
+import { newEd25519 } from "../../components/lambda/ed25519";
 import type { SshAccess } from "../../remote/types";
 
 /** A private sshd of this test: own port, own host key, own home folder. */
@@ -40,11 +40,11 @@ export async function startSshd(options: { env?: Record<string, string> } = {}):
   const bin = join(root, "bin");
   const tmux = join(root, "tmux");
   await Promise.all([home, bin, tmux].map((folder) => mkdir(folder, { mode: 0o700 })));
-  const hostKey = utils.generateKeyPairSync("ed25519");
-  const clientKey = utils.generateKeyPairSync("ed25519");
+  const hostKey = newEd25519();
+  const clientKey = newEd25519();
   const port = await freePort();
-  await writeFile(join(root, "host_key"), hostKey.private, { mode: 0o600 });
-  await writeFile(join(root, "authorized_keys"), `${clientKey.public}\n`, { mode: 0o600 });
+  await writeFile(join(root, "host_key"), hostKey.privateKey, { mode: 0o600 });
+  await writeFile(join(root, "authorized_keys"), `${clientKey.publicKey}\n`, { mode: 0o600 });
   const env = {
     HOME: home,
     LC_ALL: "C.UTF-8",
@@ -88,8 +88,8 @@ export async function startSshd(options: { env?: Record<string, string> } = {}):
       host: "127.0.0.1",
       port,
       user: userInfo().username,
-      privateKey: clientKey.private,
-      hostKey: hostKey.public,
+      privateKey: clientKey.privateKey,
+      hostKey: hostKey.publicKey,
     },
     home,
     bin,

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { utils } from "ssh2";
 import { diffByName } from "../../dynamic/diff";
 import type { DynamicHandler } from "../../dynamic/handler";
+import { newEd25519 } from "../ed25519";
 
 interface KeyPairInputs {
   readonly comment?: string;
@@ -20,10 +20,9 @@ export const handler: DynamicHandler<KeyPairInputs, KeyPairOutputs> = {
   diff: (_id, olds, news) =>
     diffByName(olds, news, { replace: ["keepers"], update: ["comment"], deleteBeforeReplace: false }),
   create: async (inputs) => {
-    const pair = utils.generateKeyPairSync("ed25519", { comment: inputs.comment ?? "lambda-train" });
-    const publicKey = pair.public.trim();
+    const { publicKey, privateKey } = newEd25519(inputs.comment);
     const fingerprint = fingerprintOf(publicKey);
-    return { id: fingerprint, outs: { ...inputs, publicKey, privateKey: pair.private, fingerprint } };
+    return { id: fingerprint, outs: { ...inputs, publicKey, privateKey, fingerprint } };
   },
   update: async (_id, olds, news) => ({
     ...news,
