@@ -22,7 +22,7 @@ describe("the emulator's process", { timeout: 60_000 }, () => {
       const now = await read(run, id);
       return now.status === "active" && now.ip && now;
     });
-    return { host: instance.ip, port: run.sshPort, privateKey: key.private };
+    return { host: instance.ip, port: run.sshPort, privateKey: key.privateKey };
   };
 
   beforeAll(async () => {

@@ -39,7 +39,7 @@ export class Hosts {
 
   /** cloud-config with the host key, and more. */
   userData(more: object = {}): string {
-    const ssh_keys = { ed25519_private: this.hostKey.private, ed25519_public: this.hostKey.public };
+    const ssh_keys = { ed25519_private: this.hostKey.privateKey, ed25519_public: this.hostKey.publicKey };
     return `#cloud-config\n${stringify({ ssh_keys, ...more })}`;
   }
 
@@ -56,8 +56,8 @@ export class Hosts {
     return {
       host: instance.ip,
       port: this.cloud.sshPort,
-      privateKey: this.key.private,
-      hostKey: this.hostKey.public,
+      privateKey: this.key.privateKey,
+      hostKey: this.hostKey.publicKey,
     };
   }
 

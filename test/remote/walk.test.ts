@@ -1,0 +1,300 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { exportLines, shellQuote } from "../../remote/quote";
+import {
+  checkManifest,
+  isSafePath,
+  isUnder,
+  manifestHash,
+  normalizePaths,
+  staysInside,
+} from "../../remote/transfer/manifest";
+import { tarHeader } from "../../remote/transfer/tar";
+import { walkAll, walkCode } from "../../remote/transfer/walk";
+import type { ManifestEntry } from "../../remote/types";
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "lambda-train-walk-"));
+});
+
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+async function fill(files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(join(folder, path, ".."), { recursive: true });
+    await writeFile(join(folder, path), content);
+  }
+}
+
+const git = (...words: string[]): string =>
+  execFileSync("git", ["-C", folder, "-c", "user.name=t", "-c", "user.email=t@t", ...words], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+
+const paths = async (options?: Parameters<typeof walkCode>[1]): Promise<string[]> =>
+  (await walkCode(folder, options)).files.map(({ path }) => path);
+
+describe("the code of a workload", () => {
+  const files = {
+    ".gitignore": "*.pt\n/build\nlogs/\n!keep.pt\nsub/*.txt\n# comment\n\\#odd\n**/deep/x\n",
+    "a.py": "",
+    "a.pt": "",
+    "keep.pt": "",
+    "build/x": "",
+    "sub/build/x": "",
+    "logs/x": "",
+    "sub/logs/y": "",
+    "sub/a.txt": "",
+    "sub/s/a.txt": "",
+    "sub/.gitignore": "*.md\n!a.pt\n/only-here\n",
+    "sub/r.md": "",
+    "r.md": "",
+    "sub/a.pt": "",
+    "sub/only-here": "",
+    "sub/s/only-here": "",
+    "#odd": "",
+    "q/deep/x": "",
+    "q/deep/y": "",
+    "with space/ä": "",
+  };
+
+  it("is what git takes, whether it is a clone or not", async () => {
+    await fill(files);
+    const plain = await paths();
+    git("init", "-q");
+    const taken = git("ls-files", "-z", "--others", "--exclude-standard")
+      .split("\0")
+      .filter((path) => path !== "");
+    expect(plain).toEqual(taken.sort((a, b) => (a < b ? -1 : 1)));
+    expect(await paths()).toEqual(plain);
+    expect(plain).toContain("sub/a.pt");
+    expect(plain).not.toContain("a.pt");
+  });
+
+  it("holds what git tracks even where a rule ignores it, and what a clone excludes by itself", async () => {
+    await fill({ ".gitignore": "*.pt\nmodels/\n", "models/base.pt": "1", "models/new.pt": "2", mine: "3", code: "4" });
+    git("init", "-q");
+    git("add", "-f", "models/base.pt", "code");
+    await writeFile(join(folder, ".git/info/exclude"), "mine\n");
+    expect(await paths()).toEqual([".gitignore", "code", "models/base.pt"]);
+  });
+
+  it("leaves out protected paths and every .git, and takes extra files over the disk's", async () => {
+    await fill({
+      "data/x": "",
+      "database/y": "",
+      "outputs/z": "",
+      "third/.git": "gitdir: elsewhere",
+      "c.yaml": "disk",
+    });
+    const tree = await walkCode(folder, {
+      protectedPaths: ["data/", "./outputs"],
+      extraFiles: { "c.yaml": "plan", "new/d.yaml": "ü" },
+    });
+    expect(tree.files.map(({ path, size }) => [path, size])).toEqual([
+      ["c.yaml", 4],
+      ["database/y", 0],
+      ["new/d.yaml", 2],
+    ]);
+    await expect(walkCode(folder, { extraFiles: { "../x": "" } })).rejects.toThrow('"../x" is not a path below');
+  });
+
+  it("keeps links inside and names those that lead out", async () => {
+    await fill({ "a/b": "x", ".gitignore": "ignored\n" });
+    await symlink("../a/b", join(folder, "a/inside"));
+    await symlink("/data", join(folder, "ignored"));
+    const { manifest } = await walkCode(folder);
+    expect(manifest.files.find(({ path }) => path === "a/inside")).toMatchObject({ link: "../a/b", executable: false });
+    await symlink("/etc/hostname", join(folder, "a/outside"));
+    await expect(walkCode(folder)).rejects.toThrow("a/outside leads out of the workload (to /etc/hostname)");
+  });
+
+  it("refuses a surprise and says what it is made of", async () => {
+    await fill({ "a.py": "", ...Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`venv/lib/m${i}`, "12345"])) });
+    await expect(walkCode(folder, { maxFiles: 5 })).rejects.toThrow(
+      /10 files and 45 B[\s\S]*at most 5 files[\s\S]*venv\/lib: 9 files, 45 B[\s\S]*\.gitignore/,
+    );
+    await expect(walkCode(folder, { maxBytes: 44 })).rejects.toThrow("45 B to upload");
+    expect(await paths({ maxFiles: 10, maxBytes: 45 })).toHaveLength(10);
+    await expect(walkCode(join(folder, "nowhere"))).rejects.toThrow("Check its path");
+  });
+
+  it("has one hash for the same content, and another for any change", async () => {
+    await fill({ a: "1", b: "2" });
+    const hash = async (): Promise<string> => manifestHash((await walkCode(folder)).manifest);
+    const first = await hash();
+    await utimes(join(folder, "a"), new Date(), new Date(0));
+    expect(await hash()).toBe(first);
+    await chmod(join(folder, "a"), 0o755);
+    const executable = await hash();
+    await fill({ b: "3" });
+    expect(new Set([first, executable, await hash()]).size).toBe(3);
+  });
+});
+
+describe("a dataset", () => {
+  it("has no ignore rules and follows links that lead out, but not in circles", async () => {
+    await fill({ "set/.gitignore": "*", "set/x.pt": "1", "other/y": "2" });
+    await symlink(join(folder, "other"), join(folder, "set/train"));
+    const { files } = await walkAll(join(folder, "set"));
+    expect(files.map(({ path }) => path)).toEqual([".gitignore", "train/y", "x.pt"]);
+    await symlink(folder, join(folder, "set/round"));
+    await expect(walkAll(join(folder, "set"))).rejects.toThrow("leads back to a folder that holds it");
+    await rm(join(folder, "set/round"));
+    await symlink("/no/where", join(folder, "set/dangling"));
+    await expect(walkAll(join(folder, "set"))).rejects.toThrow("dangling");
+  });
+
+  it("is read once while nothing changes", async () => {
+    const hashFolder = join(folder, "hashes");
+    await fill({ "set/a": "one", "set/b": "two" });
+    const past = new Date(Date.now() - 60_000);
+    await utimes(join(folder, "set/a"), past, past);
+    const sha = async (path: string): Promise<string | undefined> =>
+      (await walkAll(join(folder, "set"), { hashFolder })).files.find((file) => file.path === path)?.sha256;
+    const before = await sha("a");
+    // The same size, time and inode: only a cache can give the old answer.
+    await writeFile(join(folder, "set/a"), "ONE");
+    await utimes(join(folder, "set/a"), past, past);
+    expect(await sha("a")).toBe(before);
+    // What was too fresh to be told apart by its time is read again.
+    const b = await sha("b");
+    await writeFile(join(folder, "set/b"), "TWO");
+    expect(await sha("b")).not.toBe(b);
+    await utimes(join(folder, "set/a"), past, new Date(Date.now() - 30_000));
+    expect(await sha("a")).not.toBe(before);
+    const [file] = execFileSync("ls", [hashFolder], { encoding: "utf8" }).trim().split("\n");
+    await writeFile(join(hashFolder, file ?? ""), "damaged");
+    expect(await sha("a")).not.toBe(before);
+    expect(JSON.parse(await readFile(join(hashFolder, file ?? ""), "utf8"))).toBeTypeOf("object");
+  });
+});
+
+describe("properties", () => {
+  const bash = (script: string): string => execFileSync("bash", ["-c", script], { encoding: "utf8" });
+  const word = fc.string({ unit: "binary", maxLength: 40 }).map((text) => text.replaceAll("\0", ""));
+
+  it("a quoted word is the word", () => {
+    const awkward = [
+      "",
+      "'",
+      "''",
+      "a b",
+      "$(id)",
+      "`id`",
+      '"',
+      "\\",
+      "\n",
+      "-n",
+      "~",
+      "*",
+      "!x",
+      "é🙂",
+      "a'b\"c\\d\ne",
+    ];
+    fc.assert(
+      fc.property(fc.array(fc.oneof(word, fc.constantFrom(...awkward)), { minLength: 1, maxLength: 60 }), (words) => {
+        expect(
+          bash(`printf '%s\\0' ${words.map(shellQuote).join(" ")}`)
+            .split("\0")
+            .slice(0, -1),
+        ).toEqual(words);
+      }),
+      { numRuns: 25 },
+    );
+    expect(() => shellQuote("a\0b")).toThrow("NUL");
+  });
+
+  it("an exported variable is the value, and a bad name is refused", () => {
+    fc.assert(
+      fc.property(word, (value) => {
+        expect(bash(`${exportLines({ X: value })}printf '%s\\0' "$X"`)).toBe(`${value}\0`);
+      }),
+      { numRuns: 25 },
+    );
+    expect(() => exportLines({ "A=B": "" })).toThrow('"A=B" is not a name');
+  });
+
+  it("a safe path stays below its root", () => {
+    const part = fc.oneof(fc.constantFrom("..", ".", "", "a", "...", "..a", "\0"), fc.string({ maxLength: 4 }));
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 6 }), (parts) => {
+        const path = parts.join("/");
+        if (isSafePath(path)) {
+          expect(join("/root/x", path)).toMatch(/^\/root\/x\/./);
+          expect(join("/root/x", path)).toBe(`/root/x/${path}`);
+        }
+      }),
+    );
+  });
+
+  it("a link stays inside just when the path it leads to does", () => {
+    const part = fc.constantFrom("..", ".", "", "a", "b");
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom("a", "b"), { minLength: 1, maxLength: 4 }),
+        fc.array(part, { maxLength: 6 }),
+        (at, to) => {
+          const target = to.join("/");
+          let level = at.length - 1;
+          const climbs = to.some((step) => {
+            level += step === ".." ? -1 : step === "" || step === "." ? 0 : 1;
+            return level < 0;
+          });
+          expect(staysInside(at.join("/"), target)).toBe(target !== "" && !target.startsWith("/") && !climbs);
+        },
+      ),
+    );
+  });
+
+  const entry = (path: string): ManifestEntry => ({ path, size: 1, sha256: "a".repeat(64), executable: false });
+
+  it("a manifest's hash knows no order, and no two manifests share one", () => {
+    const names = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 5 }), { maxLength: 8 });
+    fc.assert(
+      fc.property(names, names, (one, two) => {
+        const hash = (list: string[]): string => manifestHash({ files: list.map(entry) });
+        expect(hash([...one].reverse())).toBe(hash(one));
+        expect(hash(one) === hash(two)).toBe(JSON.stringify([...one].sort()) === JSON.stringify([...two].sort()));
+      }),
+    );
+  });
+
+  it("a manifest that passes the check can be written as files and folders", () => {
+    const path = fc
+      .array(fc.constantFrom("a", "b", "..", ""), { minLength: 1, maxLength: 3 })
+      .map((parts) => parts.join("/"));
+    fc.assert(
+      fc.property(fc.array(path, { maxLength: 5 }), (list) => {
+        const bad =
+          list.some((name) => !isSafePath(name)) ||
+          new Set(list).size < list.length ||
+          list.some((name) => list.some((other) => other !== name && isUnder(name, [other])));
+        const check = (): void => checkManifest({ files: list.map(entry) }, "a test");
+        if (bad) {
+          expect(check).toThrow("is refused");
+        } else {
+          check();
+        }
+      }),
+    );
+  });
+
+  it("paths of a plan are normalized", () => {
+    expect(normalizePaths(["./data/", "outputs", ".", "a//b"])).toEqual(["data", "outputs", "a/b"]);
+  });
+
+  it("a tar header is read by tar as it was meant, up to sizes over 8 GiB", () => {
+    for (const size of [0, 1, 511, 8 ** 11 - 1, 8 ** 11, 2 ** 45]) {
+      const list = spawnSync("tar", ["-tvf", "-"], { input: tarHeader("f".repeat(64), size), encoding: "utf8" }).stdout;
+      expect(list).toMatch(new RegExp(`^-rw------- 0/0 +${size} .* f{64}\n$`));
+    }
+  });
+});
