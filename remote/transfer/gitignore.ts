@@ -57,7 +57,10 @@ async function rulesFrom(file: string): Promise<Ignore | undefined> {
 export async function trackedFiles(root: string): Promise<ReadonlySet<string> | undefined> {
   try {
     const run = promisify(execFile);
-    const { stdout } = await run("git", ["-C", root, "ls-files", "-z"], { maxBuffer: 1 << 28, timeout: 30_000 });
+    // Within a git hook these name another repository than the folder's own.
+    const env = { ...process.env, GIT_DIR: undefined, GIT_WORK_TREE: undefined, GIT_INDEX_FILE: undefined };
+    const options = { env, maxBuffer: 1 << 28, timeout: 30_000 };
+    const { stdout } = await run("git", ["-C", root, "ls-files", "-z"], options);
     return new Set(stdout.split("\0").filter((path) => path !== ""));
   } catch {
     return undefined;
