@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { connectCloud } from "../components/lambda/api/connect";
+import { costSince } from "../components/lambda/forecast";
 import { readStatus } from "../remote/run";
 import { withSession } from "../remote/session";
 import type { RunStatus } from "../remote/types";
@@ -36,19 +37,13 @@ async function runStatus(
   }
 }
 
-/** Dollars since the launch: every minute begun counts, as Lambda bills. */
-function costSoFar({ instance }: StackView, now: number): number | undefined {
-  if (instance?.launchedAt === undefined) return undefined;
-  const minutes = Math.ceil((now - Date.parse(instance.launchedAt)) / 60_000);
-  return (Math.max(0, minutes) * instance.priceCents) / 60 / 100;
-}
-
 run(async () => {
   command.parse();
   const options = command.opts<{ stack?: string; json?: boolean }>();
   const view = await stackView(options.stack);
   const [instance, state] = await Promise.all([instanceStatus(view), runStatus(view)]);
-  const cost = costSoFar(view, Date.now());
+  const { launchedAt, priceCents = 0 } = view.instance ?? {};
+  const cost = launchedAt === undefined ? undefined : costSince(launchedAt, priceCents);
   const home =
     view.resultsFolder !== undefined && view.run !== undefined
       ? join(view.resultsFolder, view.run.experiment)

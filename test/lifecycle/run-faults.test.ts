@@ -1,0 +1,147 @@
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { verifyResults } from "../../remote/transfer/download";
+import { nothing, TestCloud } from "../support/cloud";
+import { Project } from "../support/project";
+import { configureTiny, useTinyWorkload } from "../support/tiny";
+
+/** Faults of the workload and of bringing results home, each through the real CLI. */
+describe("faults of a run", { timeout: 180_000 }, () => {
+  const project = new Project();
+  let cloud: TestCloud;
+  const results = join(project.folder, "results", "test", "tiny-v1");
+
+  beforeAll(async () => {
+    useTinyWorkload(project);
+    await project.init();
+    cloud = await TestCloud.start(project);
+  });
+  beforeEach(() => useTinyWorkload(project));
+  afterEach(async () => {
+    await cloud.admin.removeAllFaults();
+    const { code, output } = await project.run("down", ["--keep-cloud"]);
+    expect(code, output).toBe(0);
+    expect(await cloud.inventory()).toEqual(nothing);
+    rmSync(join(project.folder, "results"), { recursive: true, force: true });
+  }, 60_000);
+  afterAll(() => project.dispose());
+
+  const up = async (...args: string[]): Promise<string> => {
+    const { code, output } = await project.run("up", args);
+    expect(code, output).toBe(0);
+    return output;
+  };
+  const upFails = async (): Promise<string> => {
+    const { code, output } = await project.run("up");
+    expect(code, output).not.toBe(0);
+    return output;
+  };
+  const onInstance = async (command: string): Promise<string> => (await project.run("ssh", [command])).output;
+  const lastCheckpoint = (): { step: number; started_at: number[] } =>
+    JSON.parse(readFileSync(join(results, "checkpoints", "last.json"), "utf8"));
+
+  it("a setup script that fails shows the end of its log; mended, up goes on with the same instance", async () => {
+    const script = project.read("tiny/scripts/lambda_setup.sh");
+    project.write("tiny/scripts/lambda_setup.sh", `${script}\necho "conda: no such channel" >&2\nexit 7\n`, 0o755);
+    const output = await upFails();
+    expect(output).toContain("conda: no such channel");
+    expect(output).toMatch(/setup: failed|status 7/);
+    const { instances } = await cloud.inventory();
+    expect(instances).toHaveLength(1);
+    expect(JSON.parse((await project.run("status", ["--json"])).output).run.state).toBe("none");
+    project.write("tiny/scripts/lambda_setup.sh", script, 0o755);
+    await up();
+    expect((await cloud.inventory()).instances).toEqual(instances);
+    expect(await onInstance("wc -l < setups")).toBe("2\n");
+  });
+
+  it("training that fails before its first step fails the up with the end of the log; mended, it starts", async () => {
+    project.write("tiny/train.py", 'import sys\nprint("loading data")\nsys.exit("no module named magic")\n');
+    const output = await upFails();
+    expect(output).toContain("no module named magic");
+    expect(output).toContain("before its first step");
+    const status = await project.run("status", ["--json"]);
+    expect(status.code).toBe(1);
+    expect(JSON.parse(status.output).run).toMatchObject({ state: "failed", exitCode: 2, attempt: 1 });
+    useTinyWorkload(project);
+    await up();
+    expect((await project.run("wait")).code).toBe(0);
+    expect(JSON.parse((await project.run("status", ["--json"])).output).run).toMatchObject({
+      state: "finished",
+      attempt: 2,
+    });
+  });
+
+  it("training that crashes later is seen by a refresh, and goes on from its checkpoint", async () => {
+    configureTiny(project, { overrides: { fail_at: 12, steps: 30 } });
+    await up();
+    expect((await project.run("wait")).code).toBe(1);
+    configureTiny(project, { overrides: { fail_at: 0, steps: 30 } });
+    await up("--refresh");
+    expect(await project.run("wait")).toMatchObject({ code: 0 });
+    expect((await project.run("results")).code).toBe(0);
+    expect(lastCheckpoint()).toMatchObject({ step: 30, started_at: [0, 10] });
+  });
+
+  it("an up without a change starts a run again that a refresh has seen fail", async () => {
+    configureTiny(project, { overrides: { fail_at: 12, steps: 30 } });
+    await up();
+    await project.run("wait");
+    const output = await up("--refresh");
+    expect(output).toContain("it starts again");
+  });
+
+  it("an instance that restarts loses the process, not the run: up starts it again from its checkpoint", async () => {
+    configureTiny(project, { overrides: { steps: 100_000 } });
+    await up();
+    const { instances } = await cloud.inventory();
+    await onInstance("until [ -f tiny/outputs/tiny-v1/checkpoints/last.json ]; do sleep 0.1; done");
+    await cloud.admin.restart(instances[0] ?? "");
+    await up("--refresh");
+    expect(JSON.parse((await project.run("status", ["--json"])).output).run).toMatchObject({
+      state: "running",
+      attempt: 2,
+    });
+    expect((await cloud.inventory()).instances).toEqual(instances);
+  });
+
+  it("destroy does not terminate while the results cannot be brought home", async () => {
+    configureTiny(project, { overrides: { steps: 100_000 } });
+    await up();
+    const { instances } = await cloud.inventory();
+    project.write("results", "a file where the folder should be");
+    const { code, output } = await project.run("down", ["--keep-cloud"]);
+    expect(code).not.toBe(0);
+    expect(output).toContain("is not terminated and goes on billing");
+    expect(output).toContain("npm run down -- --lose-results");
+    expect((await cloud.inventory()).instances).toEqual(instances);
+    rmSync(join(project.folder, "results"));
+    expect((await project.run("down", ["--keep-cloud"])).code).toBe(0);
+    expect(await verifyResults(results)).toMatchObject({ ok: true });
+    expect(lastCheckpoint().step).toBeGreaterThan(0);
+  });
+
+  it("a download cut again and again comes home whole", async () => {
+    configureTiny(project, { overrides: { steps: 20, seconds_per_step: 0.01 } });
+    project.write(
+      "tiny/train.py",
+      `${project.read("tiny/train.py")}\nimport os\n(out / "checkpoints" / "big.bin").write_bytes(os.urandom(3_000_000))\n`,
+    );
+    await up();
+    await project.run("wait");
+    await cloud.admin.addLinkFault({ match: {}, times: 4, trouble: { kind: "drop-after", bytes: 700_000 } });
+    expect(await project.run("down", ["--keep-cloud"])).toMatchObject({ code: 0 });
+    expect(await verifyResults(results)).toMatchObject({ ok: true });
+  });
+
+  it("results are given up only when the user says so", async () => {
+    configureTiny(project, { overrides: { steps: 100_000 } });
+    await up();
+    const { instances } = await cloud.inventory();
+    await cloud.admin.addLinkFault({ match: { instanceId: instances[0] ?? "" }, trouble: { kind: "refuse" } });
+    const { code, output } = await project.run("down", ["--keep-cloud", "--lose-results"]);
+    expect(code, output).toBe(0);
+    expect(output).toContain("left behind");
+  });
+});
