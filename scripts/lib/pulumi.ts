@@ -77,9 +77,10 @@ export async function clearStaleLock(stack: string): Promise<void> {
   if (!backend.startsWith("file://")) return;
   const locks = join(backend.slice("file://".length), ".pulumi", "locks", "organization", project, stack);
   if (!existsSync(locks)) return;
-  const held = readdirSync(locks).map(
-    (name) => JSON.parse(readFileSync(join(locks, name), "utf8")) as { pid: number; hostname: string },
-  );
+  // Beside each lock the backend keeps a file of attributes.
+  const held = readdirSync(locks)
+    .filter((name) => name.endsWith(".json"))
+    .map((name) => JSON.parse(readFileSync(join(locks, name), "utf8")) as { pid: number; hostname: string });
   if (held.length === 0 || held.some((lock) => lock.hostname !== hostname() || alive(lock.pid))) return;
   console.log(`The last update of ${stack} was killed (process ${held[0]?.pid}); its lock is removed.`);
   await pulumiOutput(["cancel", "--yes", "--stack", stack]);

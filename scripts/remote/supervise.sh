@@ -76,7 +76,7 @@ find_output() {
     put "$facts/output_path" "$own"
     return
   fi
-  newest="$(find -L "$outputs" -mindepth 2 -type f -newer "$facts/mark" -printf '%T@ %P\n' 2>/dev/null | sort -n | tail -n 1)"
+  newest="$(find -L "$outputs" -mindepth 2 -type f -newer "$facts/mark" -printf '%T@ %P\n' 2>/dev/null | sort -n | tail -n 1)" || true
   newest="${newest#* }"
   if [ -n "$newest" ]; then
     put "$facts/output_path" "$outputs/${newest%%/*}"

@@ -85,11 +85,15 @@ describe("faults of a run", { timeout: 180_000 }, () => {
   });
 
   it("an up without a change starts a run again that a refresh has seen fail", async () => {
-    configureTiny(project, { overrides: { fail_at: 12, steps: 30 } });
+    // It crashes at a step whose checkpoint is written, so that the next attempt gets past it.
+    configureTiny(project, { overrides: { fail_at: 10, steps: 100_000 } });
     await up();
     await project.run("wait");
-    const output = await up("--refresh");
-    expect(output).toContain("it starts again");
+    expect(await up("--refresh")).toContain("it starts again");
+    expect(JSON.parse((await project.run("status", ["--json"])).output).run).toMatchObject({
+      state: "running",
+      attempt: 2,
+    });
   });
 
   it("an instance that restarts loses the process, not the run: up starts it again from its checkpoint", async () => {
