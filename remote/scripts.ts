@@ -90,8 +90,12 @@ export function renderVerify(plan: Plan): string {
   return render(["lib.sh", "verify.sh", "transfer.py", "receive.py"], variables, "verify.sh", []);
 }
 
-/** Starts the run, or finds it going or done. Exit status 3: a run with another hash goes on; 4: its limit is used up. */
-export function renderStart(plan: Plan): string {
+/**
+ * Starts the run, or finds it going or done; one that goes on takes over changed limits. Exit status 3: a run with
+ * another hash goes on; 4: its limit or budget is used up.
+ * @param spentAt Time at which the instance has cost its budget, in milliseconds since the epoch; undefined for no limit.
+ */
+export function renderStart(plan: Plan, spentAt?: number): string {
   const { run } = plan;
   const description = {
     LT_WORKSPACE: workspacePath(plan.workload.name),
@@ -101,11 +105,20 @@ export function renderStart(plan: Plan): string {
     LT_OUTPUTS: run.outputs,
     LT_PATTERN: run.firstStepPattern,
     LT_GRACE: String(run.graceSeconds),
-    LT_MAX_SECONDS: run.maxSeconds === undefined ? "" : String(Math.ceil(run.maxSeconds)),
     ...evaluationVariables(plan),
   };
-  const variables = { LT_RUN: exportLines(description), LT_HASH: run.hash };
+  const limits = {
+    LT_MAX_SECONDS: wholeSeconds(run.maxSeconds),
+    LT_IDLE_SECONDS: wholeSeconds(run.idleSeconds),
+    // Stopping takes its time too.
+    LT_DEADLINE: wholeSeconds(spentAt === undefined ? undefined : spentAt / 1000 - run.graceSeconds),
+  };
+  const variables = { LT_RUN: exportLines(description), LT_LIMITS: exportLines(limits), LT_HASH: run.hash };
   return render(["lib.sh", "run.sh", "supervise.sh", "evaluate.sh"], variables, "run.sh", [run.experiment]);
+}
+
+function wholeSeconds(seconds: number | undefined): string {
+  return seconds === undefined ? "" : String(Math.ceil(seconds));
 }
 
 /** Prints the run's status as JSON. */

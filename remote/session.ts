@@ -50,6 +50,16 @@ export interface RemoteProcess {
   kill(): void;
 }
 
+/** A command's end, which is near since its streams have ended; after a while it is no longer waited for. */
+export async function endedSoon(remote: RemoteProcess): Promise<Exit> {
+  const timer = setTimeout(() => remote.kill(), 30_000);
+  try {
+    return await remote.exit;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** The error for a command that ended with a status that it must not have; `output` is cut to its last lines. */
 export function sshFailure(session: SshSession, code: number, what: string, output: string): SshError {
   const said = tail(output, 20);

@@ -30,10 +30,14 @@ export interface RunStatus {
   readonly endedAt?: string;
   /** Exit status of training, once ended (128 + signal where a signal ended it). */
   readonly exitCode?: number;
-  /** Why a clean stop happened: `destroy`, `limit`, … */
+  /** Why a clean stop happened: `destroy`, `limit`, `budget`, `idle`, … */
   readonly stopReason?: string;
   /** Which start of this experiment this is, from 1. */
   readonly attempt?: number;
+  /** Seconds that training has taken, all attempts together; up to ten seconds behind. */
+  readonly usedSeconds?: number;
+  /** Seconds since the log grew or a GPU worked, while training goes on; up to ten seconds ahead. */
+  readonly idleSeconds?: number;
   /** Last line of the log. */
   readonly lastLine?: string;
   /** The line that matched the first-step pattern. */

@@ -59,7 +59,7 @@ export async function waitForSsh(access: SshAccess, options: WaitOptions): Promi
         throw sshError(access, "timeout", message, { cause: error, retryable: false });
       }
     }
-    await sleep(pause * 1000, undefined, { signal });
+    await sleep(pause * 1000, undefined, { signal }).catch(() => signal?.throwIfAborted());
     pause = Math.min(pause * 1.5, longestPauseSeconds);
   }
 }

@@ -18,6 +18,7 @@ import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { Manifest } from "../types";
 import type { Objects } from "./objects";
+import { filesAtOnce, inParallel } from "./parallel";
 import { formatResults, parseResults, type ResultsRecord, resultsFile } from "./results-file";
 
 /** What becomes what. */
@@ -36,31 +37,45 @@ export interface Assembly {
  * own.
  */
 export async function assemble({ manifest, objects, partial, final, source }: Assembly): Promise<void> {
+  const record = { manifest, createdAt: new Date().toISOString(), source };
+  const before = await recordOf(final);
+  if (before?.source === source && objects.holds(manifest)) {
+    await writeRecord(final, record);
+    await rm(partial, { recursive: true, force: true });
+    return;
+  }
   const tree = join(partial, "tree");
   await rm(tree, { recursive: true, force: true });
   await mkdir(tree, { recursive: true });
+  const folders = new Set(manifest.files.map(({ path }) => dirname(join(tree, path))));
+  await inParallel([...folders], filesAtOnce, (folder) => mkdir(folder, { recursive: true }));
   const used = new Set<string>();
-  for (const entry of manifest.files) {
+  await inParallel(manifest.files, filesAtOnce, async (entry) => {
     const path = join(tree, entry.path);
-    await mkdir(dirname(path), { recursive: true });
     if (entry.link !== undefined) {
       await symlink(entry.link, path);
-      continue;
+      return;
     }
     const content = objects.pathOf(entry.sha256);
     // Two paths must not share an inode: who edits one of them would change the other.
-    await (used.has(content) ? copyFile(content, path, constants.COPYFILE_FICLONE) : linkOrCopy(content, path));
+    const again = used.has(content);
     used.add(content);
+    await (again ? copyOnce(content, path) : linkOrCopy(content, path));
     await chmod(path, entry.executable ? 0o755 : 0o644);
-  }
-  const before = await recordOf(final);
+  });
   if (before !== undefined && before.source === source) {
     await takeOver(final, tree, "", new Set([...before.manifest.files.map(({ path }) => path), resultsFile]));
   }
-  await writeFile(join(tree, resultsFile), formatResults({ manifest, createdAt: new Date().toISOString(), source }));
+  await writeRecord(tree, record);
   await toDisk(tree, manifest);
   await swap(tree, final, before, source);
   await rm(partial, { recursive: true, force: true });
+}
+
+async function writeRecord(folder: string, record: ResultsRecord): Promise<void> {
+  const path = join(folder, resultsFile);
+  await writeFile(`${path}.new`, formatResults(record), { flush: true });
+  await rename(`${path}.new`, path);
 }
 
 async function recordOf(final: string): Promise<ResultsRecord | undefined> {
@@ -76,16 +91,25 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
   try {
     await link(from, to);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") {
-      throw new Error(
-        `${to} exists already: this disk takes two names of the results for the same (upper and lower case).`,
-        {
-          cause: error,
-        },
-      );
+    // A disk without hard links.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") {
+      return copyOnce(from, to);
     }
-    await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    throw sameName(to, error);
   }
+}
+
+async function copyOnce(from: string, to: string): Promise<void> {
+  try {
+    await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === "EEXIST" ? sameName(to, error) : error;
+  }
+}
+
+function sameName(path: string, cause: unknown): Error {
+  const message = `${path} exists already: this disk takes two names of the results for the same (upper and lower case).`;
+  return new Error(message, { cause });
 }
 
 /** Files of the old folder that no download had brought belong to people: they stay, where nothing new has their name. */

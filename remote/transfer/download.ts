@@ -100,12 +100,12 @@ async function collectContent(
   for (let round = 1; ; round++) {
     const { entries, skipped } = await listRemote(session, options);
     const missing = await objects.missing(entries);
-    const wrong = await fetchObjects(session, missing, objects, { ...options, count, progressed: attempt.progressed });
-    if (wrong.length === 0 || round === rounds) {
-      const unstable = new Set(wrong);
+    await fetchObjects(session, missing, objects, { ...options, count, progressed: attempt.progressed });
+    const unstable = entries.filter((entry) => !objects.has(entry)).map(({ path }) => path);
+    if (unstable.length === 0 || round === rounds) {
       return {
-        entries: entries.filter(({ path }) => !unstable.has(path)),
-        unstable: [...wrong, ...skipped],
+        entries: entries.filter((entry) => objects.has(entry)),
+        unstable: [...unstable, ...skipped],
         access: session.access,
       };
     }

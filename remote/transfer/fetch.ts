@@ -1,23 +1,17 @@
-import { createHash, type Hash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { type FileHandle, open, rm, statfs, writeFile } from "node:fs/promises";
+import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
-import { PassThrough, Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
-import { type Extract, extract } from "tar-stream";
+import { extract } from "tar-stream";
 import { ensureScripts } from "../bundle";
-import { type SshSession, sshFailure } from "../session";
+import { endedSoon, type SshSession, sshFailure } from "../session";
 import { type RemoteEntry, sendScripts } from "./listing";
 import type { Objects } from "./objects";
 import { progressMeter } from "./progress";
 import { showBytes } from "./surprise";
-
-/** The instance sent something that was not asked for. Never retried. */
-export class HostileStreamError extends Error {
-  override readonly name = "HostileStreamError";
-}
+import { Taker } from "./taker";
 
 interface FetchOptions {
   readonly remoteRoot: string;
@@ -30,16 +24,16 @@ interface FetchOptions {
 /**
  * Fetches content as one compressed tar. Entries carry numbers instead of names, so that where something is written is
  * decided here alone; an entry that was not asked for, or is not as announced, ends the transfer.
- * @returns paths whose content was not what the listing had said: they are written to at this moment.
+ * Content that is not what the listing had said (it is written to at this moment) is left out.
  */
 export async function fetchObjects(
   session: SshSession,
   wanted: readonly RemoteEntry[],
   objects: Objects,
   options: FetchOptions,
-): Promise<string[]> {
+): Promise<void> {
   if (wanted.length === 0) {
-    return [];
+    return;
   }
   const { signal } = options;
   const requests = await Promise.all(
@@ -57,6 +51,7 @@ export async function fetchObjects(
   const lines = requests.map(({ entry, offset }) => `${JSON.stringify([entry.id, offset, entry.size - offset])}\n`);
   const asking = pipeline(Readable.from(lines), remote.stdin).catch(() => {});
   const taker = new Taker(requests, objects, received, options.progressed);
+  let broken: unknown;
   try {
     const entries = extract();
     const unpacking = pipeline(remote.stdout, createGunzip(), entries, { signal });
@@ -66,120 +61,21 @@ export async function fetchObjects(
     }
     await unpacking;
   } catch (error) {
-    remote.kill();
-    signal?.throwIfAborted();
-    if (!isBrokenStream(error)) {
-      throw localReason(error, objects);
+    if (signal?.aborted === true || !isBrokenStream(error)) {
+      remote.kill();
+      throw signal?.aborted === true ? signal.reason : localReason(error, objects);
     }
-    // How the command or the connection ended tells why the stream broke.
-    const exit = await remote.exit;
-    throw sshFailure(session, exit.code, "Sending the results", (await said) || String(error));
+    broken = error;
   }
+  await taker.settled().catch((error: unknown) => {
+    throw localReason(error, objects);
+  });
   await asking;
-  const exit = await remote.exit;
-  if (exit.code !== 0 || taker.left > 0) {
-    throw sshFailure(session, exit.code, "Sending the results", (await said) || `${taker.left} files did not come.`);
-  }
-  return taker.wrong;
-}
-
-/** An entry of the tar: its content is to be read before the next one comes. */
-type Entry = Extract extends AsyncIterable<infer Source> ? Source : never;
-
-interface Request {
-  readonly entry: RemoteEntry;
-  readonly offset: number;
-}
-
-const smallBytes = 256 * 1024;
-
-/** Takes the entries of the tar: each one asked for, each once, each of the size asked for. */
-class Taker {
-  readonly wrong: string[] = [];
-  left: number;
-  private readonly taken = new Set<number>();
-
-  constructor(
-    private readonly requests: readonly Request[],
-    private readonly objects: Objects,
-    private readonly received: (files: number, bytes: number) => void,
-    private readonly progressed: () => void,
-  ) {
-    this.left = requests.length;
-  }
-
-  async take(item: Entry): Promise<void> {
-    const { name, type, size } = item.header;
-    const [, digits, gone] = /^(0|[1-9][0-9]{0,8})(\.gone)?$/.exec(name) ?? [];
-    const number = Number(digits);
-    const request = digits === undefined ? undefined : this.requests[number];
-    if (request === undefined || type !== "file" || this.taken.has(number)) {
-      throw new HostileStreamError(
-        `The instance sent ${type ?? "something"} ${JSON.stringify(name.slice(0, 200))}, which was not asked for. The transfer was ended; nothing of it was used.`,
-      );
-    }
-    this.taken.add(number);
-    this.left--;
-    const { entry, offset } = request;
-    if (gone !== undefined && size === 0) {
-      item.resume();
-      this.wrong.push(entry.path);
-      return;
-    }
-    if (size !== entry.size - offset) {
-      throw new HostileStreamError(
-        `The instance sent ${size} bytes for ${entry.path}, ${entry.size - offset} were announced. The transfer was ended; nothing of it was used.`,
-      );
-    }
-    const right =
-      offset === 0 && entry.size <= smallBytes ? await this.takeSmall(item, entry) : await this.takeBig(item, request);
-    if (right) {
-      await this.objects.complete(entry.sha256);
-      this.progressed();
-    } else {
-      this.wrong.push(entry.path);
-      await rm(this.objects.partPath(entry.sha256), { force: true });
-    }
-    this.received(1, 0);
-  }
-
-  private async takeSmall(item: Entry, entry: RemoteEntry): Promise<boolean> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of item) {
-      chunks.push(chunk as Buffer);
-    }
-    const content = Buffer.concat(chunks);
-    this.received(0, content.length);
-    if (createHash("sha256").update(content).digest("hex") !== entry.sha256) {
-      return false;
-    }
-    await writeFile(this.objects.partPath(entry.sha256), content, { mode: 0o600 });
-    return true;
-  }
-
-  private async takeBig(item: Entry, { entry, offset }: Request): Promise<boolean> {
-    const path = this.objects.partPath(entry.sha256);
-    const hash: Hash = createHash("sha256");
-    if (offset > 0) {
-      await pipeline(createReadStream(path, { end: offset - 1 }), new PassThrough(), async (chunks) => {
-        for await (const chunk of chunks) {
-          hash.update(chunk as Buffer);
-        }
-      });
-    }
-    const handle: FileHandle = await open(path, offset > 0 ? "r+" : "w", 0o600);
-    try {
-      let at = offset;
-      for await (const chunk of item) {
-        hash.update(chunk as Buffer);
-        await handle.write(chunk as Buffer, 0, (chunk as Buffer).length, at);
-        at += (chunk as Buffer).length;
-        this.received(0, (chunk as Buffer).length);
-      }
-    } finally {
-      await handle.close();
-    }
-    return hash.digest("hex") === entry.sha256;
+  // Where the stream broke, how the command or the connection ended tells why.
+  const exit = await endedSoon(remote);
+  if (exit.code !== 0 || broken !== undefined || taker.left > 0) {
+    const reason = (await said) || (broken === undefined ? `${taker.left} files did not come.` : String(broken));
+    throw sshFailure(session, exit.code, "Sending the results", reason);
   }
 }
 

@@ -1,8 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
-import { type BigIntStats, createReadStream } from "node:fs";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import type { BigIntStats } from "node:fs";
+import { mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 
 /** A file younger than this when it is hashed may change again within the same time stamp: it is not remembered. */
 const settledNs = 2_000_000_000n;
@@ -65,15 +64,24 @@ export class HashCache {
   }
 }
 
-/** SHA-256 of a file's content, hexadecimal. `bytes`: of its beginning only. */
-export async function hashFile(path: string, bytes?: number): Promise<string> {
+/** SHA-256 of a file's content, hexadecimal. */
+export async function hashFile(path: string): Promise<string> {
   const hash = createHash("sha256");
-  if (bytes !== 0) {
-    const end = bytes === undefined ? undefined : bytes - 1;
-    await pipeline(createReadStream(path, { end, highWaterMark: 1024 * 1024 }), hash);
+  const handle = await open(path);
+  try {
+    const { size } = await handle.stat();
+    // A stream costs more than the reading of a small file.
+    const buffer = Buffer.allocUnsafe(Math.min(Math.max(size, 1), readBytes));
+    for (let read = await handle.read(buffer); read.bytesRead > 0; read = await handle.read(buffer)) {
+      hash.update(buffer.subarray(0, read.bytesRead));
+    }
+  } finally {
+    await handle.close();
   }
   return hash.digest("hex");
 }
+
+const readBytes = 1024 * 1024;
 
 /** SHA-256 of a text, hexadecimal. */
 export function hashText(text: string): string {

@@ -2,12 +2,17 @@ import { lstat, mkdir, readdir, readFile, readlink, rename, rm, stat } from "nod
 import { join } from "node:path";
 import type { Manifest, ManifestEntry } from "../types";
 import { type HashCache, hashFile, hashText } from "./hashes";
+import { manifestHash } from "./manifest";
+import { filesAtOnce, inParallel } from "./parallel";
 import { parseResults, resultsFile } from "./results-file";
 
 /** Content of files, found by checksum: what a download has fetched so far, and what an earlier one left. */
 export class Objects {
   /** Checksum → path of a file with that content. */
   private readonly known = new Map<string, string>();
+  /** Paths of the earlier results that are as their record says. */
+  private readonly inPlace = new Set<string>();
+  private earlier: Manifest | undefined;
 
   private constructor(
     private readonly folder: string,
@@ -41,17 +46,36 @@ export class Objects {
     } catch {
       return;
     }
-    for (const { path, sha256, size, link } of manifest.files) {
+    await inParallel(manifest.files, filesAtOnce, async ({ path, sha256, size, link }) => {
       const absolute = join(final, path);
       const info = await lstat(absolute, { bigint: true }).catch(() => undefined);
-      if (link !== undefined || info === undefined || !info.isFile() || Number(info.size) !== size) {
-        continue;
+      if (link !== undefined) {
+        if (info?.isSymbolicLink() && hashText(await readlink(absolute)) === sha256) {
+          this.inPlace.add(path);
+        }
+      } else if (info?.isFile() && Number(info.size) === size) {
+        if ((await this.cache.sha256(absolute, path, info)) === sha256) {
+          this.inPlace.add(path);
+          this.known.set(sha256, this.known.get(sha256) ?? absolute);
+        }
       }
-      if (!this.known.has(sha256) && (await this.cache.sha256(absolute, path, info)) === sha256) {
-        this.known.set(sha256, absolute);
-      }
-    }
+    });
+    this.earlier = manifest;
     await this.cache.save();
+  }
+
+  /** True where the earlier results hold just this already. */
+  holds(manifest: Manifest): boolean {
+    return (
+      this.earlier !== undefined &&
+      manifestHash(this.earlier) === manifestHash(manifest) &&
+      manifest.files.every(({ path }) => this.inPlace.has(path))
+    );
+  }
+
+  /** True where the content of this entry is here (a link needs none). */
+  has({ sha256, link }: ManifestEntry): boolean {
+    return link !== undefined || this.known.has(sha256);
   }
 
   /** One entry for each content that is not here. */
@@ -95,7 +119,7 @@ export class Objects {
   static async compare(folder: string, manifest: Manifest): Promise<{ missing: string[]; changed: string[] }> {
     const missing: string[] = [];
     const changed: string[] = [];
-    for (const { path, size, sha256, link } of manifest.files) {
+    await inParallel(manifest.files, filesAtOnce, async ({ path, size, sha256, link }) => {
       const absolute = join(folder, path);
       const info = await lstat(absolute).catch(() => undefined);
       if (info === undefined) {
@@ -107,7 +131,7 @@ export class Objects {
       } else if (!info.isFile() || info.size !== size || (await hashFile(absolute)) !== sha256) {
         changed.push(path);
       }
-    }
-    return { missing, changed };
+    });
+    return { missing: missing.sort(), changed: changed.sort() };
   }
 }

@@ -5,8 +5,9 @@ import { promisify } from "node:util";
 import { createGzip, gzip } from "node:zlib";
 import { ensureScripts } from "../bundle";
 import { shellQuote } from "../quote";
-import { type SshSession, sshFailure } from "../session";
+import { endedSoon, type SshSession, sshFailure } from "../session";
 import type { SshAccess } from "../types";
+import { gzipLevel } from "./compression";
 import { manifestHash, normalizePaths } from "./manifest";
 import { progressMeter } from "./progress";
 import { type Attempt, onTarget } from "./retry";
@@ -109,7 +110,7 @@ async function send(
   const remote = await session.stream(command);
   const said = text(remote.stderr).catch(() => "");
   remote.stdout.resume();
-  const packed = createGzip({ level: 1, chunkSize: 256 * 1024 });
+  const packed = createGzip({ level: await gzipLevel(files), chunkSize: 256 * 1024 });
   let broken: unknown;
   try {
     await pipeline(Readable.from(tarOf(files, count), { objectMode: true, highWaterMark: 2 }), packed, remote.stdin, {
@@ -117,14 +118,13 @@ async function send(
     });
   } catch (error) {
     broken = error;
-    remote.kill();
-    signal?.throwIfAborted();
-    if (error instanceof LocalReadError) {
-      throw error;
+    if (error instanceof LocalReadError || signal?.aborted === true) {
+      remote.kill();
+      throw signal?.aborted === true ? signal.reason : error;
     }
   }
   // Where the stream broke, how the remote side or the connection ended tells more than the stream does.
-  const exit = await remote.exit;
+  const exit = await endedSoon(remote);
   if (exit.code !== 0 || broken !== undefined) {
     throw sshFailure(session, exit.code, "Receiving the upload", (await said) || String(broken));
   }

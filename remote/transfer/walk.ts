@@ -5,6 +5,7 @@ import type { Manifest, ManifestEntry } from "../types";
 import { type IgnoreRules, ignoreRules, trackedFiles } from "./gitignore";
 import { HashCache, hashText } from "./hashes";
 import { byPath, isSafePath, isUnder, normalizePaths, staysInside } from "./manifest";
+import { filesAtOnce, inParallel } from "./parallel";
 import { checkAmount } from "./surprise";
 
 /** One entry of a manifest and where its content is. */
@@ -137,8 +138,6 @@ async function follow(absolute: string, path: string): Promise<BigIntStats> {
   return info;
 }
 
-const readersAtOnce = 8;
-
 async function describe(
   root: string,
   found: readonly Found[],
@@ -154,14 +153,8 @@ async function describe(
     }
     return { path, size: Buffer.byteLength(content), sha256: hashText(content), executable: false, content };
   });
-  const queue = found.filter(({ path }) => extraFiles[path] === undefined);
-  let next = 0;
-  const work = async (): Promise<void> => {
-    for (let item = queue[next++]; item !== undefined; item = queue[next++]) {
-      files.push(await describeOne(item, cache));
-    }
-  };
-  await Promise.all(Array.from({ length: readersAtOnce }, work));
+  const onDisk = found.filter(({ path }) => extraFiles[path] === undefined);
+  files.push(...(await inParallel(onDisk, filesAtOnce, (item) => describeOne(item, cache))));
   await cache.save();
   files.sort(byPath);
   const entries = files.map(({ source: _source, content: _content, ...entry }) => entry);

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Starts the training run of an experiment in a tmux session of its own, or finds it going or done.
 #
-# Usage: run.sh EXPERIMENT, with the run's description (lines "export LT_…=…", see supervise.sh) in the variable LT_RUN
-# and the hash of what the run is in LT_HASH.
-# Same hash and going on: "already running"; ended with 0: "already finished". Ended otherwise, or its supervisor died
-# (reboot): starts the next attempt; the workload goes on from its checkpoint.
+# Usage: run.sh EXPERIMENT, with the run's description (lines "export LT_…=…", see supervise.sh) in the variable LT_RUN,
+# its limits (likewise) in LT_LIMITS and the hash of what the run is in LT_HASH.
+# Same hash and going on: "already running", under these limits from now on; ended with 0: "already finished". Ended
+# otherwise, or its supervisor died (reboot): starts the next attempt; the workload goes on from its checkpoint.
 # Exit codes: 0 runs or has finished, 2 usage, 3 a run with another hash goes on (stop it first),
-# 4 the time limit is used up, 5 it did not start.
+# 4 the time limit or the budget is used up, 5 it did not start.
 set -euo pipefail
 scripts="$(cd "$(dirname "$0")" && pwd)"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -25,6 +25,7 @@ same=no
 if [ "$(fact "$facts/hash")" = "$LT_HASH" ]; then same=yes; fi
 if is_alive "$facts/supervisor"; then
   if [ "$same" = yes ]; then
+    put "$facts/limits" "${LT_LIMITS:-}"
     say "already running: attempt $attempt, session $session"
     exit 0
   fi
@@ -35,6 +36,10 @@ if [ "$same" = yes ] && [ "$(fact "$facts/exit")" = 0 ] && [ ! -f "$facts/stop_r
   exit 0
 fi
 
+eval "${LT_LIMITS:-}"
+if [ -n "${LT_DEADLINE:-}" ] && [ "$(date +%s)" -ge "$LT_DEADLINE" ]; then
+  die 4 "The budget of this instance is spent. Raise budgetDollars to go on, or bring the results home and end it (npm run down)."
+fi
 # The limit holds for all attempts together: each of them costs.
 used=0
 for earlier in "$run"/attempts/*/; do
@@ -43,9 +48,8 @@ for earlier in "$run"/attempts/*/; do
     used=$((used + ${spent:-0}))
   fi
 done
-limit="$(eval "$LT_RUN" && printf '%s' "${LT_MAX_SECONDS:-}")"
-if [ -n "$limit" ] && [ "$used" -ge "$limit" ]; then
-  die 4 "The time limit of $experiment is used up ($used of $limit s, over $attempt attempts). Raise it to go on."
+if [ -n "${LT_MAX_SECONDS:-}" ] && [ "$used" -ge "$LT_MAX_SECONDS" ]; then
+  die 4 "The time limit of $experiment is used up ($used of $LT_MAX_SECONDS s, over $attempt attempts). Raise train.maxHours to go on."
 fi
 
 # A training process can outlive a supervisor that was killed; two at once would spoil each other's checkpoints.
@@ -56,12 +60,13 @@ facts="$run/attempts/$attempt"
 mkdir -p "$facts"
 rm -f -- "$facts"/*
 put "$facts/run.env" "$LT_RUN"
+put "$facts/limits" "${LT_LIMITS:-}"
 put "$facts/hash" "$LT_HASH"
 put "$facts/used" "$used"
 put "$facts/started_at" "$(now)"
 put "$run/attempt" "$attempt"
 # A tmux server keeps the environment it was started with.
-unset LT_RUN LT_HASH
+unset LT_RUN LT_HASH LT_LIMITS LT_MAX_SECONDS LT_IDLE_SECONDS LT_DEADLINE
 
 command="$(printf 'exec bash %q %q' "$scripts/supervise.sh" "$experiment")"
 if command -v tmux >/dev/null; then

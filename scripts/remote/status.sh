@@ -70,7 +70,15 @@ text firstStepAt "$(fact "$facts/first_step")"
 text endedAt "$(fact "$facts/ended_at")"
 number exitCode "$exit_code"
 text stopReason "$stop_reason"
-if [ "$attempt" != 0 ]; then number attempt "$attempt"; fi
+if [ "$attempt" != 0 ]; then
+  number attempt "$attempt"
+  used="$(fact "$facts/used")" seconds="$(fact "$facts/seconds")"
+  number usedSeconds $((${used:-0} + ${seconds:-0}))
+fi
+active_at="$(fact "$facts/active_at")"
+if [ "$supervised" = yes ] && [ -z "$exit_code" ] && [ -n "$active_at" ]; then
+  number idleSeconds $(($(date +%s) - active_at))
+fi
 if [ -f "$run/train.log" ]; then
   text lastLine "$(last_lines "$run/train.log" 40 | grep -v '^=== lambda-train: ' | tail -n 1 || true)"
 fi

@@ -10,9 +10,13 @@
 #   LT_OUTPUTS     folder in the workspace in which the workload writes results
 #   LT_PATTERN     extended regular expression of the first training step in the log
 #   LT_GRACE       seconds between TERM and KILL at a clean stop
-#   LT_MAX_SECONDS time limit over all attempts; empty: none
 #   LT_EVALUATE…   see evaluate.sh
-# Writes facts beside it: supervisor, first_step, first_step_line, output_path, exit, ended_at, seconds, stop_reason.
+# and, anew all the time, attempts/N/limits; each may be empty for none:
+#   LT_MAX_SECONDS  seconds that all attempts together may take (stop reason: limit)
+#   LT_IDLE_SECONDS seconds without a new byte in the log and without work on a GPU (idle)
+#   LT_DEADLINE     seconds since the epoch at which the budget is spent (budget)
+# Writes facts beside it: supervisor, first_step, first_step_line, output_path, exit, ended_at, seconds, active_at,
+# stop_reason.
 # Exit codes: 0 (what happened to training is in the file exit).
 set -euo pipefail
 scripts="$(cd "$(dirname "$0")" && pwd)"
@@ -93,21 +97,60 @@ stop_training() {
   stop_cleanly "LAMBDA_TRAIN_RUN=$experiment" "${asked:-$grace}"
 }
 
+# gpu_works: whether a GPU has something to do. One that cannot be asked may have: only a certain 0 is idle.
+gpu_works() {
+  local used
+  command -v nvidia-smi >/dev/null || return 1
+  used="$(timeout 10 nvidia-smi --query-gpu=utilization.gpu --format=csv,noheader,nounits 2>/dev/null)" || return 0
+  [ -z "$used" ] || grep -qvx '[[:space:]]*0[[:space:]]*' <<<"$used"
+}
+
+# Sets active to the last time at which the log grew or a GPU worked. GPUs are asked only while the log is silent.
+active="$SECONDS" known_size="$size" asked_gpu=0
+note_activity() {
+  local end
+  end="$(stat -c %s "$log")"
+  if [ "$end" != "$known_size" ]; then
+    known_size="$end" active="$SECONDS"
+  elif [ $((SECONDS - active)) -ge 5 ] && [ $((SECONDS - asked_gpu)) -ge 10 ]; then
+    asked_gpu="$SECONDS"
+    if gpu_works; then active="$SECONDS"; fi
+  fi
+}
+
+# reached_limit: prints the stop reason where a limit is reached.
+reached_limit() {
+  local LT_MAX_SECONDS="" LT_IDLE_SECONDS="" LT_DEADLINE="" time
+  # shellcheck disable=SC1091 # made by run.sh, which may change it at any time
+  . "$facts/limits"
+  printf -v time '%(%s)T' -1
+  if [ -n "$LT_DEADLINE" ] && [ "$time" -ge "$LT_DEADLINE" ]; then
+    echo budget
+  elif [ -n "$LT_MAX_SECONDS" ] && [ $((used + SECONDS - began)) -ge "$LT_MAX_SECONDS" ]; then
+    echo limit
+  elif [ -n "$LT_IDLE_SECONDS" ] && [ $((SECONDS - active)) -ge "$LT_IDLE_SECONDS" ] && ! gpu_works; then
+    echo idle
+  fi
+}
+
 began="$SECONDS"
 noted=0
 used="$(fact "$facts/used")"
 while kill -0 "$child" 2>/dev/null; do
   if [ ! -f "$facts/first_step" ]; then find_first_step; fi
+  note_activity
   if [ $((SECONDS - began)) -ge "$noted" ]; then
     put "$facts/seconds" "$((SECONDS - began))"
+    put "$facts/active_at" "$(($(date +%s) - SECONDS + active))"
     noted=$((SECONDS - began + 10))
   fi
   if [ -f "$facts/stop_request" ]; then
     stop_training "$(fact "$facts/stop_request")"
     break
   fi
-  if [ -n "${LT_MAX_SECONDS:-}" ] && [ $((used + SECONDS - began)) -ge "$LT_MAX_SECONDS" ]; then
-    stop_training limit
+  reached="$(reached_limit)"
+  if [ -n "$reached" ]; then
+    stop_training "$reached"
     break
   fi
   sleep 0.3

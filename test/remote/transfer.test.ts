@@ -20,8 +20,8 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { SshError, SshSession } from "../../remote/session";
 import { type Downloaded, type DownloadTreeOptions, downloadTree, verifyResults } from "../../remote/transfer/download";
-import { HostileStreamError } from "../../remote/transfer/fetch";
 import { hashFile } from "../../remote/transfer/hashes";
+import { HostileStreamError } from "../../remote/transfer/taker";
 import { type Uploaded, uploadArchive, uploadTree } from "../../remote/transfer/upload";
 import { walkAll, walkCode } from "../../remote/transfer/walk";
 import { type Relay, startRelay } from "../support/relay";
@@ -220,6 +220,19 @@ describe("upload", () => {
     await rm(join(local, "moving"));
     await expect(uploadTree(session, { tree, remoteRoot: root, name: root })).rejects.toThrow("cannot be read");
     await expect(stat(remote("stable"))).rejects.toThrow("ENOENT");
+  });
+
+  it("tells in its own words why the instance cannot take it", async () => {
+    await fill(local, { big: random(8_000_000, 1) });
+    await writeFile(
+      join(sshd.bin, "tar"),
+      "#!/bin/sh\nhead -c 1000000 >/dev/null; echo 'tar: big: No space left on device' >&2; exit 2\n",
+      { mode: 0o755 },
+    );
+    const error = await send().catch((e: unknown) => e);
+    await rm(join(sshd.bin, "tar"));
+    expect((error as SshError).facts).toMatchObject({ kind: "exit", code: 2, retryable: false });
+    expect((error as SshError).message).toContain("No space left on device");
   });
 
   it("writes content that comes from the plan over the disk's", async () => {
@@ -462,6 +475,14 @@ describe("a hostile instance", () => {
   it.each(Object.entries(listings))("that lists %s is refused", async (_, lines) => {
     await fake(`${lines}; ${end}`, "true");
     expect(String(await fetch())).toMatch(/is refused/);
+  });
+
+  it("that cannot send is heard in its own words", async () => {
+    await fake(honest, "echo 'disk went away' >&2; exit 5");
+    expect(await fetch()).toMatchObject({
+      facts: { kind: "exit", code: 5 },
+      message: expect.stringContaining("disk went away"),
+    });
   });
 
   it("that ends its listing early is not believed", async () => {
