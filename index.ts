@@ -36,7 +36,11 @@ async function program(): Promise<pulumi.Output<Record<string, unknown>> | Recor
   const ready = dataset === undefined ? [environment] : [environment, dataset];
   const gate = new Gate("gate", { ...place, plan }, { dependsOn: ready });
   const results = new Results("results", { ...place, plan }, { dependsOn: gate });
-  const run = new Run("run", { ...place, plan, resultsId: results.guardId }, { dependsOn: results });
+  const run = new Run(
+    "run",
+    { ...place, plan, resultsId: results.guardId, bill: instance.bill },
+    { dependsOn: results },
+  );
   const evaluation =
     plan.evaluation && new Evaluation("evaluation", { ...place, plan, startId: run.startId }, { dependsOn: run });
 

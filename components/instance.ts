@@ -35,6 +35,8 @@ export class Instance extends pulumi.ComponentResource {
   readonly ip: pulumi.Output<string>;
   /** Dollars per hour, before tax. */
   readonly pricePerHour: pulumi.Output<number>;
+  /** When it was launched (ISO 8601), and what it costs in cents per hour. */
+  readonly bill: pulumi.Output<{ launchedAt: string; priceCentsPerHour: number }>;
   /** How to reach it, once it has booted. Secret. */
   readonly access: pulumi.Output<SshAccess>;
 
@@ -96,6 +98,9 @@ export class Instance extends pulumi.ComponentResource {
     this.region = instance.region;
     this.ip = boot.ip;
     this.pricePerHour = instance.pricePerHour;
+    this.bill = pulumi
+      .all([instance.launchedAt, instance.priceCentsPerHour])
+      .apply(([launchedAt, priceCentsPerHour]) => ({ launchedAt, priceCentsPerHour }));
     this.access = pulumi.secret(
       pulumi
         .all([boot.ip, boot.sshPort, boot.user, login.privateKey, host.publicKey])

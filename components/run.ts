@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Plan } from "../plan/types";
 import { renderStart } from "../remote/scripts";
 import type { RunState } from "../remote/types";
+import { spentAt } from "./lambda/forecast";
 import { type OnInstanceArgs, RunWatch } from "./remote/resources";
 import { step } from "./step";
 
@@ -11,6 +12,8 @@ export interface RunArgs extends OnInstanceArgs {
   readonly plan: Plan;
   /** Id of the results resource that guards this run. A change replaces the run. */
   readonly resultsId: pulumi.Input<string>;
+  /** When the instance was launched and what it costs: the budget's end follows. A change is handed to a run that goes on. */
+  readonly bill: pulumi.Input<{ readonly launchedAt: string; readonly priceCentsPerHour: number }>;
 }
 
 /** The detached training process with its tmux session, log, exit status and checkpoints. */
@@ -23,13 +26,21 @@ export class Run extends pulumi.ComponentResource {
   constructor(name: string, args: RunArgs, options?: pulumi.ComponentResourceOptions) {
     super("lambda-train:index:Run", name, {}, options);
     const { plan, instanceId, access } = args;
-    const startScript = renderStart(plan);
+    const { budgetDollars } = plan.cloud;
+    const startScript =
+      budgetDollars === undefined
+        ? renderStart(plan)
+        : pulumi
+            .output(args.bill)
+            .apply(({ launchedAt, priceCentsPerHour }) =>
+              renderStart(plan, spentAt(launchedAt, priceCentsPerHour, budgetDollars)),
+            );
     const start = step(
       `${name}-train`,
       {
         access,
         // A run that failed is started again with new code; one that goes on or has finished is left as it is.
-        script: `${startScript}\n# code ${plan.workload.hash}\n`,
+        script: pulumi.interpolate`${startScript}\n# code ${plan.workload.hash}\n`,
         triggers: [pulumi.output(instanceId), pulumi.output(args.resultsId)],
       },
       { parent: this },

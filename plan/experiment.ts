@@ -144,6 +144,11 @@ export const experimentSchema = z.strictObject({
         .positive("must be above 0 hours")
         .optional()
         .describe("Hours after which the run is stopped cleanly, on the instance itself."),
+      idleMinutes: minutes
+        .optional()
+        .describe(
+          "Minutes without a new line in the log and without work on a GPU after which it is stopped likewise.",
+        ),
     })
     .prefault({}),
   evaluate: z

@@ -69,6 +69,8 @@ export async function makePlan(stack: string, raw: Readonly<Record<string, strin
       waitFor: experiment.train.waitFor,
       graceSeconds: experiment.train.graceSeconds,
       maxSeconds: experiment.train.maxHours === undefined ? undefined : Math.ceil(experiment.train.maxHours * 3600),
+      idleSeconds:
+        experiment.train.idleMinutes === undefined ? undefined : Math.ceil(experiment.train.idleMinutes * 60),
       hash: sha256(experiment.experiment, command, experiment.train.directory, variables, workload.configText ?? null),
     },
     evaluation:

@@ -93,7 +93,9 @@ export const stackConfigSchema = z.strictObject({
     .describe("TCP port of sshd. Left out: 22, or the emulated cloud's."),
   budgetDollars: positive("dollars")
     .optional()
-    .describe("Most dollars that the run may cost: the forecast is checked before the launch."),
+    .describe(
+      "Most dollars that the instance may cost: the forecast is checked before the launch, and the run is stopped when they are spent.",
+    ),
   expectedHours: positive("hours").optional().describe("Hours that the run is expected to take, for the forecast."),
   maxPricePerHour: positive("dollars per hour")
     .optional()

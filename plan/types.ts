@@ -26,7 +26,7 @@ export interface CloudPlan {
   readonly sshSources: readonly string[] | "auto";
   /** TCP port of sshd. */
   readonly sshPort?: number;
-  /** Most dollars that one run may cost, or undefined for no limit. */
+  /** Most dollars that the instance may cost from its launch on, or undefined for no limit. */
   readonly budgetDollars?: number;
   /** Hours that the run is expected to take, for the forecast. */
   readonly expectedHours?: number;
@@ -123,6 +123,8 @@ export interface RunPlan {
   readonly graceSeconds: number;
   /** Seconds after which the run is stopped cleanly, on the instance itself; undefined for no limit. */
   readonly maxSeconds?: number;
+  /** Seconds without a new line in the log and without work on a GPU after which it is stopped cleanly, likewise. */
+  readonly idleSeconds?: number;
   /** SHA-256 over what the run is: command, variables, config. Not over the code. */
   readonly hash: string;
 }

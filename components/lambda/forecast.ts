@@ -35,6 +35,12 @@ export function costSince(launchedAt: string, priceCentsPerHour: number, now = D
   return (minutes * priceCentsPerHour) / 6_000;
 }
 
+/** When an instance will have cost a budget, by the same count: milliseconds since the epoch. Never, where it is free. */
+export function spentAt(launchedAt: string, priceCentsPerHour: number, budgetDollars: number): number | undefined {
+  if (priceCentsPerHour <= 0) return undefined;
+  return Date.parse(launchedAt) + Math.floor((budgetDollars * 6_000) / priceCentsPerHour) * 60_000;
+}
+
 /** Why a price is over the limits, naming the limit; undefined where it is within. A price not known is over any. */
 export function overLimits(priceCentsPerHour: number | undefined, limits: CostLimits): string | undefined {
   const { maxPricePerHour, budgetDollars } = limits;

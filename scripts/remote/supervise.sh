@@ -118,18 +118,19 @@ note_activity() {
   fi
 }
 
-# reached_limit: prints the stop reason where a limit is reached.
-reached_limit() {
+# Sets reached to the stop reason where a limit is reached.
+reached=""
+check_limits() {
   local LT_MAX_SECONDS="" LT_IDLE_SECONDS="" LT_DEADLINE="" time
   # shellcheck disable=SC1091 # made by run.sh, which may change it at any time
   . "$facts/limits"
   printf -v time '%(%s)T' -1
   if [ -n "$LT_DEADLINE" ] && [ "$time" -ge "$LT_DEADLINE" ]; then
-    echo budget
+    reached=budget
   elif [ -n "$LT_MAX_SECONDS" ] && [ $((used + SECONDS - began)) -ge "$LT_MAX_SECONDS" ]; then
-    echo limit
-  elif [ -n "$LT_IDLE_SECONDS" ] && [ $((SECONDS - active)) -ge "$LT_IDLE_SECONDS" ] && ! gpu_works; then
-    echo idle
+    reached=limit
+  elif [ -n "$LT_IDLE_SECONDS" ] && [ $((SECONDS - active)) -ge "$LT_IDLE_SECONDS" ]; then
+    if gpu_works; then active="$SECONDS"; else reached=idle; fi
   fi
 }
 
@@ -148,7 +149,7 @@ while kill -0 "$child" 2>/dev/null; do
     stop_training "$(fact "$facts/stop_request")"
     break
   fi
-  reached="$(reached_limit)"
+  check_limits
   if [ -n "$reached" ]; then
     stop_training "$reached"
     break
