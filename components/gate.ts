@@ -18,9 +18,11 @@ export class Gate extends pulumi.ComponentResource {
   constructor(name: string, args: GateArgs, options?: pulumi.ComponentResourceOptions) {
     super("lambda-train:index:Gate", name, {}, options);
     const { plan, instanceId, access } = args;
+    // What was checked is no evidence for another environment or dataset.
+    const checked = `# environment ${plan.environment.hash}, dataset ${plan.dataset?.hash ?? "none"}`;
     const verify = step(
       `${name}-verify`,
-      { access, script: renderVerify(plan), triggers: [pulumi.output(instanceId)] },
+      { access, script: `${renderVerify(plan)}\n${checked}\n`, triggers: [pulumi.output(instanceId)] },
       { parent: this },
     );
     this.evidence = verify.stdout;

@@ -1,0 +1,279 @@
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Dataset } from "../../components/dataset";
+import { Environment } from "../../components/environment";
+import { Evaluation } from "../../components/evaluation";
+import { Gate } from "../../components/gate";
+import { Results } from "../../components/results";
+import { Run } from "../../components/run";
+import { Workspace } from "../../components/workspace";
+import { projectFolder } from "../../plan/paths";
+import type { DatasetSource, Plan } from "../../plan/types";
+import { shellQuote } from "../../remote/quote";
+import { renderExtract, renderSetup, renderStart, renderVerify } from "../../remote/scripts";
+import { testPlan } from "../remote/plan";
+import { type Mocks, valueOf } from "../support/mocks";
+import { access, privateKeyText, startMocks, wholePlan } from "./cloud-answers";
+
+const dynamic = "pulumi-nodejs:dynamic/lambda-train";
+const command = "command:remote:Command";
+
+let mocks: Mocks;
+beforeEach(async () => {
+  mocks = await startMocks();
+});
+afterEach(() => mocks.settled());
+
+const plan = wholePlan(testPlan());
+const place = () => ({ instanceId: pulumi.output("i1"), access: pulumi.secret(access) });
+
+/** Registrations that work over SSH, by name. */
+function overSsh(): string[] {
+  return mocks.registrations
+    .filter(({ inputs }) => "access" in inputs || "connection" in inputs)
+    .map((each) => each.name);
+}
+
+/** That a resource is another one on another instance, and keeps how to reach it secret. */
+function expectOnInstance(name: string): void {
+  const { inputs, open, type, deleteBeforeReplace } = mocks.of(name);
+  if (type === command) {
+    expect(inputs.triggers).toContain("i1");
+    expect(inputs.connection).toMatchObject(access);
+    expect(open.connection).toBe("[secret]");
+    expect(deleteBeforeReplace).toBe(true);
+  } else {
+    expect(inputs).toMatchObject({ instanceId: "i1", access });
+    expect(open.access).toBe("[secret]");
+  }
+  expect(JSON.stringify(open)).not.toContain(privateKeyText);
+}
+
+/** Hash of a dataset from this source, once it is in place. */
+async function placed(source: DatasetSource, change: Partial<Plan> = {}): Promise<string> {
+  const dataset = { source, target: "data", splits: ["train"], hash: "d1" };
+  return valueOf(new Dataset("data", { ...place(), plan: { ...plan, ...change, dataset } }).hash);
+}
+
+describe("a workspace", () => {
+  const workload = {
+    ...plan.workload,
+    name: "ink",
+    folder: join(projectFolder(), "examples", "hmer-ink"),
+    extraFiles: { ".lambda-train/exp.yaml": "steps: 1\n" },
+    protectedPaths: ["outputs", "data"],
+    hash: "w1",
+  };
+
+  it("is one upload of the code, and has its hash", async () => {
+    const { hash } = new Workspace("code", { ...place(), workload });
+    expect(await valueOf(hash)).toBe("w1");
+    expect(mocks.children("code")).toEqual([`code-code ${dynamic}:Upload`]);
+    expect(mocks.of("code-code").inputs).toMatchObject({
+      kind: "code",
+      source: "examples/hmer-ink",
+      target: "ink",
+      extraFiles: workload.extraFiles,
+      protectedPaths: workload.protectedPaths,
+      hash: "w1",
+    });
+    expectOnInstance("code-code");
+  });
+
+  it("names a folder of the project so that another checkout sees no change, and any other by its whole path", async () => {
+    await valueOf(new Workspace("a", { ...place(), workload: { ...workload, folder: projectFolder() } }).hash);
+    await valueOf(new Workspace("b", { ...place(), workload: { ...workload, folder: `${projectFolder()}-2/x` } }).hash);
+    await valueOf(new Workspace("c", { ...place(), workload: { ...workload, folder: "/elsewhere" } }).hash);
+    const sources = ["a-code", "b-code", "c-code"].map((name) => mocks.of(name).inputs.source);
+    expect(sources).toEqual([".", `${projectFolder()}-2/x`, "/elsewhere"]);
+  });
+});
+
+describe("a dataset", () => {
+  it("that is a folder goes to its place, and is checked there", async () => {
+    expect(await placed({ kind: "folder", path: join(projectFolder(), "my data") })).toBe("d1");
+    expect(mocks.children("data")).toEqual([`data-extract ${command}`, `data-upload ${dynamic}:Upload`]);
+    expect(mocks.of("data-upload").inputs).toMatchObject({
+      kind: "folder",
+      source: "my data",
+      target: "work/data",
+      hash: "d1",
+    });
+    expect(mocks.comesAfter("data-extract", "data-upload")).toBe(true);
+    for (const name of overSsh()) expectOnInstance(name);
+    expect(overSsh()).toHaveLength(2);
+  });
+
+  it("that is an archive goes where it is extracted from", async () => {
+    await placed({ kind: "archive", path: "/elsewhere/data.tar.gz" });
+    const { inputs } = mocks.of("data-upload");
+    expect(inputs).toMatchObject({ kind: "archive", source: "/elsewhere/data.tar.gz", hash: "d1" });
+    expect(mocks.of("data-extract").inputs.stdin).toContain(`LT_DATASET_PATH=${shellQuote(String(inputs.target))}\n`);
+    expect(mocks.comesAfter("data-extract", "data-upload")).toBe(true);
+  });
+
+  it.each<DatasetSource>([
+    { kind: "url", url: "https://example.org/data.tar.gz" },
+    { kind: "fileSystem", path: "/lambda/nfs/weights/data" },
+  ])("of kind $kind is nothing that this machine uploads", async (source) => {
+    expect(await placed(source)).toBe("d1");
+    expect(mocks.children("data")).toEqual([`data-extract ${command}`]);
+    expectOnInstance("data-extract");
+  });
+
+  it("needs a plan that has one", () => {
+    expect(() => new Dataset("data", { ...place(), plan: testPlan() })).toThrow("a plan with a dataset");
+  });
+});
+
+describe("a command on the instance", () => {
+  it("gets its script by standard input alone, and patience for a connection that is refused", async () => {
+    await valueOf(new Environment("env", { ...place(), plan }).hash);
+    const { inputs } = mocks.of("env-setup");
+    expect(inputs).toMatchObject({ create: "bash -s", stdin: renderSetup(plan), addPreviousOutputInEnv: false });
+    expect(inputs).not.toHaveProperty("update");
+    expect(inputs).not.toHaveProperty("delete");
+    expect(inputs.connection).toMatchObject({ dialErrorLimit: 60, perDialTimeout: 30, hostKey: access.hostKey });
+  });
+
+  it.each([
+    ["env-setup", () => new Environment("env", { ...place(), plan }).hash, () => renderSetup(plan)],
+    ["data-extract", () => new Dataset("data", { ...place(), plan }).hash, () => renderExtract(plan)],
+    ["gate-verify", () => new Gate("gate", { ...place(), plan }).evidence, () => renderVerify(plan)],
+    ["run-train", () => new Run("run", { ...place(), plan, resultsId: "r1" }).startId, () => renderStart(plan)],
+  ])("%s runs its own script", async (name, make, script) => {
+    await valueOf<unknown>(make());
+    expect(mocks.of(name).parent).toBe(name.split("-")[0]);
+    expect(String(mocks.of(name).inputs.stdin)).toContain(script());
+    expectOnInstance(name);
+  });
+});
+
+describe("an environment", () => {
+  it("has the hash of the setup that finished", async () => {
+    expect(await valueOf(new Environment("env", { ...place(), plan }).hash)).toBe("e1");
+    expect(mocks.children("env")).toEqual([`env-setup ${command}`]);
+  });
+});
+
+describe("a gate", () => {
+  /** The gate's script for a plan with changes. */
+  const script = async (name: string, change: Partial<Plan> = {}): Promise<unknown> => {
+    await valueOf(new Gate(name, { ...place(), plan: { ...plan, ...change } }).evidence);
+    return mocks.of(`${name}-verify`).inputs.stdin;
+  };
+
+  it("shows its evidence", async () => {
+    expect(await valueOf(new Gate("gate", { ...place(), plan }).evidence)).toBe("ok disk: 5 GiB free");
+    expect(mocks.children("gate")).toEqual([`gate-verify ${command}`]);
+  });
+
+  it("checks again when gate, environment or dataset change, and only then", async () => {
+    const before = await script("a");
+    expect(await script("b", { run: { ...plan.run, command: "other" } })).toBe(before);
+    expect(await script("c", { gate: { ...plan.gate, minDiskGiB: 7 } })).not.toBe(before);
+    expect(await script("d", { environment: { ...plan.environment, hash: "e2" } })).not.toBe(before);
+    expect(await script("e", { dataset: { ...wholePlan(plan).dataset, hash: "d2" } as Plan["dataset"] })).not.toBe(
+      before,
+    );
+    expect(await script("f", { dataset: undefined })).not.toBe(before);
+  });
+});
+
+describe("results", () => {
+  it("are one guard that knows all that it needs to bring them home", async () => {
+    const results = new Results("results", { ...place(), plan });
+    expect(await valueOf(results.guardId)).toBe("results-guard-id");
+    expect(await valueOf(results.directory)).toBe("results/test/exp");
+    expect(mocks.children("results")).toEqual([`results-guard ${dynamic}:Results`]);
+    expect(mocks.of("results-guard").inputs).toMatchObject({
+      endpoint: "emulated",
+      run: plan.run,
+      evaluation: plan.evaluation,
+      workspace: "work",
+      directory: "results/test",
+    });
+    expectOnInstance("results-guard");
+  });
+
+  it("of a run without an evaluation ask for none", async () => {
+    await valueOf(new Results("results", { ...place(), plan: testPlan() }).guardId);
+    expect(mocks.of("results-guard").inputs.evaluation).toBeUndefined();
+  });
+});
+
+describe("a run", () => {
+  const started = async (change: Partial<Plan> = {}): Promise<Run> => {
+    const resultsId = new Results("results", { ...place(), plan }).guardId;
+    const run = new Run("run", { ...place(), plan: { ...plan, ...change }, resultsId });
+    await valueOf(run.logPath);
+    return run;
+  };
+
+  it("is a start and a watch", async () => {
+    const run = await started();
+    expect(mocks.children("run")).toEqual([`run-train ${command}`, `run-watch ${dynamic}:Run`]);
+    expect(await valueOf(run.startId)).toBe("run-train-id");
+    expect(await valueOf(run.state)).toBe("running");
+    expect(await valueOf(run.logPath)).toBe("/home/ubuntu/log");
+    expect(mocks.of("run-watch").inputs).toMatchObject({
+      startId: "run-train-id",
+      run: plan.run,
+      dashboard: plan.dashboard,
+      workspace: "work",
+      codeHash: "w",
+    });
+    expect(mocks.of("run-watch").propertyDependencies.startId).toEqual(["run-train"]);
+    for (const name of ["run-train", "run-watch"]) expectOnInstance(name);
+  });
+
+  it("cannot start without the guard of its results, and is another one under another guard", async () => {
+    await started();
+    expect(mocks.of("run-train").inputs.triggers).toEqual(["i1", "results-guard-id"]);
+    expect(mocks.of("run-train").propertyDependencies.triggers).toEqual(["results-guard"]);
+  });
+
+  it("is started by the same script that a later up uses to start it again", async () => {
+    await started();
+    const { startScript } = mocks.of("run-watch").inputs;
+    expect(startScript).toBe(renderStart(plan));
+    expect(String(mocks.of("run-train").inputs.stdin)).toContain(String(startScript));
+  });
+
+  it("is started by changed code too: one that failed begins again, one that goes on is let be", async () => {
+    await started();
+    const before = mocks.of("run-train").inputs.stdin;
+    await mocks.settled();
+    mocks = await startMocks();
+    await started({ workload: { ...plan.workload, hash: "w2" } });
+    expect(mocks.of("run-train").inputs.stdin).not.toBe(before);
+    expect(mocks.of("run-watch").inputs.codeHash).toBe("w2");
+  });
+
+  it("without a dashboard has none", async () => {
+    await started({ dashboard: undefined });
+    expect(mocks.of("run-watch").inputs.dashboard).toBeUndefined();
+  });
+});
+
+describe("an evaluation", () => {
+  it("is a watch that belongs to the run's start", async () => {
+    const evaluation = new Evaluation("evaluation", { ...place(), plan, startId: "s1" });
+    expect(await valueOf(evaluation.metrics)).toEqual({ "metrics/evaluation.json": { score: 0.5 } });
+    expect(mocks.children("evaluation")).toEqual([`evaluation-watch ${dynamic}:Evaluation`]);
+    expect(mocks.of("evaluation-watch").inputs).toMatchObject({
+      startId: "s1",
+      run: plan.run,
+      evaluation: plan.evaluation,
+      workspace: "work",
+    });
+    expectOnInstance("evaluation-watch");
+  });
+
+  it("needs a plan that has one", () => {
+    expect(() => new Evaluation("evaluation", { ...place(), plan: testPlan(), startId: "s1" })).toThrow(
+      "a plan with an evaluation",
+    );
+  });
+});
