@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { hostname } from "node:os";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectFolder } from "../../plan/paths";
 
@@ -84,6 +84,27 @@ export async function clearStaleLock(stack: string): Promise<void> {
   if (held.length === 0 || held.some((lock) => lock.hostname !== hostname() || alive(lock.pid))) return;
   console.log(`The last update of ${stack} was killed (process ${held[0]?.pid}); its lock is removed.`);
   await pulumiOutput(["cancel", "--yes", "--stack", stack]);
+  await forgetPendingOperations(stack);
+}
+
+/**
+ * Takes out of the state what a killed update had begun and not ended. The engine would warn of it at every run from
+ * then on; for this stack there is nothing to look into, since claims and names find again whatever it was.
+ */
+async function forgetPendingOperations(stack: string): Promise<void> {
+  const state = JSON.parse(await pulumiOutput(["stack", "export", "--stack", stack])) as {
+    deployment: { pending_operations?: unknown[] };
+  };
+  if (state.deployment.pending_operations === undefined) return;
+  const folder = mkdtempSync(join(tmpdir(), "lambda-train-"));
+  try {
+    const file = join(folder, "state.json");
+    const { pending_operations: _begun, ...deployment } = state.deployment;
+    writeFileSync(file, JSON.stringify({ ...state, deployment }), { mode: 0o600 });
+    await pulumiOutput(["stack", "import", "--stack", stack, "--file", file]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 function alive(pid: number): boolean {

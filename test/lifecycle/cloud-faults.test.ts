@@ -97,6 +97,7 @@ describe("faults of the cloud", { timeout: 180_000 }, () => {
     const output = await up();
     await expectKnown();
     expect(output).toContain("its lock is removed");
+    expect(output).not.toMatch(/warning|pending/);
   });
 
   it("kill -9 while the launch is under way: destroy terminates what the state never got to know", async () => {
