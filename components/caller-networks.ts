@@ -1,3 +1,4 @@
+import { isIPv4 } from "node:net";
 import * as pulumi from "@pulumi/pulumi";
 import { request } from "undici";
 import type { CloudPlan } from "../plan/types";
@@ -32,7 +33,7 @@ async function ask(service: string): Promise<string | undefined> {
   try {
     const { statusCode, body } = await request(service, { signal: AbortSignal.timeout(patienceMs) });
     const text = (await body.text()).trim();
-    return statusCode === 200 && /^(\d{1,3}\.){3}\d{1,3}$/.test(text) ? text : undefined;
+    return statusCode === 200 && isIPv4(text) ? text : undefined;
   } catch {
     return undefined;
   }

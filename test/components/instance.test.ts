@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Instance } from "../../components/instance";
 import type { CloudPlan } from "../../plan/types";
 import { testPlan } from "../remote/plan";
-import { isKnown, type Mocks, valueOf } from "../support/mocks";
+import { isKnown, type Mocks, outputValue } from "../support/mocks";
 import { privateKeyText, startMocks } from "./cloud-answers";
 
 const dynamic = "pulumi-nodejs:dynamic/lambda-train";
@@ -22,7 +22,7 @@ describe("an instance", () => {
       plan: { ...plan, cloud: { ...plan.cloud, ...cloud } },
       sshSources: ["203.0.113.7/32", "198.51.100.0/24"],
     });
-    await valueOf(instance.access);
+    await outputValue(instance.access);
     return instance;
   };
 
@@ -149,7 +149,7 @@ describe("an instance", () => {
       privateKey: `${privateKeyText} box-login`,
     });
     expect(mocks.of("box-ssh-key").inputs.publicKey).toBe("ssh-ed25519 box-login");
-    expect(await valueOf(instance.access)).toEqual({
+    expect(await outputValue(instance.access)).toEqual({
       host: "203.0.113.9",
       port: 22,
       user: "ubuntu",

@@ -13,7 +13,7 @@ import type { DatasetSource, Plan } from "../../plan/types";
 import { shellQuote } from "../../remote/quote";
 import { renderExtract, renderSetup, renderStart, renderVerify } from "../../remote/scripts";
 import { testPlan } from "../remote/plan";
-import { type Mocks, valueOf } from "../support/mocks";
+import { type Mocks, outputValue } from "../support/mocks";
 import { access, privateKeyText, startMocks, wholePlan } from "./cloud-answers";
 
 const dynamic = "pulumi-nodejs:dynamic/lambda-train";
@@ -53,7 +53,7 @@ function expectOnInstance(name: string): void {
 /** Hash of a dataset from this source, once it is in place. */
 async function placed(source: DatasetSource, change: Partial<Plan> = {}): Promise<string> {
   const dataset = { source, target: "data", splits: ["train"], hash: "d1" };
-  return valueOf(new Dataset("data", { ...place(), plan: { ...plan, ...change, dataset } }).hash);
+  return outputValue(new Dataset("data", { ...place(), plan: { ...plan, ...change, dataset } }).hash);
 }
 
 describe("a workspace", () => {
@@ -68,7 +68,7 @@ describe("a workspace", () => {
 
   it("is one upload of the code, and has its hash", async () => {
     const { hash } = new Workspace("code", { ...place(), workload });
-    expect(await valueOf(hash)).toBe("w1");
+    expect(await outputValue(hash)).toBe("w1");
     expect(mocks.children("code")).toEqual([`code-code ${dynamic}:Upload`]);
     expect(mocks.of("code-code").inputs).toMatchObject({
       kind: "code",
@@ -82,9 +82,11 @@ describe("a workspace", () => {
   });
 
   it("names a folder of the project so that another checkout sees no change, and any other by its whole path", async () => {
-    await valueOf(new Workspace("a", { ...place(), workload: { ...workload, folder: projectFolder() } }).hash);
-    await valueOf(new Workspace("b", { ...place(), workload: { ...workload, folder: `${projectFolder()}-2/x` } }).hash);
-    await valueOf(new Workspace("c", { ...place(), workload: { ...workload, folder: "/elsewhere" } }).hash);
+    await outputValue(new Workspace("a", { ...place(), workload: { ...workload, folder: projectFolder() } }).hash);
+    await outputValue(
+      new Workspace("b", { ...place(), workload: { ...workload, folder: `${projectFolder()}-2/x` } }).hash,
+    );
+    await outputValue(new Workspace("c", { ...place(), workload: { ...workload, folder: "/elsewhere" } }).hash);
     const sources = ["a-code", "b-code", "c-code"].map((name) => mocks.of(name).inputs.source);
     expect(sources).toEqual([".", `${projectFolder()}-2/x`, "/elsewhere"]);
   });
@@ -129,7 +131,7 @@ describe("a dataset", () => {
 
 describe("a command on the instance", () => {
   it("gets its script by standard input alone, and patience for a connection that is refused", async () => {
-    await valueOf(new Environment("env", { ...place(), plan }).hash);
+    await outputValue(new Environment("env", { ...place(), plan }).hash);
     const { inputs } = mocks.of("env-setup");
     expect(inputs).toMatchObject({ create: "bash -s", stdin: renderSetup(plan), addPreviousOutputInEnv: false });
     expect(inputs).not.toHaveProperty("update");
@@ -143,7 +145,7 @@ describe("a command on the instance", () => {
     ["gate-verify", () => new Gate("gate", { ...place(), plan }).evidence, () => renderVerify(plan)],
     ["run-train", () => new Run("run", { ...place(), plan, resultsId: "r1" }).startId, () => renderStart(plan)],
   ])("%s runs its own script", async (name, make, script) => {
-    await valueOf<unknown>(make());
+    await outputValue<unknown>(make());
     expect(mocks.of(name).parent).toBe(name.split("-")[0]);
     expect(String(mocks.of(name).inputs.stdin)).toContain(script());
     expectOnInstance(name);
@@ -152,7 +154,7 @@ describe("a command on the instance", () => {
 
 describe("an environment", () => {
   it("has the hash of the setup that finished", async () => {
-    expect(await valueOf(new Environment("env", { ...place(), plan }).hash)).toBe("e1");
+    expect(await outputValue(new Environment("env", { ...place(), plan }).hash)).toBe("e1");
     expect(mocks.children("env")).toEqual([`env-setup ${command}`]);
   });
 });
@@ -160,12 +162,12 @@ describe("an environment", () => {
 describe("a gate", () => {
   /** The gate's script for a plan with changes. */
   const script = async (name: string, change: Partial<Plan> = {}): Promise<unknown> => {
-    await valueOf(new Gate(name, { ...place(), plan: { ...plan, ...change } }).evidence);
+    await outputValue(new Gate(name, { ...place(), plan: { ...plan, ...change } }).evidence);
     return mocks.of(`${name}-verify`).inputs.stdin;
   };
 
   it("shows its evidence", async () => {
-    expect(await valueOf(new Gate("gate", { ...place(), plan }).evidence)).toBe("ok disk: 5 GiB free");
+    expect(await outputValue(new Gate("gate", { ...place(), plan }).evidence)).toBe("ok disk: 5 GiB free");
     expect(mocks.children("gate")).toEqual([`gate-verify ${command}`]);
   });
 
@@ -184,8 +186,8 @@ describe("a gate", () => {
 describe("results", () => {
   it("are one guard that knows all that it needs to bring them home", async () => {
     const results = new Results("results", { ...place(), plan });
-    expect(await valueOf(results.guardId)).toBe("results-guard-id");
-    expect(await valueOf(results.directory)).toBe("results/test/exp");
+    expect(await outputValue(results.guardId)).toBe("results-guard-id");
+    expect(await outputValue(results.directory)).toBe("results/test/exp");
     expect(mocks.children("results")).toEqual([`results-guard ${dynamic}:Results`]);
     expect(mocks.of("results-guard").inputs).toMatchObject({
       endpoint: "emulated",
@@ -198,7 +200,7 @@ describe("results", () => {
   });
 
   it("of a run without an evaluation ask for none", async () => {
-    await valueOf(new Results("results", { ...place(), plan: testPlan() }).guardId);
+    await outputValue(new Results("results", { ...place(), plan: testPlan() }).guardId);
     expect(mocks.of("results-guard").inputs.evaluation).toBeUndefined();
   });
 });
@@ -207,16 +209,16 @@ describe("a run", () => {
   const started = async (change: Partial<Plan> = {}): Promise<Run> => {
     const resultsId = new Results("results", { ...place(), plan }).guardId;
     const run = new Run("run", { ...place(), plan: { ...plan, ...change }, resultsId });
-    await valueOf(run.logPath);
+    await outputValue(run.logPath);
     return run;
   };
 
   it("is a start and a watch", async () => {
     const run = await started();
     expect(mocks.children("run")).toEqual([`run-train ${command}`, `run-watch ${dynamic}:Run`]);
-    expect(await valueOf(run.startId)).toBe("run-train-id");
-    expect(await valueOf(run.state)).toBe("running");
-    expect(await valueOf(run.logPath)).toBe("/home/ubuntu/log");
+    expect(await outputValue(run.startId)).toBe("run-train-id");
+    expect(await outputValue(run.state)).toBe("running");
+    expect(await outputValue(run.logPath)).toBe("/home/ubuntu/log");
     expect(mocks.of("run-watch").inputs).toMatchObject({
       startId: "run-train-id",
       run: plan.run,
@@ -260,7 +262,7 @@ describe("a run", () => {
 describe("an evaluation", () => {
   it("is a watch that belongs to the run's start", async () => {
     const evaluation = new Evaluation("evaluation", { ...place(), plan, startId: "s1" });
-    expect(await valueOf(evaluation.metrics)).toEqual({ "metrics/evaluation.json": { score: 0.5 } });
+    expect(await outputValue(evaluation.metrics)).toEqual({ "metrics/evaluation.json": { score: 0.5 } });
     expect(mocks.children("evaluation")).toEqual([`evaluation-watch ${dynamic}:Evaluation`]);
     expect(mocks.of("evaluation-watch").inputs).toMatchObject({
       startId: "s1",

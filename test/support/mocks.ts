@@ -73,10 +73,11 @@ export class Mocks {
     return found.map(({ name, type }) => `${name} ${type}`).sort();
   }
 
-  /** Whether one resource is made only when another one is there, and deleted before it. */
+  /** Whether one resource is made only when another one is there, and deleted before it, by itself or by its parent. */
   comesAfter(name: string, other: string): boolean {
-    const { dependsOn } = this.of(name);
-    return dependsOn.some((each) => each === other || this.comesAfter(each, other));
+    const { dependsOn, parent } = this.of(name);
+    const earlier = parent === undefined ? dependsOn : [...dependsOn, parent];
+    return earlier.some((each) => each === other || this.comesAfter(each, other));
   }
 
   private remember(request: RegisterResourceRequest): void {
@@ -102,7 +103,7 @@ export class Mocks {
 }
 
 /** The value of an output, once it is there. Never settles for one that stays unknown: see {@link isKnown}. */
-export function valueOf<T>(output: pulumi.Output<T>): Promise<pulumi.Unwrap<T>> {
+export function outputValue<T>(output: pulumi.Output<T>): Promise<pulumi.Unwrap<T>> {
   return new Promise((settle) => pulumi.output(output).apply((value) => settle(value as pulumi.Unwrap<T>)));
 }
 

@@ -1,0 +1,218 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { MockAgent, setGlobalDispatcher } from "undici";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { stringify } from "yaml";
+import program from "../../index";
+import { isKnown, type Mocks, outputValue } from "../support/mocks";
+import { privateKeyText, startMocks } from "./cloud-answers";
+
+type Outputs = Record<string, unknown>;
+
+/** The program as the engine runs it: from a stack's configuration to its outputs, with the cloud's part mocked. */
+describe("the program", () => {
+  let mocks: Mocks;
+  let folder: string;
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "lambda-train-program-"));
+    vi.stubEnv("LAMBDA_TRAIN_LOCAL", join(folder, "local"));
+  });
+  afterEach(async () => {
+    await mocks.settled();
+    vi.unstubAllEnvs();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** Runs the program with the workload of the lifecycle tests, the stack's configuration and experiment changed. */
+  const run = async (config: object = {}, experiment: object = {}, options = {}): Promise<Outputs> => {
+    mocks = await startMocks(options);
+    const file = join(folder, "experiment.yaml");
+    const base = { experiment: "exp", workload: { source: resolve(__dirname, "../fixtures/tiny") } };
+    writeFileSync(file, stringify({ ...base, ...experiment }));
+    const stack = { endpoint: "emulated", experiment: file, instanceTypes: ["cpu_4x_general"], regions: ["us-west-1"] };
+    const entries = Object.entries({ ...stack, ...config }).map(([key, value]) => [
+      `lambda-train:${key}`,
+      typeof value === "string" ? value : JSON.stringify(value),
+    ]);
+    pulumi.runtime.setAllConfig(Object.fromEntries(entries));
+    const outputs = (await program()) as Outputs;
+    await mocks.settled();
+    return outputs;
+  };
+  const withData = (): object => {
+    writeFileSync(join(folder, "data.tar.gz"), "not looked into before it is there");
+    return { dataset: { source: join(folder, "data.tar.gz") } };
+  };
+  const values = (outputs: Outputs): Promise<Outputs> => outputValue(pulumi.output(outputs)) as Promise<Outputs>;
+
+  it("composes an instance and what works on it", async () => {
+    await run({}, withData());
+    expect(mocks.children(undefined)).toEqual(
+      ["Dataset", "Environment", "Evaluation", "Gate", "Instance", "Results", "Run", "Workspace"].map(
+        (type) => `${type.toLowerCase()} lambda-train:index:${type}`,
+      ),
+    );
+    for (const { name, parent } of mocks.registrations) {
+      if (parent !== undefined) expect(name.startsWith(`${parent}-`), name).toBe(true);
+    }
+    expect(new Set(mocks.registrations.map(({ name }) => name)).size).toBe(mocks.registrations.length);
+  });
+
+  it("gives the outputs that commands and people read, none of them secret", async () => {
+    const outputs = await run({}, withData());
+    for (const [name, output] of Object.entries(outputs)) {
+      if (pulumi.Output.isInstance(output)) expect(await pulumi.isSecret(output), name).toBe(false);
+    }
+    const found = await values(outputs);
+    expect(JSON.stringify(found)).not.toContain(privateKeyText);
+    expect(found).toEqual({
+      instanceId: "instance-vm-id",
+      instanceType: "gpu_1x_a10",
+      region: "us-west-1",
+      instanceIp: "203.0.113.9",
+      pricePerHour: 1.29,
+      sshCommand: "npm run ssh -- --stack test",
+      experiment: "exp",
+      runStatus: "running",
+      logPath: "/home/ubuntu/log",
+      attachCommand: "npm run attach -- --stack test",
+      dashboardUrl: "npm run dashboard -- --stack test",
+      resultsDirectory: "results/test/exp",
+      metrics: { "metrics/evaluation.json": { score: 0.5 } },
+    });
+  });
+
+  it("holds no private key in clear in any input", async () => {
+    await run({}, withData());
+    const everything = JSON.stringify(mocks.registrations.map(({ inputs }) => inputs));
+    expect(everything).toContain(privateKeyText);
+    expect(JSON.stringify(mocks.registrations.map(({ open }) => open))).not.toContain(privateKeyText);
+  });
+
+  it("makes everything that works over SSH anew on another instance", async () => {
+    await run({}, withData());
+    const overSsh = mocks.registrations.filter(({ inputs }) => "access" in inputs || "connection" in inputs);
+    expect(overSsh).toHaveLength(9);
+    for (const { name, type, inputs, propertyDependencies, deleteBeforeReplace } of overSsh) {
+      const property = type === "command:remote:Command" ? "triggers" : "instanceId";
+      expect([inputs[property]].flat(), name).toContain("instance-vm-id");
+      expect(propertyDependencies[property], name).toContain("instance-vm");
+      if (type === "command:remote:Command") expect(deleteBeforeReplace, name).toBe(true);
+      expect(mocks.comesAfter(name, "instance-boot"), name).toBe(true);
+    }
+  });
+
+  it("goes in the one order in which nothing is lost", async () => {
+    await run({}, withData());
+    const order = [
+      ["instance-vm", "instance-launches"],
+      ["instance-boot", "instance-vm"],
+      ["workspace-code", "instance-boot"],
+      ["dataset-upload", "workspace-code"],
+      ["dataset-extract", "dataset-upload"],
+      ["environment-setup", "workspace-code"],
+      ["gate-verify", "dataset-extract"],
+      ["gate-verify", "environment-setup"],
+      ["results-guard", "gate-verify"],
+      ["run-train", "results-guard"],
+      ["run-watch", "run-train"],
+      ["evaluation-watch", "run-watch"],
+    ] as const;
+    for (const [later, earlier] of order) expect(mocks.comesAfter(later, earlier), `${later}, ${earlier}`).toBe(true);
+    // Setup and data go side by side.
+    expect(mocks.comesAfter("environment-setup", "dataset-extract")).toBe(false);
+    expect(mocks.comesAfter("dataset-extract", "environment-setup")).toBe(false);
+    // What is deleted first is what came last: the results come home before anything under them goes.
+    for (const name of ["instance-vm", "instance-boot", "workspace-code", "dataset-extract", "environment-setup"])
+      expect(mocks.comesAfter("results-guard", name), name).toBe(true);
+    expect(mocks.of("run-train").propertyDependencies.triggers).toEqual(["instance-vm", "results-guard"]);
+  });
+
+  it("has no part for what the experiment does without", async () => {
+    const outputs = await run({}, { evaluate: null, dashboard: null, environment: { setup: null } });
+    expect(mocks.children(undefined).map((each) => each.split(" ")[0])).toEqual([
+      "environment",
+      "gate",
+      "instance",
+      "results",
+      "run",
+      "workspace",
+    ]);
+    expect(mocks.comesAfter("gate-verify", "environment-setup")).toBe(true);
+    const found = await values(outputs);
+    expect(found.metrics).toEqual({});
+    expect(found.dashboardUrl).toBeUndefined();
+  });
+
+  it("is previewed in full, with what only a launch can tell left open", async () => {
+    const outputs = await run({}, withData(), { preview: true });
+    expect(mocks.registrations).toHaveLength(26);
+    for (const name of ["instanceId", "instanceIp", "runStatus", "metrics"] as const)
+      expect(await isKnown(outputs[name] as pulumi.Output<unknown>), name).toBe(false);
+    expect(outputs.experiment).toBe("exp");
+  });
+
+  it("tells the user what is wrong with the configuration, without a stack trace", async () => {
+    await expect(run({ regions: ["Mars"], budgetDollars: "-1" }, { experiment: "no name" })).rejects.toSatisfy(
+      (error) =>
+        pulumi.RunError.isInstance(error) &&
+        ["lambda-train:regions.0", "lambda-train:budgetDollars", "experiment.yaml: experiment"].every((field) =>
+          error.message.includes(field),
+        ),
+    );
+    expect(mocks.registrations).toEqual([]);
+  });
+
+  describe("lets SSH in", () => {
+    const networks = (): unknown[] => {
+      const { rules } = mocks.of("instance-firewall-us-west-1").inputs;
+      return (rules as { sourceNetwork: string }[]).map(({ sourceNetwork }) => sourceNetwork);
+    };
+    /** The services that tell this machine's address answer in turn; undefined for no answer at all. */
+    const services = (...bodies: (string | undefined)[]): void => {
+      const agent = new MockAgent();
+      agent.disableNetConnect();
+      for (const [index, origin] of ["https://checkip.amazonaws.com", "https://api.ipify.org"].entries()) {
+        const body = bodies[index];
+        const asked = agent.get(origin).intercept({ path: "/" });
+        if (body === undefined) asked.replyWithError(new Error("no route"));
+        else asked.reply(body.startsWith("5") ? 503 : 200, body);
+      }
+      setGlobalDispatcher(agent);
+    };
+    const lambda = "https://cloud.lambda.ai/api/v1";
+
+    it("from the networks that are given", async () => {
+      await run({ endpoint: lambda, sshSources: ["198.51.100.7", "203.0.113.0/24"] });
+      expect(networks()).toEqual(["198.51.100.7/32", "203.0.113.0/24"]);
+    });
+
+    it("from this machine, as the emulated cloud sees it", async () => {
+      services();
+      await run({ sshSources: "auto" });
+      expect(networks()).toEqual(["127.0.0.1/32"]);
+    });
+
+    it.each([
+      ["the first service says", "192.0.2.5\n", undefined, "192.0.2.5/32"],
+      ["the second says, where the first does not answer", undefined, "192.0.2.6", "192.0.2.6/32"],
+      ["the second says, where the first answers something else", "<html>sign in</html>", "192.0.2.6", "192.0.2.6/32"],
+      ["the second says, where the first has no such network", "999.0.2.5", "192.0.2.6", "192.0.2.6/32"],
+      ["the second says, where the first is broken", "503", "192.0.2.6", "192.0.2.6/32"],
+    ])("from the address that %s", async (_name, first, second, expected) => {
+      services(first, second);
+      await run({ endpoint: lambda });
+      expect(networks()).toEqual([expected]);
+    });
+
+    it("from nowhere yet in a preview without a network, and says how to name an address in an up", async () => {
+      services();
+      await run({ endpoint: lambda }, {}, { preview: true });
+      expect(mocks.registrations.map(({ name }) => name)).toContain("instance-firewall-us-west-1");
+      await expect(run({ endpoint: lambda })).rejects.toThrow("lambda-train:sshSources is auto");
+    });
+  });
+});
