@@ -172,6 +172,17 @@ describe("upload", () => {
     expect(await contents(remote())).toEqual({ "x/theirs": "keep me" });
   });
 
+  it("remembers what it had put even where putting it into place broke off", async () => {
+    await fill(remote(), { "z/theirs": "in the way" });
+    await fill(local, { a: "placed", z: "a file" });
+    await expect(send()).rejects.toThrow("move them away");
+    expect(await contents(remote())).toEqual({ a: "placed", "z/theirs": "in the way" });
+    await rm(join(local, "a"));
+    await rm(remote("z"), { recursive: true });
+    expect(await send()).toMatchObject({ sentFiles: 0, removed: 1 });
+    expect(await contents(remote())).toEqual({ z: "a file" });
+  });
+
   it("goes on after a cut with what had not arrived, and shows nothing half-written meanwhile", async () => {
     const files = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`f${i}`, random(200_000, i + 1)]));
     await fill(local, { ...files, old: "first" });
