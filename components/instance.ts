@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { RandomId } from "@pulumi/random";
 import type { CloudPlan, Plan } from "../plan/types";
 import type { SshAccess } from "../remote/types";
+import { bareKey } from "./lambda/key-line";
 import {
   Boot,
   Claim,
@@ -12,6 +13,7 @@ import {
   LaunchClaim,
   SshKey,
 } from "./lambda/resources";
+import { hostKeyTag, managedBy } from "./lambda/tags";
 import { renderUserData } from "./lambda/user-data";
 
 /** Arguments of {@link Instance}. */
@@ -72,7 +74,13 @@ export class Instance extends pulumi.ComponentResource {
         imageFamily: cloud.imageFamily,
         rulesetIds,
         fileSystemNames: fileSystem === undefined ? undefined : [fileSystem.name],
-        tags: { "managed-by": "lambda-train", stack: plan.stack, experiment: plan.run.experiment },
+        tags: {
+          [managedBy.key]: managedBy.value,
+          stack: plan.stack,
+          experiment: plan.run.experiment,
+          // Public. With it the machine can be told from another even where the state is lost.
+          [hostKeyTag]: host.publicKey.apply(bareKey),
+        },
         capacityTimeoutSeconds: cloud.capacityTimeoutSeconds,
         maxPricePerHour: cloud.maxPricePerHour,
         budgetDollars: cloud.budgetDollars,

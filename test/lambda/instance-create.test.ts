@@ -45,6 +45,9 @@ describe("create", () => {
     const second = await create(inputs, lambda.context);
     expect(second.id).toBe(first.id);
     expect(second.outs.adopted).toBe(true);
+    // What it has cost counts from its launch, not from when it was found.
+    const { tags } = await lambda.admin.instance(second.id);
+    expect(tags).toContainEqual({ key: "lambda-train:launched-at", value: second.outs.launchedAt });
     expect(await lambda.living()).toHaveLength(1);
   });
 

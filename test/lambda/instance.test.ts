@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { DynamicHandler } from "../../components/dynamic/handler";
 import { connect } from "../../components/lambda/handlers/cloud";
 import { handler, instanceHandler } from "../../components/lambda/handlers/instance";
@@ -47,6 +47,7 @@ describe("read", () => {
 
 describe("update", () => {
   test("renames and replaces the user's tags, keeping what the instance is", async () => {
+    vi.stubEnv("PULUMI_BACKEND_URL", "s3://states?region=us-west-2");
     const { id, outs } = await create({ ...inputs, tags: { a2: "1" } }, lambda.context);
     const next = await update(
       id,
@@ -56,7 +57,17 @@ describe("update", () => {
     );
     const { name, tags } = await lambda.admin.instance(id);
     expect(name).toBe("lambda-train-new-00000000");
-    expect(tags.map(({ key }) => key).sort()).toEqual(["b2", "lambda-train:claim", "lambda-train:user-data"]);
+    expect(tags.map(({ key }) => key).sort()).toEqual([
+      "b2",
+      "lambda-train:claim",
+      "lambda-train:launched-at",
+      "lambda-train:state",
+      "lambda-train:user-data",
+    ]);
+    expect(Object.fromEntries(tags.map(({ key, value }) => [key, value]))).toMatchObject({
+      "lambda-train:launched-at": outs.launchedAt,
+      "lambda-train:state": "s3://states",
+    });
     expect(next).toMatchObject({
       name,
       tags: { b2: "2" },

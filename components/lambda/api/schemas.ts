@@ -140,6 +140,7 @@ const ruleset = z
     region: region.nullish(),
     rules: list(rule),
     instance_ids: list(z.string()),
+    created: text,
   })
   .transform((raw) => ({
     id: raw.id,
@@ -147,6 +148,7 @@ const ruleset = z
     region: raw.region?.name,
     rules: raw.rules,
     instanceIds: raw.instance_ids,
+    createdAt: raw.created,
   }));
 
 const nothing = z.unknown().transform(() => undefined);

@@ -4,6 +4,7 @@ import type { Diff } from "../../dynamic/handler";
 import { hasUnknown } from "../../dynamic/unknown";
 import type { CostLimits } from "../forecast";
 import type { Wanted } from "../launch/planner";
+import { isReserved } from "../tags";
 import { type Failure, Failures, isOptionalAmount, isText, isTextList } from "./checks";
 
 type Texts = Readonly<Record<string, string>>;
@@ -29,7 +30,7 @@ export interface InstanceOutputs extends Omit<InstanceInputs, "userData"> {
   readonly priceCentsPerHour: number;
   readonly architecture: string;
   readonly gpus: number;
-  /** ISO 8601. Of an instance that was found: when that was. */
+  /** ISO 8601. Of an instance that was found without a tag that tells: when it was found. */
   readonly launchedAt: string;
   readonly adopted: boolean;
   /** Absent where the instance was looked up by its id: user data cannot be read back. */
@@ -61,8 +62,7 @@ const tagText =
   "lambda-ai- or lambda-train:, and values of at most 128 characters";
 
 function isTag([key, value]: [string, unknown]): boolean {
-  const reserved = key.startsWith("lambda-ai-") || key.startsWith(ownTagPrefix);
-  return /^[a-z][a-z0-9:-]{1,54}$/.test(key) && !reserved && isText(value, 0, 128);
+  return /^[a-z][a-z0-9:-]{1,54}$/.test(key) && !isReserved(key) && isText(value, 0, 128);
 }
 
 /**
@@ -107,26 +107,6 @@ function rulesetIn(inputs: { rulesetIds?: Texts; region?: string }, region = inp
 export function recordedInputs({ userData: _, ...inputs }: InstanceInputs): Omit<InstanceInputs, "userData"> {
   const { __provider, ...rest } = inputs as typeof inputs & { readonly __provider?: string };
   return rest;
-}
-
-const ownTagPrefix = "lambda-train:";
-
-/** Tags of a launch: the user's, and those by which an instance is known again. */
-export function launchTags(name: string, tags: Texts | undefined, userDataSha256: string | undefined): Texts {
-  return {
-    ...tags,
-    [`${ownTagPrefix}claim`]: name,
-    ...(userDataSha256 === undefined ? {} : { [userDataTag]: userDataSha256.slice(0, 32) }),
-  };
-}
-
-/** Tag that holds the beginning of the user data's hash. */
-export const userDataTag = `${ownTagPrefix}user-data`;
-
-/** Tags of an instance without our own; undefined where there is none. */
-export function userTags(tags: Texts): Texts | undefined {
-  const rest = Object.entries(tags).filter(([key]) => !key.startsWith(ownTagPrefix));
-  return rest.length === 0 ? undefined : Object.fromEntries(rest);
 }
 
 export function sha256(text: string): string {

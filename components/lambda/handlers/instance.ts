@@ -1,3 +1,4 @@
+import { stateOrigin } from "../../../plan/state-origin";
 import { sameValue } from "../../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../../dynamic/handler";
 import type { LaunchRequest } from "../api/client";
@@ -9,6 +10,7 @@ import { costSince } from "../forecast";
 import { launchWhereFree } from "../launch/capacity";
 import { Launcher } from "../launch/launcher";
 import { preflight } from "../launch/preflight";
+import { launchedAtOf, launchTags, ownTags, userTags } from "../tags";
 import { readInstance, terminateAndConfirm } from "../termination";
 import { requireOurWorkspace } from "./account";
 import { type Connect, connect } from "./cloud";
@@ -17,11 +19,8 @@ import {
   diffInstance,
   type InstanceInputs,
   type InstanceOutputs,
-  launchTags,
   recordedInputs,
   sha256,
-  userDataTag,
-  userTags,
 } from "./instance-inputs";
 
 export function instanceHandler(connectTo: Connect): DynamicHandler<InstanceInputs, InstanceOutputs> {
@@ -70,7 +69,15 @@ async function create(
       imageFamily,
       fileSystemNames: attaches ? fileSystemNames : undefined,
       rulesetIds: rulesetIds?.[region] === undefined ? undefined : [rulesetIds[region]],
-      tags: launchTags(name, tags, sha256(userData)),
+      tags: launchTags(
+        {
+          name,
+          launchedAt: new Date().toISOString(),
+          stateOrigin: stateOrigin(),
+          userDataSha256: sha256(userData),
+        },
+        tags,
+      ),
     }),
   });
   if (placed.adopted) return adopt(placed.instance as Instance, inputs, offers, context);
@@ -91,7 +98,7 @@ function adopt(
   const { id, region = "", tags } = instance;
   const instanceType = instance.instanceType?.name ?? "";
   const hash = sha256(inputs.userData);
-  const tagged = tags[userDataTag];
+  const tagged = tags[ownTags.userData];
   const wrong = [
     inputs.instanceTypes.includes(instanceType) ? undefined : `its type ${instanceType} is not in instanceTypes`,
     inputs.regions.includes(region) ? undefined : `its region ${region} is not in regions`,
@@ -105,19 +112,20 @@ function adopt(
   }
   context.progress(`adopted instance ${id} (${instanceType} in ${region}), which an earlier \`up\` launched`);
   const type = offers.find((offer) => offer.type.name === instanceType)?.type ?? instance.instanceType;
-  return { id, outs: outputs(inputs, type, { instanceType, region, adopted: true }) };
+  return { id, outs: outputs(inputs, type, { instanceType, region, adopted: true }, launchedAtOf(tags)) };
 }
 
 function outputs(
   inputs: InstanceInputs,
   type: InstanceType | undefined,
   placed: Pick<InstanceOutputs, "instanceType" | "region" | "adopted">,
+  launchedAt = new Date().toISOString(),
 ): InstanceOutputs {
   return {
     ...recordedInputs(inputs),
     ...placed,
     ...typeFacts(type),
-    launchedAt: new Date().toISOString(),
+    launchedAt,
     userDataSha256: sha256(inputs.userData),
   };
 }
@@ -182,7 +190,8 @@ async function read(
     fileSystemNames: fileSystemNames.length === 0 ? undefined : fileSystemNames,
     capacityTimeoutSeconds: props.capacityTimeoutSeconds ?? 900,
   };
-  const placed = { instanceType: type?.name ?? "", region, adopted: true, launchedAt: new Date().toISOString() };
+  const launchedAt = launchedAtOf(instance.tags) ?? new Date().toISOString();
+  const placed = { instanceType: type?.name ?? "", region, adopted: true, launchedAt };
   return { id, props: { ...inputs, ...placed, ...typeFacts(type) }, inputs: { ...inputs, userData: "" } };
 }
 
@@ -194,7 +203,9 @@ async function update(
 ): Promise<InstanceOutputs> {
   const renamed = olds.name !== news.name;
   if (renamed || !sameValue(olds.tags ?? {}, news.tags ?? {})) {
-    const tags = launchTags(news.name, news.tags, olds.userDataSha256);
+    const { launchedAt, userDataSha256 } = olds;
+    const facts = { name: news.name, launchedAt, stateOrigin: stateOrigin(), userDataSha256 };
+    const tags = launchTags(facts, news.tags);
     await cloud().client.updateInstance(id, { name: renamed ? news.name : undefined, tags });
   }
   const { instanceType, region, pricePerHour, priceCentsPerHour, architecture, gpus } = olds;

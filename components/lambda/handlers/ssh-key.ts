@@ -1,9 +1,11 @@
+import { stateOrigin } from "../../../plan/state-origin";
 import { diffByName } from "../../dynamic/diff";
 import type { DynamicHandler } from "../../dynamic/handler";
 import { hasUnknown } from "../../dynamic/unknown";
 import type { Cloud } from "../api/connect";
 import { isKind } from "../api/errors";
 import type { SshKey } from "../api/schemas";
+import { bareKey, keyComment } from "../key-line";
 import { Failures, isText } from "./checks";
 import { connect } from "./cloud";
 
@@ -52,7 +54,7 @@ export const handler: DynamicHandler<SshKeyInputs, SshKeyInputs> = {
 
 async function add(cloud: Cloud, inputs: SshKeyInputs): Promise<SshKey> {
   try {
-    return await cloud.client.addSshKey(inputs);
+    return await cloud.client.addSshKey({ name: inputs.name, publicKey: keyLine(inputs.publicKey) });
   } catch (error) {
     // The answer was lost, or a lost call came through after all: the list tells.
     const found = isKind(error, "unclear", "duplicate") ? await named(cloud, inputs) : undefined;
@@ -74,8 +76,13 @@ async function named(cloud: Cloud, { name, publicKey }: SshKeyInputs): Promise<S
   return same;
 }
 
+/** A key has no tags: its comment says where the state is kept that knows it. */
+function keyLine(publicKey: string): string {
+  const origin = stateOrigin();
+  return origin === undefined ? publicKey : [bareKey(publicKey), keyComment(origin)].join(" ");
+}
+
 /** Equality of type and key; the comment does not matter. */
 function sameKey(a: string, b: string): boolean {
-  const bare = (line: string): string => line.trim().split(/\s+/).slice(0, 2).join(" ");
-  return bare(a) === bare(b);
+  return bareKey(a) === bareKey(b);
 }

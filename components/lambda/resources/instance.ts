@@ -52,7 +52,7 @@ export class Instance extends RemoteResource {
   /** `x86_64` or `arm64`. */
   declare readonly architecture: pulumi.Output<string>;
   declare readonly gpus: pulumi.Output<number>;
-  /** ISO 8601. Of an adopted instance: when it was found. */
+  /** ISO 8601. Of an adopted instance whose tags do not tell: when it was found. */
   declare readonly launchedAt: pulumi.Output<string>;
   /** Launched by an earlier `up` that was interrupted, and found by its name. */
   declare readonly adopted: pulumi.Output<boolean>;
