@@ -1,0 +1,173 @@
+import { describe, expect, it } from "vitest";
+import type { DynamicHandler, HandlerContext } from "../../components/dynamic/handler";
+import { unknownValue } from "../../components/dynamic/unknown";
+import { handler as evaluations } from "../../components/remote/handlers/evaluation";
+import { handler as guards } from "../../components/remote/handlers/results";
+import { handler as runs } from "../../components/remote/handlers/run";
+import { handler as uploads } from "../../components/remote/handlers/upload";
+import { testPlan } from "../remote/plan";
+import { access } from "./cloud-answers";
+
+const context: HandlerContext = { config: () => undefined, progress: () => {}, engineAlive: async () => true };
+const { run } = testPlan();
+const place = { instanceId: "i1", access };
+const evaluation = { command: "make evaluate", checkpoint: "best*", metrics: "*.json", timeoutSeconds: 60 };
+
+/** `none`, `update`, or the names of the inputs whose change replaces. */
+type Decision = "none" | "update" | readonly string[];
+
+/** Decisions of a handler about changes of one input each. */
+async function decide<I extends object, O extends I>(
+  handler: DynamicHandler<I, O>,
+  olds: O,
+  change: object,
+): Promise<Decision> {
+  const {
+    changes,
+    replaces = [],
+    deleteBeforeReplace,
+  } = await handler.diff("id", olds, { ...olds, ...change }, context);
+  if (!changes) return "none";
+  // Two of them at a time would both stop, start or fetch the same run.
+  expect(deleteBeforeReplace).toBe(true);
+  return replaces.length > 0 ? replaces : "update";
+}
+
+/** What holds for everything that works over SSH. */
+const anywhere: [string, object, Decision][] = [
+  ["nothing", {}, "none"],
+  ["the provider's text", { __provider: "other" }, "none"],
+  ["the instance", { instanceId: "i2" }, ["instanceId"]],
+  ["an instance that is not launched yet", { instanceId: unknownValue }, ["instanceId"]],
+  ["the address", { access: { ...access, host: "203.0.113.10" } }, "update"],
+  ["a key that is not known yet", { access: { ...access, privateKey: unknownValue } }, "update"],
+  ["all of the access not known yet", { access: unknownValue }, "update"],
+];
+
+describe("diff of an upload", () => {
+  const olds = {
+    ...place,
+    kind: "code" as const,
+    source: "examples/hmer-ink",
+    target: "hmer-ink",
+    extraFiles: { "a.yaml": "x" },
+    protectedPaths: ["outputs"],
+    hash: "h1",
+  };
+
+  it.each<[string, object, Decision]>([
+    ...anywhere,
+    ["the content", { hash: "h2" }, "update"],
+    ["content that is not known yet", { hash: unknownValue }, "update"],
+    ["another folder with the same content", { source: "/elsewhere" }, "none"],
+    ["extra files, which the hash covers", { extraFiles: {} }, "none"],
+    ["protected paths", { protectedPaths: ["outputs", "data"] }, "update"],
+    ["no protected paths", { protectedPaths: undefined }, "update"],
+    ["the place", { target: "ink" }, ["target"]],
+    ["what it is", { kind: "folder" }, ["kind"]],
+    ["place and instance", { target: "ink", instanceId: "i2" }, ["instanceId", "target"]],
+  ])("of %s", async (_name, change, expected) => {
+    expect(await decide(uploads, olds, change)).toEqual(expected);
+  });
+});
+
+describe("diff of a guard of results", () => {
+  const olds = {
+    ...place,
+    endpoint: "emulated",
+    run,
+    evaluation,
+    workspace: "work",
+    directory: "results/test",
+    folder: "results/test/exp",
+  };
+
+  it.each<[string, object, Decision]>([
+    ...anywhere,
+    ["the experiment", { run: { ...run, experiment: "exp-2" } }, ["run"]],
+    ["experiment and instance", { run: { ...run, experiment: "exp-2" }, instanceId: "i2" }, ["instanceId", "run"]],
+    ["all else of the run", { run: { ...run, command: "other", graceSeconds: 1, hash: "r2" } }, "update"],
+    ["a run that is not known yet", { run: unknownValue }, ["run"]],
+    ["the evaluation", { evaluation: { ...evaluation, metrics: "**" } }, "update"],
+    ["no evaluation any more", { evaluation: undefined }, "update"],
+    ["the workspace", { workspace: "ink" }, "update"],
+    ["the local folder", { directory: "elsewhere" }, "update"],
+    ["the endpoint", { endpoint: "https://cloud.lambda.ai/api/v1" }, "update"],
+    ["an output", { folder: "x" }, "none"],
+  ])("of %s", async (_name, change, expected) => {
+    expect(await decide(guards, olds, change)).toEqual(expected);
+  });
+
+  it("an update changes where the results will lie, and touches neither instance nor results", async () => {
+    const { update, create } = guards as Required<typeof guards>;
+    const { folder: _, ...news } = { ...olds, directory: "elsewhere" };
+    expect(await update("id", olds, news, context)).toEqual({ ...news, folder: "elsewhere/exp" });
+    expect(await create(news, context)).toEqual({ id: "i1:exp", outs: { ...news, folder: "elsewhere/exp" } });
+  });
+});
+
+describe("diff of a run", () => {
+  const olds = {
+    ...place,
+    startId: "s1",
+    run,
+    workspace: "work",
+    dashboard: { command: "make dashboard", port: 8501 },
+    startScript: "start",
+    codeHash: "c1",
+    state: "running" as const,
+    attempt: 1,
+    logPath: "/log",
+  };
+
+  it.each<[string, object, Decision]>([
+    ...anywhere,
+    ["its start", { startId: "s2" }, ["startId"]],
+    ["a start that is not known yet", { startId: unknownValue }, ["startId"]],
+    ["the code", { codeHash: "c2" }, "update"],
+    ["the command", { run: { ...run, command: "other", hash: "r2" } }, "update"],
+    ["what up waits for", { run: { ...run, waitFor: "end" } }, "update"],
+    ["the workspace", { workspace: "ink" }, "update"],
+    ["the dashboard", { dashboard: { command: "make dashboard", port: 8502 } }, "update"],
+    ["no dashboard any more", { dashboard: undefined }, "update"],
+    ["the text of the start script alone", { startScript: "other" }, "none"],
+    ["outputs", { state: "finished", attempt: 2, logPath: "/other" }, "none"],
+  ])("of %s", async (_name, change, expected) => {
+    expect(await decide(runs, olds, change)).toEqual(expected);
+  });
+
+  it.each([
+    ["failed", "update"],
+    ["starting", "none"],
+    ["running", "none"],
+    ["evaluating", "none"],
+    ["finished", "none"],
+    ["stopped", "none"],
+  ] as const)("of one that a refresh has seen %s is %s", async (state, expected) => {
+    expect(await decide(runs, { ...olds, state }, {})).toBe(expected);
+  });
+});
+
+describe("diff of an evaluation", () => {
+  const olds = {
+    ...place,
+    startId: "s1",
+    run,
+    evaluation,
+    workspace: "work",
+    state: "pending" as const,
+    metrics: {},
+  };
+
+  it.each<[string, object, Decision]>([
+    ...anywhere,
+    ["the run's start", { startId: "s2" }, ["startId"]],
+    ["a start that is not known yet", { startId: unknownValue }, ["startId"]],
+    ["the run", { run: { ...run, command: "other" } }, "update"],
+    ["the metrics' place", { evaluation: { ...evaluation, metrics: "**" } }, "update"],
+    ["the workspace", { workspace: "ink" }, "update"],
+    ["outputs", { state: "done", metrics: { a: 1 } }, "none"],
+  ])("of %s", async (_name, change, expected) => {
+    expect(await decide(evaluations, olds, change)).toEqual(expected);
+  });
+});
