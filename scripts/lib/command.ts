@@ -30,12 +30,17 @@ export class CommandError extends Error {
 const exitCodeHelp = `
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 nothing there, 4 not reachable, 5 timed out.`;
 
-/** A command run by `npm run <name>`, with the options that all of them have. */
+/** A command run by `npm run <name>` on a stack, with the options that all of them have. */
 export function operatorCommand(name: string, description: string): Command {
+  return plainCommand(name, description)
+    .option("-s, --stack <name>", "stack to work on (default: the selected one, else dev)")
+    .addHelpText("after", exitCodeHelp);
+}
+
+/** A command run by `npm run <name>` that works on no stack, or has exit codes of its own. */
+export function plainCommand(name: string, description: string): Command {
   return new Command(`npm run ${name} --`)
     .description(description)
-    .option("-s, --stack <name>", "stack to work on (default: the selected one, else dev)")
-    .addHelpText("after", exitCodeHelp)
     .configureOutput({ outputError: (text, write) => write(text) })
     .exitOverride((error) => {
       process.exit(error.exitCode === 0 ? 0 : exitCodes.usage);

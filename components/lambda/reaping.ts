@@ -1,0 +1,37 @@
+import type { Cloud } from "./api/connect";
+import { deleteUnused } from "./handlers/deletion";
+import type { Account, Orphan } from "./orphans";
+import { terminateAndConfirm } from "./termination";
+
+/** Everything in the account that a claim can be on. */
+export async function readAccount({ client }: Cloud): Promise<Account> {
+  const [instances, sshKeys, rulesets, fileSystems] = await Promise.all([
+    client.listInstances(),
+    client.listSshKeys(),
+    client.listRulesets(),
+    client.listFileSystems(),
+  ]);
+  return { instances, sshKeys, rulesets, fileSystems };
+}
+
+/**
+ * Ends everything of a claim: instances first, confirmed by the API, then what they used. File systems hold data and
+ * stay. Whatever an instance holds is lost. Throws at the first thing that does not go.
+ */
+export async function removeOrphan(cloud: Cloud, orphan: Orphan, progress: (line: string) => void): Promise<void> {
+  const { client } = cloud;
+  const all = (kind: Orphan["things"][number]["kind"]): Orphan["things"] =>
+    orphan.things.filter((thing) => thing.kind === kind);
+  for (const { id, name } of all("instance")) {
+    const ended = await terminateAndConfirm(cloud, id, { progress });
+    progress(`${name}: instance ${id} ${ended ? "is terminated" : "was gone already"}`);
+  }
+  for (const { id, name } of all("SSH key")) {
+    await deleteUnused(cloud, `SSH key ${name}`, () => client.deleteSshKey(id), progress);
+    progress(`${name}: SSH key is deleted`);
+  }
+  for (const { id, name } of all("firewall ruleset")) {
+    await deleteUnused(cloud, `firewall ruleset ${name}`, () => client.deleteRuleset(id), progress);
+    progress(`${name}: firewall ruleset is deleted`);
+  }
+}

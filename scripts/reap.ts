@@ -1,0 +1,142 @@
+import { InvalidArgumentError } from "commander";
+import { type Cloud, connectCloud } from "../components/lambda/api/connect";
+import { duration } from "../components/lambda/api/waiting";
+import { costSince } from "../components/lambda/forecast";
+import { type Account, type Claimed, findOrphans, type Orphan } from "../components/lambda/orphans";
+import { readAccount, removeOrphan } from "../components/lambda/reaping";
+import { stateOrigin } from "../plan/state-origin";
+import { CommandError, exitCodes, plainCommand, run } from "./lib/command";
+import { allStates } from "./lib/states";
+import { table } from "./lib/table";
+
+interface Options {
+  readonly endpoint?: string;
+  readonly yes?: boolean;
+  readonly minAge: number;
+  readonly includeUnknownAge?: boolean;
+  readonly anyState?: boolean;
+  readonly json?: boolean;
+}
+
+const description =
+  "Lists what carries a claim of this project in the account but is in no state of the current backend. Removes nothing " +
+  "without --yes, and never what is younger than --min-age.";
+
+const command = plainCommand("reap", description)
+  .option("--endpoint <url>", "`emulated`, or the API's base URL (default: Lambda, with LAMBDA_API_KEY)")
+  .option("--yes", "terminate and delete what is listed as `remove`; results on these instances are lost")
+  .option("--min-age <hours>", "leave what is younger: its `up` may still be running elsewhere", hours, 1)
+  .option("--include-unknown-age", "remove as well what nothing tells the age of")
+  .option("--any-state", "remove as well what belongs to a state that is kept elsewhere")
+  .option("--json", "print one JSON object")
+  .addHelpText(
+    "after",
+    "\nExit codes: 0 nothing to remove, or all removed; 1 something to remove is there (or would not go); " +
+      "2 wrong use; 4 API or states not readable: nothing was removed.",
+  );
+
+function hours(text: string): number {
+  const number = Number(text);
+  if (text.trim() === "" || !(number >= 0)) throw new InvalidArgumentError("It must be a number of hours, 0 or more.");
+  return number;
+}
+
+run(async () => {
+  command.parse();
+  const options = command.opts<Options>();
+  const cloud = connected(options.endpoint);
+  // The account before the states: a claim is in its state before anything is rented under it.
+  const account = await readable("The account", () => readAccount(cloud));
+  const states = await readable("The states of this backend", allStates);
+  const orphans = findOrphans(account, {
+    known: (text) => states.some((state) => state.includes(text)),
+    origin: stateOrigin(),
+    anyState: options.anyState === true,
+    minAgeHours: options.minAge,
+    includeUnknownAge: options.includeUnknownAge === true,
+    now: Date.now(),
+  });
+  const removable = orphans.filter(({ verdict }) => verdict === "remove");
+  const doubtful = orphans.filter(({ verdict }) => verdict === "age");
+  if (options.json !== true) for (const line of describe(orphans, account, states.length, options)) console.log(line);
+  const failed = options.yes === true ? await removeAll(cloud, removable) : [];
+  if (options.json === true) console.log(JSON.stringify({ orphans, removed: options.yes === true, failed }, null, 2));
+  const left = options.yes === true ? failed.length : removable.length;
+  return left + doubtful.length > 0 ? exitCodes.failed : exitCodes.ok;
+});
+
+function connected(endpoint: string | undefined): Cloud {
+  let cloud: Cloud;
+  try {
+    cloud = connectCloud(endpoint, { attempts: 4 });
+  } catch (error) {
+    throw new CommandError((error as Error).message, exitCodes.unreachable);
+  }
+  try {
+    cloud.endpoint.apiKey();
+  } catch (error) {
+    const hint = "For the emulated cloud: npm run reap -- --endpoint emulated";
+    throw new CommandError(`${(error as Error).message} ${hint}`, exitCodes.usage);
+  }
+  return cloud;
+}
+
+async function readable<T>(what: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    const message = `${what} cannot be read, so nothing can be said to be left over. ${(error as Error).message}`;
+    throw new CommandError(message, exitCodes.unreachable);
+  }
+}
+
+/** Removes claim by claim, side by side; returns the claims of which something is left. */
+async function removeAll(cloud: Cloud, orphans: readonly Orphan[]): Promise<string[]> {
+  const done = await Promise.allSettled(orphans.map((orphan) => removeOrphan(cloud, orphan, console.error)));
+  return done.flatMap((each, index) => {
+    if (each.status === "fulfilled") return [];
+    const { claim = "" } = orphans[index] ?? {};
+    console.error(`${claim}: ${(each.reason as Error).message}`);
+    return [claim];
+  });
+}
+
+function describe(orphans: readonly Orphan[], account: Account, states: number, options: Options): string[] {
+  const seen = `${account.instances.length} instances, ${account.sshKeys.length} SSH keys, ${account.rulesets.length} firewall rulesets`;
+  if (orphans.length === 0) return [`Nothing is left over: ${seen} in the account, ${states} stacks in the backend.`];
+  const head = ["what", "name", "type", "region", "age", "$/hour", "cost so far", "verdict"];
+  const rows = orphans.flatMap((orphan) => orphan.things.map((thing) => row(thing, orphan)));
+  const ready = orphans.some(({ verdict }) => verdict === "remove");
+  const next = "Removing an instance loses its results: `npm run adopt` may bring them home first. To remove: --yes";
+  return [...table([head, ...rows]), ...(ready && options.yes !== true ? [next] : [])];
+}
+
+function row({ kind, name, id, type, region, createdAt, priceCentsPerHour }: Claimed, orphan: Orphan): string[] {
+  const instance = kind === "instance";
+  const age = createdAt === undefined ? "unknown" : duration((Date.now() - Date.parse(createdAt)) / 1000);
+  const price = priceCentsPerHour === undefined ? "?" : (priceCentsPerHour / 100).toFixed(2);
+  const cost =
+    createdAt === undefined || priceCentsPerHour === undefined
+      ? "?"
+      : `$${costSince(createdAt, priceCentsPerHour).toFixed(2)}`;
+  const verdict = kind === "file system" ? verdicts.data : verdicts[orphan.verdict];
+  return [
+    instance ? `instance ${id}` : kind,
+    name,
+    type ?? "-",
+    region ?? "-",
+    age,
+    instance ? price : "-",
+    instance ? cost : "-",
+    orphan.verdict === "elsewhere" ? `${verdict}: ${orphan.origin}` : verdict,
+  ];
+}
+
+const verdicts: Readonly<Record<Orphan["verdict"], string>> = {
+  remove: "remove",
+  used: "left: an instance that is not ours uses it",
+  elsewhere: "left: its state is kept elsewhere (--any-state)",
+  age: "left: its age is unknown (--include-unknown-age)",
+  young: "left: too young (--min-age)",
+  data: "left: it holds data; delete it at https://cloud.lambda.ai",
+};
