@@ -37,7 +37,6 @@ export function watchCommand(channel: ClientChannel, lost: () => SshError): Runn
   });
   // Callers often fail on a stream first; the exit then must not count as unhandled.
   exit.catch(() => {});
-  keepUntilExit(channel);
   return { channel, exit };
 }
 
@@ -60,16 +59,6 @@ export function endOf({ channel, exit }: RunningCommand, fed: Promise<void>, sto
 
 function statusOf(signal: string | undefined): number {
   return 128 + (constants.signals[signal as NodeJS.Signals] ?? 0);
-}
-
-/**
- * Node destroys a duplex stream by itself once both directions have ended, and ssh2 then closes the channel. A command
- * that closes its output before it exits (each one does, for a moment) would so lose its exit status. This leaves the
- * closing to the server, unless the stream is destroyed because of an error.
- */
-function keepUntilExit(channel: ClientChannel): void {
-  const destroy = channel.destroy.bind(channel);
-  channel.destroy = (error?: Error) => (error === undefined ? channel : destroy());
 }
 
 /** Fills a command's standard input and closes it. Resolves when the source is used up; the reader may stop early. */

@@ -1,4 +1,4 @@
-import { createCipheriv } from "node:crypto";
+import { createCipheriv, createHash } from "node:crypto";
 import {
   appendFile,
   chmod,
@@ -383,6 +383,15 @@ describe("download", () => {
     expect(await hashFile(final("big"))).toBe(await hashFile(remote("big")));
   });
 
+  it("checks what an earlier try has left instead of trusting it", async () => {
+    await fill(remote(), { a: "right", b: random(600_000, 8) });
+    const left = join(local, "results/.partial-exp/objects");
+    const name = async (path: string): Promise<string> => hashFile(remote(path));
+    await fill(left, { [await name("a")]: "wrong", [`${await name("b")}.part`]: random(1000, 9), junk: "x" });
+    await fetch();
+    expect(await withoutRecord()).toEqual(await contents(remote()));
+  });
+
   it("survives a crash between the renames", async () => {
     await fill(remote(), { a: "1" });
     await fetch();
@@ -472,6 +481,12 @@ describe("a hostile instance", () => {
     await expect(lstat(join(local, "out/exp"))).rejects.toThrow("ENOENT");
     expect(await readdir(local)).toEqual(["out"]);
     await expect(lstat("/tmp/lambda-train-evil")).rejects.toThrow("ENOENT");
+  });
+
+  it("that sends a link for an empty file is refused", async () => {
+    const empty = { size: 0, sha256: createHash("sha256").digest("hex") };
+    await fake(`${entry("a", empty)}; ${end}`, packed("ln -s /etc/passwd 0", "0"));
+    expect(await fetch()).toBeInstanceOf(HostileStreamError);
   });
 
   const listings: Record<string, string> = {
