@@ -18,18 +18,22 @@ export interface ConnectOptions extends Pick<LambdaClientOptions, "attempts" | "
   readonly configuredKey?: () => string | undefined;
 }
 
+/** How much longer than another a call may be on its way, in our time, without the two meeting the rate limit. */
+const realJitterMs = 50;
+
 /** Connects to an endpoint as {@link resolveEndpoint} finds it. No call is made yet. */
 export function connectCloud(endpoint: string | undefined, options: ConnectOptions = {}): Cloud {
   const { configuredKey, ...rest } = options;
   const found = resolveEndpoint(endpoint, configuredKey);
   const clock = cloudClock(found.timeScale);
+  const jitterMs = realJitterMs * found.timeScale;
   const identity = (): string => `${found.url} ${found.apiKey()}`;
   const client = new LambdaClient({
     ...rest,
     baseUrl: found.url,
     apiKey: found.apiKey,
     clock,
-    pacer: pacerFor(found, () => new SharedPacer({ folder: join(cacheFolder(), "pace"), identity, clock })),
+    pacer: pacerFor(found, () => new SharedPacer({ folder: join(cacheFolder(), "pace"), identity, clock, jitterMs })),
     userAgent: `lambda-train (node ${process.versions.node})`,
     dispatcher: dispatcherFor(found.url),
     unreachableHint: found.emulated

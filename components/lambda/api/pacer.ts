@@ -24,6 +24,11 @@ export interface SharedPacerOptions {
   /** Whose limit it is: endpoint and API key. Only its hash is written. */
   readonly identity: () => string;
   readonly clock: Clock;
+  /**
+   * Milliseconds (the cloud's) by which turns are further apart than the limit asks: a call that took longer on its way
+   * than the next one arrives closer to it than it was sent. Default 0.
+   */
+  readonly jitterMs?: number;
 }
 
 type Turns = Record<PaceKind, number>;
@@ -42,14 +47,14 @@ export class SharedPacer implements Pacer {
   constructor(private readonly options: SharedPacerOptions) {}
 
   async turn(kind: PaceKind, signal?: AbortSignal): Promise<void> {
-    const { clock } = this.options;
+    const { clock, jitterMs = 0 } = this.options;
     for (;;) {
       const { wait, taken } = await this.reserve((turns, now) => {
         // The next launch may be far away: it is waited for without a reservation, which would hold up other calls.
         if (kind === "launch" && turns.launch > now) return { wait: turns.launch - now, taken: false };
         const at = Math.max(now, turns.call);
-        turns.call = at + intervals.call * 1000;
-        if (kind === "launch") turns.launch = at + intervals.launch * 1000;
+        turns.call = at + intervals.call * 1000 + jitterMs;
+        if (kind === "launch") turns.launch = at + intervals.launch * 1000 + jitterMs;
         return { wait: at - now, taken: true };
       });
       await clock.sleep(wait, signal);
