@@ -1,11 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { connectCloud } from "../components/lambda/api/connect";
 import { costSince } from "../components/lambda/forecast";
-import { readStatus } from "../remote/run";
-import { withSession } from "../remote/session";
 import type { RunStatus } from "../remote/types";
 import { exitCodes, operatorCommand, run } from "./lib/command";
+import { instanceStatus, runStatus } from "./lib/look";
 import { type StackView, stackView } from "./lib/stack-view";
 
 const command = operatorCommand("status", "What the stack rents, what its run does, and what it has cost.").option(
@@ -13,35 +11,13 @@ const command = operatorCommand("status", "What the stack rents, what its run do
   "print one JSON object",
 );
 
-/** What the API says of the instance; the reason where it cannot be asked. */
-async function instanceStatus(view: StackView): Promise<string> {
-  if (view.instance === undefined) return "none";
-  try {
-    const { client } = connectCloud(view.endpoint, { attempts: 2 });
-    const found = (await client.listInstances()).find(({ id }) => id === view.instance?.id);
-    return found?.status ?? "gone";
-  } catch (error) {
-    return `unknown (${(error as Error).message})`;
-  }
-}
-
-async function runStatus(
-  view: StackView,
-): Promise<RunStatus | { state: "none" } | { state: "unreachable"; reason: string }> {
-  const { access, run: plan } = view;
-  if (access === undefined || plan === undefined) return { state: "none" };
-  try {
-    return await withSession(access, (session) => readStatus(session, plan.experiment));
-  } catch (error) {
-    return { state: "unreachable", reason: (error as Error).message };
-  }
-}
-
 run(async () => {
   command.parse();
   const options = command.opts<{ stack?: string; json?: boolean }>();
   const view = await stackView(options.stack);
-  const [instance, state] = await Promise.all([instanceStatus(view), runStatus(view)]);
+  const [seen, running] = await Promise.all([instanceStatus(view), runStatus(view)]);
+  const instance = "status" in seen ? seen.status : `unknown (${seen.reason})`;
+  const state = stateOf(running);
   const { launchedAt, priceCents = 0 } = view.instance ?? {};
   const cost = launchedAt === undefined ? undefined : costSince(launchedAt, priceCents);
   const home =
@@ -63,6 +39,14 @@ run(async () => {
   if (state.state === "unreachable") return exitCodes.unreachable;
   return state.state === "failed" ? exitCodes.failed : exitCodes.ok;
 });
+
+/** The run as the report shows it. */
+function stateOf(
+  seen: Awaited<ReturnType<typeof runStatus>>,
+): RunStatus | { state: "none" } | { state: "unreachable"; reason: string } {
+  if (seen === undefined) return { state: "none" };
+  return "state" in seen ? seen : { state: "unreachable", reason: seen.reason };
+}
 
 /** The report as lines for a person. */
 function describe({ stack, instance, experiment, run: state, costDollars, results }: Report): string[] {
@@ -95,7 +79,7 @@ interface Report {
     | (NonNullable<StackView["instance"]> & { readonly status: string; readonly ip: string | null })
     | null;
   readonly experiment: string | null;
-  readonly run: Awaited<ReturnType<typeof runStatus>>;
+  readonly run: ReturnType<typeof stateOf>;
   readonly costDollars: number | null;
   readonly results: string | null;
 }

@@ -13,6 +13,10 @@ export const exitCodes = {
   unreachable: 4,
   /** The time given was over first. */
   timeout: 5,
+  /** `watch`: a limit is reached. */
+  limit: 10,
+  /** `watch`: the run has ended. */
+  ended: 11,
 } as const;
 
 /** An end of a command that is not a bug: its message is for the user, its code for scripts. */

@@ -18,6 +18,8 @@ export interface StackView {
     readonly priceCents: number;
     /** ISO 8601 in UTC. */
     readonly launchedAt?: string;
+    /** Most dollars that it may cost, as of the last `up`. */
+    readonly budgetDollars?: number;
   };
   readonly access?: SshAccess;
   readonly run?: RunPlan;
@@ -76,6 +78,7 @@ export function viewOf(stack: string, exported: string): StackView {
             region: String(instanceProps.region),
             priceCents: Number(instanceProps.priceCentsPerHour),
             launchedAt: instanceProps.launchedAt as string | undefined,
+            budgetDollars: instanceProps.budgetDollars as number | undefined,
           },
     access: withAccess?.access as SshAccess | undefined,
     run: results.run as RunPlan | undefined,

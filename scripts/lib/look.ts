@@ -1,0 +1,30 @@
+import { connectCloud } from "../../components/lambda/api/connect";
+import { readStatus } from "../../remote/run";
+import { withSession } from "../../remote/session";
+import type { RunStatus } from "../../remote/types";
+import type { StackView } from "./stack-view";
+
+/** Status of the stack's instance by the API: `none` without one, `gone`, or why the API cannot be asked. */
+export async function instanceStatus(
+  view: StackView,
+): Promise<{ readonly status: string } | { readonly reason: string }> {
+  if (view.instance === undefined) return { status: "none" };
+  try {
+    const { client } = connectCloud(view.endpoint, { attempts: 2 });
+    const found = (await client.listInstances()).find(({ id }) => id === view.instance?.id);
+    return { status: found?.status ?? "gone" };
+  } catch (error) {
+    return { reason: (error as Error).message };
+  }
+}
+
+/** Status of the stack's run by its files on the instance: undefined without a run, or why they cannot be read. */
+export async function runStatus(view: StackView): Promise<RunStatus | undefined | { readonly reason: string }> {
+  const { access, run } = view;
+  if (access === undefined || run === undefined) return undefined;
+  try {
+    return await withSession(access, (session) => readStatus(session, run.experiment));
+  } catch (error) {
+    return { reason: (error as Error).message };
+  }
+}
