@@ -55,6 +55,8 @@ fi
 # A training process can outlive a supervisor that was killed; two at once would spoil each other's checkpoints.
 end_marked "LAMBDA_TRAIN_RUN=$experiment" 30
 
+# An attempt that ends before it writes anything must not make those before it forgotten.
+output="$(fact "$facts/output_path")"
 attempt=$((attempt + 1))
 facts="$run/attempts/$attempt"
 mkdir -p "$facts"
@@ -63,6 +65,7 @@ put "$facts/run.env" "$LT_RUN"
 put "$facts/limits" "${LT_LIMITS:-}"
 put "$facts/hash" "$LT_HASH"
 put "$facts/used" "$used"
+if [ -n "$output" ]; then put "$facts/output_path" "$output"; fi
 put "$facts/started_at" "$(now)"
 put "$run/attempt" "$attempt"
 # A tmux server keeps the environment it was started with.

@@ -72,11 +72,11 @@ find_first_step() {
   fi
 }
 
-# The folder the workload really wrote to: Makefiles change the experiment's name.
+# The folder the workload really wrote to: Makefiles change the experiment's name, or leave it out.
 find_output() {
   local outputs="$workspace/$LT_OUTPUTS" own newest
   own="$outputs/$experiment"
-  if [ -d "$own" ] && [ -n "$(find -L "$own" -newer "$facts/mark" -print -quit)" ]; then
+  if [ -d "$own" ] && [ -n "$(find -L "$own" -newer "$facts/mark" -print -quit 2>/dev/null)" ]; then
     put "$facts/output_path" "$own"
     return
   fi
@@ -84,7 +84,9 @@ find_output() {
   newest="${newest#* }"
   if [ -n "$newest" ]; then
     put "$facts/output_path" "$outputs/${newest%%/*}"
-  elif [ -d "$own" ]; then
+  elif [ -n "$(find -L "$outputs" -maxdepth 1 -type f -newer "$facts/mark" -print -quit 2>/dev/null)" ]; then
+    put "$facts/output_path" "$outputs"
+  elif [ ! -f "$facts/output_path" ] && [ -d "$own" ]; then
     put "$facts/output_path" "$own"
   fi
 }
@@ -138,10 +140,15 @@ began="$SECONDS"
 noted=0
 used="$(fact "$facts/used")"
 while kill -0 "$child" 2>/dev/null; do
-  if [ ! -f "$facts/first_step" ]; then find_first_step; fi
+  if [ ! -f "$facts/first_step" ]; then
+    find_first_step
+    if [ -f "$facts/first_step" ]; then noted=0; fi
+  fi
   note_activity
   if [ $((SECONDS - began)) -ge "$noted" ]; then
     put "$facts/seconds" "$((SECONDS - began))"
+    # Known before the end: the machine may go down, or its results be wanted while it trains.
+    find_output
     put "$facts/active_at" "$(($(date +%s) - SECONDS + active))"
     noted=$((SECONDS - began + 10))
   fi

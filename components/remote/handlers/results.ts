@@ -3,7 +3,10 @@ import type { EvaluationPlan, RunPlan } from "../../../plan/types";
 import { endRun, loseResultsVariable } from "../../../remote/results";
 import { diffByName, sameValue } from "../../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../../dynamic/handler";
+import { isEnding } from "../../lambda/api/schemas";
+import { publicKeyOf } from "../../lambda/ed25519";
 import { connect } from "../../lambda/handlers/cloud";
+import { bareKey } from "../../lambda/key-line";
 import { localPath, type OnInstance } from "./place";
 
 interface Inputs extends OnInstance {
@@ -52,11 +55,17 @@ async function secure(props: Outputs, context: HandlerContext): Promise<void> {
   }
 }
 
-/** Whether the API says that the instance does not exist any more. */
-async function isGone({ endpoint, instanceId }: Outputs, context: HandlerContext): Promise<boolean> {
-  const instances = await connect(endpoint, context).client.listInstances();
-  const found = instances.find(({ id }) => id === instanceId);
-  return found === undefined || ["terminating", "terminated", "preempted"].includes(found.status);
+/**
+ * Whether the API says that the instance does not exist any more. A key of another workspace sees nothing of ours: only
+ * where it sees the stack's SSH key, which lives longer than the instance, is an instance that it does not see gone.
+ */
+async function isGone({ endpoint, instanceId, access }: Outputs, context: HandlerContext): Promise<boolean> {
+  const cloud = connect(endpoint, context);
+  const found = (await cloud.client.listInstances()).find(({ id }) => id === instanceId);
+  if (found !== undefined) return isEnding(found.status);
+  if (cloud.endpoint.emulated) return true;
+  const ours = publicKeyOf(access.privateKey);
+  return (await cloud.client.listSshKeys()).some(({ publicKey }) => bareKey(publicKey) === ours);
 }
 
 /** Life of the guard of an experiment's results: its deletion is what brings them home. */

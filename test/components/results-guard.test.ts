@@ -1,0 +1,306 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { connectCloud } from "../../components/lambda/api/connect";
+import { publicKeyOf } from "../../components/lambda/ed25519";
+import { handler } from "../../components/remote/handlers/results";
+import type { EvaluationPlan, Plan, RunPlan } from "../../plan/types";
+import { loseResultsVariable } from "../../remote/results";
+import { readStatus } from "../../remote/run";
+import { renderStart } from "../../remote/scripts";
+import { withSession } from "../../remote/session";
+import { verifyResults } from "../../remote/transfer/download";
+import type { RunStatus } from "../../remote/types";
+import { Emulated } from "../lambda/emulated";
+import { FakeCloud } from "../lambda/fake-cloud";
+import { testPlan } from "../remote/plan";
+import { freePort, processesWith, startSshd, type TestSshd } from "../support/sshd";
+
+type Props = Parameters<NonNullable<typeof handler.delete>>[1];
+
+/** Bringing results home, and what happens when that fails: against a real sshd and the emulated cloud's API. */
+describe("a guard of results", { timeout: 60_000 }, () => {
+  let sshd: TestSshd;
+  let lambda: Emulated;
+  let instanceId: string;
+  let local: string;
+  let number = 0;
+
+  beforeAll(async () => {
+    sshd = await startSshd();
+    await mkdir(join(sshd.home, "work"));
+    lambda = await Emulated.start();
+    const { client } = connectCloud("emulated");
+    await client.addSshKey({ name: "key", publicKey: sshd.access.hostKey });
+    instanceId = await client.launch({
+      name: "box",
+      region: "us-east-1",
+      instanceType: "cpu_4x_general",
+      sshKeyName: "key",
+    });
+  });
+  afterAll(async () => {
+    await lambda?.stop();
+    await sshd?.stop();
+  });
+  beforeEach(() => {
+    local = mkdtempSync(join(tmpdir(), "lambda-train-results-"));
+    lambda.told.length = 0;
+  });
+  afterEach(() => {
+    vi.stubEnv(loseResultsVariable, undefined);
+    rmSync(local, { recursive: true, force: true });
+  });
+
+  const evaluation: EvaluationPlan = {
+    command: 'echo "{\\"score\\": $(cat {checkpoint})}" > "$(dirname {checkpoint})/../eval.json"',
+    checkpoint: "checkpoints/best*",
+    metrics: "*eval*.json",
+    timeoutSeconds: 20,
+  };
+
+  /** A run whose experiment no other test has. Its training writes into `$out`, its own output folder. */
+  const planOf = (
+    command: string,
+    changes: { evaluation?: EvaluationPlan; run?: Partial<RunPlan> } = {},
+    out = "out=outputs/$LAMBDA_TRAIN_RUN; mkdir -p $out/checkpoints;",
+  ): Plan => {
+    const experiment = `exp-${++number}`;
+    return testPlan({ ...changes, run: { experiment, command: `${out} ${command}`, ...changes.run } });
+  };
+  /** Trains until it is told to stop; writes its best checkpoint when it is. */
+  const endless = `trap 'echo 7 > $out/checkpoints/best.pt; exit 143' TERM; echo step 1; while true; do sleep 0.1; done`;
+
+  const propsOf = (plan: Plan, change: Partial<Props> = {}): Props => ({
+    instanceId,
+    access: sshd.access,
+    endpoint: "emulated",
+    run: plan.run,
+    evaluation: plan.evaluation,
+    workspace: "work",
+    directory: join(local, "results"),
+    folder: join(local, "results", plan.run.experiment),
+    ...change,
+  });
+  const remove = async (props: Props): Promise<void> => handler.delete?.("id", props, lambda.context);
+  const failure = async (props: Props): Promise<string> => {
+    const error: unknown = await remove(props).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(error).toBeInstanceOf(Error);
+    return (error as Error).message;
+  };
+  const status = ({ run }: Plan): Promise<RunStatus> =>
+    withSession(sshd.access, (session) => readStatus(session, run.experiment));
+  const until = async (so: () => Promise<boolean>, what: string): Promise<void> => {
+    const deadline = Date.now() + 20_000;
+    while (!(await so())) {
+      if (Date.now() > deadline) throw new Error(`It never came to that: ${what}`);
+      await sleep(100);
+    }
+  };
+  /** Starts a run and waits for a state of it. */
+  const start = async (plan: Plan, state: RunStatus["state"]): Promise<void> => {
+    await withSession(sshd.access, (session) =>
+      session.run("bash -s", "starting the run", { stdin: renderStart(plan) }),
+    );
+    await until(async () => (await status(plan)).state === state, `the run is ${state}`);
+  };
+  /** Ends supervisor and training as a power cut does: neither writes anything down. */
+  const powerOff = async ({ run: { experiment } }: Plan): Promise<void> => {
+    const supervisor = join(sshd.home, ".lambda-train/runs", experiment, "attempts/1/supervisor");
+    process.kill(Number(readFileSync(supervisor, "utf8").split(" ")[0]), "SIGKILL");
+    const ours = new Set(await processesWith(`HOME=${sshd.home}`));
+    const training = await processesWith(`LAMBDA_TRAIN_RUN=${experiment}`);
+    for (const pid of training.filter((each) => ours.has(each))) process.kill(pid, "SIGKILL");
+  };
+  const unreachable = async (): Promise<Partial<Props>> => ({ access: { ...sshd.access, port: await freePort() } });
+
+  it("stops a run that goes on, evaluates what it has reached, and brings everything home, verified", async () => {
+    const plan = planOf(endless, { evaluation });
+    await start(plan, "running");
+    const props = propsOf(plan);
+    await remove(props);
+    expect(await verifyResults(props.folder)).toMatchObject({ ok: true });
+    expect(readFileSync(join(props.folder, "checkpoints/best.pt"), "utf8")).toBe("7\n");
+    expect(JSON.parse(readFileSync(join(props.folder, "eval.json"), "utf8"))).toEqual({ score: 7 });
+    expect(readFileSync(join(props.folder, "run/train.log"), "utf8")).toContain("step 1");
+    expect(await status(plan)).toMatchObject({
+      state: "stopped",
+      stopReason: "destroy",
+      evaluation: { state: "done" },
+    });
+    expect(lambda.told.join("\n")).toMatch(/stopping the run, 5 s[\s\S]*evaluating[\s\S]*verified in/);
+  });
+
+  it("does to a run that has ended and was evaluated nothing but bring it home", async () => {
+    const plan = planOf("echo 3 > $out/checkpoints/best.pt; echo step 1", { evaluation });
+    await start(plan, "finished");
+    const props = propsOf(plan);
+    await remove(props);
+    expect(lambda.told.join("\n")).not.toMatch(/stopping|evaluating/);
+    expect(JSON.parse(readFileSync(join(props.folder, "eval.json"), "utf8"))).toEqual({ score: 3 });
+    // A destroy that was interrupted afterwards comes here again.
+    await remove(props);
+    expect(await verifyResults(props.folder)).toMatchObject({ ok: true });
+  });
+
+  it("brings home what a crashed run has left, although there is nothing to evaluate", async () => {
+    const plan = planOf("echo part > $out/log; echo 'out of memory'; exit 1", { evaluation });
+    await start(plan, "failed");
+    const props = propsOf(plan);
+    await remove(props);
+    expect(readFileSync(join(props.folder, "log"), "utf8")).toBe("part\n");
+    expect(readFileSync(join(props.folder, "run/train.log"), "utf8")).toContain("out of memory");
+    expect(readFileSync(join(props.folder, "run/evaluate.log"), "utf8")).toContain("No checkpoint matches");
+    expect(lambda.told.join("\n")).toContain("evaluation failed with status 66; its log is among the results");
+  });
+
+  it("passes where the run was never started", async () => {
+    const props = propsOf(planOf("true"));
+    await remove(props);
+    expect(lambda.told).toEqual([`${props.run.experiment}: was never started, so there are no results`]);
+    expect(existsSync(props.folder)).toBe(false);
+  });
+
+  it("lets nothing end an instance that lives and cannot be reached, and says what to do", async () => {
+    const props = propsOf(planOf("true"), await unreachable());
+    const message = await failure(props);
+    expect(message).toContain(`The results of ${props.run.experiment} are not home`);
+    expect(message).toContain(`instance ${instanceId} is not terminated and goes on billing`);
+    expect(message).toContain(`127.0.0.1:${props.access.port}`);
+    expect(message).toContain("`npm run results`");
+    expect(message).toContain("`npm run down -- --lose-results`");
+    expect(message).toContain(`${loseResultsVariable}=${props.run.experiment}`);
+    expect(message).not.toContain("PRIVATE KEY");
+  });
+
+  it("keeps the instance while the results have no place at home, and is done once they have", async () => {
+    const plan = planOf("echo 3 > $out/checkpoints/best.pt; echo step 1");
+    await start(plan, "finished");
+    const props = propsOf(plan);
+    writeFileSync(join(local, "results"), "a file where the folder should be");
+    expect(await failure(props)).toContain("is not terminated");
+    rmSync(join(local, "results"));
+    await remove(props);
+    expect(await verifyResults(props.folder)).toMatchObject({ ok: true });
+  });
+
+  it("keeps the instance when a machine with another host key answers at its address", async () => {
+    const other = await startSshd();
+    try {
+      const { host, port } = other.access;
+      expect(await failure(propsOf(planOf("true"), { access: { ...sshd.access, host, port } }))).toContain("host key");
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it("passes where the instance is gone, and says what is lost", async () => {
+    const props = propsOf(planOf("true"), { ...(await unreachable()), instanceId: "0".repeat(32) });
+    await remove(props);
+    expect(lambda.told.join("\n")).toContain(
+      `instance ${props.instanceId} is gone; of its results only what was downloaded before is left`,
+    );
+  });
+
+  it("passes where the API says that the instance is terminated", async () => {
+    const { client } = connectCloud("emulated");
+    const id = await client.launch({
+      name: "other box",
+      region: "us-east-1",
+      instanceType: "cpu_4x_general",
+      sshKeyName: "key",
+    });
+    const props = propsOf(planOf("true"), { ...(await unreachable()), instanceId: id });
+    await failure(props);
+    await lambda.admin.terminate(id);
+    await remove(props);
+    expect(lambda.told.join("\n")).toContain("is gone");
+  });
+
+  it("takes an API that does not answer for no news of the instance's end", async () => {
+    await lambda.fault("listInstances", { answer: "server-error" }, 100);
+    const props = propsOf(planOf("true"), { ...(await unreachable()), instanceId: "0".repeat(32) });
+    expect(await failure(props)).toContain("is not terminated");
+    await lambda.admin.removeAllFaults();
+    await remove(props);
+  });
+
+  it("gives results up only when the user names their experiment", async () => {
+    const plan = planOf(endless);
+    await start(plan, "running");
+    const props = propsOf(plan, await unreachable());
+    for (const value of ["1", "true", "", `${props.run.experiment}x`]) {
+      vi.stubEnv(loseResultsVariable, value);
+      expect(await failure(props), value).toContain("are not home");
+    }
+    vi.stubEnv(loseResultsVariable, props.run.experiment);
+    await remove(props);
+    expect(lambda.told.join("\n")).toContain(`its results are left behind, as ${loseResultsVariable} says`);
+    expect((await status(plan)).state).toBe("running");
+    expect(existsSync(props.folder)).toBe(false);
+  });
+
+  it("does not take an API key of another workspace, which sees nothing of ours, for the instance's end", async () => {
+    const other = await FakeCloud.start();
+    try {
+      vi.stubEnv("LAMBDA_API_KEY", other.apiKey);
+      const props = propsOf(planOf("true"), { ...(await unreachable()), endpoint: other.url });
+      expect(await failure(props)).toContain("is not terminated");
+      other.sshKeys.set("1", { id: "1", name: "ours", public_key: `${publicKeyOf(sshd.access.privateKey)} comment` });
+      await remove(props);
+      expect(lambda.told.join("\n")).toContain("is gone");
+    } finally {
+      await other.stop();
+    }
+  });
+
+  describe("finds outputs that the workload put elsewhere", () => {
+    const [name, elsewhere] = ["best.pt", "out=outputs/$LAMBDA_TRAIN_RUN-v1; mkdir -p $out;"];
+
+    it("under another name than the experiment's", async () => {
+      const plan = planOf(`${elsewhere} echo 1 > $out/${name}; echo step 1`, {}, "");
+      await start(plan, "finished");
+      const props = propsOf(plan);
+      await remove(props);
+      expect(existsSync(join(props.folder, name))).toBe(true);
+    });
+
+    it("in no folder of its own", async () => {
+      const plan = planOf(`mkdir -p outputs; echo 1 > outputs/${name}; echo step 1`, { run: { outputs: "mine" } }, "");
+      const { run } = plan;
+      const own = { ...plan, run: { ...run, command: run.command.replaceAll("outputs", "mine") } };
+      await start(own, "finished");
+      const props = propsOf(own);
+      await remove(props);
+      expect(existsSync(join(props.folder, name))).toBe(true);
+    });
+
+    it("when the machine went down before training ended", async () => {
+      const plan = planOf(`${elsewhere} echo 1 > $out/${name}; echo step 1; sleep 60`, {}, "");
+      await start(plan, "running");
+      await until(async () => (await status(plan)).outputPath !== undefined, "its outputs were found");
+      await powerOff(plan);
+      await until(async () => (await status(plan)).state === "failed", "it was found failed");
+      const props = propsOf(plan);
+      await remove(props);
+      expect(existsSync(join(props.folder, name))).toBe(true);
+    });
+
+    it("when a later attempt failed before it wrote anything", async () => {
+      const once = `${elsewhere} if [ -f $out/${name} ]; then exit 1; fi; echo 1 > $out/${name}; echo step 1; exit 1`;
+      const plan = planOf(once, {}, "");
+      await start(plan, "failed");
+      await start(plan, "failed");
+      expect(await status(plan)).toMatchObject({ attempt: 2 });
+      const props = propsOf(plan);
+      await remove(props);
+      expect(existsSync(join(props.folder, name))).toBe(true);
+    });
+  });
+});
