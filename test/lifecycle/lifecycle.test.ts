@@ -1,10 +1,20 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { verifyResults } from "../../remote/transfer/download";
 import { nothing, TestCloud } from "../support/cloud";
 import { Project } from "../support/project";
 import { configureTiny, useTinyWorkload } from "../support/tiny";
+
+/** Waits until something is so. */
+async function until(so: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (!(await so())) {
+    if (Date.now() > deadline) throw new Error("It never came to that.");
+    await sleep(250);
+  }
+}
 
 /** The whole life of one stack through the real CLI; each test goes on from where the one before ended. */
 describe("a stack's life", { timeout: 180_000 }, () => {
@@ -121,6 +131,32 @@ describe("a stack's life", { timeout: 180_000 }, () => {
     ]) {
       expect(await must(project.run(name, ["--help"])), name).toContain("Usage");
     }
+  });
+
+  it("attach shows the run in this terminal; leaving it leaves the run alone", async () => {
+    expect((await project.run("attach")).output).toContain("attach needs a terminal");
+    // A terminal of its own, typed into and read from outside.
+    const terminal = join(project.folder, "terminal.sock");
+    const tmux = (...args: string[]): Promise<string> => must(project.start("tmux", ["-S", terminal, ...args]).ended);
+    await tmux(
+      "new-session",
+      "-d",
+      "-s",
+      "t",
+      "-x",
+      "100",
+      "-y",
+      "30",
+      `${process.execPath} dist/scripts/attach.js; echo left; cat`,
+    );
+    try {
+      await until(async () => /step \d+ loss/.test(await tmux("capture-pane", "-p", "-t", "t")));
+      await tmux("send-keys", "-t", "t", "C-b", "d");
+      await until(async () => /^left$/m.test(await tmux("capture-pane", "-p", "-t", "t")));
+    } finally {
+      await tmux("kill-server");
+    }
+    expect(JSON.parse(await must(project.run("status", ["--json"]))).run.state).toBe("running");
   });
 
   it("the workload's dashboard is reached through the tunnel, and ends with it", async () => {
