@@ -1,11 +1,12 @@
 import { InvalidArgumentError } from "commander";
-import { type Cloud, connectCloud } from "../components/lambda/api/connect";
+import type { Cloud } from "../components/lambda/api/connect";
 import { duration } from "../components/lambda/api/waiting";
 import { costSince } from "../components/lambda/forecast";
 import { type Account, type Claimed, findOrphans, type Orphan } from "../components/lambda/orphans";
 import { readAccount, removeOrphan } from "../components/lambda/reaping";
 import { stateOrigin } from "../plan/state-origin";
-import { CommandError, exitCodes, plainCommand, run } from "./lib/command";
+import { accountAt, readable } from "./lib/account";
+import { exitCodes, plainCommand, run } from "./lib/command";
 import { allStates } from "./lib/states";
 import { table } from "./lib/table";
 
@@ -44,7 +45,7 @@ function hours(text: string): number {
 run(async () => {
   command.parse();
   const options = command.opts<Options>();
-  const cloud = connected(options.endpoint);
+  const cloud = accountAt(options.endpoint);
   // The account before the states: a claim is in its state before anything is rented under it.
   const account = await readable("The account", () => readAccount(cloud));
   const states = await readable("The states of this backend", allStates);
@@ -64,31 +65,6 @@ run(async () => {
   const left = options.yes === true ? failed.length : removable.length;
   return left + doubtful.length > 0 ? exitCodes.failed : exitCodes.ok;
 });
-
-function connected(endpoint: string | undefined): Cloud {
-  let cloud: Cloud;
-  try {
-    cloud = connectCloud(endpoint, { attempts: 4 });
-  } catch (error) {
-    throw new CommandError((error as Error).message, exitCodes.unreachable);
-  }
-  try {
-    cloud.endpoint.apiKey();
-  } catch (error) {
-    const hint = "For the emulated cloud: npm run reap -- --endpoint emulated";
-    throw new CommandError(`${(error as Error).message} ${hint}`, exitCodes.usage);
-  }
-  return cloud;
-}
-
-async function readable<T>(what: string, read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    const message = `${what} cannot be read, so nothing can be said to be left over. ${(error as Error).message}`;
-    throw new CommandError(message, exitCodes.unreachable);
-  }
-}
 
 /** Removes claim by claim, side by side; returns the claims of which something is left. */
 async function removeAll(cloud: Cloud, orphans: readonly Orphan[]): Promise<string[]> {

@@ -1,4 +1,6 @@
 import { connectCloud } from "../../components/lambda/api/connect";
+import { publicKeyOf } from "../../components/lambda/ed25519";
+import { bareKey } from "../../components/lambda/key-line";
 import { readStatus } from "../../remote/run";
 import { withSession } from "../../remote/session";
 import type { RunStatus } from "../../remote/types";
@@ -10,9 +12,13 @@ export async function instanceStatus(
 ): Promise<{ readonly status: string } | { readonly reason: string }> {
   if (view.instance === undefined) return { status: "none" };
   try {
-    const { client } = connectCloud(view.endpoint, { attempts: 2 });
+    const { client, endpoint } = connectCloud(view.endpoint, { attempts: 2 });
     const found = (await client.listInstances()).find(({ id }) => id === view.instance?.id);
-    return { status: found?.status ?? "gone" };
+    if (found !== undefined) return { status: found.status };
+    // A key of another workspace sees nothing of ours. The stack's SSH key lives longer than its instance.
+    const ours = view.access === undefined ? undefined : publicKeyOf(view.access.privateKey);
+    const seen = endpoint.emulated || (await client.listSshKeys()).some(({ publicKey }) => bareKey(publicKey) === ours);
+    return seen ? { status: "gone" } : { reason: "the API key seems to belong to another workspace" };
   } catch (error) {
     return { reason: (error as Error).message };
   }

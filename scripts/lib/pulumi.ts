@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
+import { parse } from "yaml";
 import { projectFolder } from "../../plan/paths";
 
 /** Project name of Pulumi.yaml, and namespace of the configuration. */
@@ -66,6 +67,15 @@ export async function stackConfig(stack: string): Promise<Record<string, string>
     return text === undefined ? [] : [[key.replace(`${project}:`, ""), text]];
   });
   return Object.fromEntries(plain);
+}
+
+/** The endpoint that the stack's file names, also where there is no stack: undefined for Lambda. */
+export function stackEndpoint(stack: string): string | undefined {
+  const file = join(projectFolder(), `Pulumi.${stack.split("/").pop()}.yaml`);
+  if (!existsSync(file)) return undefined;
+  const { config } = (parse(readFileSync(file, "utf8")) ?? {}) as { config?: Record<string, unknown> };
+  const endpoint = config?.[`${project}:endpoint`];
+  return typeof endpoint === "string" ? endpoint : undefined;
 }
 
 /**

@@ -1,0 +1,132 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { isEnding } from "../components/lambda/api/schemas";
+import { claimOf, findOrphans } from "../components/lambda/orphans";
+import { readAccount } from "../components/lambda/reaping";
+import { accountAt, readable } from "./lib/account";
+import { type Backup, backupsOf, readBackup } from "./lib/backups";
+import { CommandError, exitCodes, operatorCommand, run } from "./lib/command";
+import { runStatus } from "./lib/look";
+import { pulumiOutput, stackEndpoint, stackName } from "./lib/pulumi";
+import { stackView } from "./lib/stack-view";
+import { allStates } from "./lib/states";
+
+const description =
+  "Brings an instance whose state was lost back under the control of its stack, from the newest state that is left: of " +
+  "the file backend's own backups, or of a file. The keys to it are in there alone, encrypted.";
+
+const command = operatorCommand("adopt", description)
+  .option("--from <file>", "a state: what `pulumi stack export` wrote, or a backup of the file backend")
+  .option("--instance <id>", "which instance, where several were lost")
+  .option("--endpoint <url>", "`emulated`, or the API's base URL (default: as the stack's file says)");
+
+interface Options {
+  readonly stack?: string;
+  readonly from?: string;
+  readonly instance?: string;
+  readonly endpoint?: string;
+}
+
+/** An instance that carries our claim. */
+interface Lost {
+  readonly id: string;
+  readonly claim: string;
+  readonly what: string;
+}
+
+run(async () => {
+  command.parse();
+  const options = command.opts<Options>();
+  const stack = await stackName(options.stack);
+  const lost = await findLost(stack, options);
+  const backup = chooseBackup(stack, lost, options.from);
+  await importState(stack, backup);
+  const view = await stackView(stack);
+  console.log(`Stack ${stack} is as it was at ${backup.time} (${backup.file}), and knows ${lost.what} again.`);
+  if (view.instance?.id !== lost.id) {
+    console.log("It was launched after that: `npm run up` finds it by its name and goes on with it.");
+    return exitCodes.ok;
+  }
+  const status = await runStatus(view);
+  const state = status === undefined ? "not started" : "state" in status ? status.state : `unknown: ${status.reason}`;
+  console.log(`Run: ${state}. \`npm run results\` brings its results home, \`npm run down\` ends it as ever.`);
+  return exitCodes.ok;
+});
+
+/** The one instance of the stack that is billed and that no reachable state knows. */
+async function findLost(stack: string, { endpoint, instance }: Options): Promise<Lost> {
+  const account = await readable("The account", () => readAccount(accountAt(endpoint ?? stackEndpoint(stack))));
+  // A state that cannot be read may be the very one that is to be replaced.
+  const states = await allStates().catch((error: Error) => {
+    console.error(`Not all states can be read: ${error.message}`);
+    return [];
+  });
+  const orphans = findOrphans(account, {
+    known: (text) => states.some((state) => state.includes(text)),
+    anyState: true,
+    minAgeHours: 0,
+    includeUnknownAge: true,
+    now: Date.now(),
+  });
+  const claims = new Set(orphans.map(({ claim }) => claim));
+  const lost = account.instances.filter(({ name, status }) => !isEnding(status) && claims.has(claimOf(name) ?? ""));
+  const wanted = lost.filter(({ id, tags }) => (instance === undefined ? tags.stack === stack : id === instance));
+  const others = lost.map(({ id, name }) => `${name} (${id})`).join(", ");
+  if (wanted.length === 0) {
+    const there = others === "" ? "no instance that no state knows" : `only these that no state knows: ${others}`;
+    const what = instance === undefined ? `stack ${stack}` : `id ${instance}`;
+    throw new CommandError(`Nothing of ${what} to adopt: the account has ${there}.`, exitCodes.nothing);
+  }
+  const [one, second] = wanted;
+  if (one === undefined || second !== undefined) {
+    throw new CommandError(`Several instances of stack ${stack} are lost: ${others}. Choose one with --instance.`);
+  }
+  const { id, name: claim = "", instanceType, region } = one;
+  return { id, claim, what: `instance ${id} (${instanceType?.name} in ${region})` };
+}
+
+/** The newest state that knows the claim. */
+function chooseBackup(stack: string, { claim, what }: Lost, from: string | undefined): Backup {
+  const known = from === undefined ? backupsOf(stack) : readBackup(from);
+  const found = known.find(({ text }) => text.includes(`"${claim}"`));
+  if (found !== undefined) return found;
+  const where = from ?? "the backend's backups";
+  throw new CommandError(
+    `${what} carries ${claim}, which no state in ${where} knows. The keys to log in to it were in the state alone. ` +
+      "With a copy of it: npm run adopt -- --from <file>. Without one its results cannot be had any more; " +
+      "to end it: npm run reap.",
+  );
+}
+
+/** @throws CommandError where the stack has another state already, or the passphrase is not the one. */
+async function importState(stack: string, backup: Backup): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "lambda-train-adopt-"));
+  try {
+    await refuseOther(stack);
+    await pulumiOutput(["stack", "select", "--create", stack]).catch((error: Error) => {
+      // A state that is there but cannot be read cannot be selected; it is replaced all the same.
+      if (!/checkpoint|JSON/i.test(error.message)) throw error;
+    });
+    const file = join(folder, "state.json");
+    writeFileSync(file, backup.text, { mode: 0o600 });
+    await pulumiOutput(["stack", "import", "--stack", stack, "--file", file]);
+  } catch (error) {
+    if (!/incorrect passphrase|decrypt/i.test((error as Error).message)) throw error;
+    throw new CommandError(
+      `The secrets in ${backup.file} are encrypted with another passphrase. Set PULUMI_CONFIG_PASSPHRASE (or _FILE) to ` +
+        `the one that stack ${stack} had then. ${(error as Error).message}`,
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function refuseOther(stack: string): Promise<void> {
+  const exported = await pulumiOutput(["stack", "export", "--stack", stack]).catch(() => "");
+  if (!exported.includes("pulumi-nodejs:dynamic/lambda-train:")) return;
+  throw new CommandError(
+    `Stack ${stack} has another state now, which would be lost. Give it another name first, as ` +
+      `\`npm run pulumi -- stack rename ${stack}-2 --stack ${stack}\`, and adopt again.`,
+  );
+}
