@@ -183,7 +183,9 @@ export const experimentSchema = z.strictObject({
     .describe("The workload's own dashboard; null for none."),
   results: z
     .strictObject({
-      outputs: insidePath.default("outputs").describe("Folder in the workspace into which training writes."),
+      outputs: insidePath
+        .default("outputs")
+        .describe("Folder into which training writes, relative to train.directory."),
       directory: z
         .string()
         .min(1)

@@ -24,10 +24,9 @@ export async function makePlan(stack: string, raw: Readonly<Record<string, strin
   const { config, experiment } = readBoth(raw, root);
   const workload = findWorkload(experiment, root, cacheFolder());
   const dataset = findDataset(experiment, root, workload.folder);
-  const protectedPaths = [experiment.results.outputs, ...(experiment.dataset ? [experiment.dataset.target] : [])].map(
-    (path) =>
-      posix.normalize(path === experiment.dataset?.target ? path : posix.join(experiment.train.directory, path)),
-  );
+  // Training writes where it runs; everything else reads paths from the workspace.
+  const outputs = pathIn(experiment.train.directory, experiment.results.outputs);
+  const protectedPaths = [outputs, ...(experiment.dataset ? [pathIn(experiment.dataset.target)] : [])];
   const code = await walkCode(workload.folder, {
     extraFiles: workload.extraFiles,
     protectedPaths,
@@ -63,7 +62,7 @@ export async function makePlan(stack: string, raw: Readonly<Record<string, strin
       command,
       directory: experiment.train.directory,
       variables,
-      outputs: experiment.results.outputs,
+      outputs,
       firstStepPattern: experiment.train.firstStepPattern,
       firstStepTimeoutSeconds: experiment.train.firstStepTimeoutMinutes * 60,
       waitFor: experiment.train.waitFor,
@@ -119,6 +118,11 @@ function readBoth(
   return { config, experiment: { ...experiment, experiment: name } };
 }
 
+/** A path in the workspace, in the one form in which paths are compared. */
+function pathIn(...parts: readonly string[]): string {
+  return posix.join(...parts).replace(/\/$/, "");
+}
+
 /** Relative where possible, so that messages show the path that the user wrote. */
 function resolveIn(root: string, file: string): string {
   return process.cwd() === root ? file : join(root, file);
@@ -142,10 +146,10 @@ const environmentFiles =
 
 /** The environment, with a hash over the files whose change must run setup again. */
 function environmentPlan(experiment: Experiment, folder: string): EnvironmentPlan {
-  const { environment, train } = experiment;
+  const { environment } = experiment;
   const script = environment.setup?.match(/^\s*(?:bash\s+|sh\s+)?(\.?[\w./-]+\.sh)(\s|$)/)?.[1];
   const inputs = [
-    ...(script === undefined ? [] : [posix.join(train.directory, script)]),
+    ...(script === undefined ? [] : [pathIn(script)]),
     ...readdirSync(folder).filter((name) => environmentFiles.test(name)),
     ...(environment.file === undefined ? [] : [environment.file]),
     ...environment.inputs,
@@ -160,7 +164,7 @@ function environmentPlan(experiment: Experiment, folder: string): EnvironmentPla
     timeoutSeconds: environment.timeoutMinutes * 60,
     variables,
     inputs,
-    hash: sha256({ setup, manager, file, answer, variables, directory: train.directory }, inputs, contents),
+    hash: sha256({ setup, manager, file, answer, variables }, inputs, contents),
   };
 }
 

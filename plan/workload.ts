@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
 import type { Experiment } from "./experiment";
 import { checkout, isGitUrl } from "./git";
@@ -47,8 +47,19 @@ export function findWorkload(experiment: Experiment, root: string, cache: string
   problems.push(...missingTargets(experiment, folder), ...missingScript(experiment, folder));
   const config = findConfig(experiment, folder, problems);
   if (problems.length > 0) throw new PlanError(problems);
-  const name = experiment.workload.name ?? basename(subfolder ?? source).replace(/\.git$/, "");
+  const name = experiment.workload.name ?? nameAfter(subfolder ?? (remote ? source : folder));
   return { name, folder, commit: got.commit, ...config };
+}
+
+/** Name of the workspace after the last part of a folder or git URL. */
+function nameAfter(source: string): string {
+  const last =
+    source
+      .replace(/[/:]+$/, "")
+      .split(/[/:]/)
+      .at(-1) ?? "";
+  const name = last.replace(/\.git$/, "").replace(/[^A-Za-z0-9._-]+/g, "-");
+  return name.replace(/^[^A-Za-z0-9]+|-+$/g, "") || "workload";
 }
 
 /** Fills `{name}` placeholders of a command. */
@@ -100,7 +111,7 @@ function missingTargets(experiment: Experiment, folder: string): Problem[] {
 function missingScript(experiment: Experiment, folder: string): Problem[] {
   const { setup } = experiment.environment;
   const script = setup?.match(/^\s*(?:bash\s+|sh\s+)?(\.?[\w./-]+\.sh)(\s|$)/)?.[1];
-  if (script === undefined || existsSync(join(folder, experiment.train.directory, script))) return [];
+  if (script === undefined || existsSync(join(folder, script))) return [];
   return [
     {
       field: "environment.setup",

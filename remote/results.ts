@@ -47,7 +47,7 @@ export async function bringHome(
   const folder = join(directory, run.experiment);
   const logs = posix.dirname(status.logPath);
   const { files, bytes, unstable } = await downloadTree(access, {
-    remoteRoot: status.outputPath ?? posix.join(workspace, run.directory, run.outputs, run.experiment),
+    remoteRoot: status.outputPath ?? posix.join(workspace, run.outputs, run.experiment),
     // What the terminal showed comes home as well: a run that crashed early may have written nothing else.
     also: { "run/train.log": posix.join(logs, "train.log"), "run/evaluate.log": posix.join(logs, "evaluate.log") },
     localFinal: folder,

@@ -6,7 +6,7 @@
 #   LT_DATASET_TARGET  folder in the workspace that holds the dataset
 #   LT_DATASET_KIND    folder (it was uploaded to its place), archive, url or fileSystem
 #   LT_DATASET_PATH    archive: the file; fileSystem: the folder (relative: below the home folder)
-#   LT_DATASET_URL     url: https address of an archive
+#   LT_DATASET_URL     url: https address of an archive (http on this machine's own 127.…)
 #   LT_DATASET_SHA256  url: checksum of the archive; empty: not checked
 #   LT_DATASET_SPLITS  folders under the target that must not be empty, one a line
 # Exit codes: 0 done, 2 usage, 3 the source is not there, 4 the archive is refused, 5 checksum, 6 the layout is wrong.
@@ -40,9 +40,10 @@ unpack() {
 
 # curl_url ARGUMENT...: the address goes by standard input: it may carry a token, and arguments are for all to see.
 curl_url() {
-  local quoted="${LT_DATASET_URL//\\/\\\\}"
+  local quoted="${LT_DATASET_URL//\\/\\\\}" protocols="=https"
+  if [[ "$LT_DATASET_URL" == http://127.* ]]; then protocols="=http,https"; fi
   printf 'url = "%s"\n' "${quoted//\"/\\\"}" |
-    curl --config - --fail --location --proto '=https' --proto-redir '=https' --silent --show-error \
+    curl --config - --fail --location --proto "$protocols" --proto-redir '=https' --silent --show-error \
       --connect-timeout 30 --speed-limit 1 --speed-time 120 "$@"
 }
 

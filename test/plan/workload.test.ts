@@ -62,6 +62,27 @@ describe("workload", () => {
     expect(() => findWorkload(experiment(), folder, folder)).toThrow("Did you mean trian?");
   });
 
+  it.each([
+    [".", /^plan-\w+$/],
+    ["./ink/", /^ink$/],
+    ["my ink (2)", /^my-ink-2$/],
+  ])("in the folder %s has a workspace that is named after it", (source, name) => {
+    const inside = (path: string): string => join(source, path);
+    files(Object.fromEntries(Object.entries(complete).map(([path, text]) => [inside(path), text])));
+    expect(findWorkload(experiment({ workload: { source } }), folder, folder).name).toMatch(name);
+  });
+
+  it("has its commands and config in the folder in which it trains, and setup in the workspace", () => {
+    const { "scripts/lambda_setup.sh": script, ...rest } = complete;
+    const inCode = Object.fromEntries(Object.entries(rest).map(([path, text]) => [`code/${path}`, text]));
+    files({ ...inCode, "scripts/lambda_setup.sh": script });
+    const look = () => findWorkload(experiment({ train: { directory: "code", overrides: { a: 1 } } }), folder, folder);
+    expect(look().extraFiles).toHaveProperty(["code/.lambda-train/run-1.yaml"]);
+    rmSync(join(folder, "scripts"), { recursive: true });
+    files({ "code/scripts/lambda_setup.sh": script });
+    expect(fields(look)).toEqual(["environment.setup"]);
+  });
+
   it("does not judge targets of a Makefile that includes others", () => {
     files({ ...complete, Makefile: "include common.mk\n" });
     expect(fields(() => findWorkload(experiment(), folder, folder))).toEqual([]);
@@ -139,12 +160,23 @@ describe("dataset", () => {
   it("is an archive, a URL or a folder of a file system", () => {
     files({ "d.tar.gz": "x", "d.rar": "x" });
     expect(find({ source: "d.tar.gz" })).toEqual({ kind: "archive", path: join(folder, "d.tar.gz") });
-    expect(find({ source: "https://example.com/d.tgz?x=1" })).toMatchObject({ kind: "url" });
+    for (const source of ["https://example.com/d.tgz?x=1", "http://127.0.0.1:8000/d.zip"])
+      expect(find({ source })).toEqual({ kind: "url", url: source, sha256: undefined });
     expect(find({ source: "lambda-fs://weights/ink" })).toEqual({
       kind: "fileSystem",
       path: "/lambda/nfs/weights/ink",
     });
-    for (const source of ["d.rar", "https://example.com/d", "s3://bucket/d", "lambda-fs://a/../b", "nothing"]) {
+    const wrong = [
+      "d.rar",
+      "https://example.com/d",
+      "https://",
+      "http://example.com/d.tgz",
+      "http://127.example.com/d.tgz",
+      "s3://bucket/d",
+      "lambda-fs://a/../b",
+      "nothing",
+    ];
+    for (const source of wrong) {
       expect(fields(() => find({ source }))).toEqual(["dataset.source"]);
     }
   });

@@ -1,0 +1,88 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cp, mkdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { stringify } from "yaml";
+import { makePlan } from "../../plan/plan";
+import type { Plan } from "../../plan/types";
+
+/** The whole plan, from files on disk. */
+describe("a plan", () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), "lambda-train-plan-"));
+    vi.stubEnv("LAMBDA_TRAIN_LOCAL", join(folder, "local"));
+    await cp(join(__dirname, "../fixtures/tiny"), join(folder, "work", "code"), { recursive: true });
+    await cp(join(folder, "work/code/scripts"), join(folder, "work/scripts"), { recursive: true });
+    for (const path of ["work/data/train", "work/code/outputs/exp"]) {
+      await mkdir(join(folder, path), { recursive: true });
+      writeFileSync(join(folder, path, "file"), "x");
+    }
+  });
+  afterEach(() => {
+    vi.unstubAllEnvs();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const planOf = (change: object = {}): Promise<Plan> => {
+    const file = join(folder, "experiment.yaml");
+    const base = {
+      experiment: "exp",
+      workload: { source: join(folder, "work") },
+      dataset: { source: join(folder, "work/data"), splits: ["train"] },
+      train: { directory: "code" },
+    };
+    writeFileSync(file, stringify({ ...base, ...change }));
+    const regions = JSON.stringify(["us-east-1"]);
+    const instanceTypes = JSON.stringify(["cpu_4x_general"]);
+    return makePlan("test", { experiment: file, endpoint: "emulated", instanceTypes, regions });
+  };
+  const write = (path: string, text: string): void => writeFileSync(join(folder, "work", path), text);
+
+  it("has outputs where training runs, and dataset and setup in the workspace", async () => {
+    const plan = await planOf();
+    expect(plan.run).toMatchObject({ directory: "code", outputs: "code/outputs" });
+    expect(plan.workload.protectedPaths).toEqual(["code/outputs", "data"]);
+    expect(plan.environment.inputs).toEqual(["scripts/lambda_setup.sh"]);
+    expect((await planOf({ train: {}, workload: { source: join(folder, "work/code") } })).run.outputs).toBe("outputs");
+    const slashes = await planOf({
+      results: { outputs: "out/" },
+      dataset: { source: join(folder, "work/data"), splits: ["train"], target: "./d/" },
+    });
+    expect(slashes.workload.protectedPaths).toEqual(["code/out", "d"]);
+  });
+
+  it("has hashes that change with what they stand for, and with nothing else", async () => {
+    const hashes = async (change: object = {}): Promise<string[]> => {
+      const { workload, dataset, environment, run } = await planOf(change);
+      return [workload.hash, dataset?.hash ?? "", environment.hash, run.hash];
+    };
+    const before = await hashes();
+    const changed = async (change: object = {}): Promise<boolean[]> =>
+      (await hashes(change)).map((hash, index) => hash !== before[index]);
+    expect(await changed()).toEqual([false, false, false, false]);
+    write("code/outputs/exp/file", "y");
+    expect(await changed()).toEqual([false, false, false, false]);
+    expect(await changed({ gate: { gpu: "optional" }, results: { directory: "here" } })).toEqual([
+      false,
+      false,
+      false,
+      false,
+    ]);
+    expect(await changed({ train: { directory: "code", overrides: { steps: 1 } } })).toEqual([
+      true,
+      false,
+      false,
+      true,
+    ]);
+    expect(await changed({ environment: { answer: "y" } })).toEqual([false, false, true, false]);
+    expect(await changed({ environment: { variables: { A: "1" } } })).toEqual([false, false, true, true]);
+    write("data/train/file", "y");
+    expect(await changed()).toEqual([false, true, false, false]);
+    write("data/train/file", "x");
+    const setup = readFileSync(join(folder, "work/scripts/lambda_setup.sh"), "utf8");
+    write("scripts/lambda_setup.sh", `${setup}echo more\n`);
+    expect(await changed()).toEqual([true, false, true, false]);
+  });
+});
