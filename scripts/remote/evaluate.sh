@@ -16,8 +16,8 @@ if [ "${1:-}" = --run ]; then
   mode=run
   shift
 fi
-[ $# -eq 1 ] || die 2 "usage: evaluate.sh EXPERIMENT"
-experiment="$1"
+[ $# -ge 1 ] || die 2 "usage: evaluate.sh EXPERIMENT"
+experiment="$1" request="${2:-}"
 run_paths "$experiment"
 [ -d "$facts" ] || die 3 "There is no run of $experiment on this instance."
 log="$run/evaluate.log"
@@ -46,18 +46,24 @@ evaluate() {
 if [ "$mode" = run ]; then
   trap '' HUP
   exec 8>"$run/evaluate.lock"
-  flock -n 8 || exit 0 # another one is at it
+  flock 8
+  # Another one may have done it while this one waited for the lock.
+  if [ "$(fact "$facts/evaluation_exit")" = 0 ] || { [ -n "$request" ] && [ "$facts/evaluation_exit" -nt "$request" ]; }; then
+    rm -f -- "$request"
+    exit 0
+  fi
   overridden="$(export -p | grep -E '^declare -x LT_EVALUATE' || true)"
   set -a
   # shellcheck disable=SC1091 # made by run.sh
   . "$facts/run.env"
   eval "$overridden"
   set +a
-  put "$facts/evaluation" "$(process_key "$$")"
   rm -f -- "$facts/evaluation_exit"
+  put "$facts/evaluation" "$(process_key "$$")"
   code=0
   (evaluate 8>&-) </dev/null >>"$log" 2>&1 || code=$?
   put "$facts/evaluation_exit" "$code"
+  rm -f -- "$request"
   exit "$code"
 fi
 
@@ -68,13 +74,9 @@ if [ "$(fact "$facts/evaluation_exit")" = 0 ]; then
   say "already evaluated"
   exit 0
 fi
-if ! is_alive "$facts/evaluation"; then
-  rm -f -- "$facts/evaluation" "$facts/evaluation_exit"
-  setsid bash "$0" --run "$experiment" </dev/null >/dev/null 2>&1 &
-  runner=$!
-  while [ ! -f "$facts/evaluation" ] && kill -0 "$runner" 2>/dev/null; do sleep 0.05; done
-fi
-while is_alive "$facts/evaluation"; do sleep 0.2; done
+request="$(mktemp "$facts/evaluate.XXXXXX")"
+setsid bash "$0" --run "$experiment" "$request" </dev/null >/dev/null 2>&1 &
+wait "$!" || true
 code="$(fact "$facts/evaluation_exit")"
 if [ "$code" = 0 ]; then
   say "evaluated: $(last_lines "$log" 1)"

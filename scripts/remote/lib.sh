@@ -83,14 +83,25 @@ marked() {
   done
 }
 
+# all_marked NAME=VALUE: the same, and surely all: while a process turns into another program its environment is empty.
+all_marked() {
+  local pids
+  pids="$(marked "$1")"
+  if [ -z "$pids" ]; then
+    sleep 0.1
+    pids="$(marked "$1")"
+  fi
+  printf '%s\n' "$pids"
+}
+
 # end_marked NAME=VALUE GRACE: TERM, up to GRACE seconds of patience, then KILL.
 end_marked() {
   local pids waited=0 limit=$(($2 * 5))
-  pids="$(marked "$1")"
+  pids="$(all_marked "$1")"
   [ -n "$pids" ] || return 0
   # shellcheck disable=SC2086 # a list of numbers
   kill -TERM $pids 2>/dev/null || true
-  while pids="$(marked "$1")" && [ -n "$pids" ]; do
+  while pids="$(all_marked "$1")" && [ -n "$pids" ]; do
     if [ "$waited" -ge "$limit" ]; then
       # shellcheck disable=SC2086
       kill -KILL $pids 2>/dev/null || true

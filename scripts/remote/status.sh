@@ -54,10 +54,10 @@ else
 fi
 
 evaluation_exit="$(fact "$facts/evaluation_exit")"
-if [ "$evaluating" = yes ]; then
-  evaluation=running evaluation_exit=""
-elif [ -n "$evaluation_exit" ]; then
+if [ -n "$evaluation_exit" ]; then
   if [ "$evaluation_exit" = 0 ]; then evaluation="done"; else evaluation=failed; fi
+elif [ "$evaluating" = yes ]; then
+  evaluation=running
 elif [ -n "$wanted" ]; then
   evaluation=pending
 else
