@@ -54,6 +54,8 @@ proven() {
 
 stop_running() {
   say "$name: stopping the earlier one, its inputs have changed"
+  # Those who wait for it learn that it was replaced, not that it failed.
+  put "$folder/hash" replaced
   kill -TERM "$(pid_in "$folder/process")" 2>/dev/null || true
   end_marked "LAMBDA_TRAIN_STEP=$name" 10
   while is_alive "$folder/process"; do sleep 0.1; done
@@ -93,8 +95,11 @@ shown=""
 began="$SECONDS"
 next=10
 pause=0.1
-while [ ! -f "$folder/exit" ]; do
+check_ours() {
   [ "$(fact "$folder/hash")" = "$hash" ] || die 125 "$name: another call started this step with other inputs."
+}
+while [ ! -f "$folder/exit" ]; do
+  check_ours
   if ! is_alive "$folder/process" && [ ! -f "$folder/exit" ]; then
     die 1 "$name: its process is gone without an exit status (reboot, or killed). Run it again. Log: $folder/log"
   fi
@@ -108,6 +113,7 @@ while [ ! -f "$folder/exit" ]; do
   fi
 done
 code="$(fact "$folder/exit")"
+check_ours
 if [ "$code" -eq 0 ]; then
   line="$(last_lines "$folder/log" 1)"
   say "$name: done in $((SECONDS - began)) s${line:+: $line}"
