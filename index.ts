@@ -8,6 +8,7 @@ import { Gate } from "./components/gate";
 import { Instance } from "./components/instance";
 import { Results } from "./components/results";
 import { Run } from "./components/run";
+import { userError } from "./components/user-error";
 import { Workspace } from "./components/workspace";
 import { makePlan } from "./plan/plan";
 import { PlanError } from "./plan/problems";
@@ -22,8 +23,7 @@ function stackConfig(): Record<string, string> {
 /** The program: configuration → plan → components → outputs. */
 async function program(): Promise<pulumi.Output<Record<string, unknown>> | Record<string, unknown>> {
   const plan = await makePlan(pulumi.getStack(), stackConfig()).catch((error: unknown) => {
-    // Shown without a stack trace: it is the user's to mend.
-    throw error instanceof PlanError ? new pulumi.RunError(error.message) : error;
+    throw error instanceof PlanError ? userError(error.message) : error;
   });
   const { experiment } = plan.run;
 

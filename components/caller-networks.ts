@@ -2,6 +2,7 @@ import { isIPv4 } from "node:net";
 import * as pulumi from "@pulumi/pulumi";
 import { request } from "undici";
 import type { CloudPlan } from "../plan/types";
+import { userError } from "./user-error";
 
 /** Services that answer with the caller's address as plain text. Only asked where `sshSources` is `auto`. */
 const addressServices = ["https://checkip.amazonaws.com", "https://api.ipify.org"];
@@ -23,7 +24,7 @@ export async function callerNetworks({ endpoint, sshSources }: CloudPlan): Promi
     if (address !== undefined) return pulumi.output([`${address}/32`]);
   }
   if (pulumi.runtime.isDryRun()) return pulumi.output(pulumi.unknown as unknown as string[]);
-  throw new pulumi.RunError(
+  throw userError(
     "lambda-train:sshSources is auto, and the address that this machine shows to the internet cannot be found. " +
       'Name it: pulumi config set --path "lambda-train:sshSources[0]" 203.0.113.7/32',
   );
