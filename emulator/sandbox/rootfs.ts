@@ -129,9 +129,9 @@ sshd:x:105:65534::/run/sshd:/usr/sbin/nologin
 ubuntu:x:1000:1000:Ubuntu:/home/ubuntu:/bin/bash
 `;
 
+// No group tty: an sshd without privileges could not give a terminal to it, and so would give none at all.
 const group = `root:x:0:
 daemon:x:1:
-tty:x:5:
 adm:x:4:ubuntu
 sudo:x:27:ubuntu
 users:x:100:
