@@ -1,0 +1,78 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { stateOrigin } from "../../plan/state-origin";
+import { backupsOf, readBackup } from "../../scripts/lib/backups";
+
+const root = mkdtempSync(join(tmpdir(), "lambda-train-origin-"));
+afterAll(() => rmSync(root, { recursive: true }));
+
+function write(path: string, content: unknown): string {
+  const file = join(root, path);
+  mkdirSync(join(file, ".."), { recursive: true });
+  writeFileSync(file, typeof content === "string" ? content : JSON.stringify(content));
+  return file;
+}
+
+describe("where the state is kept", () => {
+  it("is machine and real folder for a file backend", () => {
+    mkdirSync(join(root, "state"));
+    symlinkSync(join(root, "state"), join(root, "link"));
+    const of = (name: string): string | undefined =>
+      stateOrigin({ PULUMI_BACKEND_URL: `file://${join(root, name)}` }, root);
+    expect(of("state")).toBe(`file://${hostname()}${join(root, "state")}`);
+    expect(of("link")).toBe(of("state"));
+    expect(of("other")).not.toBe(of("state"));
+    expect(of(`state?no_tmp_dir=true`)).toBe(of("state"));
+  });
+
+  it("is the URL without user and query for another", () => {
+    expect(stateOrigin({ PULUMI_BACKEND_URL: "https://me:token@states.example.com?x=secret" }, root)).toBe(
+      "https://states.example.com",
+    );
+  });
+
+  it("fits a tag, and stays apart however long", () => {
+    const long = (end: string): string =>
+      stateOrigin({ PULUMI_BACKEND_URL: `s3://${"a".repeat(200)}${end}` }, root) ?? "";
+    expect(long("x").length).toBe(128);
+    expect(long("x")).not.toBe(long("y"));
+  });
+
+  it("is the project's backend, else the login's", () => {
+    const env = { PULUMI_HOME: join(root, "home") };
+    expect(stateOrigin(env, root)).toBeUndefined();
+    write("home/credentials.json", { current: "https://api.pulumi.com" });
+    expect(stateOrigin(env, root)).toBe("https://api.pulumi.com");
+    write("Pulumi.yaml", "name: x\nbackend:\n  url: gs://states\n");
+    expect(stateOrigin(env, root)).toBe("gs://states");
+  });
+});
+
+describe("backups", () => {
+  const at = (time: string): object => ({ manifest: { time }, resources: [] });
+  const stored = (time: string): object => ({ version: 3, checkpoint: { latest: at(time) } });
+
+  it("are all states that the file backend holds of a stack, newest first", () => {
+    const place = "backend/.pulumi";
+    write(`${place}/stacks/lambda-train/dev.json`, "{ cut");
+    write(`${place}/stacks/lambda-train/dev.json.bak`, stored("2026-01-03T00:00:00Z"));
+    write(`${place}/stacks/lambda-train/dev2.json`, stored("2026-01-09T00:00:00Z"));
+    write(`${place}/backups/lambda-train/dev/dev.1.json`, stored("2026-01-02T00:00:00Z"));
+    write(`${place}/backups/lambda-train/dev/dev.1.json.attrs`, {});
+    write(`${place}/history/lambda-train/dev/dev-1.checkpoint.json`, stored("2026-01-04T00:00:00Z"));
+    write(`${place}/history/lambda-train/dev/dev-1.history.json`, { kind: "update" });
+    const found = backupsOf("dev", `file://${join(root, "backend")}`);
+    expect(found.map(({ time }) => time.slice(0, 10))).toEqual(["2026-01-04", "2026-01-03", "2026-01-02"]);
+    expect(JSON.parse(found[0]?.text ?? "")).toEqual({ version: 3, deployment: at("2026-01-04T00:00:00Z") });
+    expect(backupsOf("dev", "s3://states")).toEqual([]);
+  });
+
+  it("are read from an export as well; another file is none", () => {
+    const file = write("export.json", { version: 3, deployment: at("2026-01-01T00:00:00Z") });
+    expect(readBackup(file)).toHaveLength(1);
+    expect(readBackup(write("other.json", { a: 1 }))).toEqual([]);
+    expect(readBackup(join(root, "missing"))).toEqual([]);
+  });
+});
