@@ -130,15 +130,21 @@ function resolveIn(root: string, file: string): string {
 
 async function datasetPlan(experiment: Experiment, source: DatasetSource): Promise<DatasetPlan> {
   const { target = "data", splits = [] } = experiment.dataset ?? {};
-  const content =
-    source.kind === "folder"
-      ? manifestHash((await walkAll(source.path, { hashFolder: hashFolder() })).manifest)
-      : source.kind === "archive"
-        ? await hashFile(source.path)
-        : source.kind === "url"
-          ? [source.url, source.sha256 ?? ""]
-          : source.path;
-  return { source, target, splits, hash: sha256(source.kind, content, target, splits) };
+  return { source, target, splits, hash: await contentHash(source) };
+}
+
+/** Hash of what the dataset holds, as far as this machine can tell. */
+async function contentHash(source: DatasetSource): Promise<string> {
+  switch (source.kind) {
+    case "folder":
+      return manifestHash((await walkAll(source.path, { hashFolder: hashFolder() })).manifest);
+    case "archive":
+      return hashFile(source.path);
+    case "url":
+      return sha256(source.url, source.sha256 ?? "");
+    case "fileSystem":
+      return sha256(source.path);
+  }
 }
 
 const environmentFiles =

@@ -52,7 +52,7 @@ export function renderSetup(plan: Plan): string {
 
 const extractSeconds = 12 * 3600;
 
-/** Brings the dataset to its place (or checks the upload of a folder), once for the same `dataset.hash` and target. */
+/** Brings the dataset to its place (or checks the upload of a folder), once for the same content, target and splits. */
 export function renderExtract(plan: Plan): string {
   const dataset = datasetOf(plan);
   const { source } = dataset;
@@ -65,7 +65,10 @@ export function renderExtract(plan: Plan): string {
     LT_DATASET_SHA256: source.kind === "url" ? (source.sha256 ?? "") : "",
     LT_DATASET_SPLITS: dataset.splits.join("\n"),
   };
-  const hash = createHash("sha256").update(`${dataset.hash} ${dataset.target}`).digest("hex");
+  const { hash: content, target, splits } = dataset;
+  const hash = createHash("sha256")
+    .update(JSON.stringify([content, target, splits]))
+    .digest("hex");
   const step = ["dataset", hash, String(extractSeconds), "extract.sh", `$HOME/${datasetPath(plan)}`];
   return render(["lib.sh", "step.sh", "extract.sh", "extract-archive.py"], variables, "step.sh", step);
 }

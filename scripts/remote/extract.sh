@@ -38,6 +38,9 @@ unpack() {
   rm -rf -- "$old"
 }
 
+# forget_all_but ARCHIVE: those of earlier datasets, whole or in part, only take up the disk.
+forget_all_but() { find "$archives" -mindepth 1 -maxdepth 1 -type f ! -path "$1" -delete; }
+
 # curl_url ARGUMENT...: the address goes by standard input: it may carry a token, and arguments are for all to see.
 curl_url() {
   local quoted="${LT_DATASET_URL//\\/\\\\}" protocols="=https"
@@ -81,7 +84,7 @@ check_sum() {
   local sum
   sum="$(sha256sum <"$1")"
   if [ "${sum%% *}" != "$LT_DATASET_SHA256" ]; then
-    rm -f -- "$1"
+    rm -f -- "$1" "$1.tag"
     die 5 "The dataset's checksum is ${sum%% *}, expected $LT_DATASET_SHA256. Either the file at the address changed or dataset.sha256 is wrong."
   fi
 }
@@ -93,15 +96,14 @@ case "$LT_DATASET_KIND" in
     archive="$(under_home "$LT_DATASET_PATH")"
     [ -f "$archive" ] || die 3 "The archive $archive is not there: its upload did not finish. Run \`pulumi up\` again."
     unpack "$archive"
-    # Archives of earlier datasets only take up the disk.
-    find "$archives" -mindepth 1 -maxdepth 1 -type f ! -path "$archive" ! -name '*.part*' -delete
+    forget_all_but "$archive"
     ;;
   url)
     need LT_DATASET_URL
     archive="$archives/$(printf '%s' "$LT_DATASET_URL ${LT_DATASET_SHA256:-}" | sha256sum | cut -c 1-32)"
     if [ ! -f "$archive" ]; then fetch; fi
     unpack "$archive"
-    rm -f -- "$archive"
+    forget_all_but ""
     ;;
   fileSystem)
     need LT_DATASET_PATH

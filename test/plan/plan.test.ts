@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cp, mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -81,8 +82,18 @@ describe("a plan", () => {
     write("data/train/file", "y");
     expect(await changed()).toEqual([false, true, false, false]);
     write("data/train/file", "x");
+    const dataset = { source: join(folder, "work/data"), target: "d", splits: ["train"] };
+    // The place and the splits are no content: nothing is uploaded again for them.
+    expect((await planOf({ dataset })).dataset?.hash).toBe(before[1]);
     const setup = readFileSync(join(folder, "work/scripts/lambda_setup.sh"), "utf8");
     write("scripts/lambda_setup.sh", `${setup}echo more\n`);
     expect(await changed()).toEqual([true, false, true, false]);
+  });
+
+  it("knows an archive by the checksum of the file, which its upload is checked against", async () => {
+    const source = join(folder, "data.tar.gz");
+    writeFileSync(source, "x");
+    const { dataset } = await planOf({ dataset: { source } });
+    expect(dataset?.hash).toBe(createHash("sha256").update("x").digest("hex"));
   });
 });

@@ -6,11 +6,15 @@ import type { Project } from "./project";
 /** Changes of the experiment file, by section. */
 export interface TinyChanges {
   readonly experiment?: string;
+  readonly workload?: object;
+  readonly dataset?: object;
   /** Laid over the workload's config: `steps`, `seconds_per_step`, `fail_at`. */
   readonly overrides?: Readonly<Record<string, number>>;
   readonly train?: object;
   readonly gate?: object;
   readonly environment?: object;
+  /** Keys of the stack's file. */
+  readonly stack?: Readonly<Record<string, unknown>>;
 }
 
 /** Puts a workload that trains in seconds into a project, and the experiment file that names it. */
@@ -28,12 +32,12 @@ export function useTinyWorkload(project: Project, changes: TinyChanges = {}): vo
 export function configureTiny(project: Project, changes: TinyChanges = {}): void {
   const experiment = {
     experiment: changes.experiment ?? "tiny-v1",
-    workload: { source: "tiny" },
-    dataset: { source: "tiny-data" },
+    workload: changes.workload ?? { source: "tiny" },
+    dataset: changes.dataset ?? { source: "tiny-data" },
     environment: { ...changes.environment },
     gate: { gpu: "optional", minDiskGiB: 0, modules: ["yaml"], ...changes.gate },
     train: { overrides: changes.overrides ?? {}, graceSeconds: 10, firstStepTimeoutMinutes: 1, ...changes.train },
   };
   project.write("configs/tiny.yaml", stringify(experiment));
-  project.configure({ experiment: "configs/tiny.yaml" });
+  project.configure({ experiment: "configs/tiny.yaml", ...changes.stack });
 }
