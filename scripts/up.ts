@@ -1,24 +1,23 @@
 import { ensureCloud } from "../emulator/control";
 import { localFolder } from "../plan/paths";
 import { operatorCommand, run } from "./lib/command";
-import { clearStaleLock, isEmulated, pulumi, pulumiOutput, stackConfig, stackName } from "./lib/pulumi";
+import { clearStaleLock, isEmulated, pulumi, pulumiOutput, stackName } from "./lib/pulumi";
 
 const command = operatorCommand("up", "Everything that a training run needs, then `pulumi up`.")
   .option("--preview-only", "show what would be done, and do nothing")
   .allowUnknownOption()
-  .argument("[args...]", "further arguments of `pulumi up`")
-  .addHelpText("before", "");
+  .argument("[args...]", "further arguments of `pulumi up`");
 
 run(async () => {
   command.parse();
   const options = command.opts<{ stack?: string; previewOnly?: boolean }>();
   const stack = await stackName(options.stack);
   await pulumiOutput(["stack", "select", "--create", stack]);
-  const config = await stackConfig(stack);
   if (options.previewOnly === true) return pulumi(["preview", "--stack", stack, ...command.args]);
   await clearStaleLock(stack);
-  if (isEmulated(config)) await ensureCloud(localFolder());
+  const emulated = isEmulated(stack);
+  if (emulated) await ensureCloud(localFolder());
   // On the emulated cloud nothing costs anything, so nothing is asked; on a real account `pulumi up` asks as ever.
-  const unasked = isEmulated(config) ? ["--yes", "--skip-preview"] : [];
+  const unasked = emulated ? ["--yes", "--skip-preview"] : [];
   return pulumi(["up", "--stack", stack, ...unasked, ...command.args]);
 });

@@ -3,7 +3,7 @@ import { isEnding } from "../../components/lambda/api/schemas";
 import { ensureCloud, stopCloud } from "../../emulator/control";
 import { localFolder } from "../../plan/paths";
 import { loseResultsVariable } from "../../remote/results";
-import { clearStaleLock, isEmulated, pulumi, stackConfig } from "./pulumi";
+import { clearStaleLock, isEmulated, pulumi } from "./pulumi";
 import { stackView } from "./stack-view";
 
 /** How to destroy a stack. */
@@ -20,7 +20,7 @@ export interface DestroyOptions {
 
 /** `pulumi destroy` with everything that it needs: stops the run, brings the results home, terminates. Gives its exit code. */
 export async function destroyStack(stack: string, options: DestroyOptions = {}): Promise<number> {
-  const emulated = isEmulated(await stackConfig(stack));
+  const emulated = isEmulated(stack);
   await clearStaleLock(stack);
   if (emulated) await ensureCloud(localFolder());
   if (options.loseResults === true) process.env[loseResultsVariable] = (await stackView(stack)).run?.experiment;

@@ -58,17 +58,6 @@ export async function stackName(named: string | undefined): Promise<string> {
   return "dev";
 }
 
-/** The configuration of a stack as its file has it, key without namespace → text. Secrets are left out. */
-export async function stackConfig(stack: string): Promise<Record<string, string>> {
-  const text = await pulumiOutput(["config", "--json", "--stack", stack]);
-  const entries = Object.entries(JSON.parse(text) as Record<string, { value?: string; objectValue?: unknown }>);
-  const plain = entries.flatMap(([key, { value, objectValue }]): [string, string][] => {
-    const text = objectValue === undefined ? value : JSON.stringify(objectValue);
-    return text === undefined ? [] : [[key.replace(`${project}:`, ""), text]];
-  });
-  return Object.fromEntries(plain);
-}
-
 /** The endpoint that the stack's file names, also where there is no stack: undefined for Lambda. */
 export function stackEndpoint(stack: string): string | undefined {
   const file = join(projectFolder(), `Pulumi.${stack.split("/").pop()}.yaml`);
@@ -127,6 +116,6 @@ function alive(pid: number): boolean {
 }
 
 /** Whether the stack works on the emulated cloud. */
-export function isEmulated(config: Readonly<Record<string, string>>): boolean {
-  return config.endpoint === "emulated";
+export function isEmulated(stack: string): boolean {
+  return stackEndpoint(stack) === "emulated";
 }
