@@ -15,10 +15,12 @@ const rounds = 7;
 async function main(): Promise<void> {
   const project = new Project("bench");
   const typescript = floor(
+    "typescript",
     "index.ts",
     'import { RandomId } from "@pulumi/random";\nnew RandomId("id", { byteLength: 4 });\n',
   );
   const compiled = floor(
+    "compiled",
     "index.js",
     'const { RandomId } = require("@pulumi/random");\nnew RandomId("id", { byteLength: 4 });\n',
   );
@@ -60,12 +62,12 @@ async function main(): Promise<void> {
 }
 
 /** A project of one resource in a folder of its own. */
-function floor(file: string, program: string): string {
+function floor(name: string, file: string, program: string): string {
   const folder = mkdtempSync(join(tmpdir(), "lambda-train-floor-"));
   mkdirSync(folder, { recursive: true });
   symlinkSync(resolve(__dirname, "../node_modules"), join(folder, "node_modules"));
-  writeFileSync(join(folder, "Pulumi.yaml"), "name: floor\nruntime: nodejs\n");
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "floor", main: file }));
+  writeFileSync(join(folder, "Pulumi.yaml"), `name: floor-${name}\nruntime: nodejs\n`);
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: `floor-${name}`, main: file }));
   writeFileSync(
     join(folder, "tsconfig.json"),
     JSON.stringify({ compilerOptions: { strict: true, module: "commonjs", skipLibCheck: true } }),
