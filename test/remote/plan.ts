@@ -1,4 +1,5 @@
-import type { EvaluationPlan, Plan, RunPlan } from "../../plan/types";
+import type { EnvironmentPlan, EvaluationPlan, Plan, RunPlan } from "../../plan/types";
+import { renderSetup } from "../../remote/scripts";
 
 /** A plan for the fake workload `work` of these tests; only what matters to a test is given. */
 export function testPlan(
@@ -42,3 +43,7 @@ export function testPlan(
     },
   };
 }
+
+/** The setup script of {@link testPlan} with another environment. */
+export const setupPlan = (environment: Partial<EnvironmentPlan>): string =>
+  renderSetup(testPlan({ environment: { ...testPlan().environment, ...environment } }));

@@ -1,0 +1,186 @@
+import { execFile } from "node:child_process";
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:https";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { DatasetPlan } from "../../plan/types";
+import { archivePath, renderExtract } from "../../remote/scripts";
+import { hashFile } from "../../remote/transfer/hashes";
+import { testPlan } from "./plan";
+import { useScriptHost } from "./script-host";
+
+const run = promisify(execFile);
+const host = useScriptHost();
+const { home, text, send } = host;
+
+describe("the dataset", () => {
+  const datasetPlan = (
+    source: DatasetPlan["source"],
+    changes: Partial<DatasetPlan> = {},
+  ): ReturnType<typeof testPlan> =>
+    testPlan({ dataset: { source, target: "data", splits: ["train", "test"], hash: "d1", ...changes } });
+  const archivePlan = datasetPlan({ kind: "archive", path: "/local/data.tar.gz" });
+
+  const archive = async (commands: string, to: string = home(archivePath(archivePlan))): Promise<void> => {
+    await mkdir(join(to, ".."), { recursive: true });
+    await run("bash", ["-ec", `rm -rf "$HOME/.make"; mkdir "$HOME/.make"; cd "$HOME/.make"; ${commands}`], {
+      env: { HOME: host.sshd.home, PATH: process.env.PATH, OUT: to },
+    });
+  };
+  const fill = "mkdir -p train test; echo a > train/a; echo b > 'test/b c'";
+
+  it.each([
+    ["tar.gz", `${fill}; tar -czf "$OUT" train test`],
+    ["tar", `mkdir data; cd data; ${fill}; cd ..; tar -cf "$OUT" data`],
+    [
+      "tar.zst in one folder",
+      `mkdir MathWriting; cd MathWriting; ${fill}; cd ..; tar -cf - MathWriting | zstd -q > "$OUT"`,
+    ],
+    ["zip", `${fill}; python3 -m zipfile -c "$OUT" train test`],
+  ])("comes out of a %s archive, replaces the old one, once", async (_, commands) => {
+    await archive(commands);
+    await mkdir(home("work/data/train"), { recursive: true });
+    await writeFile(home("work/data/train/old"), "");
+    const result = await send(renderExtract(archivePlan));
+    expect(result, result.stderr).toMatchObject({ code: 0 });
+    expect(await text("work/data/test/b c")).toBe("b\n");
+    expect(await readdir(home("work/data/train"))).toEqual(["a"]);
+    expect(await readdir(home("work"))).toEqual(["data"]);
+    expect((await send(renderExtract(archivePlan))).stdout).toBe("dataset: already done\n");
+  });
+
+  it.each([
+    ["climbs out", `${fill}; echo x > e; tar -czPf "$OUT" --transform 's,^e,../../evil,' train test e`],
+    ["is absolute", `${fill}; echo x > e; tar -czPf "$OUT" --transform 's,^e,/tmp/lt-evil,' train test e`],
+    ["links out", `${fill}; ln -s ../../../.ssh train/keys; tar -czf "$OUT" train test`],
+    [
+      "writes through a link",
+      `${fill}; ln -s train l; tar -cf "$OUT" train test l; rm l; mkdir l; echo x > l/x; tar -rf "$OUT" l/x`,
+    ],
+    [
+      "hard-links out",
+      `${fill}; echo x > h; ln h train/h; tar -czPf "$OUT" --transform 's,^h$,/etc/passwd,' train test h`,
+    ],
+    ["has a pipe", `${fill}; mkfifo train/p; tar -czf "$OUT" train test`],
+  ])("is refused from an archive that %s", async (_, commands) => {
+    await archive(commands);
+    const result = await send(renderExtract(archivePlan));
+    expect(result).toMatchObject({ code: 4, stderr: expect.stringContaining("The archive is refused") });
+    await expect(stat(home("work/data"))).rejects.toThrow("ENOENT");
+    expect(await readdir(home("work"))).toEqual([]);
+  });
+
+  it("tells a damaged archive, a missing one, and missing splits", async () => {
+    expect(await send(renderExtract(archivePlan))).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining("upload did not finish"),
+    });
+    await archive(`${fill}; tar -czf "$OUT" train test; truncate -s 90 "$OUT"`);
+    expect(await send(renderExtract(archivePlan))).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining("could not be extracted"),
+    });
+    await archive(`${fill}; tar -czf "$OUT" train`);
+    expect(await send(renderExtract(archivePlan))).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining("no folders train, test on top; it has: train"),
+    });
+    await archive(`mkdir train test; tar -czf "$OUT" train test`);
+    expect(await send(renderExtract(archivePlan))).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining("holds no file"),
+    });
+  });
+
+  it("on a file system is linked to, in place of what was there", async () => {
+    const plan = datasetPlan({ kind: "fileSystem", path: home("nfs/set") });
+    expect(await send(renderExtract(plan))).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining("Is the file system attached"),
+    });
+    for (const split of ["train", "test"]) {
+      await mkdir(home("nfs/set", split), { recursive: true });
+      await writeFile(home("nfs/set", split, "f"), "");
+    }
+    await mkdir(home("work/data/junk"), { recursive: true });
+    expect((await send(renderExtract(plan))).code).toBe(0);
+    expect((await stat(home("work/data/train/f"))).isFile()).toBe(true);
+    expect(
+      (await send(renderExtract(datasetPlan({ kind: "fileSystem", path: home("nfs/set") }, { hash: "d2" })))).code,
+    ).toBe(0);
+    expect(await readdir(home("nfs/set"))).toEqual(["test", "train"]);
+  });
+
+  describe("at an address", () => {
+    let server: Server;
+    let url: string;
+    let file: Buffer;
+    const asked: string[] = [];
+    let breakAt: number | undefined;
+
+    beforeAll(async () => {
+      const pem = join(host.sshd.bin, "..");
+      await run("openssl", [
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=127.0.0.1",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        "-keyout",
+        join(pem, "key.pem"),
+        "-out",
+        join(pem, "cert.pem"),
+      ]);
+      const tls = { key: await readFile(join(pem, "key.pem")), cert: await readFile(join(pem, "cert.pem")) };
+      server = createServer(tls, (request, response) => {
+        asked.push(`${request.method} ${request.headers.range ?? ""}`);
+        const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
+        const status = request.headers.range === undefined ? 200 : from < file.length ? 206 : 416;
+        const range = status === 206 ? { "content-range": `bytes ${from}-${file.length - 1}/${file.length}` } : {};
+        response.writeHead(status, {
+          "content-length": status === 416 ? 0 : file.length - from,
+          etag: '"one"',
+          ...range,
+        });
+        if (request.method === "HEAD" || status === 416) {
+          response.end();
+        } else if (breakAt !== undefined) {
+          response.write(file.subarray(from, breakAt), () => response.destroy());
+          breakAt = undefined;
+        } else {
+          response.end(file.subarray(from));
+        }
+      });
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      url = `https://127.0.0.1:${(server.address() as { port: number }).port}/data.tar?token="secret"`;
+    });
+
+    afterAll(() => server?.close());
+
+    it("is fetched by the instance, from where it broke, and checked", async () => {
+      await archive(`${fill}; head -c 500000 /dev/urandom > train/noise; tar -czf "$OUT" train test`, home("made"));
+      file = await readFile(home("made"));
+      const sha256 = await hashFile(home("made"));
+      const trusted = `export CURL_CA_BUNDLE=${join(host.sshd.bin, "../cert.pem")}\n`;
+      breakAt = 200_000;
+      const plan = datasetPlan({ kind: "url", url, sha256 });
+      const result = await send(trusted + renderExtract(plan));
+      expect(result, result.stderr).toMatchObject({ code: 0 });
+      expect(asked).toEqual(["HEAD ", "GET ", expect.stringMatching(/^GET bytes=[1-9]\d+-$/)]);
+      expect((await stat(home("work/data/train/noise"))).size).toBe(500_000);
+      const wrong = datasetPlan({ kind: "url", url, sha256: "0".repeat(64) }, { hash: "d2" });
+      expect(await send(trusted + renderExtract(wrong))).toMatchObject({
+        code: 5,
+        stderr: expect.stringContaining(`${sha256}, expected 000`),
+      });
+      expect((await stat(home("work/data/train/noise"))).size).toBe(500_000);
+    });
+  });
+});

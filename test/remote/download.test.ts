@@ -1,0 +1,170 @@
+import { chmod, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { type SshError, SshSession } from "../../remote/session";
+import { type Downloaded, type DownloadTreeOptions, downloadTree, verifyResults } from "../../remote/transfer/download";
+import { hashFile } from "../../remote/transfer/hashes";
+import type { TestSshd } from "../support/sshd";
+import { contents, fill, nastyNames, random, useTransferPlace } from "./transfer-place";
+
+const place = useTransferPlace();
+const { remote, through } = place;
+
+describe("download", () => {
+  const final = (path = ""): string => join(place.local, "results/exp", path);
+  const fetch = (
+    options: Partial<DownloadTreeOptions> = {},
+    target: SshSession | TestSshd["access"] = place.session,
+  ): Promise<Downloaded> => downloadTree(target, { remoteRoot: place.root, localFinal: final(), ...options });
+  const withoutRecord = async (): Promise<Record<string, string>> => {
+    const { "manifest.json": _, ...rest } = await contents(final());
+    return rest;
+  };
+
+  it("brings every name, link and mode home, with a record that verifies", async () => {
+    await fill(remote(), Object.fromEntries(nastyNames.map((name) => [name, `content of ${name}`])));
+    await fill(remote(), { empty: "", twin: "content of plain.txt", big: random(700_000, 5) });
+    await chmod(remote("big"), 0o755);
+    await symlink("plain.txt", remote("latest"));
+    await symlink(remote(".hidden/.deep"), remote("absolute"));
+    await symlink("/etc/hostname", remote("outside"));
+    const expected = {
+      ...(await contents(remote())),
+      absolute: "-> .hidden/.deep",
+      outside: await readFile("/etc/hostname", "latin1"),
+    };
+    const done = await fetch();
+    expect(await withoutRecord()).toEqual(expected);
+    expect(done).toMatchObject({ files: Object.keys(expected).length, unstable: [] });
+    expect((await stat(final("big"))).mode & 0o100).toBe(0o100);
+    expect((await stat(final("twin"))).ino).not.toBe((await stat(final("plain.txt"))).ino);
+    expect(await verifyResults(final())).toMatchObject({
+      ok: true,
+      source: `${place.sshd.access.user}@127.0.0.1:${place.root}`,
+    });
+    expect(await readdir(join(place.local, "results"))).toEqual(["exp"]);
+    await writeFile(final("empty"), "x");
+    await rm(final("plain.txt"));
+    expect(await verifyResults(final())).toMatchObject({ ok: false, changed: ["empty"], missing: ["plain.txt"] });
+    await expect(verifyResults(place.local)).rejects.toThrow("holds no verified results");
+  });
+
+  it("fetches only what is new, keeps people's own files, follows removals", async () => {
+    await fill(remote(), { "checkpoints/1.pt": "one", "checkpoints/2.pt": "two" });
+    await fetch();
+    await writeFile(final("notes.txt"), "mine");
+    await rename(remote("checkpoints/2.pt"), remote("checkpoints/best.pt"));
+    await fill(remote(), { "checkpoints/3.pt": "three" });
+    expect(await fetch()).toMatchObject({ files: 3, fetchedFiles: 1, fetchedBytes: 5 });
+    expect(await withoutRecord()).toEqual({
+      "checkpoints/1.pt": "one",
+      "checkpoints/best.pt": "two",
+      "checkpoints/3.pt": "three",
+      "notes.txt": "mine",
+    });
+  });
+
+  it("does not trust an earlier download that was changed", async () => {
+    await fill(remote(), { a: "1234" });
+    await fetch();
+    await writeFile(final("a"), "9876");
+    const past = new Date(Date.now() - 60_000);
+    await utimes(final("a"), past, past);
+    expect((await fetch()).fetchedFiles).toBe(1);
+    expect(await readFile(final("a"), "utf8")).toBe("1234");
+  });
+
+  it("keeps results that came from elsewhere", async () => {
+    await fill(remote(), { "best.pt": "of the first instance" });
+    await fetch({ source: "instance one" });
+    await rm(remote("best.pt"));
+    await fill(remote(), { log: "of the second" });
+    await fetch({ source: "instance two" });
+    expect(await withoutRecord()).toEqual({ log: "of the second" });
+    const [first] = (await readdir(join(place.local, "results"))).filter((name) => name !== "exp");
+    expect(await readFile(join(place.local, "results", first ?? "", "best.pt"), "utf8")).toBe("of the first instance");
+  });
+
+  it("brings further places along, and a workload's own manifest.json", async () => {
+    await fill(remote(), { "manifest.json": "theirs" });
+    await fill(join(place.sshd.home, `${place.root}-run`), { "train.log": "a log" });
+    await fetch({
+      also: { "run/train.log": `${place.root}-run/train.log`, "run/none.log": `${place.root}-run/none.log` },
+    });
+    expect(await withoutRecord()).toEqual({ "manifest.workload.json": "theirs", "run/train.log": "a log" });
+    await expect(fetch({ remoteRoot: "" })).rejects.toThrow("whole home folder");
+  });
+
+  it("never shows a half download; what arrived is not fetched again", async () => {
+    const files = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`f${i}`, random(100_000, i + 1)]));
+    await fill(remote(), { ...files, big: random(20_000_000, 77) });
+    place.relay.cutAfter(16_000_000, "received");
+    const error = await fetch({}, await SshSession.connect(through())).catch((e: unknown) => e);
+    expect((error as SshError).facts?.kind).toBe("lost");
+    await expect(stat(final())).rejects.toThrow("ENOENT");
+    expect(await readdir(join(place.local, "results"))).toEqual([".partial-exp"]);
+    const before = place.relay.received;
+    await fetch({}, through());
+    expect(place.relay.received - before).toBeLessThan(20_000_000);
+    expect(await withoutRecord()).toEqual(await contents(remote()));
+    expect(await readdir(join(place.local, "results"))).toEqual(["exp"]);
+  });
+
+  it("makes lost connections again by itself when given an access", async () => {
+    await fill(remote(), { big: random(4_000_000, 12) });
+    place.relay.cutAfter(1_000_000, "received");
+    const told: string[] = [];
+    await fetch({ onProgress: (line) => told.push(line) }, through());
+    expect(told.join()).toContain("Trying again");
+    expect(await hashFile(final("big"))).toBe(await hashFile(remote("big")));
+  });
+
+  it("checks what an earlier try has left instead of trusting it", async () => {
+    await fill(remote(), { a: "right", b: random(600_000, 8) });
+    const left = join(place.local, "results/.partial-exp/objects");
+    const name = async (path: string): Promise<string> => hashFile(remote(path));
+    await fill(left, { [await name("a")]: "wrong", [`${await name("b")}.part`]: random(1000, 9), junk: "x" });
+    await fetch();
+    expect(await withoutRecord()).toEqual(await contents(remote()));
+  });
+
+  it("survives a crash between the renames", async () => {
+    await fill(remote(), { a: "1" });
+    await fetch();
+    await rename(final(), join(place.local, "results/.old-exp"));
+    await rm(remote("a"));
+    await fill(remote(), { b: "2" });
+    await fetch();
+    expect(await withoutRecord()).toEqual({ b: "2" });
+    expect(await readdir(join(place.local, "results"))).toEqual(["exp"]);
+  });
+
+  it("takes a true prefix of a log that grows", async () => {
+    await fill(remote(), { "train.log": "line\n" });
+    const growing = place.session.exec(
+      `end=$((SECONDS + 3)); while [ $SECONDS -lt $end ]; do seq 1 2000 >>${place.root}/train.log; done`,
+    );
+    for (let i = 0; i < 3; i++) {
+      const { unstable } = await fetch();
+      expect(unstable).toEqual([]);
+      const text = await readFile(final("train.log"), "utf8");
+      expect((await readFile(remote("train.log"), "utf8")).startsWith(text)).toBe(true);
+    }
+    await growing;
+  });
+
+  it("tells files that keep changing, and refuses them once the run has ended", async () => {
+    await fill(remote(), { stable: "s" });
+    const changing = place.session.exec(
+      `end=$((SECONDS + 6)); while [ $SECONDS -lt $end ]; do head -c 300000 /dev/urandom >${place.root}/.t && mv ${place.root}/.t ${place.root}/state; done`,
+      { timeoutSeconds: 20 },
+    );
+    const { unstable } = await fetch();
+    expect(unstable).toContain("state");
+    expect(await withoutRecord()).toEqual({ stable: "s" });
+    await expect(fetch({ runEnded: true })).rejects.toThrow(/could not be read as they are.*is (state|\.t)/);
+    expect(await withoutRecord()).toEqual({ stable: "s" });
+    await changing;
+    expect((await fetch({ runEnded: true })).unstable).toEqual([]);
+  });
+});

@@ -1,0 +1,113 @@
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { DatasetPlan } from "../../plan/types";
+import { datasetPath, renderVerify, uploadName } from "../../remote/scripts";
+import type { ExecResult } from "../../remote/session";
+import { uploadTree } from "../../remote/transfer/upload";
+import { walkAll } from "../../remote/transfer/walk";
+import { testPlan } from "./plan";
+import { useScriptHost } from "./script-host";
+
+const host = useScriptHost();
+const { home, send } = host;
+
+describe("the gate", () => {
+  const gate = { gpu: "optional", minDiskGiB: 0, modules: ["json"], timeoutSeconds: 30 } as const;
+  /** Evidence by check, of those that hold (`ok`) or fail (`FAIL`). */
+  const evidence = (result: ExecResult, word: "ok" | "FAIL"): Record<string, string> =>
+    Object.fromEntries(
+      [...result.stdout.matchAll(/^(ok|FAIL) ([^:]+): (.*)$/gm)]
+        .filter(([, found]) => found === word)
+        .map(([, , name, detail]) => [name, detail]),
+    );
+
+  it("holds with evidence for each check", async () => {
+    await mkdir(home("source/train"), { recursive: true });
+    await writeFile(home("source/train/a b"), "1");
+    const dataset: DatasetPlan = {
+      source: { kind: "folder", path: "/x" },
+      target: "data",
+      splits: ["train"],
+      hash: "d",
+    };
+    const plan = testPlan({
+      dataset,
+      gate: { ...gate, command: "test -d data", architecture: process.arch === "x64" ? "x86_64" : "aarch64" },
+    });
+    await uploadTree(host.session, {
+      tree: await walkAll(home("source")),
+      remoteRoot: "work",
+      name: uploadName("work"),
+    });
+    await uploadTree(host.session, {
+      tree: await walkAll(home("source")),
+      remoteRoot: datasetPath(plan),
+      name: uploadName(datasetPath(plan)),
+    });
+    const result = await send(renderVerify(plan));
+    expect(result.code, result.stdout).toBe(0);
+    expect(result.stdout).toMatch(/^ok workspace: .*\nok architecture: /);
+    expect(Object.keys(evidence(result, "ok"))).toEqual([
+      "workspace",
+      "architecture",
+      "disk",
+      "tmux",
+      "upload work",
+      "upload work-data",
+      "dataset train",
+      "driver",
+      "cuda",
+      "module json",
+      "command",
+    ]);
+    await rm(home("work/data/train/a b"));
+    const gone = await send(renderVerify(plan));
+    expect(gone.code).toBe(1);
+    expect(Object.keys(evidence(gone, "FAIL"))).toEqual(["upload work-data", "dataset train"]);
+  });
+
+  it("fails with all evidence at once and what to do", async () => {
+    await writeFile(join(host.sshd.bin, "nvidia-smi"), "#!/bin/sh\necho 'NVIDIA-SMI has failed' >&2; exit 9\n", {
+      mode: 0o755,
+    });
+    const plan = testPlan({
+      gate: {
+        gpu: "required",
+        minDiskGiB: 9_999_999,
+        modules: ["no_such_module"],
+        timeoutSeconds: 30,
+        architecture: "pdp11",
+        command: "echo '\"quoted\"\\ tail'; exit 3",
+      },
+    });
+    const result = await send(renderVerify(plan));
+    await rm(join(host.sshd.bin, "nvidia-smi"));
+    expect(result.code).toBe(1);
+    const failed = evidence(result, "FAIL");
+    expect(failed).toEqual({
+      architecture: expect.stringContaining("gate.architecture asks for pdp11"),
+      disk: expect.stringContaining("gate.minDiskGiB asks for 9999999"),
+      "upload work": expect.stringContaining("no finished upload"),
+      driver: expect.stringContaining("NVIDIA-SMI has failed"),
+      cuda: expect.stringMatching(/torch/),
+      "module no_such_module": expect.stringContaining("ModuleNotFoundError"),
+      command: expect.stringContaining('ended with status 3: "quoted"\\ tail'),
+    });
+  });
+
+  it("believes a GPU that driver and torch show", async () => {
+    await writeFile(join(host.sshd.bin, "nvidia-smi"), "#!/bin/sh\necho 'NVIDIA H100, 570.1, 81559 MiB'\n", {
+      mode: 0o755,
+    });
+    await mkdir(home("work/torch"));
+    await writeFile(
+      home("work/torch/__init__.py"),
+      "__version__ = '2.9'\nclass version: cuda = '12.8'\nclass cuda:\n    is_available = staticmethod(lambda: True)\n    device_count = staticmethod(lambda: 8)\n    get_device_name = staticmethod(lambda i: 'NVIDIA H100')\n",
+    );
+    const result = await send(renderVerify(testPlan({ gate: { ...gate, gpu: "required" } })));
+    await rm(join(host.sshd.bin, "nvidia-smi"));
+    expect(result.stdout).toContain("ok driver: NVIDIA H100, 570.1, 81559 MiB");
+    expect(result.stdout).toContain("ok cuda: torch 2.9, CUDA 12.8, 8 x NVIDIA H100");
+  });
+});

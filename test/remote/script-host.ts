@@ -1,0 +1,51 @@
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach } from "vitest";
+import { type ExecResult, SshSession } from "../../remote/session";
+import { startSshd, type TestSshd } from "../support/sshd";
+
+/** An instance to which scripts are sent; its home is empty but for the workspace `work` before each test. */
+export interface ScriptHost {
+  readonly sshd: TestSshd;
+  readonly session: SshSession;
+  /** A path in the home there. */
+  home(...parts: string[]): string;
+  /** The text of a file in the home there. */
+  text(...parts: string[]): Promise<string>;
+  /** Runs a script as the stack does: through bash's standard input. */
+  send(script: string, through?: SshSession): Promise<ExecResult>;
+}
+
+/** Starts the instance before the tests of the calling file, and ends it after them. */
+export function useScriptHost(): ScriptHost {
+  let sshd: TestSshd;
+  let session: SshSession;
+
+  beforeAll(async () => {
+    sshd = await startSshd();
+    session = await SshSession.connect(sshd.access);
+  });
+  afterAll(async () => {
+    session?.close();
+    await sshd?.stop();
+  });
+  beforeEach(async () => {
+    for (const name of await readdir(sshd.home)) {
+      await rm(join(sshd.home, name), { recursive: true, force: true });
+    }
+    await mkdir(join(sshd.home, "work"));
+  });
+
+  const home = (...parts: string[]): string => join(sshd.home, ...parts);
+  return {
+    get sshd() {
+      return sshd;
+    },
+    get session() {
+      return session;
+    },
+    home,
+    text: (...parts) => readFile(home(...parts), "utf8"),
+    send: (stdin, through = session) => through.exec("bash -s", { stdin, timeoutSeconds: 60 }),
+  };
+}

@@ -1,0 +1,203 @@
+import { appendFile, chmod, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { SshError, SshSession } from "../../remote/session";
+import { hashFile } from "../../remote/transfer/hashes";
+import { type Uploaded, uploadArchive, uploadTree } from "../../remote/transfer/upload";
+import { walkAll, walkCode } from "../../remote/transfer/walk";
+import type { TestSshd } from "../support/sshd";
+import { contents, fill, nastyNames, random, useTransferPlace } from "./transfer-place";
+
+const place = useTransferPlace();
+const { remote, through } = place;
+
+describe("upload", () => {
+  const send = async (
+    target: SshSession | TestSshd["access"] = place.session,
+    options: { protectedPaths?: string[] } = {},
+  ): Promise<Uploaded> =>
+    uploadTree(target, { tree: await walkAll(place.local), remoteRoot: place.root, name: place.root, ...options });
+
+  it("brings every name, link and mode over", async () => {
+    await fill(place.local, Object.fromEntries(nastyNames.map((name) => [name, `content of ${name}`])));
+    await fill(place.local, { "tool.sh": "#!/bin/sh\n", empty: "", twin: "content of plain.txt" });
+    await chmod(join(place.local, "tool.sh"), 0o755);
+    await symlink("../plain.txt", join(place.local, ".hidden/link"));
+    expect((await send()).sentFiles).toBe(nastyNames.length + 2);
+    expect(await contents(remote())).toEqual(await contents(place.local));
+    expect((await stat(remote("tool.sh"))).mode & 0o111).toBe(0o111);
+    expect((await stat(remote("plain.txt"))).mode & 0o111).toBe(0);
+    expect((await stat(remote("twin"))).ino).not.toBe((await stat(remote("plain.txt"))).ino);
+  });
+
+  it("sends again only what changed and removes only what it had put", async () => {
+    await fill(place.local, { a: "1", "gone/deep/b": "2", "data/c": "3", kept: "4" });
+    await send();
+    await fill(remote(), { "gone/theirs": "x", "outputs/best.pt": "y" });
+    expect(await send()).toMatchObject({ sentFiles: 0, removed: 0 });
+    await rm(join(place.local, "gone"), { recursive: true });
+    await rm(join(place.local, "data"), { recursive: true });
+    await fill(place.local, { a: "changed" });
+    expect(await send(place.session, { protectedPaths: ["./data/"] })).toMatchObject({
+      sentFiles: 1,
+      sentBytes: 7,
+      removed: 1,
+    });
+    expect(await contents(remote())).toEqual({
+      a: "changed",
+      kept: "4",
+      "gone/theirs": "x",
+      "outputs/best.pt": "y",
+      "data/c": "3",
+    });
+  });
+
+  it("puts right what was changed or lost on the instance", async () => {
+    await fill(place.local, { a: "1111", b: "2222" });
+    await send();
+    await writeFile(remote("a"), "9999");
+    await rm(remote("b"));
+    expect(await send()).toMatchObject({ sentFiles: 2 });
+    expect(await contents(remote())).toEqual({ a: "1111", b: "2222" });
+  });
+
+  it("takes a change of mode, and of a file into a folder or link and back", async () => {
+    await fill(place.local, { "x/y": "in a folder", tool: "t" });
+    await send();
+    await rm(join(place.local, "x"), { recursive: true });
+    await fill(place.local, { x: "a file" });
+    await chmod(join(place.local, "tool"), 0o755);
+    await send();
+    expect(await contents(remote())).toEqual({ x: "a file", tool: "t" });
+    expect((await stat(remote("tool"))).mode & 0o100).toBe(0o100);
+    await rm(join(place.local, "x"));
+    await symlink("tool", join(place.local, "x"));
+    await send();
+    await rm(join(place.local, "x"));
+    await fill(place.local, { "x/y": "again" });
+    await send();
+    expect(await contents(remote())).toEqual({ "x/y": "again", tool: "t" });
+  });
+
+  it("tells what is in the way instead of deleting it", async () => {
+    await fill(remote(), { "x/theirs": "keep me" });
+    await fill(place.local, { x: "a file" });
+    await expect(send()).rejects.toThrow("move them away");
+    expect(await contents(remote())).toEqual({ "x/theirs": "keep me" });
+  });
+
+  it("remembers what it had put even where putting it into place broke off", async () => {
+    await fill(remote(), { "z/theirs": "in the way" });
+    await fill(place.local, { a: "placed", z: "a file" });
+    await expect(send()).rejects.toThrow("move them away");
+    expect(await contents(remote())).toEqual({ a: "placed", "z/theirs": "in the way" });
+    await rm(join(place.local, "a"));
+    await rm(remote("z"), { recursive: true });
+    expect(await send()).toMatchObject({ sentFiles: 0, removed: 1 });
+    expect(await contents(remote())).toEqual({ z: "a file" });
+  });
+
+  it("goes on after a cut with what had not arrived, and shows nothing half-written meanwhile", async () => {
+    const files = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`f${i}`, random(200_000, i + 1)]));
+    await fill(place.local, { ...files, old: "first" });
+    await rm(join(place.local, "f0"));
+    await uploadTree(place.session, {
+      tree: await walkCode(place.local, { protectedPaths: Object.keys(files) }),
+      remoteRoot: place.root,
+      name: place.root,
+    });
+    // More than all buffers on the way: what is in them when the connection breaks is lost.
+    place.relay.cutAfter(15_000_000);
+    const error = await send(await SshSession.connect(through())).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(SshError);
+    expect((error as SshError).facts.kind).toBe("lost");
+    expect(await contents(remote())).toEqual({ old: "first" });
+    const again = await send();
+    expect(again.sentFiles).toBeGreaterThan(20);
+    expect(again.sentFiles).toBeLessThan(100);
+    expect(await contents(remote())).toEqual(await contents(place.local));
+    await expect(stat(join(place.sshd.home, ".lambda-train/staging", place.root))).rejects.toThrow("ENOENT");
+  });
+
+  it("makes lost connections again by itself when given an access", async () => {
+    await fill(
+      place.local,
+      Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`f${i}`, random(100_000, i + 50)])),
+    );
+    place.relay.cutAfter(700_000);
+    const told: string[] = [];
+    await uploadTree(through(), {
+      tree: await walkAll(place.local),
+      remoteRoot: place.root,
+      name: place.root,
+      onProgress: (line) => told.push(line),
+    });
+    expect(told.join()).toContain("Trying again");
+    expect(await contents(remote())).toEqual(await contents(place.local));
+  });
+
+  it("sees a file that changes under its hands", async () => {
+    await fill(place.local, { stable: "s", moving: random(50_000, 3) });
+    const tree = await walkAll(place.local);
+    await fill(place.local, { moving: random(50_000, 4) });
+    await expect(uploadTree(place.session, { tree, remoteRoot: place.root, name: place.root })).rejects.toThrow(
+      /moving among them[\s\S]*run the command again/,
+    );
+    await fill(place.local, { moving: "short" });
+    await expect(uploadTree(place.session, { tree, remoteRoot: place.root, name: place.root })).rejects.toThrow(
+      "got shorter",
+    );
+    await rm(join(place.local, "moving"));
+    await expect(uploadTree(place.session, { tree, remoteRoot: place.root, name: place.root })).rejects.toThrow(
+      "cannot be read",
+    );
+    await expect(stat(remote("stable"))).rejects.toThrow("ENOENT");
+  });
+
+  it("tells in its own words why the instance cannot take it", async () => {
+    await fill(place.local, { big: random(8_000_000, 1) });
+    await writeFile(
+      join(place.sshd.bin, "tar"),
+      "#!/bin/sh\nhead -c 1000000 >/dev/null; echo 'tar: big: No space left on device' >&2; exit 2\n",
+      { mode: 0o755 },
+    );
+    const error = await send().catch((e: unknown) => e);
+    await rm(join(place.sshd.bin, "tar"));
+    expect((error as SshError).facts).toMatchObject({ kind: "exit", code: 2, retryable: false });
+    expect((error as SshError).message).toContain("No space left on device");
+  });
+
+  it("writes content that comes from the plan over the disk's", async () => {
+    await fill(place.local, { "configs/c.yaml": "old", ".gitignore": "*.yaml" });
+    const tree = await walkCode(place.local, {
+      extraFiles: { "configs/c.yaml": "new: ü\n", "configs/d.yaml": "x".repeat(200_000) },
+    });
+    await uploadTree(place.session, { tree, remoteRoot: place.root, name: place.root });
+    expect(await readFile(remote("configs/c.yaml"), "utf8")).toBe("new: ü\n");
+    expect((await stat(remote("configs/d.yaml"))).size).toBe(200_000);
+  });
+
+  it("one archive goes on at the byte where it broke and is checked", async () => {
+    const archive = join(place.local, "data.tar");
+    await writeFile(archive, random(20_000_000, 9));
+    const sha256 = await hashFile(archive);
+    place.relay.cutAfter(12_000_000);
+    const options = { localArchive: archive, remotePath: `${place.root}/in/data.tar`, sha256 };
+    const error = await uploadArchive(await SshSession.connect(through()), options).catch((e: unknown) => e);
+    expect((error as SshError).facts.kind).toBe("lost");
+    await expect(stat(remote("in/data.tar"))).rejects.toThrow("ENOENT");
+    const { sentBytes } = await uploadArchive(place.session, options);
+    expect(sentBytes).toBeLessThan(14_000_000);
+    expect(await hashFile(remote("in/data.tar"))).toBe(sha256);
+    expect((await uploadArchive(place.session, options)).sentBytes).toBe(0);
+    // What lies there from an earlier try may be of another file.
+    await rename(remote("in/data.tar"), remote("in/data.tar.part"));
+    await appendFile(archive, "more");
+    await writeFile(remote("in/data.tar.part"), random(1000, 1));
+    await uploadArchive(place.session, { ...options, sha256: await hashFile(archive) });
+    expect(await hashFile(remote("in/data.tar"))).toBe(await hashFile(archive));
+    await expect(uploadArchive(place.session, { ...options, sha256: "0".repeat(64) })).rejects.toThrow(
+      "was changed while",
+    );
+  });
+});
