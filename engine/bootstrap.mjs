@@ -15,7 +15,7 @@ import { installedPlugin, readyPlugins, wantedPlugins } from "./bootstrap/plugin
 import { readyPulumi } from "./bootstrap/pulumi.mjs";
 import { attached } from "./bootstrap/run.mjs";
 import { removeSalt } from "./bootstrap/salt.mjs";
-import { readySystem } from "./bootstrap/system.mjs";
+import { readySystem, systemPackages, testPackages } from "./bootstrap/system.mjs";
 
 const [command, ...args] = process.argv.slice(2);
 
@@ -25,7 +25,7 @@ async function prepare(needs, stack) {
   const nodeEnv = { ...process.env, PATH: [node.bin, process.env.PATH || "/usr/bin:/bin"].join(delimiter) };
   await readyDependencies(node, nodeEnv);
   await readyDist(node, nodeEnv);
-  if (needs.cloud) await readySystem();
+  if (needs.cloud) await readySystem(needs.tests ? testPackages : systemPackages);
   const pulumi = await readyPulumi({ prepare: needs.pulumi });
   const backend = backendOf(pulumi, stack);
   if (pulumi && pulumi.source !== "path") placeDynamicProvider();

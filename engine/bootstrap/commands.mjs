@@ -25,8 +25,10 @@ export function operatorCommands() {
 export function needsOf(command, args) {
   if (command === "pulumi") return { pulumi: true, cloud: false };
   if (command === "doctor" || args.includes("--help") || args.includes("-h")) return { pulumi: false, cloud: false };
-  if (command === "cloud" || command === "reference") return { pulumi: false, cloud: true };
-  if (command === "test" || command === "setup" || command === "bench") return { pulumi: true, cloud: true };
+  if (command === "reference") return { pulumi: false, cloud: false };
+  if (command === "cloud") return { pulumi: false, cloud: true };
+  if (command === "test" || command === "setup") return { pulumi: true, cloud: true, tests: true };
+  if (command === "bench") return { pulumi: true, cloud: true };
   const rents = (command === "up" && !args.includes("--preview-only")) || command === "down";
   return { pulumi: true, cloud: rents && isEmulated(stackOf(args)) };
 }

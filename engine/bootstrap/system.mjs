@@ -25,15 +25,20 @@ export const systemPackages = {
   tmux: program("tmux"),
   git: program("git"),
   make: program("make"),
+  curl: program("curl"),
+  procps: program("pgrep"),
   python3: () => existsSync("/usr/bin/python3"),
   "python3-torch": python("torch"),
   "python3-numpy": python("numpy"),
   "python3-yaml": python("yaml"),
 };
 
+/** What the tests need besides. */
+export const testPackages = { ...systemPackages, shellcheck: program("shellcheck") };
+
 /** Names of the packages that are missing here. */
-export async function missingPackages() {
-  const checks = await Promise.all(Object.entries(systemPackages).map(async ([name, check]) => [name, await check()]));
+export async function missingPackages(packages = systemPackages) {
+  const checks = await Promise.all(Object.entries(packages).map(async ([name, check]) => [name, await check()]));
   return checks.filter(([, present]) => !present).map(([name]) => name);
 }
 
@@ -43,15 +48,15 @@ export function installCommand(packages) {
   return `${sudo}apt-get install --no-install-recommends ${packages.join(" ")}`;
 }
 
-/** Installs what the emulated cloud needs, where this process may; says what to install where it may not. */
-export async function readySystem() {
+/** Installs what is needed, where this process may; says what to install where it may not. */
+export async function readySystem(packages = systemPackages) {
   if (process.platform !== "linux")
     throw new Failure(
       "The emulated cloud needs Linux. On this system run the project in a Linux container, or work on a real account.",
     );
-  if ((await missingPackages()).length === 0) return;
+  if ((await missingPackages(packages)).length === 0) return;
   await locked(join(cacheFolder, "locks", "apt"), "installing system packages", async () => {
-    const missing = await missingPackages();
+    const missing = await missingPackages(packages);
     if (missing.length === 0) return;
     const apt = findProgram("apt-get");
     const may = apt !== undefined && process.getuid?.() === 0;
@@ -60,7 +65,7 @@ export async function readySystem() {
         `The emulated cloud needs ${missing.join(", ")}. Install ${missing.length > 1 ? "them" : "it"} with:\n  ${installCommand(missing)}`,
       );
     await install(apt, missing);
-    const left = await missingPackages();
+    const left = await missingPackages(packages);
     if (left.length > 0)
       throw new Failure(`Still missing after the installation: ${left.join(", ")} (log: ${logPath("apt")})`);
   });
