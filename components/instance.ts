@@ -70,7 +70,7 @@ export class Instance extends pulumi.ComponentResource {
         sshKeyName: sshKey.name,
         userData: pulumi
           .all([host.privateKey, host.publicKey])
-          .apply(([privateKey, publicKey]) => renderUserData({ privateKey, publicKey })),
+          .apply(([privateKey, publicKey]) => renderUserData({ privateKey, publicKey }, loginsOf(cloud))),
         imageFamily: cloud.imageFamily,
         rulesetIds,
         fileSystemNames: fileSystem === undefined ? undefined : [fileSystem.name],
@@ -116,6 +116,11 @@ export class Instance extends pulumi.ComponentResource {
     );
     this.registerOutputs({ id: this.id, instanceType: this.instanceType, region: this.region, ip: this.ip });
   }
+}
+
+/** The user's own keys, beside the one that Lambda puts there. */
+function loginsOf({ recoveryKeys = [] }: CloudPlan): Record<string, unknown> {
+  return recoveryKeys.length === 0 ? {} : { ssh_authorized_keys: recoveryKeys };
 }
 
 /** Start of the unique name: the stack's, as far as Lambda's names take it. */

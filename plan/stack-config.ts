@@ -85,6 +85,15 @@ export const stackConfigSchema = z.strictObject({
     })
     .default("auto")
     .describe("Networks that may open SSH. `auto`: the address from which `pulumi up` runs. Updated in place."),
+  recoveryKeys: z
+    .array(
+      z.string().regex(/^[a-z][a-z0-9@.-]+ [A-Za-z0-9+/]+=*( [^\r\n]*)?$/, "must be a public key as one OpenSSH line"),
+      { error: 'must be a list of public keys, as ["ssh-ed25519 AAAA… me"]' },
+    )
+    .default([])
+    .describe(
+      "Public SSH keys of yours that may log in too: with one the results can be had even where every state is lost (`npm run adopt -- --identity`). A change replaces the instance.",
+    ),
   sshPort: number("must be a TCP port")
     .int()
     .min(1, "must be 1 to 65535")
@@ -141,6 +150,7 @@ export function cloudPlan(config: StackConfig): CloudPlan {
     capacityTimeoutSeconds: config.capacityTimeoutMinutes * 60,
     bootTimeoutSeconds: config.bootTimeoutMinutes === undefined ? undefined : config.bootTimeoutMinutes * 60,
     sshSources: config.sshSources,
+    recoveryKeys: config.recoveryKeys,
     sshPort: config.sshPort,
     budgetDollars: config.budgetDollars,
     expectedHours: config.expectedHours,

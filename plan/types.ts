@@ -24,6 +24,8 @@ export interface CloudPlan {
   readonly bootTimeoutSeconds?: number;
   /** IPv4 networks that may open SSH, or `auto` for the caller's own address. */
   readonly sshSources: readonly string[] | "auto";
+  /** Public SSH keys of the user that may log in as well, each an OpenSSH line. */
+  readonly recoveryKeys?: readonly string[];
   /** TCP port of sshd. */
   readonly sshPort?: number;
   /** Most dollars that the instance may cost from its launch on, or undefined for no limit. */

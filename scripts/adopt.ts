@@ -1,37 +1,47 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isEnding } from "../components/lambda/api/schemas";
-import { claimOf, findOrphans } from "../components/lambda/orphans";
-import { readAccount } from "../components/lambda/reaping";
+import type { Cloud } from "../components/lambda/api/connect";
+import type { Instance } from "../components/lambda/api/schemas";
+import { findOrphans, type Orphan } from "../components/lambda/orphans";
+import { readAccount, removeOrphan } from "../components/lambda/reaping";
+import { bringHome, endRun } from "../remote/results";
 import { accountAt, readable } from "./lib/account";
 import { type Backup, backupsOf, readBackup } from "./lib/backups";
 import { CommandError, exitCodes, operatorCommand, run } from "./lib/command";
 import { runStatus } from "./lib/look";
-import { pulumiOutput, stackEndpoint, stackName } from "./lib/pulumi";
+import { pulumiOutput, stackFileConfig, stackName } from "./lib/pulumi";
+import { placeOfLost } from "./lib/rescue";
 import { stackView } from "./lib/stack-view";
 import { allStates } from "./lib/states";
 
 const description =
   "Brings an instance whose state was lost back under the control of its stack, from the newest state that is left: of " +
-  "the file backend's own backups, or of a file. The keys to it are in there alone, encrypted.";
+  "the file backend's own backups, or of a file. The keys to it are in there alone, encrypted. Where none is left, a key of " +
+  "yours that is among the stack's recoveryKeys still brings the results home.";
 
 const command = operatorCommand("adopt", description)
   .option("--from <file>", "a state: what `pulumi stack export` wrote, or a backup of the file backend")
+  .option("--identity <file>", "without any state: log in with this private key and bring the results home")
+  .option("--end", "with --identity: stop the run, evaluate and terminate as well, as `down` would")
   .option("--instance <id>", "which instance, where several were lost")
   .option("--endpoint <url>", "`emulated`, or the API's base URL (default: as the stack's file says)");
 
 interface Options {
   readonly stack?: string;
   readonly from?: string;
+  readonly identity?: string;
+  readonly end?: boolean;
   readonly instance?: string;
   readonly endpoint?: string;
 }
 
 /** An instance that carries our claim. */
 interface Lost {
-  readonly id: string;
-  readonly claim: string;
+  readonly cloud: Cloud;
+  readonly instance: Instance;
+  /** Everything that carries the same claim. */
+  readonly orphan: Orphan;
   readonly what: string;
 }
 
@@ -40,11 +50,12 @@ run(async () => {
   const options = command.opts<Options>();
   const stack = await stackName(options.stack);
   const lost = await findLost(stack, options);
+  if (options.identity !== undefined) return rescue(stack, lost, options.identity, options.end === true);
   const backup = chooseBackup(stack, lost, options.from);
   await importState(stack, backup);
   const view = await stackView(stack);
   console.log(`Stack ${stack} is as it was at ${backup.time} (${backup.file}), and knows ${lost.what} again.`);
-  if (view.instance?.id !== lost.id) {
+  if (view.instance?.id !== lost.instance.id) {
     console.log("It was launched after that: `npm run up` finds it by its name and goes on with it.");
     return exitCodes.ok;
   }
@@ -54,9 +65,25 @@ run(async () => {
   return exitCodes.ok;
 });
 
+/** Brings the results home without a state, and with `end` ends everything of the claim. */
+async function rescue(stack: string, lost: Lost, identity: string, end: boolean): Promise<number> {
+  const { cloud, instance, orphan, what } = lost;
+  const place = await placeOfLost(cloud, instance, stack, identity);
+  const home = await (end ? endRun(place, "destroy", console.log) : bringHome(place, console.log));
+  if (home === undefined) console.log(`${place.run.experiment} was never started on ${what}: there are no results.`);
+  else console.log(`${home.files} files verified in ${home.folder} (run: ${home.status.state})`);
+  if (!end) {
+    console.log(`${what} goes on and bills. To end it as \`down\` would: the same command with --end.`);
+    return exitCodes.ok;
+  }
+  await removeOrphan(cloud, orphan, console.log);
+  return exitCodes.ok;
+}
+
 /** The one instance of the stack that is billed and that no reachable state knows. */
 async function findLost(stack: string, { endpoint, instance }: Options): Promise<Lost> {
-  const account = await readable("The account", () => readAccount(accountAt(endpoint ?? stackEndpoint(stack))));
+  const cloud = accountAt(endpoint ?? stackFileConfig(stack).endpoint);
+  const account = await readable("The account", () => readAccount(cloud));
   // A state that cannot be read may be the very one that is to be replaced.
   const states = await allStates().catch((error: Error) => {
     console.error(`Not all states can be read: ${error.message}`);
@@ -69,8 +96,8 @@ async function findLost(stack: string, { endpoint, instance }: Options): Promise
     includeUnknownAge: true,
     now: Date.now(),
   });
-  const claims = new Set(orphans.map(({ claim }) => claim));
-  const lost = account.instances.filter(({ name, status }) => !isEnding(status) && claims.has(claimOf(name) ?? ""));
+  const ids = new Set(orphans.flatMap(({ things }) => things.map(({ id }) => id)));
+  const lost = account.instances.filter(({ id }) => ids.has(id));
   const wanted = lost.filter(({ id, tags }) => (instance === undefined ? tags.stack === stack : id === instance));
   const others = lost.map(({ id, name }) => `${name} (${id})`).join(", ");
   if (wanted.length === 0) {
@@ -82,20 +109,22 @@ async function findLost(stack: string, { endpoint, instance }: Options): Promise
   if (one === undefined || second !== undefined) {
     throw new CommandError(`Several instances of stack ${stack} are lost: ${others}. Choose one with --instance.`);
   }
-  const { id, name: claim = "", instanceType, region } = one;
-  return { id, claim, what: `instance ${id} (${instanceType?.name} in ${region})` };
+  const orphan = orphans.find(({ things }) => things.some(({ id }) => id === one.id));
+  if (orphan === undefined) throw new CommandError(`Instance ${one.id} carries no claim of this project.`);
+  return { cloud, instance: one, orphan, what: `instance ${one.id} (${one.instanceType?.name} in ${one.region})` };
 }
 
 /** The newest state that knows the claim. */
-function chooseBackup(stack: string, { claim, what }: Lost, from: string | undefined): Backup {
+function chooseBackup(stack: string, { orphan, what }: Lost, from: string | undefined): Backup {
+  const { claim } = orphan;
   const known = from === undefined ? backupsOf(stack) : readBackup(from);
   const found = known.find(({ text }) => text.includes(`"${claim}"`));
   if (found !== undefined) return found;
   const where = from ?? "the backend's backups";
   throw new CommandError(
     `${what} carries ${claim}, which no state in ${where} knows. The keys to log in to it were in the state alone. ` +
-      "With a copy of it: npm run adopt -- --from <file>. Without one its results cannot be had any more; " +
-      "to end it: npm run reap.",
+      "With a copy of it: npm run adopt -- --from <file>. With a private key to one of the stack's recoveryKeys: " +
+      "npm run adopt -- --identity <file>. Else its results cannot be had any more; to end it: npm run reap.",
   );
 }
 

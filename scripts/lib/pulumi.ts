@@ -58,13 +58,19 @@ export async function stackName(named: string | undefined): Promise<string> {
   return "dev";
 }
 
-/** The endpoint that the stack's file names, also where there is no stack: undefined for Lambda. */
-export function stackEndpoint(stack: string): string | undefined {
+/**
+ * The configuration of a stack by its file, key without namespace → text, also where there is no stack (any more).
+ * Secrets are left out. Empty without a file.
+ */
+export function stackFileConfig(stack: string): Record<string, string> {
   const file = join(projectFolder(), `Pulumi.${stack.split("/").pop()}.yaml`);
-  if (!existsSync(file)) return undefined;
-  const { config } = (parse(readFileSync(file, "utf8")) ?? {}) as { config?: Record<string, unknown> };
-  const endpoint = config?.[`${project}:endpoint`];
-  return typeof endpoint === "string" ? endpoint : undefined;
+  if (!existsSync(file)) return {};
+  const { config = {} } = (parse(readFileSync(file, "utf8")) ?? {}) as { config?: Record<string, unknown> };
+  const plain = Object.entries(config).filter(
+    ([key, value]) => key.startsWith(`${project}:`) && (value as { secure?: unknown } | null)?.secure === undefined,
+  );
+  const text = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
+  return Object.fromEntries(plain.map(([key, value]) => [key.slice(project.length + 1), text(value)]));
 }
 
 /**
@@ -117,5 +123,5 @@ function alive(pid: number): boolean {
 
 /** Whether the stack works on the emulated cloud. */
 export function isEmulated(stack: string): boolean {
-  return stackEndpoint(stack) === "emulated";
+  return stackFileConfig(stack).endpoint === "emulated";
 }

@@ -1,6 +1,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { newEd25519 } from "../../components/lambda/ed25519";
 import { readRunFile } from "../../emulator/run-file";
 import { verifyResults } from "../../remote/transfer/download";
 import { TestCloud } from "../support/cloud";
@@ -11,13 +12,16 @@ import { useTinyWorkload } from "../support/tiny";
 describe("money", { timeout: 120_000 }, () => {
   const project = new Project();
   const results = join(project.folder, "results", "test", "tiny-v1");
-  const config = { experiment: "configs/tiny.yaml" };
+  const recovery = newEd25519("me");
+  const config = { experiment: "configs/tiny.yaml", recoveryKeys: [recovery.publicKey] };
   let cloud: TestCloud;
   let ours: string;
 
   beforeAll(async () => {
     useTinyWorkload(project, { overrides: { steps: 100_000 } });
+    project.configure(config);
     await project.init();
+    project.write("recovery-key", recovery.privateKey, 0o600);
     cloud = await TestCloud.start(project);
     await cloud.admin.patchSettings({ rateLimit: { enabled: false } });
     expect(await project.run("up")).toMatchObject({ code: 0 });
@@ -169,5 +173,29 @@ describe("money", { timeout: 120_000 }, () => {
     const metrics = JSON.parse(readFileSync(join(results, "metrics", "evaluation.json"), "utf8"));
     expect(metrics.step).toBeGreaterThan(0);
     expect((await project.run("watch")).code).toBe(3);
+  });
+
+  it("without any state left, a key of ours brings the results home and ends the instance", async () => {
+    rmSync(results, { recursive: true });
+    project.configure(config);
+    expect(await project.run("up")).toMatchObject({ code: 0 });
+    const { instanceId } = await project.outputs();
+    rmSync(join(project.folder, ".local/state/.pulumi"), { recursive: true });
+    const without = await project.run("adopt");
+    expect(without.code, without.output).toBe(1);
+    expect(without.output).toContain("recoveryKeys");
+    expect(await project.run("adopt", ["--identity", "recovery-key"])).toMatchObject({
+      code: 0,
+      output: expect.stringMatching(/run: running[\s\S]*goes on and bills/),
+    });
+    expect(await living()).toContain(instanceId);
+    rmSync(results, { recursive: true });
+    const { code, output } = await project.run("adopt", ["--identity", "recovery-key", "--end"]);
+    expect(code, output).toBe(0);
+    expect(await verifyResults(results)).toMatchObject({ ok: true });
+    expect(readFileSync(join(results, "run", "train.log"), "utf8")).toContain("stopped at step");
+    expect(await living()).not.toContain(instanceId);
+    const { sshKeys, rulesets } = await cloud.inventory();
+    expect([...sshKeys, ...rulesets].filter((name) => name.startsWith("lambda-train-test-"))).toEqual([]);
   });
 });

@@ -86,6 +86,8 @@ describe("orphans", () => {
     ["with the tag of another claim", {}, { "lambda-train:claim": "lambda-train-dev-99999999" }],
     ["with another name", { name: "train" }, {}],
   ])("are never instances %s, nor what bears their name", (_, changes, tags) => {
+    const untied = { sshKeyNames: [], rulesetIds: [], ...changes };
+    if (!("name" in changes)) expect(find({ instances: [instanceOf(untied, tags)], sshKeys: [key] })).toEqual([]);
     const account = { instances: [instanceOf(changes, tags)], sshKeys: [key], rulesets: [ruleset] };
     const found = find(account, { includeUnknownAge: true, anyState: true, minAgeHours: 0 });
     expect(found.flatMap(({ things }) => things.map(({ kind }) => kind))).not.toContain("instance");

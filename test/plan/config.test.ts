@@ -30,6 +30,7 @@ const wrong: Readonly<Record<keyof typeof stackConfigSchema.shape, string>> = {
   capacityTimeoutMinutes: "-1",
   bootTimeoutMinutes: "0",
   sshSources: '["example.com"]',
+  recoveryKeys: '["me@example.com"]',
   sshPort: "65536",
   budgetDollars: "-5",
   expectedHours: "soon",
