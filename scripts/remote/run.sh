@@ -74,7 +74,12 @@ unset LT_RUN LT_HASH LT_LIMITS LT_MAX_SECONDS LT_IDLE_SECONDS LT_DEADLINE
 command="$(printf 'exec bash %q %q' "$scripts/supervise.sh" "$experiment")"
 if command -v tmux >/dev/null; then
   tmux kill-session -t "=$session" 2>/dev/null || true
-  tmux new-session -d -s "$session" -x 200 -y 50 "$command" \; set-option -t "=$session:" remain-on-exit on 9>&- </dev/null
+  # A server that ends with its last session can be met while it ends: the next call starts another.
+  for _ in 1 2 3 4 5; do
+    tmux new-session -d -s "$session" -x 200 -y 50 "$command" \; set-option -t "=$session:" remain-on-exit on 9>&- </dev/null && break
+    sleep 0.2
+    [ ! -f "$facts/supervisor" ] || break
+  done
 else
   say "tmux is not installed: the run is detached, but there is no session to attach to"
   setsid bash -c "$command" </dev/null >/dev/null 2>&1 9>&- &

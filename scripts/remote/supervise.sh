@@ -167,7 +167,7 @@ code=0
 wait "$child" || code=$?
 # Workers that lost their parent would keep the GPU.
 end_marked "LAMBDA_TRAIN_RUN=$experiment" 10
-find_first_step
+if [ ! -f "$facts/first_step" ]; then find_first_step; fi
 find_output
 put "$facts/seconds" "$((SECONDS - began))"
 put "$facts/ended_at" "$(now)"

@@ -27,6 +27,7 @@ afterEach(() => mocks.settled());
 
 const plan = wholePlan(testPlan());
 const place = () => ({ instanceId: pulumi.output("i1"), access: pulumi.secret(access) });
+const bill = pulumi.output({ launchedAt: "2026-01-01T00:00:00Z", priceCentsPerHour: 20 });
 
 /** Registrations that work over SSH, by name. */
 function overSsh(): string[] {
@@ -143,7 +144,7 @@ describe("a command on the instance", () => {
     ["env-setup", () => new Environment("env", { ...place(), plan }).hash, () => renderSetup(plan)],
     ["data-extract", () => new Dataset("data", { ...place(), plan }).hash, () => renderExtract(plan)],
     ["gate-verify", () => new Gate("gate", { ...place(), plan }).evidence, () => renderVerify(plan)],
-    ["run-train", () => new Run("run", { ...place(), plan, resultsId: "r1" }).startId, () => renderStart(plan)],
+    ["run-train", () => new Run("run", { ...place(), plan, resultsId: "r1", bill }).startId, () => renderStart(plan)],
   ])("%s runs its own script", async (name, make, script) => {
     await outputValue<unknown>(make());
     expect(mocks.of(name).parent).toBe(name.split("-")[0]);
@@ -206,9 +207,18 @@ describe("results", () => {
 });
 
 describe("a run", () => {
+  it("is told when the instance will have cost its budget, as soon as its price is known", async () => {
+    const limited = { ...plan, cloud: { ...plan.cloud, budgetDollars: 1 } };
+    await outputValue(new Run("run", { ...place(), plan: limited, resultsId: "r1", bill }).logPath);
+    const script = renderStart(limited, Date.parse("2026-01-01T05:00:00Z"));
+    expect(String(mocks.of("run-train").inputs.stdin)).toContain(script);
+    expect(script).toContain(`LT_DEADLINE=${Date.parse("2026-01-01T05:00:00Z") / 1000 - plan.run.graceSeconds}`);
+    expect(mocks.of("run-watch").inputs.startScript).toBe(script);
+  });
+
   const started = async (change: Partial<Plan> = {}): Promise<Run> => {
     const resultsId = new Results("results", { ...place(), plan }).guardId;
-    const run = new Run("run", { ...place(), plan: { ...plan, ...change }, resultsId });
+    const run = new Run("run", { ...place(), plan: { ...plan, ...change }, resultsId, bill });
     await outputValue(run.logPath);
     return run;
   };

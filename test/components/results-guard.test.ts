@@ -68,7 +68,8 @@ describe("a guard of results", { timeout: 60_000 }, () => {
     changes: { evaluation?: EvaluationPlan; run?: Partial<RunPlan> } = {},
     out = "out=outputs/$LAMBDA_TRAIN_RUN; mkdir -p $out/checkpoints;",
   ): Plan => {
-    const experiment = `exp-${++number}`;
+    // Runs are told by their name on the whole machine, and other tests have runs too.
+    const experiment = `guarded-${process.pid}-${++number}`;
     return testPlan({ ...changes, run: { experiment, command: `${out} ${command}`, ...changes.run } });
   };
   /** Trains until it is told to stop; writes its best checkpoint when it is. */

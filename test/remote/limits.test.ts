@@ -28,7 +28,7 @@ describe("limits on the instance", { timeout: 60_000 }, () => {
   });
 
   const planOf = (command: string, run: Partial<RunPlan> = {}): ReturnType<typeof testPlan> =>
-    testPlan({ run: { experiment: `limited-${++number}`, command, ...run } });
+    testPlan({ run: { experiment: `limited-${process.pid}-${++number}`, command, ...run } });
   const start = async (
     plan: ReturnType<typeof testPlan>,
     spentAt?: number,

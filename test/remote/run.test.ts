@@ -36,9 +36,9 @@ afterAll(async () => {
 
 type Changes = Parameters<typeof testPlan>[0];
 
-/** A plan whose experiment no other test has. */
+/** A plan whose experiment no other test on this machine has: runs are told by it. */
 function planOf(command: string, changes: Changes = {}): ReturnType<typeof testPlan> {
-  return testPlan({ ...changes, run: { experiment: `exp-${++number}`, command, ...changes.run } });
+  return testPlan({ ...changes, run: { experiment: `exp-${process.pid}-${++number}`, command, ...changes.run } });
 }
 
 async function start(plan: ReturnType<typeof testPlan>): Promise<{ code: number; said: string }> {
@@ -72,7 +72,7 @@ const evaluation = {
 describe("a run", () => {
   it("starts, logs its first step, ends, is evaluated and found finished", async () => {
     const out = '"outputs/$NAME"';
-    const command = `mkdir -p ${out}/checkpoints ${out}/metrics; echo loading; echo "Step 1 loss 2.5"; sleep 0.5; echo x > ${out}/checkpoints/best_model.pt; echo over`;
+    const command = `mkdir -p ${out}/checkpoints ${out}/metrics; echo loading; echo "Step 1 loss 2.5"; sleep 1.5; echo x > ${out}/checkpoints/best_model.pt; echo over`;
     const plan = planOf(command, {
       run: { variables: { NAME: "renamed run" } },
       evaluation: {
@@ -94,6 +94,7 @@ describe("a run", () => {
       exitCode: 0,
       attempt: 1,
       lastLine: "over",
+      firstStepAt: first.firstStepAt,
       outputPath: join(sshd.home, "work/outputs/renamed run"),
       evaluation: { state: "done", exitCode: 0 },
     });
@@ -104,6 +105,17 @@ describe("a run", () => {
     const metrics = await readMetrics(session, { experiment: plan.run.experiment, metrics: "metrics/*.json" });
     expect(metrics).toEqual({ "metrics/test.json": { score: 0.5, loss: null } });
     expect(await start(plan)).toMatchObject({ code: 0, said: expect.stringContaining("already finished") });
+  });
+
+  it("starts where tmux's server was just about to end", async () => {
+    const tmux = join(sshd.bin, "tmux");
+    const failOnce = `case "$*" in *new-session*) [ -f ~/failed ] || { touch ~/failed; echo "server exited unexpectedly" >&2; exit 1; };; esac`;
+    await writeFile(tmux, `#!/bin/bash\n${failOnce}\nexec /usr/bin/tmux "$@"\n`, { mode: 0o755 });
+    const plan = planOf("echo step 1");
+    expect(await start(plan)).toMatchObject({ code: 0, said: expect.stringContaining("started: attempt 1") });
+    await rm(tmux);
+    expect(await readFile(join(sshd.home, "failed"), "utf8")).toBe("");
+    expect(await until(plan, "finished")).toMatchObject({ attempt: 1 });
   });
 
   it("keeps its description and log from others", async () => {
@@ -139,7 +151,7 @@ describe("a run", () => {
     const { logPath } = await until(plan, "finished");
     const log = await readFile(logPath, "utf8");
     expect(log.match(/^attempt$/gm)).toHaveLength(2);
-    expect(log).toMatch(/=== lambda-train: exp-\d+, attempt 2, started/);
+    expect(log).toMatch(/=== lambda-train: exp-[\d-]+, attempt 2, started/);
   });
 
   it("that fails before its first step is an error with the end of its log", async () => {
