@@ -138,6 +138,11 @@ describe("money", { timeout: 120_000 }, () => {
     expect(await project.run("results")).toMatchObject({ code: 0 });
     expect(await verifyResults(results)).toMatchObject({ ok: true });
     expect((await reap(["--min-age", "0"])).output).toContain("Nothing is left over");
+
+    project.write(".local/state/.pulumi/stacks/lambda-train/test.json", '{"version":3,"chec');
+    expect((await project.run("status")).code).not.toBe(0);
+    expect(await project.run("adopt")).toMatchObject({ code: 0, output: expect.stringContaining("Run: running") });
+    expect((await project.run("status")).code).toBe(0);
   });
 
   it("watch says that all is within limits; not reaching the instance is no reason to end it", async () => {
