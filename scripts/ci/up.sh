@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# `up` of the stack $1, of the experiment $2 where it is not empty, ended cleanly after $3 minutes. exec and --foreground:
+# a signal from GitHub reaches the engine and nothing else, which saves its state and ends.
+. "$(dirname "$0")/lib.sh"
+
+experiment=()
+[ -z "$2" ] || experiment=(--config "lambda-train:experimentName=$2")
+exec timeout --foreground --kill-after=5m "$3m" \
+  node engine/bootstrap.mjs up --stack "$1" --yes --skip-preview --non-interactive --color never "${experiment[@]}"
