@@ -1,11 +1,11 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cacheFolder } from "../../plan/paths";
 import { verifyResults } from "../../remote/transfer/download";
 import { nothing, TestCloud } from "../support/cloud";
 import { Project } from "../support/project";
-import { configureTiny, useTinyWorkload } from "../support/tiny";
+import { useTinyWorkload } from "../support/tiny";
 import { type Contexts, type Job, type JobResult, loadWorkflow, runJob } from "./workflow";
 
 /** Runs a job of a workflow in the project, with what a runner's environment has and nothing of the tests' own. */
@@ -74,9 +74,8 @@ describe("the preview job", { timeout: 60_000 }, () => {
 describe("the train job", { timeout: 120_000 }, () => {
   const project = new Project();
   const { train } = loadWorkflow("train").jobs;
-  let cloud: TestCloud;
-  const given = (experiment: string): Contexts => ({
-    inputs: { stack: "test", experiment, timeout: 5 },
+  const given = (): Contexts => ({
+    inputs: { stack: "test", experiment: "from-ci", timeout: 5 },
     secrets: {
       PULUMI_BACKEND_URL: project.env.PULUMI_BACKEND_URL ?? "",
       PULUMI_CONFIG_PASSPHRASE: "a passphrase for CI",
@@ -86,43 +85,22 @@ describe("the train job", { timeout: 120_000 }, () => {
 
   beforeAll(async () => {
     useTinyWorkload(project, { overrides: { steps: 10, seconds_per_step: 0.05 } });
-    cloud = await TestCloud.start(project);
+    await TestCloud.start(project);
   });
   afterAll(() => project.dispose());
 
-  const home = (experiment: string): string => join(project.folder, "results", "test", experiment);
-  const expectNothingRented = async (): Promise<void> => {
-    // `down` stopped the emulated cloud, whose account is kept.
-    cloud = await TestCloud.start(project);
-    expect(await cloud.inventory()).toEqual(nothing);
-    expect(await project.resources()).toEqual([]);
-  };
-
   it("rents, trains, brings the results to where the artifact is taken from, and ends everything", async () => {
-    const { result, outcomes, log } = await runIn(project, train, given("from-ci"));
+    const { result, outcomes, log } = await runIn(project, train, given());
     expect(result, log).toBe("success");
     expect(new Set(Object.values(outcomes)), log).toEqual(new Set(["success"]));
     expect(log).toContain("from-ci: finished (exit status 0)");
-    expect(await verifyResults(home("from-ci"))).toMatchObject({ ok: true });
-    expect(existsSync(join(home("from-ci"), "metrics", "evaluation.json"))).toBe(true);
-    const upload = train?.steps.find(({ uses }) => uses?.startsWith("actions/upload-artifact"));
-    expect(upload?.with?.path).toBe(`results/$` + "{{ inputs.stack }}/");
-    await expectNothingRented();
-  });
-
-  it("ends everything where training fails too, and fails", async () => {
-    configureTiny(project, { overrides: { fail_at: 6, seconds_per_step: 1 } });
-    const { result, outcomes, log } = await runIn(project, train, given(""));
-    expect(result, log).toBe("failure");
-    expect(outcomes, log).toMatchObject({
-      Check: "success",
-      Up: "success",
-      Wait: "failure",
-      Down: "success",
-      Results: "success",
-    });
-    expect(await verifyResults(home("tiny-v1"))).toMatchObject({ ok: true });
-    expect(readFileSync(join(home("tiny-v1"), "run", "train.log"), "utf8")).toContain("out of memory, so to speak");
-    await expectNothingRented();
+    const home = join(project.folder, "results", "test", "from-ci");
+    expect(await verifyResults(home)).toMatchObject({ ok: true });
+    expect(existsSync(join(home, "metrics", "evaluation.json"))).toBe(true);
+    // `down` stopped the emulated cloud, whose account is kept.
+    const cloud = await TestCloud.start(project);
+    expect((await cloud.admin.state()).instances).toHaveLength(1);
+    expect(await cloud.inventory()).toEqual(nothing);
+    expect(await project.resources()).toEqual([]);
   });
 });

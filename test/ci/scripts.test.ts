@@ -1,26 +1,16 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { NotingProject } from "./bootstrap";
 import { evaluate, loadWorkflow } from "./workflow";
 
 const account = { LAMBDA_API_KEY: "secret_x", PULUMI_ACCESS_TOKEN: "pul-x" };
 
 describe("the scripts of the workflows", () => {
-  let folder: string;
-  const calls = (): string[][] => {
-    const path = join(folder, "calls");
-    return existsSync(path)
-      ? readFileSync(path, "utf8")
-          .trim()
-          .split("\n")
-          .map((line) => JSON.parse(line))
-      : [];
-  };
-  /** Runs a script on a project whose bootstrap notes its arguments and ends with the codes of $CODES, one a call. */
+  let project: NotingProject;
   const script = (name: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
-    const { status, stdout, stderr } = spawnSync(join(folder, "scripts/ci", `${name}.sh`), args, {
+    const { status, stdout, stderr } = spawnSync(join(project.folder, "scripts/ci", `${name}.sh`), args, {
       encoding: "utf8",
       env: { PATH: process.env.PATH, RUNNER_ENVIRONMENT: "github-hosted", DOWN_PAUSE_SECONDS: "0", ...env },
     });
@@ -28,21 +18,9 @@ describe("the scripts of the workflows", () => {
   };
 
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), "lambda-train-"));
-    cpSync(resolve(__dirname, "../../scripts/ci"), join(folder, "scripts/ci"), { recursive: true });
-    mkdirSync(join(folder, "engine"));
-    writeFileSync(
-      join(folder, "engine/bootstrap.mjs"),
-      `import { appendFileSync, readFileSync } from "node:fs";
-       appendFileSync("calls", JSON.stringify(process.argv.slice(2)) + "\\n");
-       const call = readFileSync("calls", "utf8").trim().split("\\n").length;
-       console.log("call " + call);
-       process.exitCode = Number((process.env.CODES ?? "").split(",")[call - 1] ?? 0);`,
-    );
-    writeFileSync(join(folder, "Pulumi.gpu.yaml"), "config:\n  lambda-train:instanceTypes: [gpu_1x_a10]\n");
-    writeFileSync(join(folder, "Pulumi.dev.yaml"), "config:\n  lambda-train:endpoint: emulated\n");
+    project = new NotingProject();
   });
-  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+  afterEach(() => project.dispose());
 
   it.each([
     ["Pulumi Cloud", account],
@@ -79,7 +57,7 @@ describe("the scripts of the workflows", () => {
       const { status, output } = script(name, args, env);
       expect(status).toBe(2);
       expect(output).toContain(`::error title=${title}::`);
-      expect(calls()).toEqual([]);
+      expect(project.calls()).toEqual([]);
     }
   });
 
@@ -101,7 +79,7 @@ describe("the scripts of the workflows", () => {
   });
 
   it("preview refuses a file with encrypted values, and says where the key belongs", () => {
-    writeFileSync(join(folder, "Pulumi.gpu.yaml"), "config:\n  lambda-train:apiKey:\n    secure: v1:abc\n");
+    project.stack("gpu", "  lambda-train:apiKey:\n    secure: v1:abc\n");
     const { status, output } = script("preview", ["gpu"]);
     expect(status).toBe(2);
     expect(output).toContain("secret LAMBDA_API_KEY");
@@ -109,16 +87,15 @@ describe("the scripts of the workflows", () => {
 
   it("up names the experiment where there is one, and passes the exit code on", () => {
     expect(script("up", ["gpu", "", "5"]).status).toBe(0);
-    expect(script("up", ["gpu", "my-run", "5"], { CODES: "0,3" }).status).toBe(3);
-    const [plain = [], named = []] = calls();
+    expect(script("up", ["gpu", "my-run", "5"], { FAILING: "#2" }).status).toBe(1);
+    const [plain = [], named = []] = project.calls();
     expect(plain).toEqual(["up", "--stack", "gpu", ...plain.slice(3)]);
     expect(plain).toContain("--yes");
     expect(named).toEqual([...plain, "--config", "lambda-train:experimentName=my-run"]);
   });
 
   it("up is ended by the signal that ends the engine cleanly when its time is over", () => {
-    writeFileSync(
-      join(folder, "engine/bootstrap.mjs"),
+    project.bootstrap(
       `process.on("SIGTERM", () => { console.log("state saved"); process.exit(1); }); setTimeout(() => {}, 20000);`,
     );
     const { status, output } = script("up", ["gpu", "", "0.02"]);
@@ -127,26 +104,26 @@ describe("the scripts of the workflows", () => {
   });
 
   it("down is tried again, and says what lives on where it never works", () => {
-    expect(script("down", ["gpu"], { CODES: "255,0" }).status).toBe(0);
-    expect(calls()).toHaveLength(2);
-    rmSync(join(folder, "calls"));
-    const summary = join(folder, "summary");
-    const { status, output } = script("down", ["gpu"], { CODES: "1,1,1", GITHUB_STEP_SUMMARY: summary });
+    expect(script("down", ["gpu"], { FAILING: "#1" }).status).toBe(0);
+    expect(project.calls()).toHaveLength(2);
+    const summary = join(project.folder, "summary");
+    const { status, output } = script("down", ["gpu"], { FAILING: "down", GITHUB_STEP_SUMMARY: summary });
     expect(status).toBe(1);
-    expect(calls()).toHaveLength(3);
-    expect(calls().flat()).not.toContain("--lose-results");
+    const calls = project.calls();
+    expect(calls).toHaveLength(3);
+    expect(calls.flat()).not.toContain("--lose-results");
     expect(output).toContain("::error title=Stack gpu is not down::Its instance may live and bill");
     expect(readFileSync(summary, "utf8")).toContain("npm run down -- --stack gpu");
   });
 
   it("reap looks, removes with yes alone, fails where something is there, and is quiet where nobody set it up", () => {
     expect(script("reap", ["no"], { GITHUB_EVENT_NAME: "schedule" })).toMatchObject({ status: 0 });
-    expect(calls()).toEqual([]);
-    const { status, output } = script("reap", ["no"], { ...account, CODES: "1" });
+    expect(project.calls()).toEqual([]);
+    const { status, output } = script("reap", ["no"], { ...account, FAILING: "reap" });
     expect(status).toBe(1);
     expect(output).toMatch(/call 1\n::error title=Something is left over::/);
     expect(script("reap", ["yes"], account).status).toBe(0);
-    expect(calls()).toEqual([["reap"], ["reap", "--yes"]]);
+    expect(project.calls()).toEqual([["reap"], ["reap", "--yes"]]);
   });
 
   it.each([
