@@ -12,6 +12,8 @@ import { userError } from "./components/user-error";
 import { Workspace } from "./components/workspace";
 import { makePlan } from "./plan/plan";
 import { PlanError } from "./plan/problems";
+import { smokeTest } from "./plan/smoke";
+import type { Plan } from "./plan/types";
 
 /** The stack's configuration under the project's namespace: key without namespace → text. */
 function stackConfig(): Record<string, string> {
@@ -20,9 +22,16 @@ function stackConfig(): Record<string, string> {
   return Object.fromEntries(ours.map(([key, value]) => [key.slice(namespace.length), value]));
 }
 
+/** The plan, after everything that can fail for free has been tried. A preview runs nothing of the workload's. */
+async function checkedPlan(): Promise<Plan> {
+  const plan = await makePlan(pulumi.getStack(), stackConfig());
+  if (!pulumi.runtime.isDryRun()) smokeTest(plan.workload);
+  return plan;
+}
+
 /** The program: configuration → plan → components → outputs. */
 async function program(): Promise<pulumi.Output<Record<string, unknown>> | Record<string, unknown>> {
-  const plan = await makePlan(pulumi.getStack(), stackConfig()).catch((error: unknown) => {
+  const plan = await checkedPlan().catch((error: unknown) => {
     throw error instanceof PlanError ? userError(error.message) : error;
   });
   const { experiment } = plan.run;

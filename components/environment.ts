@@ -3,6 +3,7 @@ import type { Plan } from "../plan/types";
 import { renderSetup } from "../remote/scripts";
 import type { OnInstanceArgs } from "./remote/resources";
 import { step } from "./step";
+import { withVariables } from "./with-variables";
 
 /** Arguments of {@link Environment}. */
 export interface EnvironmentArgs extends OnInstanceArgs {
@@ -20,7 +21,7 @@ export class Environment extends pulumi.ComponentResource {
     const { plan, instanceId, access } = args;
     const setup = step(
       `${name}-setup`,
-      { access, script: renderSetup(plan), triggers: [pulumi.output(instanceId)] },
+      { access, script: withVariables(plan, renderSetup(plan)), triggers: [pulumi.output(instanceId)] },
       { parent: this },
     );
     this.hash = setup.id.apply(() => plan.environment.hash);

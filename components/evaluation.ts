@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Plan } from "../plan/types";
 import { EvaluationWatch, type OnInstanceArgs } from "./remote/resources";
+import { withVariables } from "./with-variables";
 
 /** Arguments of {@link Evaluation}. */
 export interface EvaluationArgs extends OnInstanceArgs {
@@ -21,7 +22,14 @@ export class Evaluation extends pulumi.ComponentResource {
     if (plan.evaluation === undefined) throw new Error("An evaluation component needs a plan with an evaluation.");
     const watch = new EvaluationWatch(
       `${name}-watch`,
-      { instanceId, access, startId, run: plan.run, evaluation: plan.evaluation, workspace: plan.workload.name },
+      {
+        instanceId,
+        access,
+        startId,
+        run: withVariables(plan, plan.run),
+        evaluation: plan.evaluation,
+        workspace: plan.workload.name,
+      },
       { parent: this },
     );
     this.metrics = watch.metrics;

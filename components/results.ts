@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Plan } from "../plan/types";
 import { type OnInstanceArgs, ResultsGuard } from "./remote/resources";
+import { withVariables } from "./with-variables";
 
 /** Arguments of {@link Results}. */
 export interface ResultsArgs extends OnInstanceArgs {
@@ -26,7 +27,7 @@ export class Results extends pulumi.ComponentResource {
         instanceId,
         access,
         endpoint: plan.cloud.endpoint,
-        run: plan.run,
+        run: withVariables(plan, plan.run),
         evaluation: plan.evaluation,
         workspace: plan.workload.name,
         directory: plan.results.directory,

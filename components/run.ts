@@ -5,6 +5,7 @@ import type { RunState } from "../remote/types";
 import { spentAt } from "./lambda/forecast";
 import { type OnInstanceArgs, RunWatch } from "./remote/resources";
 import { step } from "./step";
+import { withVariables } from "./with-variables";
 
 /** Arguments of {@link Run}. */
 export interface RunArgs extends OnInstanceArgs {
@@ -40,7 +41,7 @@ export class Run extends pulumi.ComponentResource {
       {
         access,
         // A run that failed is started again with new code; one that goes on or has finished is left as it is.
-        script: pulumi.interpolate`${startScript}\n# code ${plan.workload.hash}\n`,
+        script: withVariables(plan, pulumi.interpolate`${startScript}\n# code ${plan.workload.hash}\n`),
         triggers: [pulumi.output(instanceId), pulumi.output(args.resultsId)],
       },
       { parent: this },
@@ -51,10 +52,10 @@ export class Run extends pulumi.ComponentResource {
         instanceId,
         access,
         startId: start.id,
-        run: plan.run,
+        run: withVariables(plan, plan.run),
         workspace: plan.workload.name,
         dashboard: plan.dashboard,
-        startScript,
+        startScript: withVariables<string>(plan, startScript),
         codeHash: plan.workload.hash,
       },
       { parent: this },

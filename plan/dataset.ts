@@ -1,7 +1,7 @@
-import { execSync } from "node:child_process";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Experiment } from "./experiment";
+import { runLocally } from "./local-command";
 import { PlanError, type Problem } from "./problems";
 import type { DatasetSource } from "./types";
 
@@ -71,21 +71,9 @@ export function findDataset(experiment: Experiment, root: string, workload: stri
 }
 
 function prepare(command: string, workload: string, source: string): void {
-  try {
-    execSync(command, { cwd: workload, stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" });
-  } catch (error) {
-    const stderr = String((error as { stderr?: unknown }).stderr ?? "")
-      .trim()
-      .split("\n")
-      .slice(-3)
-      .join(" / ");
-    throw new PlanError([
-      {
-        field: "dataset.prepare",
-        value: command,
-        message: `it failed, so ${source} could not be made: ${stderr}`,
-        next: "Run it by hand in the workload and mend what it says",
-      },
-    ]);
-  }
+  const said = runLocally(command, workload);
+  if (said === undefined) return;
+  const message = `it failed, so ${source} could not be made: ${said}`;
+  const next = "Run it by hand in the workload and mend what it says";
+  throw new PlanError([{ field: "dataset.prepare", value: command, message, next }]);
 }

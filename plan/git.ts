@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { localEnvironment } from "./local-command";
 import { PlanError } from "./problems";
 
 const gitUrl = /^(https?|ssh|git|file):\/\/|^[\w.-]+@[\w.-]+:|\.git$/;
@@ -13,7 +14,7 @@ export function isGitUrl(source: string): boolean {
 
 function git(args: readonly string[]): string {
   // No terminal: a private repository without credentials must fail, not wait for a password.
-  const env = { ...process.env, GIT_TERMINAL_PROMPT: "0" };
+  const env = { ...localEnvironment(), GIT_TERMINAL_PROMPT: "0" };
   return execFileSync("git", args, {
     encoding: "utf8",
     env,
@@ -40,8 +41,8 @@ export function checkout(url: string, ref: string | undefined, cache: string): {
     return new PlanError([
       {
         field: "workload.source",
-        value: url,
-        message: `${message}: ${stderr}`,
+        value: withoutUser(url),
+        message: `${message}: ${withoutUser(stderr)}`,
         next: "Check the URL, the ref and your git credentials",
       },
     ]);
@@ -65,7 +66,9 @@ export function checkout(url: string, ref: string | undefined, cache: string): {
   }
   const commit = resolve(mirror, ref ?? "HEAD");
   if (commit === undefined) {
-    throw new PlanError([{ field: "workload.ref", value: ref, message: `${url} has no such branch, tag or commit` }]);
+    throw new PlanError([
+      { field: "workload.ref", value: ref, message: `${withoutUser(url)} has no such branch, tag or commit` },
+    ]);
   }
   const folder = join(cache, "workloads", key, commit);
   if (!existsSync(folder)) {
@@ -88,4 +91,9 @@ function resolve(mirror: string, ref: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** A text without user names and tokens in its URLs, to be shown. */
+function withoutUser(text: string): string {
+  return text.replace(/(\w+:\/\/)[^/@\s]+@/g, "$1");
 }

@@ -45,6 +45,7 @@ export async function makePlan(stack: string, raw: Readonly<Record<string, strin
       commit: workload.commit,
       extraFiles: workload.extraFiles,
       protectedPaths,
+      smoke: experiment.workload.smoke,
       hash: manifestHash(code.manifest),
     },
     dataset: dataset === undefined ? undefined : await datasetPlan(experiment, dataset),

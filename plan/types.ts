@@ -50,6 +50,8 @@ export interface WorkloadPlan {
   readonly extraFiles: Readonly<Record<string, string>>;
   /** Paths in the workspace that code upload never touches: dataset target and outputs. */
   readonly protectedPaths: readonly string[];
+  /** Command run here, in the folder, before anything is rented. */
+  readonly smoke?: string;
   /** SHA-256 over the manifest of all files and extra files. */
   readonly hash: string;
 }

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { findDataset } from "../../plan/dataset";
 import { type Experiment, experimentSchema } from "../../plan/experiment";
 import { PlanError } from "../../plan/problems";
+import { smokeTest } from "../../plan/smoke";
 import { findWorkload, merge } from "../../plan/workload";
 
 let folder: string;
@@ -125,6 +126,13 @@ describe("workload", () => {
     rmSync(cache, { recursive: true });
   });
 
+  it("shows no user or token of a git URL that cannot be cloned", () => {
+    const source = "https://someone:token@127.0.0.1:1/ink.git";
+    const clone = (): unknown => findWorkload(experiment({ workload: { source } }), folder, folder);
+    expect(clone).toThrow("git cannot clone it");
+    expect(clone).not.toThrow(/token/);
+  });
+
   it("merges maps and replaces everything else", () => {
     fc.assert(
       fc.property(
@@ -137,6 +145,47 @@ describe("workload", () => {
       ),
     );
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+  });
+});
+
+describe("smoke command", () => {
+  const workload = (smoke: string, hash: string) => ({
+    name: "w",
+    folder,
+    source: folder,
+    extraFiles: {},
+    protectedPaths: [],
+    smoke,
+    hash,
+  });
+
+  beforeEach(() => {
+    process.env.LAMBDA_TRAIN_LOCAL = join(folder, ".local");
+  });
+  afterEach(() => {
+    delete process.env.LAMBDA_TRAIN_LOCAL;
+    delete process.env.LAMBDA_API_KEY;
+  });
+
+  it("runs in the workload, and again only when the code or the command changed", () => {
+    const runs = (): number => readFileSync(join(folder, "runs"), "utf8").length;
+    smokeTest(workload("printf x >> runs", "a"));
+    smokeTest(workload("printf x >> runs", "a"));
+    expect(runs()).toBe(1);
+    smokeTest(workload("printf x >> runs", "b"));
+    smokeTest(workload("printf xx >> runs", "b"));
+    expect(runs()).toBe(4);
+  });
+
+  it("stops everything where it fails, with what it said, and is tried again", () => {
+    expect(() => smokeTest(workload("echo no such layer >&2; exit 1", "a"))).toThrow("no such layer");
+    expect(fields(() => smokeTest(workload("exit 1", "a")))).toEqual(["workload.smoke"]);
+    expect(fields(() => smokeTest(workload("exit 1", "a")))).toEqual(["workload.smoke"]);
+  });
+
+  it("does not see the key that rents instances", () => {
+    process.env.LAMBDA_API_KEY = "secret_x";
+    expect(() => smokeTest(workload('test -z "$LAMBDA_API_KEY"', "a"))).not.toThrow();
   });
 });
 

@@ -38,6 +38,7 @@ export const handler: DynamicHandler<FirewallRulesetInputs, FirewallRulesetInput
   create: async (inputs, context) => {
     const cloud = connect(inputs.endpoint, context);
     const ruleset = (await adopted(cloud, inputs)) ?? (await created(cloud, inputs));
+    await tellOfGlobalRules(cloud, inputs, context);
     return { id: ruleset.id, outs: outsOf(inputs) };
   },
   read: async (id, props, context) => {
@@ -54,6 +55,22 @@ export const handler: DynamicHandler<FirewallRulesetInputs, FirewallRulesetInput
   },
   delete: (id, props, context) => remove(connect(props.endpoint, context), id, props, context),
 };
+
+/** Global rules add to a ruleset. They are everybody's in the account, so they are told of and never changed. */
+async function tellOfGlobalRules(
+  cloud: Cloud,
+  { rules }: FirewallRulesetInputs,
+  { progress }: HandlerContext,
+): Promise<void> {
+  const { rules: everybodys } = await cloud.client.getGlobalRules();
+  const ours = new Set(rules.map((rule) => bare(rule).sourceNetwork));
+  const networks = everybodys.filter(opensSsh).map((rule) => bare(rule).sourceNetwork);
+  const wider = networks.filter((network) => !ours.has(network)).join(", ");
+  if (wider === "") return;
+  progress(
+    `The account's global firewall rules also let in SSH from ${wider}; narrow them in Lambda's console if no other instance needs that.`,
+  );
+}
 
 async function remove(
   cloud: Cloud,
@@ -101,6 +118,11 @@ function withBareRules(inputs: FirewallRulesetInputs): object {
 
 function sameRules(a: readonly FirewallRule[], b: readonly FirewallRule[]): boolean {
   return sameValue(a.map(bare), b.map(bare));
+}
+
+function opensSsh({ protocol, portRange }: FirewallRule): boolean {
+  const [first = 1, last = 65535] = portRange ?? [];
+  return protocol === "all" || (protocol === "tcp" && first <= 22 && last >= 22);
 }
 
 /** A single address is the same as its /32, which the API may write instead. */
