@@ -15,7 +15,9 @@ export function accountAt(endpoint: string | undefined): Cloud {
   try {
     cloud.endpoint.apiKey();
   } catch (error) {
-    throw new CommandError(`${(error as Error).message} For the emulated cloud: --endpoint emulated`, exitCodes.usage);
+    // No stack is open here, so that a key in a stack's configuration does not count.
+    const none = "No Lambda API key: set LAMBDA_API_KEY. For the emulated cloud: --endpoint emulated";
+    throw new CommandError(process.env.LAMBDA_API_KEY ? (error as Error).message : none, exitCodes.usage);
   }
   return cloud;
 }
