@@ -289,3 +289,25 @@ describe("an evaluation", () => {
     );
   });
 });
+
+describe("environment variables of an experiment", () => {
+  it("are secret in everything that the state keeps, and nothing is secret for their sake where there are none", async () => {
+    const held = async (variables: Record<string, string>): Promise<string> => {
+      const whole: Plan = {
+        ...plan,
+        environment: { ...plan.environment, variables },
+        run: { ...plan.run, variables },
+      };
+      const environment = new Environment("env", { ...place(), plan: whole });
+      const results = new Results("results", { ...place(), plan: whole });
+      const run = new Run("run", { ...place(), plan: whole, resultsId: results.guardId, bill });
+      const evaluation = new Evaluation("evaluation", { ...place(), plan: whole, startId: run.startId });
+      await Promise.all([environment.hash, run.state, evaluation.metrics].map(outputValue));
+      return JSON.stringify(mocks.registrations.map(({ open }) => open));
+    };
+    expect(await held({ WANDB_API_KEY: "a-token-of-the-user" })).not.toContain("a-token-of-the-user");
+    await mocks.settled();
+    mocks = await startMocks();
+    expect(await held({})).toContain(plan.run.command);
+  });
+});

@@ -111,7 +111,7 @@ describe("claim", () => {
     };
     // The orphan launches; nobody takes its answer.
     const orphan = instances.create(inputs, lambda.context);
-    await new Promise((done) => setTimeout(done, 100));
+    while ((await lambda.admin.faults()).api[0]?.seen === 0) await new Promise((done) => setTimeout(done, 5));
     await claim.delete(name, { name, endpoint }, lambda.context);
     await orphan;
     expect(await lambda.living()).toEqual([]);
@@ -202,6 +202,22 @@ describe("firewall ruleset", () => {
     await lambda.fault("createFirewallRuleset", { resetAfter: true });
     const { id } = await ruleset.create(inputs, lambda.context);
     expect((await cloud.client.listRulesets()).map((each) => each.id)).toEqual([id]);
+  });
+
+  test("tells of global rules that let in more, and of none that lets in no more", async () => {
+    const told = async (sourceNetwork: string, portRange: [number, number]): Promise<string> => {
+      const rules = [{ protocol: "tcp", port_range: portRange, source_network: sourceNetwork, description: "" }];
+      const { url, apiKey } = cloud.endpoint;
+      const headers = { authorization: `Bearer ${apiKey()}`, "content-type": "application/json" };
+      const path = `${url}/firewall-rulesets/global`;
+      expect((await fetch(path, { method: "PATCH", headers, body: JSON.stringify({ rules }) })).status).toBe(200);
+      const before = lambda.told.length;
+      await ruleset.create(inputs, lambda.context);
+      return lambda.told.slice(before).join("\n");
+    };
+    expect(await told("0.0.0.0/0", [20, 30])).toContain("also let in SSH from 0.0.0.0/0");
+    expect(await told("0.0.0.0/0", [80, 80])).toBe("");
+    expect(await told(ssh.sourceNetwork, [22, 22])).toBe("");
   });
 
   test("is replaced by another region alone", () => {
