@@ -12,14 +12,16 @@ export const project = "lambda-train";
 export function pulumi(args: readonly string[]): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn("pulumi", args, { cwd: projectFolder(), stdio: "inherit" });
-    // Ctrl-C reaches the CLI through the terminal's process group; this process only waits for its answer.
-    const wait = (): void => {};
-    process.on("SIGINT", wait);
+    // Ctrl-C in a terminal reaches the CLI by itself, and twice would kill it. Without one it has to be handed on.
+    const interrupt = (): void => {
+      if (!process.stdin.isTTY) child.kill("SIGINT");
+    };
+    process.on("SIGINT", interrupt);
     const forward = (signal: NodeJS.Signals): void => void child.kill(signal);
     process.on("SIGTERM", forward);
     child.on("error", reject);
     child.on("exit", (code, signal) => {
-      process.off("SIGINT", wait);
+      process.off("SIGINT", interrupt);
       process.off("SIGTERM", forward);
       resolve(signal === null ? (code ?? 1) : 128 + (signal === "SIGKILL" ? 9 : 15));
     });
