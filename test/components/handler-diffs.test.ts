@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { sameValue } from "../../components/dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../../components/dynamic/handler";
 import { unknownValue } from "../../components/dynamic/unknown";
 import { handler as evaluations } from "../../components/remote/handlers/evaluation";
@@ -43,6 +44,13 @@ const anywhere: [string, object, Decision][] = [
   ["a key that is not known yet", { access: { ...access, privateKey: unknownValue } }, "update"],
   ["all of the access not known yet", { access: unknownValue }, "update"],
 ];
+
+it("a value that is not known yet equals nothing, not even what was not known before", () => {
+  for (const value of [unknownValue, { host: unknownValue }, [[unknownValue]]]) {
+    expect(sameValue(value, value)).toBe(false);
+  }
+  expect(sameValue({ a: 1, b: undefined }, { a: 1, c: null })).toBe(true);
+});
 
 describe("diff of an upload", () => {
   const olds = {

@@ -302,7 +302,7 @@ describe("environment variables of an experiment", () => {
       const results = new Results("results", { ...place(), plan: whole });
       const run = new Run("run", { ...place(), plan: whole, resultsId: results.guardId, bill });
       const evaluation = new Evaluation("evaluation", { ...place(), plan: whole, startId: run.startId });
-      await Promise.all([environment.hash, run.state, evaluation.metrics].map(outputValue));
+      await outputValue(pulumi.all([environment.hash, run.state, evaluation.metrics]));
       return JSON.stringify(mocks.registrations.map(({ open }) => open));
     };
     expect(await held({ WANDB_API_KEY: "a-token-of-the-user" })).not.toContain("a-token-of-the-user");

@@ -209,21 +209,6 @@ describe("a guard of results", { timeout: 60_000 }, () => {
     );
   });
 
-  it("passes where the API says that the instance is terminated", async () => {
-    const { client } = connectCloud("emulated");
-    const id = await client.launch({
-      name: "other box",
-      region: "us-east-1",
-      instanceType: "cpu_4x_general",
-      sshKeyName: "key",
-    });
-    const props = propsOf(planOf("true"), { ...(await unreachable()), instanceId: id });
-    await failure(props);
-    await lambda.admin.terminate(id);
-    await remove(props);
-    expect(lambda.told.join("\n")).toContain("is gone");
-  });
-
   it("takes an API that does not answer for no news of the instance's end", async () => {
     await lambda.fault("listInstances", { answer: "server-error" }, 100);
     const props = propsOf(planOf("true"), { ...(await unreachable()), instanceId: "0".repeat(32) });
@@ -247,18 +232,34 @@ describe("a guard of results", { timeout: 60_000 }, () => {
     expect(existsSync(props.folder)).toBe(false);
   });
 
-  it("does not take an API key of another workspace, which sees nothing of ours, for the instance's end", async () => {
-    const other = await FakeCloud.start();
-    try {
-      vi.stubEnv("LAMBDA_API_KEY", other.apiKey);
-      const props = propsOf(planOf("true"), { ...(await unreachable()), endpoint: other.url });
+  describe("asks the API when the instance cannot be reached", () => {
+    let api: FakeCloud;
+    beforeEach(async () => {
+      api = await FakeCloud.start();
+      vi.stubEnv("LAMBDA_API_KEY", api.apiKey);
+    });
+    afterEach(() => api.stop());
+    const lost = async (id: string): Promise<Props> =>
+      propsOf(planOf("true"), { ...(await unreachable()), endpoint: api.url, instanceId: id });
+
+    it.each(["terminating", "preempted"])("and passes where it is %s", async (ending) => {
+      const { id } = api.addInstance({ status: ending });
+      await remove(await lost(id));
+      expect(lambda.told.join("\n")).toContain(`instance ${id} is gone`);
+    });
+
+    it.each(["active", "unhealthy"])("and does not where it is %s", async (living) => {
+      const { id } = api.addInstance({ status: living });
+      expect(await failure(await lost(id))).toContain(`instance ${id} is not terminated`);
+    });
+
+    it("and does not take a key of another workspace, which sees nothing of ours, for its end", async () => {
+      const props = await lost("0".repeat(32));
       expect(await failure(props)).toContain("is not terminated");
-      other.sshKeys.set("1", { id: "1", name: "ours", public_key: `${publicKeyOf(sshd.access.privateKey)} comment` });
+      api.sshKeys.set("1", { id: "1", name: "ours", public_key: `${publicKeyOf(sshd.access.privateKey)} comment` });
       await remove(props);
       expect(lambda.told.join("\n")).toContain("is gone");
-    } finally {
-      await other.stop();
-    }
+    });
   });
 
   describe("finds outputs that the workload put elsewhere", () => {
