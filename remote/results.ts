@@ -2,8 +2,8 @@ import { join, posix } from "node:path";
 import { hashFolder } from "../plan/paths";
 import type { EvaluationPlan, RunPlan } from "../plan/types";
 import { evaluateRun, hasEnded, readStatus, stopRun } from "./run";
-import { withSession } from "./session";
 import { downloadTree } from "./transfer/download";
+import { withRetries } from "./transfer/retry";
 import type { RunStatus, SshAccess } from "./types";
 
 /** Which results, and where they go. */
@@ -42,7 +42,7 @@ export async function bringHome(
   onProgress: (message: string) => void,
 ): Promise<BroughtHome | undefined> {
   const { instanceId, access, run, workspace, directory } = place;
-  const status = await withSession(access, (session) => readStatus(session, run.experiment));
+  const status = await statusOf(access, run.experiment);
   if (status.state === "absent") return undefined;
   const folder = join(directory, run.experiment);
   const logs = posix.dirname(status.logPath);
@@ -59,6 +59,10 @@ export async function bringHome(
   return { folder, status, files, bytes, unstable };
 }
 
+function statusOf(access: SshAccess, experiment: string): Promise<RunStatus> {
+  return withRetries(access, (session) => readStatus(session, experiment));
+}
+
 /**
  * Ends a run for good: stops it cleanly if it goes on (SIGTERM, time for a checkpoint, SIGKILL), evaluates what it has
  * reached if that is not done, and brings the results home.
@@ -71,7 +75,7 @@ export async function endRun(
 ): Promise<BroughtHome | undefined> {
   const { access, run, evaluation } = place;
   const { experiment, graceSeconds } = run;
-  let status = await withSession(access, (session) => readStatus(session, experiment));
+  let status = await statusOf(access, experiment);
   if (status.state === "absent") return undefined;
   if (status.state === "starting" || status.state === "running") {
     onProgress(`${experiment}: stopping the run, ${graceSeconds} s for a checkpoint`);

@@ -21,7 +21,7 @@ if [ "${1:-}" = --run ]; then
   exec 9>&- # from here on others can see that the step runs
   trap '' HUP
   began="$SECONDS"
-  LAMBDA_TRAIN_STEP="$name" timeout --kill-after=10 "$seconds" bash "$folder/script.sh" </dev/null >>"$folder/log" 2>&1 &
+  LAMBDA_TRAIN_STEP="$folder" timeout --kill-after=10 "$seconds" bash "$folder/script.sh" </dev/null >>"$folder/log" 2>&1 &
   child=$!
   trap 'kill -TERM "$child" 2>/dev/null || true' TERM
   code=0
@@ -33,7 +33,7 @@ if [ "${1:-}" = --run ]; then
   # `timeout` reports 137 where it had to use KILL.
   if [ "$code" -eq 137 ] && [ $((SECONDS - began)) -ge "$seconds" ]; then code=124; fi
   # What the step left behind in sessions of its own would go on using the machine.
-  if [ "$code" -eq 124 ]; then end_marked "LAMBDA_TRAIN_STEP=$name" 5; fi
+  if [ "$code" -eq 124 ]; then end_marked "LAMBDA_TRAIN_STEP=$folder" 5; fi
   put "$folder/exit" "$code"
   exit 0
 fi
@@ -57,7 +57,7 @@ stop_running() {
   # Those who wait for it learn that it was replaced, not that it failed.
   put "$folder/hash" replaced
   kill -TERM "$(pid_in "$folder/process")" 2>/dev/null || true
-  end_marked "LAMBDA_TRAIN_STEP=$name" 10
+  end_marked "LAMBDA_TRAIN_STEP=$folder" 10
   while is_alive "$folder/process"; do sleep 0.1; done
 }
 

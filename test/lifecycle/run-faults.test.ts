@@ -135,7 +135,8 @@ describe("faults of a run", { timeout: 180_000 }, () => {
     await up();
     await project.run("wait");
     await cloud.admin.addLinkFault({ match: {}, times: 4, trouble: { kind: "drop-after", bytes: 700_000 } });
-    expect(await project.run("down", ["--keep-cloud"])).toMatchObject({ code: 0 });
+    const { code, output } = await project.run("down", ["--keep-cloud"]);
+    expect(code, output).toBe(0);
     expect(await verifyResults(results)).toMatchObject({ ok: true });
   });
 
