@@ -63,7 +63,11 @@ describe("a step", () => {
     expect(fresh).toMatchObject({ code: 0, stdout: expect.stringContaining("its inputs have changed") });
     expect((await old).code).toBe(125);
     expect(
-      (await host.session.exec("grep -lzxF -e "LAMBDA_TRAIN_STEP=$HOME/.lambda-train/steps/setup" /proc/[0-9]*/environ 2>/dev/null")).stdout,
+      (
+        await host.session.exec(
+          'grep -lzxF -e "LAMBDA_TRAIN_STEP=$HOME/.lambda-train/steps/setup" /proc/[0-9]*/environ 2>/dev/null',
+        )
+      ).stdout,
     ).toBe("");
   });
 
