@@ -70,7 +70,7 @@ export function renderExtract(plan: Plan): string {
     .update(JSON.stringify([content, target, splits]))
     .digest("hex");
   const step = ["dataset", hash, String(extractSeconds), "extract.sh", `$HOME/${datasetPath(plan)}`];
-  return render(["lib.sh", "step.sh", "extract.sh", "extract-archive.py"], variables, "step.sh", step);
+  return render(["lib.sh", "step.sh", "extract.sh", "extract-archive.py", "transfer.py"], variables, "step.sh", step);
 }
 
 /** The gate. Prints a line for each check. */

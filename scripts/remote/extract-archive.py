@@ -16,6 +16,8 @@ import sys
 import tarfile
 import zipfile
 
+from transfer import inside
+
 
 class Refused(Exception):
     pass
@@ -28,21 +30,6 @@ def checked(name):
     if path.startswith("/") or ".." in parts or "\0" in path:
         raise Refused(f"{name!r} would be written outside of the dataset")
     return parts
-
-
-def inside(parts, target):
-    """True where a link at these parts with this target stays in the folder."""
-    if target.startswith("/"):
-        return False
-    at = list(parts[:-1])
-    for part in target.split("/"):
-        if part == "..":
-            if not at:
-                return False
-            at.pop()
-        elif part not in ("", "."):
-            at.append(part)
-    return True
 
 
 class Writer:
@@ -78,7 +65,7 @@ class Writer:
         os.chmod(path, 0o755 if executable else 0o644)
 
     def link(self, parts, name, target):
-        if not inside(parts, target):
+        if not inside("/".join(parts), target):
             raise Refused(f"the link {name!r} leads out of the dataset, to {target!r}")
         path = self.place(parts, name)
         if os.path.lexists(path):

@@ -24,28 +24,13 @@ import tarfile
 import time
 import zlib
 
-from transfer import BASE, in_threads, read_json, sha256_of, under_home, write_json
+from transfer import BASE, in_threads, inside, read_json, sha256_of, under_home, write_json
 
 SETTLED_NS = 2_000_000_000
 
 
 def shown(name):
     return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
-def inside(path, target):
-    """True where a link at this path (relative) with this target stays below the root."""
-    if not target or target.startswith("/"):
-        return False
-    at = path.split("/")[:-1]
-    for part in target.split("/"):
-        if part == "..":
-            if not at:
-                return False
-            at.pop()
-        elif part not in ("", "."):
-            at.append(part)
-    return True
 
 
 def walk(root, relative, above, found, skipped):

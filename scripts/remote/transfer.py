@@ -1,4 +1,4 @@
-"""What the sending and the receiving script share. Python 3.8 and later, standard library only."""
+"""What the scripts share that transfer and extract files. Python 3.8 and later, standard library only."""
 import fcntl
 import hashlib
 import json
@@ -24,6 +24,21 @@ def sha256_of(path, limit=None):
             if left is not None:
                 left -= len(block)
     return digest.hexdigest()
+
+
+def inside(path, target):
+    """True where a link at this path (relative) with this target stays below the root."""
+    if not target or target.startswith("/"):
+        return False
+    at = path.split("/")[:-1]
+    for part in target.split("/"):
+        if part == "..":
+            if not at:
+                return False
+            at.pop()
+        elif part not in ("", "."):
+            at.append(part)
+    return True
 
 
 def in_threads(function, items):
