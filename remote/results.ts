@@ -59,8 +59,9 @@ export async function bringHome(
   return { folder, status, files, bytes, unstable };
 }
 
+/** A first look, over a connection or two that are lost: an instance that is gone is to be told soon. */
 function statusOf(access: SshAccess, experiment: string): Promise<RunStatus> {
-  return withRetries(access, (session) => readStatus(session, experiment));
+  return withRetries(access, (session) => readStatus(session, experiment), { attempts: 3 });
 }
 
 /**
