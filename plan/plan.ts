@@ -10,7 +10,7 @@ import { cacheFolder, hashFolder, projectFolder } from "./paths";
 import { PlanError, type Problem } from "./problems";
 import { cloudPlan, parseStackConfig, type StackConfig } from "./stack-config";
 import type { DatasetPlan, DatasetSource, EnvironmentPlan, Plan } from "./types";
-import { fill, findWorkload } from "./workload";
+import { fill, findWorkload, setupScript } from "./workload";
 
 /**
  * Makes the plan of a stack: reads its configuration and experiment file, and checks everything that can be checked
@@ -154,7 +154,7 @@ const environmentFiles =
 /** The environment, with a hash over the files whose change must run setup again. */
 function environmentPlan(experiment: Experiment, folder: string): EnvironmentPlan {
   const { environment } = experiment;
-  const script = environment.setup?.match(/^\s*(?:bash\s+|sh\s+)?(\.?[\w./-]+\.sh)(\s|$)/)?.[1];
+  const script = setupScript(environment.setup);
   const inputs = [
     ...(script === undefined ? [] : [pathIn(script)]),
     ...readdirSync(folder).filter((name) => environmentFiles.test(name)),

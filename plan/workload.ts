@@ -108,9 +108,14 @@ function missingTargets(experiment: Experiment, folder: string): Problem[] {
   });
 }
 
+/** The script of the workload that a setup command runs; undefined where it runs none. */
+export function setupScript(setup: string | null): string | undefined {
+  return setup?.match(/^\s*(?:bash\s+|sh\s+)?(\.?[\w./-]+\.sh)(\s|$)/)?.[1];
+}
+
 function missingScript(experiment: Experiment, folder: string): Problem[] {
   const { setup } = experiment.environment;
-  const script = setup?.match(/^\s*(?:bash\s+|sh\s+)?(\.?[\w./-]+\.sh)(\s|$)/)?.[1];
+  const script = setupScript(setup);
   if (script === undefined || existsSync(join(folder, script))) return [];
   return [
     {

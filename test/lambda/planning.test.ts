@@ -4,11 +4,11 @@ import { parse } from "yaml";
 import { redact } from "../../components/lambda/api/redact";
 import { answers, type Offer } from "../../components/lambda/api/schemas";
 import { duration, sparsely, waitFor } from "../../components/lambda/api/waiting";
-import { closest, editDistance } from "../../components/lambda/closest";
 import { costSince, forecast, overLimits } from "../../components/lambda/forecast";
 import { planCandidates, unlistedInRound } from "../../components/lambda/launch/planner";
 import { preflight } from "../../components/lambda/launch/preflight";
 import { renderUserData } from "../../components/lambda/user-data";
+import { closest, editDistance } from "../../plan/closest";
 
 const types = ["gpu_1x_a10", "gpu_1x_a100", "gpu_8x_h100_sxm5", "cpu_4x_general"];
 const regions = ["us-east-1", "us-west-1", "us-south-2", "europe-central-1"];

@@ -1,9 +1,9 @@
+import { closest } from "../../../plan/closest";
 import { diffByName } from "../../dynamic/diff";
 import type { DynamicHandler } from "../../dynamic/handler";
 import type { Cloud } from "../api/connect";
 import { isKind } from "../api/errors";
 import type { FileSystem } from "../api/schemas";
-import { closest } from "../closest";
 import { Failures, isText } from "./checks";
 import { connect } from "./cloud";
 import { deleteUnused } from "./deletion";

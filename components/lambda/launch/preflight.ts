@@ -1,5 +1,5 @@
+import { closest } from "../../../plan/closest";
 import type { FileSystem, Image, Offer, Region } from "../api/schemas";
-import { closest } from "../closest";
 import { type CostLimits, overLimits } from "../forecast";
 import type { Wanted } from "./planner";
 
