@@ -1,0 +1,88 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { costSince, spentAt } from "../../components/lambda/forecast";
+import type { RunStatus } from "../../remote/types";
+import { instanceStatus, runStatus } from "./look";
+import type { StackView } from "./stack-view";
+
+/** The run as it was seen: its status, none, or why nothing is known. */
+export type RunReport =
+  | RunStatus
+  | { readonly state: "none" }
+  | { readonly state: "unreachable"; readonly reason: string };
+
+/** What a stack's instance costs, in dollars before tax. null: not known, or no such limit. */
+export interface CostReport {
+  /** Since the launch. */
+  readonly dollars: number;
+  readonly dollarsPerHour: number;
+  readonly budgetDollars: number | null;
+  readonly dollarsLeft: number | null;
+  /** Until the budget or the time limit ends the run, whichever is first. */
+  readonly hoursLeft: number | null;
+}
+
+/** A stack as it is now. What `status --json` prints, and what the dashboard page shows. */
+export interface StackReport {
+  readonly stack: string;
+  readonly instance:
+    | (NonNullable<StackView["instance"]> & { readonly status: string; readonly ip: string | null })
+    | null;
+  readonly experiment: string | null;
+  readonly run: RunReport;
+  /** null where nothing was launched. */
+  readonly cost: CostReport | null;
+  /** Local folder of verified results, absolute. */
+  readonly results: string | null;
+}
+
+/** Looks at a stack: by the API for its instance, by SSH for its run. */
+export async function stackReport(view: StackView): Promise<StackReport> {
+  const [seen, running] = await Promise.all([instanceStatus(view), runStatus(view)]);
+  return reportOf(view, "status" in seen ? seen.status : `unknown (${seen.reason})`, runReport(running));
+}
+
+/**
+ * Puts together what is known of a stack.
+ * @param now Milliseconds since the epoch.
+ */
+export function reportOf(view: StackView, instanceState: string, run: RunReport, now = Date.now()): StackReport {
+  const home =
+    view.resultsFolder !== undefined && view.run !== undefined
+      ? join(view.resultsFolder, view.run.experiment)
+      : undefined;
+  return {
+    stack: view.stack,
+    instance:
+      view.instance === undefined ? null : { ...view.instance, status: instanceState, ip: view.access?.host ?? null },
+    experiment: view.run?.experiment ?? null,
+    run,
+    cost: costOf(view, run, now),
+    results: home !== undefined && existsSync(join(home, "manifest.json")) ? home : null,
+  };
+}
+
+/** The run as a report has it. */
+export function runReport(seen: Awaited<ReturnType<typeof runStatus>>): RunReport {
+  if (seen === undefined) return { state: "none" };
+  return "state" in seen ? seen : { state: "unreachable", reason: seen.reason };
+}
+
+function costOf({ instance, run }: StackView, status: RunReport, now: number): CostReport | null {
+  if (instance?.launchedAt === undefined) return null;
+  const { launchedAt, priceCents, budgetDollars } = instance;
+  const dollars = costSince(launchedAt, priceCents, now);
+  const budgetEnds = budgetDollars === undefined ? undefined : spentAt(launchedAt, priceCents, budgetDollars);
+  const used = "usedSeconds" in status ? status.usedSeconds : undefined;
+  const hours = [
+    budgetEnds === undefined ? undefined : (budgetEnds - now) / 3_600_000,
+    run?.maxSeconds === undefined || used === undefined ? undefined : (run.maxSeconds - used) / 3600,
+  ].filter((left) => left !== undefined);
+  return {
+    dollars,
+    dollarsPerHour: priceCents / 100,
+    budgetDollars: budgetDollars ?? null,
+    dollarsLeft: budgetDollars === undefined ? null : Math.max(0, budgetDollars - dollars),
+    hoursLeft: hours.length === 0 ? null : Math.max(0, Math.min(...hours)),
+  };
+}
