@@ -5,12 +5,7 @@ import type { CloudPlan } from "./types";
 
 const number = (message: string) => z.coerce.number({ error: message }).finite();
 const positive = (unit: string) => number(`must be a number of ${unit} above 0`).positive(`must be above 0 ${unit}`);
-const cidr = z
-  .string()
-  .regex(
-    /^(\d{1,3}\.){3}\d{1,3}(\/([0-9]|[12][0-9]|3[0-2]))?$/,
-    "must be an IPv4 address or CIDR network, as 203.0.113.7/32",
-  );
+const cidr = z.union([z.ipv4(), z.cidrv4()], { error: "must be an IPv4 address or CIDR network, as 203.0.113.7/32" });
 
 /**
  * What a stack file (`Pulumi.<stack>.yaml`) may hold under `lambda-train:`. The README's table of configuration is

@@ -90,7 +90,12 @@ export function renderVerify(plan: Plan): string {
     LT_CHECK: gate.command ?? "",
     LT_TIMEOUT: String(gate.timeoutSeconds),
   };
-  return render(["lib.sh", "verify.sh", "transfer.py", "receive.py"], variables, "verify.sh", []);
+  return render(
+    ["lib.sh", "verify.sh", "transfer.py", "uploads.py", "place.py", "receive.py"],
+    variables,
+    "verify.sh",
+    [],
+  );
 }
 
 /**

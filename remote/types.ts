@@ -16,7 +16,7 @@ export type RunState =
   | "absent" // never started
   | "starting" // training process started, first step not logged yet
   | "running" // first step logged
-  | "evaluating" // training ended with 0, evaluation goes on
+  | "evaluating" // training ended with 0 or by a limit, evaluation goes on
   | "finished" // training ended with 0, evaluation done (or none asked for)
   | "failed" // training ended with another status than 0, or its supervisor died
   | "stopped"; // ended by a clean stop

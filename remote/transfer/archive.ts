@@ -8,7 +8,7 @@ import type { SshAccess } from "../types";
 import { progressMeter } from "./progress";
 import { type Attempt, onTarget } from "./retry";
 
-const scripts = ["transfer.py", "receive.py"] as const;
+const scripts = ["transfer.py", "receive-archive.py"] as const;
 
 /** A single big file to upload. */
 export interface UploadArchiveOptions {
@@ -58,7 +58,7 @@ async function uploadOnce(
   count: (bytes: number) => void,
 ): Promise<boolean> {
   const { localArchive, remotePath, sha256, signal } = options;
-  const receive = `python3 ${await ensureScripts(session, scripts)}/receive.py`;
+  const receive = `python3 ${await ensureScripts(session, scripts)}/receive-archive.py`;
   const seen = await session.run(`${receive} size ${shellQuote(remotePath)}`, `Looking at ${remotePath}`, { signal });
   const there = JSON.parse(seen) as { complete: boolean; size: number; sha256?: string };
   if (there.complete && there.sha256 === sha256) {

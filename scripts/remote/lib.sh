@@ -190,5 +190,15 @@ run_paths() {
   facts="$run/attempts/$attempt"
 }
 
+# evaluates_itself EXIT STOP_REASON: whether supervise.sh evaluates such an end. What ended well it does, and what a limit
+# ended: the run is over. What somebody stopped is left to them.
+evaluates_itself() {
+  case "$2" in
+    "") [ "$1" = 0 ] ;;
+    budget | limit | idle) true ;;
+    *) false ;;
+  esac
+}
+
 # session_name EXPERIMENT: tmux takes neither . nor : in a name.
 session_name() { printf '%s\n' "${1//[.:]/_}"; }

@@ -43,12 +43,12 @@ elif [ -z "$exit_code" ]; then
   else
     state=starting
   fi
+elif [ -n "$wanted" ] && [ "$supervised" = yes ] && [ ! -f "$facts/evaluation_exit" ] && evaluates_itself "$exit_code" "$stop_reason"; then
+  state=evaluating
 elif [ -n "$stop_reason" ]; then
   state=stopped
 elif [ "$exit_code" != 0 ]; then
   state=failed
-elif [ -n "$wanted" ] && [ ! -f "$facts/evaluation_exit" ] && [ "$supervised" = yes ]; then
-  state=evaluating
 else
   state=finished
 fi

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs one attempt of an experiment to its end: training, then evaluation. Started by run.sh inside tmux.
+# Runs one attempt of an experiment to its end: training, then evaluation. Started by run.sh inside tmux. What a limit
+# ended is evaluated too; what somebody stopped is left to them.
 #
 # Usage: supervise.sh EXPERIMENT
 # Reads attempts/N/run.env in the run's folder:
@@ -177,7 +178,7 @@ if [ "$code" -eq 137 ] && [ ! -f "$facts/stop_reason" ]; then
 fi
 put "$facts/exit" "$code"
 
-if [ "$code" -eq 0 ] && [ ! -f "$facts/stop_reason" ] && [ -n "${LT_EVALUATE:-}" ]; then
+if [ -n "${LT_EVALUATE:-}" ] && evaluates_itself "$code" "$(fact "$facts/stop_reason")"; then
   bash "$scripts/evaluate.sh" --run "$experiment" || true
   say "=== lambda-train: evaluation ended with status $(fact "$facts/evaluation_exit")" >>"$log"
 fi

@@ -73,6 +73,13 @@ describe("stack configuration", () => {
     expect(config.budgetDollars).toBe(12.5);
   });
 
+  it.each(["999.1.1.1/32", "203.0.113.256", "203.0.113.7/33", "203.0.113.7/", "203.0.113/24", "::1/128"])(
+    "refuses %s as a network",
+    (network) => {
+      expect(() => parseStackConfig({ ...good, sshSources: JSON.stringify([network]) })).toThrow("sshSources");
+    },
+  );
+
   it("accepts or refuses any text without crashing", () => {
     fc.assert(
       fc.property(fc.dictionary(fc.constantFrom(...Object.keys(wrong)), fc.string()), (raw) => {

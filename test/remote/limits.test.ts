@@ -72,6 +72,38 @@ ${loop}
     await stop(plan);
   });
 
+  it("what a limit ended is evaluated there; what somebody stopped is left to them", async () => {
+    const evaluation = {
+      command: "sleep 1; cat {checkpoint} >evaluated",
+      checkpoint: "best*",
+      metrics: "*",
+      timeoutSeconds: 20,
+    };
+    const body =
+      'import os\nos.makedirs("outputs/mine", exist_ok=True); open("outputs/mine/best", "w").write("model")\n';
+    const runOf = (more: Partial<RunPlan>) =>
+      testPlan({
+        run: {
+          experiment: `evaluated-${process.pid}-${++number}`,
+          command: saving("saved", `${body}${silent}`),
+          ...more,
+        },
+        evaluation,
+      });
+    const limited = runOf({ idleSeconds: 2 });
+    await start(limited);
+    expect(await ended(limited)).toMatchObject({
+      state: "stopped",
+      stopReason: "idle",
+      evaluation: { state: "done" },
+    });
+    expect((await session.run("cat work/evaluated", "reading")).trim()).toBe("model");
+    const stopped = runOf({});
+    await start(stopped);
+    await stop(stopped);
+    expect(await ended(stopped)).toMatchObject({ state: "stopped", evaluation: { state: "pending" } });
+  });
+
   it("limits that change reach a run that goes on", async () => {
     const plan = planOf(saving("changed", talking));
     await start(plan);

@@ -1,3 +1,4 @@
+import { isIPv4 } from "node:net";
 import { diffByName, sameValue } from "../../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../../dynamic/handler";
 import type { Cloud } from "../api/connect";
@@ -145,7 +146,12 @@ function isRule(rule: FirewallRule): boolean {
   return (
     ["tcp", "udp", "icmp", "all"].includes(rule.protocol) &&
     portsFine &&
-    /^\d{1,3}(\.\d{1,3}){3}(\/([0-9]|[12]\d|3[0-2]))?$/.test(rule.sourceNetwork) &&
+    isNetwork(rule.sourceNetwork) &&
     isText(rule.description, 0, 128)
   );
+}
+
+function isNetwork(text: string): boolean {
+  const [address = "", length = "32", ...rest] = text.split("/");
+  return isIPv4(address) && /^\d{1,2}$/.test(length) && Number(length) <= 32 && rest.length === 0;
 }
