@@ -15,6 +15,7 @@ import { installedPlugin, readyPlugins, wantedPlugins } from "./bootstrap/plugin
 import { readyPulumi } from "./bootstrap/pulumi.mjs";
 import { attached } from "./bootstrap/run.mjs";
 import { removeSalt } from "./bootstrap/salt.mjs";
+import { suiteCall, suites } from "./bootstrap/suites.mjs";
 import { readySystem, systemPackages, testPackages } from "./bootstrap/system.mjs";
 
 const [command, ...args] = process.argv.slice(2);
@@ -40,9 +41,15 @@ function printEnvironment(env) {
   for (const [name, value] of changed) console.log(`export ${name}='${value.replaceAll("'", "'\\''")}'`);
 }
 
+/** What Node.js runs for the command, and variables beside the engine's. */
 function programOf() {
-  if (command === "test") return [join(root, "node_modules", "vitest", "vitest.mjs"), "run", ...args];
-  return [join(root, "dist", "scripts", `${command}.js`), ...args];
+  const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
+  if (command in suites) {
+    const suite = suiteCall(command, args);
+    return { program: [vitest, ...suite.args], extra: suite.env };
+  }
+  if (command === "test") return { program: [vitest, "run", ...args], extra: {} };
+  return { program: [join(root, "dist", "scripts", `${command}.js`), ...args], extra: {} };
 }
 
 async function main() {
@@ -59,6 +66,7 @@ async function main() {
   // An interrupted preparation ends through `exit`, so that locks and temporary files go.
   const interrupted = () => process.exit(130);
   process.on("SIGINT", interrupted).on("SIGTERM", interrupted);
+  const { program, extra } = programOf();
   const stack = stackOf(args);
   const { node, env } = await prepare(needsOf(command, args), stack);
   if (command === "setup") return 0;
@@ -67,7 +75,7 @@ async function main() {
     return 0;
   }
   process.removeListener("SIGINT", interrupted).removeListener("SIGTERM", interrupted);
-  const code = await attached(node.path, programOf(), { cwd: root, env });
+  const code = await attached(node.path, program, { cwd: root, env: { ...env, ...extra } });
   if (stack === embeddedStack) removeSalt(stack, env);
   return code;
 }

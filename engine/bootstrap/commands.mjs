@@ -2,10 +2,12 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { isEmulated, stackOf } from "./environment.mjs";
 import { root } from "./paths.mjs";
+import { suites } from "./suites.mjs";
 
 /** Commands that the bootstrap itself answers. */
 export const builtin = {
   test: "runs the tests: npm test -- [files or options of vitest]",
+  ...Object.fromEntries(Object.entries(suites).map(([name, { what }]) => [name, what])),
   setup: "makes everything ready that `up` and the tests need, and ends",
   parts: "prints, as JSON, what the project runs on here (see doctor); makes nothing ready",
   env: "prints the environment of the commands, for `eval`; --json prints it as JSON",
@@ -27,7 +29,7 @@ export function needsOf(command, args) {
   if (command === "doctor" || args.includes("--help") || args.includes("-h")) return { pulumi: false, cloud: false };
   if (command === "reference") return { pulumi: false, cloud: false };
   if (command === "cloud") return { pulumi: false, cloud: true };
-  if (command === "test" || command === "setup") return { pulumi: true, cloud: true, tests: true };
+  if (command === "test" || command in suites || command === "setup") return { pulumi: true, cloud: true, tests: true };
   if (command === "bench") return { pulumi: true, cloud: true };
   const rents = (command === "up" && !args.includes("--preview-only")) || command === "down";
   return { pulumi: true, cloud: rents && isEmulated(stackOf(args)) };

@@ -1,0 +1,39 @@
+import { Failure } from "./failure.mjs";
+
+/**
+ * Test suites of their own, each with its configuration of vitest. Their options are handed on as variables: vitest
+ * takes no options but its own.
+ */
+export const suites = {
+  "test:faults": {
+    what: "the whole fault matrix: --kind api, --stage boot, --case <text>, --lanes 4, --seed 1, --soak-minutes 3",
+    config: "test/faults/vitest.config.mts",
+    env: { FAULTS: "all" },
+    options: {
+      "--kind": "FAULTS_KIND",
+      "--stage": "FAULTS_STAGE",
+      "--case": "FAULTS_CASE",
+      "--lanes": "FAULTS_LANES",
+      "--seed": "FAULTS_SEED",
+      "--soak-minutes": "FAULTS_SOAK_MINUTES",
+    },
+  },
+};
+
+/** Arguments of vitest for a suite, and the variables that carry the suite's own options. */
+export function suiteCall(name, args) {
+  const { config, env, options } = suites[name];
+  const variables = { ...env };
+  const rest = [];
+  for (let i = 0; i < args.length; i += 1) {
+    const [option, inline] = args[i].split(/=(.*)/s);
+    if (!(option in options)) {
+      rest.push(args[i]);
+      continue;
+    }
+    const value = inline ?? args[++i];
+    if (value === undefined) throw new Failure(`${option} needs a value.`);
+    variables[options[option]] = value;
+  }
+  return { args: ["run", "--config", config, ...rest], env: variables };
+}

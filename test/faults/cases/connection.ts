@@ -1,0 +1,3 @@
+import type { FaultCase } from "../case";
+
+export const connectionCases: readonly FaultCase[] = [];

