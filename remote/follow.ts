@@ -1,23 +1,44 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ensureScripts } from "./bundle";
+import { type Frame, FrameReader } from "./frames";
 import { shellQuote } from "./quote";
-import { SshError, SshSession } from "./session";
+import { endedSoon, isRetryable, SshSession } from "./session";
 import type { SshAccess } from "./types";
+
+/** Where in a log to begin. */
+export type LogStart =
+  /** After so many bytes. */
+  | { readonly byte: number }
+  /** With so many last lines. */
+  | { readonly lines: number }
+  /** With what was written in the last seconds, or since a time (seconds since the epoch); up to five seconds early. */
+  | { readonly secondsAgo: number }
+  | { readonly since: number };
 
 /** How to follow a log. */
 export interface FollowOptions {
-  /** Bytes at the log's beginning that are known already. Default 0. */
-  readonly fromByte?: number;
-  /** What the log got, in order, each byte once; `offset`: where in the log the chunk begins. */
-  readonly onChunk: (chunk: Buffer, offset: number) => void;
-  /** A line for people when the connection is lost or there again. */
+  /** Default: at its beginning. */
+  readonly start?: LogStart;
+  /** End at the log's present end. */
+  readonly once?: boolean;
+  /**
+   * What the log got, in order, each byte once; `offset`: where in the log the chunk begins. What it returns is waited
+   * for before more is read.
+   */
+  readonly onChunk: (chunk: Buffer, offset: number) => void | Promise<void>;
+  /** A line for people when the connection is lost, or the log begins anew because it was cut short or replaced. */
   readonly onProgress?: (line: string) => void;
   /** Ends the following without an error. */
   readonly signal?: AbortSignal;
 }
 
 const noLogYet = 44;
+const noTimes = 45;
+const firstPauseSeconds = 0.2;
 const longestPauseSeconds = 10;
+const keepaliveSeconds = 5;
+/** As in follow.py: by the last bytes that are known it is seen whether the log is still the same. */
+const anchorBytes = 64;
 
 /**
  * Follows an experiment's log until the attempt that is going on has ended (or only to the log's end, where none is).
@@ -26,53 +47,95 @@ const longestPauseSeconds = 10;
  * @throws SshError for what time does not heal: another host key, a refused login.
  */
 export async function followLog(access: SshAccess, experiment: string, options: FollowOptions): Promise<number> {
-  const { signal, onChunk, onProgress } = options;
-  let offset = options.fromByte ?? 0;
-  let pause = 1;
+  const { signal, onProgress } = options;
+  const place = new Place(options.start ?? { byte: 0 });
+  let pause = firstPauseSeconds;
   while (!stopped(signal)) {
     let session: SshSession | undefined;
+    const before = place.offset;
     try {
-      session = await SshSession.connect(access, { signal });
-      const scripts = await ensureScripts(session, ["lib.sh", "follow.sh"]);
-      const before = offset;
-      const { code, stderr } = await session.exec(`bash ${scripts}/follow.sh ${shellQuote(experiment)} ${offset}`, {
-        maxOutputBytes: 4096,
-        signal,
-        onStdout: (chunk) => {
-          if (stopped(signal)) {
-            return;
-          }
-          pause = 1;
-          const at = offset;
-          offset += chunk.length;
-          onChunk(chunk, at);
-        },
-      });
-      if (code === 0 && offset === before) {
-        return offset;
-      }
-      if (code !== 0 && code !== noLogYet) {
-        throw new Error(`The log of ${experiment} could not be read (status ${code}): ${stderr.trim()}`);
-      }
-      // Ended after it gave something: one more look for what was written between its last look and the end.
-      pause = code === 0 ? 0 : 1;
+      session = await SshSession.connect(access, { signal, keepaliveSeconds });
+      if (await readOn(session, experiment, place, options)) return place.offset ?? 0;
     } catch (error) {
-      if (stopped(signal)) {
-        break;
-      }
-      if (!(error instanceof SshError) || !error.facts.retryable) {
-        throw error;
-      }
-      onProgress?.(`${error.message} Trying again in ${pause} s.`);
+      if (stopped(signal)) break;
+      if (!isRetryable(error)) throw error;
+      if (place.offset !== before) pause = firstPauseSeconds;
+      onProgress?.(`${(error as Error).message} Going on in ${pause} s.`);
     } finally {
       session?.close();
     }
     await sleep(pause * 1000, undefined, { signal }).catch(() => {});
-    pause = Math.min(Math.max(1, pause) * 1.5, longestPauseSeconds);
+    pause = Math.min(Math.max(1, pause * 2), longestPauseSeconds);
   }
-  return offset;
+  return place.offset ?? 0;
+}
+
+/** Reads on one connection. Gives false where there is no log yet. */
+async function readOn(
+  session: SshSession,
+  experiment: string,
+  place: Place,
+  { once, onChunk, onProgress, signal }: FollowOptions,
+): Promise<boolean> {
+  const scripts = await ensureScripts(session, ["follow.py"]);
+  const words = [experiment, once === true ? "once" : "follow", place.word()].map(shellQuote).join(" ");
+  const remote = await session.stream(`python3 ${scripts}/follow.py ${words}`);
+  const stop = (): void => session.close();
+  signal?.addEventListener("abort", stop, { once: true });
+  let said = "";
+  remote.stderr.on("data", (chunk: Buffer) => {
+    said = (said + chunk.toString()).slice(-4096);
+  });
+  try {
+    const frames = new FrameReader();
+    for await (const chunk of remote.stdout) {
+      for (const frame of frames.read(chunk as Buffer)) {
+        if (stopped(signal)) return true;
+        if (!place.goesOn(frame)) onProgress?.("The log was cut short or replaced; it goes on from its beginning.");
+        place.take(frame);
+        if (frame.data.length > 0) await onChunk(frame.data, frame.offset);
+      }
+    }
+    const { code } = await endedSoon(remote);
+    if (code === noLogYet) return once === true;
+    if (code === noTimes) {
+      throw new Error(`The log of ${experiment} has no times: its run was started before they were kept.`);
+    }
+    if (code !== 0) throw new Error(`The log of ${experiment} could not be read (status ${code}): ${said.trim()}`);
+    return true;
+  } finally {
+    signal?.removeEventListener("abort", stop);
+    remote.kill();
+  }
 }
 
 function stopped(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true;
+}
+
+/** How far the log is known. */
+class Place {
+  /** Undefined until the instance has said where the start is. */
+  offset: number | undefined;
+  private anchor = Buffer.alloc(0);
+
+  constructor(private readonly start: LogStart) {}
+
+  /** What follow.py is asked to begin with. */
+  word(): string {
+    if (this.offset !== undefined) return `byte:${this.offset}:${this.anchor.toString("hex")}`;
+    if ("byte" in this.start) return `byte:${this.start.byte}:`;
+    if ("lines" in this.start) return `lines:${this.start.lines}`;
+    return "since" in this.start ? `at:${this.start.since}` : `ago:${this.start.secondsAgo}`;
+  }
+
+  goesOn({ offset }: Frame): boolean {
+    return this.offset === undefined || this.offset === offset;
+  }
+
+  take(frame: Frame): void {
+    if (!this.goesOn(frame)) this.anchor = Buffer.alloc(0);
+    this.offset = frame.offset + frame.data.length;
+    this.anchor = Buffer.concat([this.anchor, frame.data.subarray(-anchorBytes)]).subarray(-anchorBytes);
+  }
 }

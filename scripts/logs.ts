@@ -1,46 +1,47 @@
-import { shellQuote } from "../remote/quote";
-import { followLog, readStatus } from "../remote/run";
-import { withSession } from "../remote/session";
+import pc from "picocolors";
+import { followLog, type LogStart } from "../remote/follow";
 import { exitCodes, operatorCommand, run, wholeNumber } from "./lib/command";
-import { requireRun, stackView, type WithRun } from "./lib/stack-view";
+import { LineFilter } from "./lib/line-filter";
+import { endWithReader, write } from "./lib/output";
+import { sinceOption } from "./lib/since";
+import { requireRun, stackView } from "./lib/stack-view";
 
 const command = operatorCommand("logs", "The run's log; follows it while the run goes on, over dropped connections.")
-  .option("-n, --lines <count>", "start with the last lines instead of the beginning", wholeNumber)
-  .option("--no-follow", "print what there is, and end");
+  .option("-f, --follow", "go on until the run has ended (as it does without being told)", true)
+  .option("--no-follow", "print what there is, and end")
+  .option("-n, --lines <count>", "begin with the last lines instead of the beginning", wholeNumber)
+  .option("--since <time>", "begin with what was written since: 10m, 1h30m, 2026-01-31T12:00Z; to 5 s", sinceOption)
+  .option("-g, --grep <pattern>", "only lines that match, by RE2's regular expressions")
+  .option("-i, --ignore-case", "--grep in capitals and small letters alike")
+  .option("-v, --invert", "only lines that do not match --grep");
 
-/** Bytes before the log's last lines. */
-async function startByte({ access, run: { experiment } }: WithRun, lines: number | undefined): Promise<number> {
-  if (lines === undefined) return 0;
-  return withSession(access, async (session) => {
-    const { logPath } = await readStatus(session, experiment);
-    const log = shellQuote(logPath);
-    const count = `size=$(stat -c %s ${log}); tail=$(head -c "$size" ${log} | tail -n ${lines} | wc -c); echo $((size - tail))`;
-    return Number((await session.run(count, "reading the log")).trim());
-  });
+interface Options {
+  readonly stack?: string;
+  readonly follow: boolean;
+  readonly lines?: number;
+  readonly since?: LogStart;
+  readonly grep?: string;
+  readonly ignoreCase?: boolean;
+  readonly invert?: boolean;
 }
 
 run(async () => {
   command.parse();
-  const options = command.opts<{ stack?: string; lines?: number; follow: boolean }>();
-  const view = requireRun(await stackView(options.stack));
-  const { access } = view;
-  const { experiment } = view.run;
-  if (!options.follow) {
-    return withSession(access, async (session) => {
-      const log = shellQuote((await readStatus(session, experiment)).logPath);
-      const command = options.lines === undefined ? `cat ${log}` : `tail -n ${options.lines} ${log}`;
-      await session.exec(command, { onStdout: (chunk) => void process.stdout.write(chunk) });
-      return exitCodes.ok;
-    });
-  }
-  const from = await startByte(view, options.lines);
+  const { stack, follow, lines, since, grep, ignoreCase, invert } = command.opts<Options>();
+  if (lines !== undefined && since !== undefined) command.error("error: --lines and --since exclude each other");
+  const mark = pc.isColorSupported && process.stdout.isTTY ? (text: string) => pc.bold(pc.red(text)) : undefined;
+  const filter = grep === undefined ? undefined : new LineFilter({ pattern: grep, ignoreCase, invert, mark });
+  const { access, run: plan } = requireRun(await stackView(stack));
+  endWithReader();
   const stop = new AbortController();
-  process.once("SIGINT", () => stop.abort());
-  await followLog(access, experiment, {
-    fromByte: from,
-    onChunk: (chunk) => void process.stdout.write(chunk),
-    onProgress: console.error,
+  process.once("SIGINT", () => stop.abort()).once("SIGTERM", () => stop.abort());
+  await followLog(access, plan.experiment, {
+    start: lines === undefined ? since : { lines },
+    once: !follow,
+    onChunk: (chunk) => write(filter === undefined ? chunk : filter.push(chunk)),
+    onProgress: (line) => console.error(pc.dim(line)),
     signal: stop.signal,
   });
+  if (filter !== undefined) await write(filter.flush());
   return exitCodes.ok;
 });

@@ -17,7 +17,7 @@
 #   LT_IDLE_SECONDS seconds without a new byte in the log and without work on a GPU (idle)
 #   LT_DEADLINE     seconds since the epoch at which the budget is spent (budget)
 # Writes facts beside it: supervisor, first_step, first_step_line, output_path, exit, ended_at, seconds, active_at,
-# stop_reason.
+# stop_reason; and log.times beside the log.
 # Exit codes: 0 (what happened to training is in the file exit).
 set -euo pipefail
 scripts="$(cd "$(dirname "$0")" && pwd)"
@@ -121,6 +121,16 @@ note_activity() {
   fi
 }
 
+# A log has no times of its own: every few seconds in which it grew get a line "SECONDS SIZE" (see follow.py).
+times="$run/log.times" stamped_size=-1 stamped=-5
+stamp_log() {
+  local time
+  [ "$known_size" != "$stamped_size" ] && [ $((SECONDS - stamped)) -ge 5 ] || return 0
+  printf -v time '%(%s)T' -1
+  printf '%s %s\n' "$time" "$known_size" >>"$times"
+  stamped_size="$known_size" stamped="$SECONDS"
+}
+
 # Sets reached to the stop reason where a limit is reached.
 reached=""
 check_limits() {
@@ -137,6 +147,7 @@ check_limits() {
   fi
 }
 
+stamp_log
 began="$SECONDS"
 noted=0
 used="$(fact "$facts/used")"
@@ -146,6 +157,7 @@ while kill -0 "$child" 2>/dev/null; do
     if [ -f "$facts/first_step" ]; then noted=0; fi
   fi
   note_activity
+  stamp_log
   if [ $((SECONDS - began)) -ge "$noted" ]; then
     put "$facts/seconds" "$((SECONDS - began))"
     # Known before the end: the machine may go down, or its results be wanted while it trains.
@@ -177,9 +189,12 @@ if [ "$code" -eq 137 ] && [ ! -f "$facts/stop_reason" ]; then
   say "lambda-train: training was killed (SIGKILL). Most often the machine ran out of memory: smaller batches, fewer loader workers or a bigger instance type help." >>"$log"
 fi
 put "$facts/exit" "$code"
+stamp_end() { known_size="$(stat -c %s "$log")" stamped=-5 && stamp_log; }
+stamp_end
 
 if [ -n "${LT_EVALUATE:-}" ] && evaluates_itself "$code" "$(fact "$facts/stop_reason")"; then
   bash "$scripts/evaluate.sh" --run "$experiment" || true
   say "=== lambda-train: evaluation ended with status $(fact "$facts/evaluation_exit")" >>"$log"
+  stamp_end
 fi
 kill "$viewer" 2>/dev/null || true

@@ -32,7 +32,6 @@ describe("the scripts", () => {
       "status.sh",
       "stop.sh",
       "evaluate.sh",
-      "follow.sh",
       "setup.sh",
       "extract.sh",
       "verify.sh",

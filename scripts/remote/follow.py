@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Sends an experiment's log from a place on, and goes on until the current attempt has ended.
+
+Usage: follow.py EXPERIMENT MODE START
+  MODE   follow, or once: what there is
+  START  byte:N[:ANCHOR]  after N bytes, which ended in ANCHOR (hex): where they do not any more, the log is another one
+         lines:N          with the last N lines
+         at:SECONDS       with what was written since then (seconds since the epoch)
+         ago:SECONDS      with what was written in the last seconds
+Prints frames: a line "OFFSET LENGTH", then LENGTH bytes of the log from OFFSET on. An offset that is less than what was
+sent says that the log was cut short or replaced, and begins anew.
+Times are told by the file log.times beside the log, in which supervise.sh notes lines "SECONDS SIZE".
+Exit codes: 0 ended, 2 usage, 44 there is no log (yet), 45 the log has no times.
+"""
+import os
+import select
+import sys
+import time
+
+BASE = os.environ.get("LAMBDA_TRAIN_BASE") or os.path.expanduser("~/.lambda-train")
+BLOCK = 65536
+PAUSE_MS = 200
+# Bytes before a place by which the log is known again.
+ANCHOR = 64
+# run.sh makes an attempt a moment before its supervisor is there.
+STARTING = 15
+
+
+def fact(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def goes_on(run):
+    """Whether the current attempt's supervisor lives; told by number, start time and boot, as lib.sh's process_key."""
+    attempt = fact(os.path.join(run, "attempt"))
+    facts = os.path.join(run, "attempts", attempt or "0")
+    key = fact(os.path.join(facts, "supervisor"))
+    if not key:
+        try:
+            return time.time() - os.stat(os.path.join(run, "attempt")).st_mtime < STARTING
+        except OSError:
+            return False
+    pid, started, boot = key.split()
+    stat = fact("/proc/%s/stat" % pid).rpartition(") ")[2].split()
+    return len(stat) > 19 and stat[0] not in "ZX" and stat[19] == started and fact("/proc/sys/kernel/random/boot_id") == boot
+
+
+def before_lines(log, count):
+    """Bytes before the last lines; a line that is not ended yet is one."""
+    end = place = log.seek(0, os.SEEK_END)
+    if end == 0:
+        return 0
+    log.seek(end - 1)
+    left = count + 1 if log.read(1) == b"\n" else count
+    while place > 0:
+        size = min(BLOCK, place)
+        place -= size
+        log.seek(place)
+        block = log.read(size)
+        at = len(block)
+        while left > 0:
+            at = block.rfind(b"\n", 0, at)
+            if at < 0:
+                break
+            left -= 1
+            if left == 0:
+                return place + at + 1
+    return 0
+
+
+def line_start(log, offset):
+    """The beginning of the line that holds this place."""
+    place = offset
+    while place > 0:
+        size = min(BLOCK, place)
+        log.seek(place - size)
+        at = log.read(size).rfind(b"\n")
+        if at >= 0:
+            return place - size + at + 1
+        place -= size
+    return 0
+
+
+def before_time(run, log, since):
+    """Bytes that were there before a time: those of the last note that is not later."""
+    offset = 0
+    try:
+        times = open(os.path.join(run, "log.times"), encoding="ascii")
+    except OSError:
+        sys.exit(45)
+    with times:
+        for line in times:
+            seconds, _, size = line.partition(" ")
+            # A clock that was set back begins again.
+            if seconds.isdigit() and size.strip().isdigit() and int(seconds) <= since:
+                offset = int(size)
+    end = log.seek(0, os.SEEK_END)
+    return line_start(log, offset) if offset <= end else 0
+
+
+def start_of(run, log, start):
+    kind, _, value = start.partition(":")
+    if kind == "lines":
+        return before_lines(log, int(value))
+    if kind == "at":
+        return before_time(run, log, int(value))
+    if kind == "ago":
+        return before_time(run, log, int(time.time()) - int(value))
+    offset, _, anchor = value.partition(":")
+    offset, anchor = int(offset), bytes.fromhex(anchor)
+    if log.seek(0, os.SEEK_END) < offset:
+        return 0
+    log.seek(offset - len(anchor))
+    return offset if log.read(len(anchor)) == anchor else 0
+
+
+def replaced(log, path):
+    """Whether the path leads to another file by now."""
+    try:
+        now, mine = os.stat(path), os.fstat(log.fileno())
+    except OSError:
+        return False
+    return (now.st_ino, now.st_dev) != (mine.st_ino, mine.st_dev)
+
+
+def send(offset, data):
+    out = sys.stdout.buffer
+    out.write(b"%d %d\n" % (offset, len(data)))
+    out.write(data)
+    out.flush()
+
+
+def main(experiment, mode, start):
+    run = os.path.join(BASE, "runs", experiment)
+    path = os.path.join(run, "train.log")
+    try:
+        log = open(path, "rb")
+    except OSError:
+        sys.exit(44)
+    offset = start_of(run, log, start)
+    anchor = b""
+    send(offset, anchor)
+    reader = select.poll()
+    reader.register(sys.stdout.fileno(), 0)
+    while True:
+        # Asked first: what is written before the end is then surely read.
+        more = mode == "follow" and goes_on(run)
+        while True:
+            log.seek(offset - len(anchor))
+            data = log.read(len(anchor) + BLOCK)
+            if not data.startswith(anchor):
+                offset, anchor = 0, b""
+                continue
+            new = data[len(anchor):]
+            if not new:
+                break
+            send(offset, new)
+            offset, anchor = offset + len(new), data[-ANCHOR:]
+        if replaced(log, path):
+            log.close()
+            log = open(path, "rb")
+            offset, anchor = 0, b""
+            continue
+        if not more:
+            return
+        # A reader whose connection was lost is not to be waited for until the log grows.
+        if reader.poll(PAUSE_MS):
+            return
+
+
+if len(sys.argv) != 4:
+    print(__doc__.split("\n")[2], file=sys.stderr)
+    sys.exit(2)
+try:
+    main(*sys.argv[1:])
+except BrokenPipeError:
+    # The reader is gone; the interpreter must not try to write to it again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
