@@ -32,13 +32,15 @@ function isMatch(match: ApiMatch, { operation, method, path }: CallFacts): boole
 /** Fields of an instance that API 1.5 sent as `null` where there was no value. */
 const nullable = ["name", "ip", "private_ip", "hostname", "jupyter_token", "jupyter_url"];
 
-/** The payload with what a fault adds: unknown fields in every object, nulls for absent fields of instances. */
+/** The payload with what a fault does to it: unknown fields in every object, nulls and another status in instances. */
 export function distort(value: unknown, action: ApiAction): unknown {
   if (Array.isArray(value)) return value.map((item) => distort(item, action));
   if (typeof value !== "object" || value === null) return value;
   const result: Record<string, unknown> = {};
   for (const [key, part] of Object.entries(value)) result[key] = distort(part, action);
-  if (action.nulls && "ssh_key_names" in result) for (const name of nullable) result[name] ??= null;
+  const isInstance = "ssh_key_names" in result;
+  if (action.nulls && isInstance) for (const name of nullable) result[name] ??= null;
+  if (action.showStatus !== undefined && isInstance) result.status = action.showStatus;
   if (action.extraFields) Object.assign(result, { workspace_id: "0".repeat(32), is_reserved: false, x_new: { a: 1 } });
   return result;
 }

@@ -32,6 +32,8 @@ export interface ApiAction {
   readonly resetAfter?: boolean;
   /** Add fields that no schema knows to every object of the answer. */
   readonly extraFields?: boolean;
+  /** Show every instance of the answer in this status, such as one that no schema knows. */
+  readonly showStatus?: string;
   /** Send `null` for optional fields of instances that would be absent (as API 1.5 did). */
   readonly nulls?: boolean;
 }

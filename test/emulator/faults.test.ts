@@ -86,6 +86,13 @@ describe("API faults", () => {
     expect(instance.region).toMatchObject({ name: "us-east-1", x_new: { a: 1 } });
   });
 
+  test("an instance is shown in another status than it has", async () => {
+    const id = await launch(cloud);
+    await admin.addApiFault({ match: { operation: "getInstance" }, times: 1, action: { showStatus: "migrating" } });
+    expect(await read(cloud, id)).toMatchObject({ status: "migrating" });
+    expect(await read(cloud, id)).not.toMatchObject({ status: "migrating" });
+  });
+
   test("a misspelt fault or setting is refused, with what there is", async () => {
     const bad = { match: {}, after: 3, action: {} };
     await expect(admin.addApiFault(bad)).rejects.toThrow(/No field after of a fault. Known: match, skip, times/);

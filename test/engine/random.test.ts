@@ -113,6 +113,11 @@ describe("the plugin", () => {
     await other.stop();
   });
 
+  it("ends when its engine was killed", async () => {
+    const other = await PluginProcess.start("random");
+    await other.lose();
+  });
+
   it("is found by its wrapper from the program's folder upwards", async () => {
     const folder = mkdtempSync(join(tmpdir(), "lambda-train-wrapper-"));
     const wrapper = join(folder, "pulumi-resource-random");

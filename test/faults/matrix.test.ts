@@ -17,11 +17,24 @@ const { cases, lanes, seed, soakMinutes, whole } = selection(allCases);
 const pool = new Pool(lanes);
 const started = Date.now();
 const done: CaseFigures[] = [];
+let told = 0;
 let soaked: SoakFigures | undefined;
 
+/** A line of progress: a whole run takes its time, and vitest tells of a file's tests only at its end. */
+function tell(line: string): void {
+  told += 1;
+  if (process.env.FAULTS === "all") process.stdout.write(`${String(told).padStart(3)}/${cases.length} ${line}\n`);
+}
+
 describe.concurrent("faults", limit, () => {
-  it.each(cases.map((fault) => [nameOf(fault), fault] as const))("%s", async (_name, fault) => {
-    done.push(await pool.use((world) => runCase(fault, world)));
+  it.each(cases.map((fault) => [nameOf(fault), fault] as const))("%s", async (name, fault) => {
+    try {
+      done.push(await pool.use((world) => runCase(fault, world)));
+      tell(`ok     ${done.at(-1)?.seconds} s  ${name}`);
+    } catch (error) {
+      tell(`FAILED ${name}`);
+      throw error;
+    }
   });
 });
 

@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ["test/faults/*.test.ts"],
     reporters: ["default", "./test/support/closing-line.ts"],
+    disableConsoleIntercept: true,
     maxWorkers: 1,
     maxConcurrency: Number(process.env.FAULTS_LANES ?? 4),
     testTimeout: 30_000,

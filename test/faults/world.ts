@@ -19,6 +19,9 @@ export type Command = "up" | "preview" | "refresh" | "down";
 /** The experiment of the tiny workload, unless a case names another. */
 export const experiment = "tiny-v1";
 
+/** The instance type that stacks of the cases rent, unless a case names another. */
+export const instanceType = "cpu_4x_general";
+
 /** Ends `pulumi up` or `pulumi destroy` by a signal. */
 export interface Kill {
   /** Default `up`. */
@@ -40,7 +43,7 @@ export class World {
     readonly project: Project,
     private current: TestCloud,
     readonly bystander: Bystander,
-    private readonly settings: Settings,
+    private readonly usual: { readonly settings: Settings; readonly priceCents: number },
     readonly tally: Tally,
   ) {
     this.memory = new Memory(this);
@@ -55,7 +58,9 @@ export class World {
       // What has ended stays readable for a case's time, so that the account's history can be checked.
       await cloud.admin.patchSettings({ seconds: { terminated: 36_000 } });
       const bystander = await Bystander.settle(project, cloud);
-      return new World(project, cloud, bystander, await cloud.admin.settings(), tally);
+      const offer = (await cloud.admin.inventory()).find(({ name }) => name === instanceType);
+      const usual = { settings: await cloud.admin.settings(), priceCents: offer?.price_cents_per_hour ?? 0 };
+      return new World(project, cloud, bystander, usual, tally);
     } catch (error) {
       await project.dispose();
       throw error;
@@ -100,7 +105,8 @@ export class World {
   async heal(): Promise<void> {
     const { admin } = this.cloud;
     await admin.removeAllFaults();
-    await admin.patchSettings(this.settings);
+    await admin.patchSettings(this.usual.settings);
+    await admin.setPrice(instanceType, this.usual.priceCents);
     await admin.setCapacity({ instanceType: "*", region: "*", free: null, listed: "auto" });
     rmSync(join(this.project.folder, "tiny"), { recursive: true, force: true });
     useTinyWorkload(this.project, this.withDefaults(this.tiny));

@@ -21,6 +21,9 @@ export interface ConnectOptions extends Pick<LambdaClientOptions, "attempts" | "
 /** How much longer than another a call may be on its way, in our time, without the two meeting the rate limit. */
 const realJitterMs = 50;
 
+/** An emulated cloud is on this machine: it answers within so many of our milliseconds, or does not. */
+const emulatedTimeoutMs = 10_000;
+
 /** Connects to an endpoint as {@link resolveEndpoint} finds it. No call is made yet. */
 export function connectCloud(endpoint: string | undefined, options: ConnectOptions = {}): Cloud {
   const { configuredKey, ...rest } = options;
@@ -29,6 +32,7 @@ export function connectCloud(endpoint: string | undefined, options: ConnectOptio
   const jitterMs = realJitterMs * found.timeScale;
   const identity = (): string => `${found.url} ${found.apiKey()}`;
   const client = new LambdaClient({
+    ...(found.emulated ? { timeoutMs: emulatedTimeoutMs } : {}),
     ...rest,
     baseUrl: found.url,
     apiKey: found.apiKey,

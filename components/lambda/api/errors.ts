@@ -123,7 +123,7 @@ const hintsByCode: Readonly<Record<string, string>> = {
 };
 
 const hintsByKind: Readonly<Record<LambdaErrorKind, string>> = {
-  capacity: "Wait longer (capacityTimeoutSeconds), or list more instance types or regions",
+  capacity: "Wait longer (capacityTimeoutMinutes), or list more instance types or regions",
   quota: "Terminate what you no longer need, or ask Lambda's support for a higher quota; waiting does not help",
   billing: "Look at the billing page of https://cloud.lambda.ai; waiting does not help",
   auth: "Check LAMBDA_API_KEY or the secret lambda-train:apiKey; keys are made at https://cloud.lambda.ai under API keys",

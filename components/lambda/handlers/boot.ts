@@ -142,8 +142,9 @@ async function waitUntilActive(
     onWait: (elapsed) => tell(elapsed, `instance ${id}: ${status} since ${duration(elapsed)}`),
   });
   if (instance !== undefined) return { instance, timeoutSeconds };
+  const still = status === "active" ? "active without an address" : status;
   throw new Error(
-    `Instance ${id} is still ${status} after ${duration(timeoutSeconds)} (bootTimeoutSeconds). It is in the state and billed: ` +
+    `Instance ${id} is still ${still} after ${duration(timeoutSeconds)} (bootTimeoutMinutes). It is in the state and billed: ` +
       "run `up` again to wait on, or `destroy` to end it.",
   );
 }

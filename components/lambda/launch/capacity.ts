@@ -70,7 +70,7 @@ export async function launchWhereFree(search: Search): Promise<Placed> {
 
 /** Says what was tried, and where else there is capacity now. */
 function noCapacity(wanted: Wanted, offers: readonly Offer[], timeoutSeconds: number): string {
-  const waited = timeoutSeconds === 0 ? "now" : `within ${duration(timeoutSeconds)} (capacityTimeoutSeconds)`;
+  const waited = timeoutSeconds === 0 ? "now" : `within ${duration(timeoutSeconds)} (capacityTimeoutMinutes)`;
   const elsewhere = offers
     .filter((offer) => wanted.instanceTypes.includes(offer.type.name) && offer.regionsWithCapacity.length > 0)
     .map((offer) => `${offer.type.name} in ${offer.regionsWithCapacity.join(", ")}`);

@@ -1,5 +1,6 @@
 import { Server, ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import { ResourceProviderService } from "@pulumi/pulumi/proto/provider_grpc_pb";
+import { endWithEngine } from "../../../components/dynamic/watchdog";
 import { EngineLog } from "./engine";
 import type { Plugin } from "./resource";
 import { providerService } from "./service";
@@ -9,7 +10,7 @@ const MAX_MESSAGE_BYTES = 400 * 1024 * 1024;
 
 /**
  * Serves a plugin as the engine expects it: argv ends with the engine's address, the first line on stdout is the TCP
- * port, and the process lives until the engine ends it.
+ * port, and the process lives until the engine ends it, or is gone itself.
  */
 export function servePlugin(plugin: Plugin, argv: readonly string[]): void {
   const address = argv.filter((word) => !word.startsWith("-")).pop();
@@ -28,4 +29,5 @@ export function servePlugin(plugin: Plugin, argv: readonly string[]): void {
     process.stdout.write(`${port}\n`);
   });
   process.on("SIGINT", () => process.exit(0));
+  endWithEngine();
 }

@@ -72,6 +72,14 @@ export class PluginProcess {
     await ended;
   }
 
+  /** Ends the engine alone, as kill -9 does, and resolves when the plugin has ended. */
+  lose(): Promise<unknown> {
+    const ended = new Promise((done) => this.child.once("exit", done));
+    this.client.close();
+    this.engine.forceShutdown();
+    return ended;
+  }
+
   /** Ends the plugin as the engine does, and gives its exit code. */
   interrupt(): Promise<number | null> {
     return new Promise((done) => {
