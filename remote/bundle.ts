@@ -36,7 +36,10 @@ function install(files: readonly string[]): string {
     "set -euo pipefail\n",
     `scripts="$HOME/${bundleFolder(files)}"\n`,
     'if [ ! -d "$scripts" ]; then\n',
-    'umask 022; mkdir -p "$(dirname "$scripts")"; new="$(mktemp -d "$scripts.XXXXXX")"; chmod 755 "$new"\n',
+    'umask 022; mkdir -p "$(dirname "$scripts")"\n',
+    // On a full disk the room that run.sh has kept is given up: without the scripts no results could be fetched.
+    'probe="$scripts.room"; head -c 262144 /dev/zero >"$probe" 2>/dev/null || rm -f "$HOME/.lambda-train/reserve"\n',
+    'rm -f "$probe"; new="$(mktemp -d "$scripts.XXXXXX")"; chmod 755 "$new"\n',
     ...files.map((name) => `cat >"$new/${name}" <<'${endOfScript}'\n${scriptText(name)}${endOfScript}\n`),
     'mv -T "$new" "$scripts" 2>/dev/null || rm -rf "$new"\n',
     "fi\n",

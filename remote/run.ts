@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ensureScripts } from "./bundle";
 import { followLog } from "./follow";
@@ -63,11 +64,10 @@ export async function waitForFirstStep(
   const reached = (status: RunStatus): boolean => status.firstStepAt !== undefined || hasEnded(status.state);
   const status = await watch(access, experiment, reached, options);
   if (status.state === "failed" && status.firstStepAt === undefined) {
-    const message = `Training of ${experiment} failed with status ${status.exitCode ?? "unknown"} before its first step.`;
-    throw new RunError(await withLogTail(access, message, status), { kind: "failed", status });
+    throw await trainingFailed(access, experiment, status);
   }
   if (!reached(status)) {
-    const message = `Training of ${experiment} logged no first step within ${options.timeoutSeconds} s. It goes on; check run.firstStepPattern against the log.`;
+    const message = `Training of ${experiment} logged no first step within ${options.timeoutSeconds} s. It goes on; check train.firstStepPattern against the log.`;
     throw new RunError(await withLogTail(access, message, status), { kind: "first-step", status });
   }
   return status;
@@ -80,6 +80,15 @@ export async function waitForEnd(
   options: WatchOptions = {},
 ): Promise<RunStatus> {
   return watch(access, run.experiment, (status) => hasEnded(status.state), options);
+}
+
+/** The error for a run that has failed, with the end of its log. */
+export async function trainingFailed(access: SshAccess, experiment: string, status: RunStatus): Promise<RunError> {
+  const when = status.firstStepAt === undefined ? " before its first step" : "";
+  const message =
+    `Training of ${experiment} failed with status ${status.exitCode ?? "unknown"}${when}. ` +
+    "Mend it and run `up` again: it goes on from its last checkpoint.";
+  return new RunError(await withLogTail(access, message, status), { kind: "failed", status });
 }
 
 /** Stops training cleanly and waits until it has ended. Does nothing to a run that has ended or never was. */
@@ -127,6 +136,16 @@ export async function evaluateRun(
       return status;
     },
     { signal: options.signal },
+  );
+}
+
+/** What a failed evaluation said last, and that results do not depend on it. */
+export async function evaluationFailure(session: SshSession, status: RunStatus): Promise<string> {
+  const { experiment, evaluation, logPath } = status;
+  const { stdout } = await session.exec(logTail(posix.join(posix.dirname(logPath), "evaluate.log"), 5));
+  return (
+    `Evaluation of ${experiment} failed with status ${evaluation?.exitCode ?? "unknown"}: ${stdout.trimEnd()}\n` +
+    "Results come home all the same, with this log as run/evaluate.log: mend it and evaluate the checkpoint there."
   );
 }
 
@@ -236,10 +255,16 @@ function splitLines(onLine: (line: string) => void): { push: (chunk: Buffer) => 
 
 async function withLogTail(access: SshAccess, message: string, status: RunStatus): Promise<string> {
   try {
-    const command = `tail -c 65536 ${shellQuote(status.logPath)} | tr '\\r' '\\n' | tail -n 40 | cut -c 1-300`;
+    const command = logTail(status.logPath, 40);
     const { stdout } = await withSession(access, (session) => session.exec(command, { timeoutSeconds: 30 }));
     return `${message}\nThe end of ${status.logPath}:\n${stdout.trimEnd()}`;
   } catch {
     return `${message} Log on the instance: ${status.logPath}`;
   }
+}
+
+/** Command that prints the last lines of a log, long ones cut, without what would drive a terminal. */
+function logTail(path: string, lines: number): string {
+  const plain = "tr '\\r' '\\n' | LC_ALL=C tr -d '\\000-\\010\\013-\\037'";
+  return `tail -c 65536 ${shellQuote(path)} | ${plain} | tail -n ${lines} | cut -c 1-300`;
 }

@@ -152,7 +152,7 @@ export interface EvaluatedPlan {
 /** Evaluates the best checkpoint unless that is done, and waits for it. */
 export function renderEvaluate(plan: EvaluatedPlan): string {
   if (plan.evaluation === undefined) {
-    throw new Error("The plan has no evaluation: set evaluation.command in the experiment file.");
+    throw new Error("The plan has no evaluation: set evaluate.command in the experiment file.");
   }
   return render(["lib.sh", "evaluate.sh"], evaluationVariables(plan), "evaluate.sh", [plan.run.experiment]);
 }

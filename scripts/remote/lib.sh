@@ -32,10 +32,14 @@ under_home() {
   esac
 }
 
-# put FILE TEXT: writes a fact atomically, readable by its owner only.
+# put FILE TEXT: writes a fact atomically, readable by its owner only. On a full disk the room that run.sh has kept for
+# this moment is given up: how a run ended must be known, and it must be possible to stop it and to fetch its results.
 put() {
   local temporary="$1.tmp.$BASHPID"
-  (umask 077 && printf '%s\n' "$2" >"$temporary")
+  if ! (umask 077 && printf '%s\n' "$2" >"$temporary") 2>/dev/null; then
+    rm -f -- "$base/reserve"
+    (umask 077 && printf '%s\n' "$2" >"$temporary")
+  fi
   mv -f -- "$temporary" "$1"
 }
 

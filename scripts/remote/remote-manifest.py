@@ -102,7 +102,10 @@ def list_places(places):
         if entry is not None:
             out.write(json.dumps(entry) + "\n")
     if fresh != known:
-        write_json(cache_file, fresh)
+        try:
+            write_json(cache_file, fresh)
+        except OSError:
+            pass  # The disk is full: the next listing reads more, this one is as good.
     out.write(json.dumps({"end": True, "skipped": skipped}) + "\n")
 
 

@@ -164,6 +164,8 @@ if [ -n "${LT_SETUP:-}" ]; then
   else
     bash -c "$LT_SETUP" </dev/null || code=$?
   fi
-  [ "$code" -eq 0 ] || die "$code" "The setup command ended with status $code: $LT_SETUP"
+  hint=""
+  if [ -z "${LT_ANSWER:-}" ]; then hint=" (had it asked something: environment.answer is empty, so its input was closed)"; fi
+  [ "$code" -eq 0 ] || die "$code" "The setup command ended with status $code: $LT_SETUP$hint"
 fi
 say "The environment is ready"

@@ -41,8 +41,10 @@ workspace="$(under_home "$LT_WORKSPACE")"
 touch "$facts/mark"
 put "$facts/supervisor" "$(process_key "$$")"
 (umask 077 && touch "$log")
+# note TEXT: a line in the log. A disk that is full must not end the supervision.
+note() { say "$*" >>"$log" 2>/dev/null || true; }
 size="$(stat -c %s "$log")"
-say "=== lambda-train: $experiment, attempt $attempt, started $(now): ${LT_COMMAND//$'\n'/; }" >>"$log"
+note "=== lambda-train: $experiment, attempt $attempt, started $(now): ${LT_COMMAND//$'\n'/; }"
 tail -n 20 -F --pid="$$" "$log" 2>/dev/null &
 viewer=$!
 
@@ -96,7 +98,7 @@ stop_training() {
   local grace="$LT_GRACE" asked
   asked="$(fact "$facts/stop_grace")"
   put "$facts/stop_reason" "$1"
-  say "=== lambda-train: stopping ($1): TERM, then KILL after ${asked:-$grace} s" >>"$log"
+  note "=== lambda-train: stopping ($1): TERM, then KILL after ${asked:-$grace} s"
   stop_cleanly "LAMBDA_TRAIN_RUN=$experiment" "${asked:-$grace}"
 }
 
@@ -184,9 +186,15 @@ if [ ! -f "$facts/first_step" ]; then find_first_step; fi
 find_output
 put "$facts/seconds" "$((SECONDS - began))"
 put "$facts/ended_at" "$(now)"
-say "=== lambda-train: training ended with status $code, $(now)" >>"$log"
-if [ "$code" -eq 137 ] && [ ! -f "$facts/stop_reason" ]; then
-  say "lambda-train: training was killed (SIGKILL). Most often the machine ran out of memory: smaller batches, fewer loader workers or a bigger instance type help." >>"$log"
+note "=== lambda-train: training ended with status $code, $(now)"
+# was_killed: by SIGKILL, seen here or by the make or shell between, which end with a status of their own.
+was_killed() {
+  [ "$code" -ne 137 ] || return 0
+  [ "$code" -ne 0 ] && tail -c 4096 "$log" | grep -av '^=== lambda-train: ' | tail -n 3 |
+    grep -aqE '^g?make(\[[0-9]+\])?: .*(Killed|Error 137)$|line [0-9]+: +[0-9]+ Killed( |$)'
+}
+if [ ! -f "$facts/stop_reason" ] && was_killed; then
+  note "lambda-train: training was killed (SIGKILL). Most often the machine ran out of memory: smaller batches, fewer loader workers or a bigger instance type help."
 fi
 put "$facts/exit" "$code"
 stamp_end() { known_size="$(stat -c %s "$log")" stamped=-5 && stamp_log; }
@@ -194,7 +202,7 @@ stamp_end
 
 if [ -n "${LT_EVALUATE:-}" ] && evaluates_itself "$code" "$(fact "$facts/stop_reason")"; then
   bash "$scripts/evaluate.sh" --run "$experiment" || true
-  say "=== lambda-train: evaluation ended with status $(fact "$facts/evaluation_exit")" >>"$log"
+  note "=== lambda-train: evaluation ended with status $(fact "$facts/evaluation_exit")"
   stamp_end
 fi
 kill "$viewer" 2>/dev/null || true

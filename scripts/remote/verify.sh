@@ -165,11 +165,12 @@ check_command() {
   [ -n "${LT_CHECK:-}" ] || return 0
   local output code=0
   output="$(timeout "$timeout" bash -c "$LT_CHECK" 2>&1 </dev/null)" || code=$?
-  if [ "$code" -eq 0 ]; then
-    report ok command "$LT_CHECK"
-  else
-    report FAIL command "\`$LT_CHECK\` ended with status $code: $(tail -n 3 <<<"$output" | cut -c 1-500)"
-  fi
+  output="$(tail -n 3 <<<"$output" | cut -c 1-500)"
+  case "$code" in
+    0) report ok command "$LT_CHECK" ;;
+    124) report FAIL command "\`$LT_CHECK\` did not end within $timeout s (gate.timeoutMinutes): $output" ;;
+    *) report FAIL command "\`$LT_CHECK\` ended with status $code: $output" ;;
+  esac
 }
 
 check_workspace

@@ -49,8 +49,8 @@ export class Memory {
     const living = await this.world.living();
     this.runs = living.flatMap(({ id }) => this.runsOf(id));
     this.written = living.flatMap(({ id }) => {
-      const outputs = join(this.homeOf(id), "tiny", "outputs");
-      return list(outputs).filter((name) => hasFiles(join(outputs, name)));
+      const runs = list(join(this.homeOf(id), ".lambda-train", "runs"));
+      return runs.filter((name) => hasFiles(this.outputsOf(id, name)));
     });
   }
 
@@ -71,6 +71,14 @@ export class Memory {
   /** Home of an instance, as this machine sees it. Empty where the instance's home is in memory. */
   homeOf(id: string): string {
     return join(this.world.project.folder, ".local", "cloud", "instances", id, "root", "home", "ubuntu");
+  }
+
+  /** Folder into which an experiment writes: where it was seen to, or else its own. */
+  private outputsOf(id: string, name: string): string {
+    const attempts = join(this.homeOf(id), ".lambda-train", "runs", name, "attempts");
+    const found = list(attempts).map((attempt) => read(join(attempts, attempt, "output_path")).trim());
+    const home = this.homeOf(id);
+    return found.at(-1)?.replace(/^\/home\/ubuntu/, home) || join(home, "tiny", "outputs", name);
   }
 
   runsOf(instanceId: string): RunSeen[] {

@@ -139,10 +139,10 @@ export class World {
     return output;
   }
 
-  /** Runs a command while something else happens; `meanwhile` gets what was printed so far. */
+  /** Runs a command while something else happens; `meanwhile` gets what was printed so far, and the process's id. */
   async during(
     command: "up" | "down",
-    meanwhile: (output: () => string) => Promise<unknown>,
+    meanwhile: (output: () => string, pid: number) => Promise<unknown>,
     ...args: string[]
   ): Promise<Ended> {
     const all = command === "down" ? ["--keep-cloud", ...args] : args;
@@ -154,7 +154,7 @@ export class World {
         stream?.on("data", (chunk: Buffer) => {
           output += chunk.toString();
         });
-      await meanwhile(() => output);
+      await meanwhile(() => output, child.pid ?? 0);
       return ended;
     });
   }

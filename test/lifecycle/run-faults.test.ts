@@ -32,46 +32,9 @@ describe("faults of a run", { timeout: 180_000 }, () => {
     expect(code, output).toBe(0);
     return output;
   };
-  const upFails = async (): Promise<string> => {
-    const { code, output } = await project.run("up");
-    expect(code, output).not.toBe(0);
-    return output;
-  };
   const onInstance = async (command: string): Promise<string> => (await project.run("ssh", [command])).output;
   const lastCheckpoint = (): { step: number; started_at: number[] } =>
     JSON.parse(readFileSync(join(results, "checkpoints", "last.json"), "utf8"));
-
-  it("a setup script that fails shows the end of its log; mended, up goes on with the same instance", async () => {
-    const script = project.read("tiny/scripts/lambda_setup.sh");
-    project.write("tiny/scripts/lambda_setup.sh", `${script}\necho "conda: no such channel" >&2\nexit 7\n`, 0o755);
-    const output = await upFails();
-    expect(output).toContain("conda: no such channel");
-    expect(output).toMatch(/setup: failed|status 7/);
-    const { instances } = await cloud.inventory();
-    expect(instances).toHaveLength(1);
-    expect(JSON.parse((await project.run("status", ["--json"])).output).run.state).toBe("none");
-    project.write("tiny/scripts/lambda_setup.sh", script, 0o755);
-    await up();
-    expect((await cloud.inventory()).instances).toEqual(instances);
-    expect(await onInstance("wc -l < setups")).toBe("2\n");
-  });
-
-  it("training that fails before its first step fails the up with the end of the log; mended, it starts", async () => {
-    project.write("tiny/train.py", 'import sys\nprint("loading data")\nsys.exit("no module named magic")\n');
-    const output = await upFails();
-    expect(output).toContain("no module named magic");
-    expect(output).toContain("before its first step");
-    const status = await project.run("status", ["--json"]);
-    expect(status.code).toBe(1);
-    expect(JSON.parse(status.output).run).toMatchObject({ state: "failed", exitCode: 2, attempt: 1 });
-    useTinyWorkload(project);
-    await up();
-    expect((await project.run("wait")).code).toBe(0);
-    expect(JSON.parse((await project.run("status", ["--json"])).output).run).toMatchObject({
-      state: "finished",
-      attempt: 2,
-    });
-  });
 
   it("training that crashes later is seen by a refresh, and goes on from its checkpoint", async () => {
     configureTiny(project, { overrides: { fail_at: 12, steps: 30 } });

@@ -13,6 +13,7 @@ export interface TinyChanges {
   readonly train?: object;
   readonly gate?: object;
   readonly environment?: object;
+  readonly evaluate?: object;
   /** Keys of the stack's file. */
   readonly stack?: Readonly<Record<string, unknown>>;
 }
@@ -37,6 +38,7 @@ export function configureTiny(project: Project, changes: TinyChanges = {}): void
     environment: { ...changes.environment },
     gate: { gpu: "optional", minDiskGiB: 0, modules: ["yaml"], ...changes.gate },
     train: { overrides: changes.overrides ?? {}, graceSeconds: 10, firstStepTimeoutMinutes: 1, ...changes.train },
+    ...(changes.evaluate && { evaluate: changes.evaluate }),
   };
   project.write("configs/tiny.yaml", stringify(experiment));
   project.configure({ experiment: "configs/tiny.yaml", ...changes.stack });

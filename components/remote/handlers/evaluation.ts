@@ -1,7 +1,7 @@
 import type { EvaluationPlan, RunPlan } from "../../../plan/types";
-import { readMetrics, readStatus } from "../../../remote/run";
+import { evaluationFailure, readMetrics, readStatus } from "../../../remote/run";
 import { diffByName } from "../../dynamic/diff";
-import type { DynamicHandler } from "../../dynamic/handler";
+import type { DynamicHandler, HandlerContext } from "../../dynamic/handler";
 import { look, lookOrKeep, type OnInstance } from "./place";
 
 interface Inputs extends OnInstance {
@@ -16,11 +16,13 @@ interface Outputs extends Inputs {
   readonly metrics: Readonly<Record<string, unknown>>;
 }
 
-async function evaluated(inputs: Inputs): Promise<Outputs> {
+async function evaluated(inputs: Inputs, { progress }: HandlerContext): Promise<Outputs> {
   const { experiment } = inputs.run;
   return look(inputs.access, async (session) => {
-    const { evaluation } = await readStatus(session, experiment);
+    const status = await readStatus(session, experiment);
+    const { evaluation } = status;
     const state = evaluation === undefined || evaluation.state === "none" ? "pending" : evaluation.state;
+    if (state === "failed") progress(await evaluationFailure(session, status));
     const metrics =
       state === "done" ? await readMetrics(session, { experiment, metrics: inputs.evaluation.metrics }) : {};
     return { ...inputs, state, metrics: withoutLists(metrics) as Record<string, unknown> };
@@ -41,10 +43,13 @@ export const handler: DynamicHandler<Inputs, Outputs> = {
       replace: ["instanceId", "startId"],
       update: ["access", "run", "evaluation", "workspace"],
     }),
-  create: async (inputs) => ({ id: `${inputs.instanceId}:${inputs.run.experiment}`, outs: await evaluated(inputs) }),
+  create: async (inputs, context) => ({
+    id: `${inputs.instanceId}:${inputs.run.experiment}`,
+    outs: await evaluated(inputs, context),
+  }),
   read: async (id, props, context) => {
     if (props.access === undefined || props.run === undefined) return undefined;
-    return { id, props: await lookOrKeep(props as Outputs, context, () => evaluated(props as Inputs)) };
+    return { id, props: await lookOrKeep(props as Outputs, context, () => evaluated(props as Inputs, context)) };
   },
-  update: async (_id, _olds, news) => evaluated(news),
+  update: async (_id, _olds, news, context) => evaluated(news, context),
 };

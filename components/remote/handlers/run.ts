@@ -1,5 +1,5 @@
 import type { DashboardPlan, RunPlan } from "../../../plan/types";
-import { readStatus, waitForEnd, waitForFirstStep } from "../../../remote/run";
+import { readStatus, trainingFailed, waitForEnd, waitForFirstStep } from "../../../remote/run";
 import { withSession } from "../../../remote/session";
 import type { RunState, RunStatus } from "../../../remote/types";
 import { diffByName } from "../../dynamic/diff";
@@ -42,8 +42,7 @@ async function watch(id: string, inputs: Inputs, { progress }: HandlerContext): 
             { onProgress: progress, timeoutSeconds: run.firstStepTimeoutSeconds },
           );
     if (status.firstStepLine !== undefined) progress(`first step: ${status.firstStepLine}`);
-    if (status.state === "failed")
-      throw new Error(`Training of ${experiment} failed with status ${status.exitCode}: ${status.lastLine ?? ""}`);
+    if (status.state === "failed") throw await trainingFailed(access, experiment, status);
     return outputs(inputs, status);
   } catch (error) {
     if (isUnreachable(error)) throw error;
