@@ -129,7 +129,7 @@ stamp_log() {
   local time
   [ "$known_size" != "$stamped_size" ] && [ $((SECONDS - stamped)) -ge 5 ] || return 0
   printf -v time '%(%s)T' -1
-  printf '%s %s\n' "$time" "$known_size" >>"$times"
+  printf '%s %s\n' "$time" "$known_size" 2>/dev/null >>"$times" || return 0
   stamped_size="$known_size" stamped="$SECONDS"
 }
 
@@ -161,10 +161,11 @@ while kill -0 "$child" 2>/dev/null; do
   note_activity
   stamp_log
   if [ $((SECONDS - began)) -ge "$noted" ]; then
-    put "$facts/seconds" "$((SECONDS - began))"
-    # Known before the end: the machine may go down, or its results be wanted while it trains.
-    find_output
-    put "$facts/active_at" "$(($(date +%s) - SECONDS + active))"
+    # Known before the end: the machine may go down, or its results be wanted while it trains. A disk that stays full
+    # does not end the supervision.
+    put "$facts/seconds" "$((SECONDS - began))" || true
+    find_output || true
+    put "$facts/active_at" "$(($(date +%s) - SECONDS + active))" || true
     noted=$((SECONDS - began + 10))
   fi
   if [ -f "$facts/stop_request" ]; then
