@@ -48,14 +48,14 @@ const anchorBytes = 64;
  */
 export async function followLog(access: SshAccess, experiment: string, options: FollowOptions): Promise<number> {
   const { signal, onProgress } = options;
-  const place = new Place(options.start ?? { byte: 0 });
+  const place = new LogPlace(options.start ?? { byte: 0 });
   let pause = firstPauseSeconds;
   while (!stopped(signal)) {
     let session: SshSession | undefined;
     const before = place.offset;
     try {
       session = await SshSession.connect(access, { signal, keepaliveSeconds });
-      if (await readOn(session, experiment, place, options)) return place.offset ?? 0;
+      if (await followOn(session, experiment, place, options)) return place.offset ?? 0;
     } catch (error) {
       if (stopped(signal)) break;
       if (!isRetryable(error)) throw error;
@@ -70,12 +70,17 @@ export async function followLog(access: SshAccess, experiment: string, options: 
   return place.offset ?? 0;
 }
 
-/** Reads on one connection. Gives false where there is no log yet. */
-async function readOn(
+/**
+ * Follows a log on a connection that is there, from `place` on and taking that along: after a lost connection the same
+ * place goes on where it was. `options.signal` closes the connection.
+ * @returns false where there is no log yet.
+ * @throws SshError kind `lost` where the connection ends first.
+ */
+export async function followOn(
   session: SshSession,
   experiment: string,
-  place: Place,
-  { once, onChunk, onProgress, signal }: FollowOptions,
+  place: LogPlace,
+  { once, onChunk, onProgress, signal }: Omit<FollowOptions, "start">,
 ): Promise<boolean> {
   const scripts = await ensureScripts(session, ["follow.py"]);
   const words = [experiment, once === true ? "once" : "follow", place.word()].map(shellQuote).join(" ");
@@ -113,8 +118,8 @@ function stopped(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true;
 }
 
-/** How far the log is known. */
-class Place {
+/** How far a log is known. */
+export class LogPlace {
   /** Undefined until the instance has said where the start is. */
   offset: number | undefined;
   private anchor = Buffer.alloc(0);

@@ -1,32 +1,25 @@
-import { openDashboard } from "../remote/dashboard";
-import { SshSession } from "../remote/session";
-import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./lib/command";
-import { requireRun, stackView } from "./lib/stack-view";
+import { serveDashboard } from "./dashboard/server";
+import { showWorkloadDashboard } from "./dashboard/workload";
+import { exitCodes, operatorCommand, run, wholeNumber } from "./lib/command";
 
-const command = operatorCommand(
-  "dashboard",
-  "The workload's own dashboard, through an SSH tunnel to this machine. Ctrl-C ends it.",
-).option("-p, --port <port>", "local port (default: a free one)", wholeNumber);
+const command = operatorCommand("dashboard", "A page on the stack, its run and earlier experiments. Ctrl-C ends it.")
+  .option("-p, --port <port>", "local port (default: a free one)", wholeNumber)
+  .option("--workload", "the workload's own dashboard instead, through an SSH tunnel");
 
 run(async () => {
   command.parse();
-  const options = command.opts<{ stack?: string; port?: number }>();
-  const { dashboard, workspace, stack, access, run: plan } = requireRun(await stackView(options.stack));
-  if (dashboard === undefined) {
-    throw new CommandError(`The experiment of stack ${stack} has no dashboard.`, exitCodes.nothing);
-  }
+  const options = command.opts<{ stack?: string; port?: number; workload?: boolean }>();
   const interrupted = new Promise((resolve) => {
     process.once("SIGINT", resolve).once("SIGTERM", resolve);
   });
-  const session = await SshSession.connect(access);
-  try {
-    const place = { dashboard, workspace, directory: plan.directory };
-    const open = await openDashboard(session, place, options.port ?? 0);
-    console.log(`${open.url}  (Ctrl-C ends it)`);
-    await Promise.race([interrupted, open.ended]);
-    await open.close();
+  const { stack, port = 0 } = options;
+  if (options.workload === true) {
+    await showWorkloadDashboard(stack, port, interrupted);
     return exitCodes.ok;
-  } finally {
-    session.close();
   }
+  const { url, close } = await serveDashboard(stack, port);
+  console.log(`${url}  (Ctrl-C ends it)`);
+  await interrupted;
+  await close();
+  return exitCodes.ok;
 });

@@ -34,7 +34,12 @@ export const systemPackages = {
 };
 
 /** What the tests need besides. */
-export const testPackages = { ...systemPackages, shellcheck: program("shellcheck") };
+export const testPackages = {
+  ...systemPackages,
+  shellcheck: program("shellcheck"),
+  // Any Chromium draws the dashboard's tests; this one is the smallest.
+  "chromium-headless-shell": () => ["chromium-headless-shell", "chromium"].some(sbin),
+};
 
 /** Names of the packages that are missing here. */
 export async function missingPackages(packages = systemPackages) {

@@ -29,14 +29,30 @@ export interface StackView {
   readonly workspace?: string;
   /** Local folder of the stack's results, absolute. */
   readonly resultsFolder?: string;
+  /** How far the stack's resources are. */
+  readonly progress: StackProgress;
+}
+
+/** Which resources of a stack are done and which are being worked on, by their names in the program. */
+export interface StackProgress {
+  /** Milliseconds since the epoch at which a resource was made, and at which that was done again last. */
+  readonly done: Readonly<Record<string, { readonly first: number; readonly last: number }>>;
+  readonly underWay: readonly string[];
 }
 
 interface Resource {
   readonly urn: string;
+  readonly created?: string;
+  readonly modified?: string;
   readonly type: string;
   readonly id?: string;
   readonly inputs?: Readonly<Record<string, unknown>>;
   readonly outputs?: Readonly<Record<string, unknown>>;
+}
+
+interface Deployment {
+  readonly resources?: readonly Resource[];
+  readonly pending_operations?: readonly { readonly resource: Resource }[];
 }
 
 /** In an export with secrets shown, a secret is an object that holds its value as JSON text. */
@@ -53,7 +69,7 @@ export function reveal(value: unknown): unknown {
 
 /** Reads a deployment as `pulumi stack export --show-secrets` prints it. */
 export function viewOf(stack: string, exported: string): StackView {
-  const { deployment } = JSON.parse(exported) as { deployment: { resources?: Resource[] } };
+  const { deployment } = JSON.parse(exported) as { deployment: Deployment };
   const resources = (deployment.resources ?? []).filter(({ type }) =>
     type.startsWith("pulumi-nodejs:dynamic/lambda-train:"),
   );
@@ -86,7 +102,18 @@ export function viewOf(stack: string, exported: string): StackView {
     dashboard: props("Run").dashboard as DashboardPlan | undefined,
     workspace: results.workspace as string | undefined,
     resultsFolder: results.directory === undefined ? undefined : resolve(projectFolder(), results.directory as string),
+    progress: progressOf(deployment),
   };
+}
+
+function progressOf({ resources = [], pending_operations: begun = [] }: Deployment): StackProgress {
+  const name = ({ urn }: Resource): string => urn.slice(urn.lastIndexOf("::") + 2);
+  const done = resources.flatMap((resource) => {
+    const first = Date.parse(resource.created ?? "");
+    const last = Date.parse(resource.modified ?? resource.created ?? "");
+    return Number.isNaN(first) ? [] : [[name(resource), { first, last }] as const];
+  });
+  return { done: Object.fromEntries(done), underWay: begun.map(({ resource }) => name(resource)) };
 }
 
 /** Reads the stack's state. @throws CommandError when there is no such stack. */

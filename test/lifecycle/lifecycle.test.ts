@@ -160,7 +160,7 @@ describe("a stack's life", { timeout: 180_000 }, () => {
   });
 
   it("the workload's dashboard is reached through the tunnel, and ends with it", async () => {
-    const { child, ended } = project.start(process.execPath, ["dist/scripts/dashboard.js"]);
+    const { child, ended } = project.start(process.execPath, ["dist/scripts/dashboard.js", "--workload"]);
     const url = await new Promise<string>((found, missing) => {
       let text = "";
       child.stdout?.on("data", (chunk: Buffer) => {

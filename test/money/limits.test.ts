@@ -9,7 +9,7 @@ const minute = (minutes: number): number => Date.parse(launchedAt) + minutes * 6
 
 function viewOf(budgetDollars?: number, run: object = {}): StackView {
   const instance = { id: "i", type: "gpu_1x_a10", region: "us-east-1", priceCents: 120, launchedAt, budgetDollars };
-  return { stack: "test", instance, run: run as StackView["run"] };
+  return { stack: "test", instance, run: run as StackView["run"], progress: { done: {}, underWay: [] } };
 }
 
 function statusOf(changes: Partial<RunStatus> = {}): RunStatus {

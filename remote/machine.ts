@@ -1,0 +1,60 @@
+import { ensureScripts } from "./bundle";
+import { shellQuote } from "./quote";
+import type { SshSession } from "./session";
+
+/** Use of a GPU. null: the driver does not tell. */
+export interface GpuUse {
+  readonly name: string;
+  readonly percent: number | null;
+  readonly usedBytes: number | null;
+  readonly totalBytes: number | null;
+  readonly celsius: number | null;
+  readonly watts: number | null;
+}
+
+/** A step of the setup on the instance. Times are seconds since the epoch; null: not yet, or not known. */
+export interface StepLook {
+  readonly startedAt: number | null;
+  readonly endedAt: number | null;
+  readonly exitCode: number | null;
+  readonly lastLine: string | null;
+}
+
+/** A file of weights among an experiment's outputs. */
+export interface Checkpoint {
+  /** Relative to the experiment's output folder. */
+  readonly path: string;
+  readonly bytes: number;
+  /** Seconds since the epoch. */
+  readonly writtenAt: number;
+}
+
+/** What `machine.py` prints: the machine's use, and what lies on it, at one moment. */
+export interface MachineLook {
+  /** Seconds since the epoch, by the instance's clock. */
+  readonly now: number;
+  /** Ticks since the boot, over all processors. */
+  readonly cpu: { readonly count: number; readonly busyTicks: number; readonly totalTicks: number };
+  readonly memory: { readonly totalBytes: number; readonly freeBytes: number };
+  /** The disk that holds the home folder. */
+  readonly disk: { readonly totalBytes: number; readonly freeBytes: number };
+  readonly gpus: readonly GpuUse[];
+  /** By name: `setup`, `dataset`. */
+  readonly steps: Readonly<Record<string, StepLook>>;
+  /** When the current attempt's evaluation ended. */
+  readonly evaluatedAt: number | null;
+  /** The newest first, at most 200. */
+  readonly checkpoints: readonly Checkpoint[];
+}
+
+/** Looks at the machine. `outputPath`: where the experiment writes, once that is known. */
+export async function readMachine(
+  session: SshSession,
+  run: { readonly experiment: string; readonly outputPath?: string },
+): Promise<MachineLook> {
+  const scripts = await ensureScripts(session, ["machine.py"]);
+  const words = [run.experiment, ...(run.outputPath === undefined ? [] : [run.outputPath])].map(shellQuote);
+  const command = `python3 ${scripts}/machine.py ${words.join(" ")}`;
+  const text = await session.run(command, "Looking at the machine", { timeoutSeconds: 30 });
+  return JSON.parse(text) as MachineLook;
+}

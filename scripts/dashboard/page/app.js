@@ -1,0 +1,34 @@
+import { Actions } from "./actions.js";
+import { Charts } from "./charts.js";
+import { Checkpoints } from "./checkpoints.js";
+import { Configuration } from "./configuration.js";
+import { Experiments } from "./experiments.js";
+import { Figures } from "./figures.js";
+import { Head } from "./head.js";
+import { html } from "./html.js";
+import { Lifecycle } from "./lifecycle.js";
+import { Log } from "./log.js";
+import { Notices } from "./notices.js";
+import { useChoice, useTopic } from "./store.js";
+import { useTheme } from "./theme.js";
+
+/** The page. */
+export function App() {
+  const [theme, setTheme] = useTheme();
+  const [chosen, choose] = useChoice("experiments", []);
+  const report = useTopic("report");
+  const stack = useTopic("stack");
+  if (stack === undefined) return html`<p class="first">Reading the stack …</p>`;
+  const rented = report?.instance != null;
+  return html`
+    <${Head} theme=${theme} setTheme=${setTheme} />
+    <main>
+      <${Notices} />
+      ${rented && html`<${Lifecycle} /><${Figures} />`}
+      <${Actions} />
+      <${Charts} chosen=${chosen} theme=${theme} />
+      <${Experiments} chosen=${chosen} choose=${choose} />
+      ${rented && html`<${Log} /><div class="pair"><${Checkpoints} /><${Configuration} /></div>`}
+    </main>
+  `;
+}

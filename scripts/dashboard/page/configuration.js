@@ -1,0 +1,14 @@
+import { html } from "./html.js";
+import { useTopic } from "./store.js";
+
+/** What the stack was made with. */
+export function Configuration() {
+  const parts = useTopic("configuration") ?? [];
+  return html`<section class="panel" id="configuration">
+    <h2>Configuration</h2>
+    ${parts.map(
+      ({ title, values }) => html`<h3 key=${title}>${title}</h3>
+        <dl>${values.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`,
+    )}
+  </section>`;
+}

@@ -1,0 +1,83 @@
+import { ago, clock } from "./format.js";
+import { html } from "./html.js";
+import { useNow, useTopic } from "./store.js";
+
+/** What a person has to know before anything else. */
+export function Notices() {
+  const report = useTopic("report");
+  const stack = useTopic("stack");
+  const server = useTopic("server");
+  const link = useTopic("link");
+  const trouble = useTopic("trouble") ?? [];
+  const now = useNow();
+  const suffix = stack?.name ? ` -- --stack ${stack.name}` : "";
+  return html`
+    ${
+      server === "lost" &&
+      html`<${Notice} kind="warn" title="The page has lost its server">It comes back by itself while \`npm run dashboard\` runs.</${Notice}>`
+    }
+    ${
+      server === "refused" &&
+      html`<${Notice} kind="bad" title="The page is of another \`npm run dashboard\`">Open the address that the newest one printed.</${Notice}>`
+    }
+    ${stack?.trouble && report != null && html`<${Notice} kind="warn" title="The stack's state cannot be read">${stack.trouble}</${Notice}>`}
+    ${
+      link?.state === "lost" &&
+      html`<${Notice} kind="warn" id="unreachable" title="Not reachable since ${clock(link.since)}">
+        ${link.reason} Tried again all the time; the run is not affected. What is shown is from ${ago(link.since, now)}.
+      </${Notice}>`
+    }
+    ${trouble.map((message) => html`<${Notice} key=${message} kind="warn" title="Something cannot be read">${message}</${Notice}>`)}
+    <${Situation} report=${report} stack=${stack} suffix=${suffix} />
+  `;
+}
+
+/** Where there is no run that goes on: what is the case, and what to do. */
+function Situation({ report, stack, suffix }) {
+  const steps = useTopic("lifecycle") ?? [];
+  const broken = steps.find(({ state }) => state === "failed");
+  if (report == null || report.instance === null) {
+    return html`<${Notice} kind="calm" id="empty" title="Nothing is rented">
+      ${stack?.trouble ?? "Nothing is billed."} <code>npm run up${suffix}</code> launches an instance and starts the run; this page then shows it.
+    </${Notice}>`;
+  }
+  if (report.instance.status === "gone") {
+    return html`<${Notice} kind="bad" title="The instance is gone"><code>npm run down${suffix}</code> cleans up after it, <code>npm run up${suffix || " --"} --refresh</code> rents a new one.</${Notice}>`;
+  }
+  const { run } = report;
+  if (run.state === "failed") return html`<${Evidence} run=${run} suffix=${suffix} />`;
+  if (broken) {
+    return html`<${Notice} kind="bad" id="failed" title="The ${broken.name} failed">
+      <pre class="evidence">${broken.detail ?? ""}</pre>
+      Mend it, and <code>npm run up${suffix}</code> goes on from there. The instance bills meanwhile.
+    </${Notice}>`;
+  }
+  if (run.state === "none" || run.state === "absent") {
+    return html`<${Notice} kind="calm" id="starting" title="No run yet">
+      The instance is rented; <code>npm run up${suffix}</code> is at work on it, or goes on from where it stopped.
+    </${Notice}>`;
+  }
+  if (run.state === "finished" || run.state === "stopped") {
+    return html`<${Notice} kind="calm" id="ended" title=${run.state === "finished" ? "The run has finished" : `The run was stopped (${run.stopReason})`}>
+      ${report.results === null ? "Its results are not home yet. " : "Its results are home. "}
+      The instance bills until <code>npm run down${suffix}</code>, which brings home what is missing and terminates it.
+    </${Notice}>`;
+  }
+  return null;
+}
+
+function Evidence({ run, suffix }) {
+  const log = useTopic("log");
+  const last = log.filter(({ text }) => text.trim() !== "").slice(-12);
+  return html`<${Notice} kind="bad" id="failed" title="Training failed${run.exitCode === undefined ? "" : ` with status ${run.exitCode}`}">
+    <pre class="evidence">${last.map(({ text }) => text).join("\n") || run.lastLine}</pre>
+    Mend it, and <code>npm run up${suffix || " --"} --refresh</code> starts it again from its last checkpoint. The instance bills meanwhile.
+  </${Notice}>`;
+}
+
+function Notice({ kind, title, id, children }) {
+  return html`<section class="notice ${kind}" id=${id} role=${kind === "calm" ? "note" : "alert"}>
+    <h2>${title}</h2>
+    <div>${children}</div>
+  </section>`;
+}

@@ -1,0 +1,149 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { followOn, LogPlace } from "../../remote/follow";
+import { KeptSession, type Link } from "../../remote/keep";
+import { type MachineLook, readMachine } from "../../remote/machine";
+import { readMetricFiles } from "../../remote/metric-files";
+import { readStatus } from "../../remote/run";
+import type { RunStatus, SshAccess } from "../../remote/types";
+import { type Events, keptLines } from "./events";
+import { LogSeries } from "./log-series";
+import { addLook, type MachineUse } from "./machine-use";
+import { type Metrics, metricsOf } from "./series";
+
+/** Milliseconds between two looks. */
+const lookMs = 2000;
+/** While nobody has the page open, one look in so many is taken. */
+const aloneEvery = 8;
+const metricsEvery = 2;
+
+/** What the instance tells, as it was seen last. */
+export interface Seen {
+  readonly link: Link;
+  readonly status?: RunStatus;
+  readonly machine?: MachineLook;
+  /** Milliseconds by which the instance's clock is behind this machine's. */
+  readonly skewMs: number;
+}
+
+/**
+ * Watches an instance and the run on it over one SSH connection: status, machine, metrics and log. It goes on whenever
+ * the connection is there again.
+ */
+export class RunMonitor {
+  private readonly kept: KeptSession;
+  private readonly stop = new AbortController();
+  private readonly logSeries = new LogSeries();
+  private link: Link = { state: "connecting", since: Date.now() };
+  private status: RunStatus | undefined;
+  private machine: MachineLook | undefined;
+  private skewMs = 0;
+  private use: MachineUse | undefined;
+  private metrics: Metrics = { series: [], scores: [] };
+  private metricsMark = "";
+  private turns = 0;
+  private looks = 0;
+  private readonly troubles = new Map<string, string>();
+  private readonly place = new LogPlace({ lines: keptLines });
+  /** Bytes of the log that were told; it begins anew where it was cut short or replaced. */
+  private known: number | undefined;
+
+  /**
+   * @param experiment undefined while the stack has no run yet: the machine alone is watched.
+   * @param onChange Told whenever something other than the log has changed.
+   */
+  constructor(
+    access: SshAccess,
+    private readonly experiment: string | undefined,
+    private readonly events: Events,
+    private readonly onChange: () => void,
+  ) {
+    this.kept = new KeptSession(access, (link) => {
+      this.link = link;
+      onChange();
+    });
+    void this.repeat("look", () => this.look());
+    if (experiment !== undefined) void this.repeat("log", () => this.follow(experiment));
+  }
+
+  get seen(): Seen {
+    return { link: this.link, status: this.status, machine: this.machine, skewMs: this.skewMs };
+  }
+
+  /** The connection, for what the page asks for. */
+  get session(): KeptSession {
+    return this.kept;
+  }
+
+  close(): void {
+    this.stop.abort();
+    this.kept.close();
+  }
+
+  /** Does something again and again; what goes wrong once is tried again like all else, and told. */
+  private async repeat(name: string, what: () => Promise<number>): Promise<void> {
+    const { signal } = this.stop;
+    while (!signal.aborted) {
+      let pause: number;
+      try {
+        pause = await what();
+        this.tellTrouble(name, undefined);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.tellTrouble(name, (error as Error).message);
+        pause = 5000;
+      }
+      await sleep(pause, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  private tellTrouble(name: string, message: string | undefined): void {
+    if (message === undefined) this.troubles.delete(name);
+    else this.troubles.set(name, message);
+    this.events.set("trouble", [...this.troubles.values()]);
+  }
+
+  private async look(): Promise<number> {
+    const { experiment } = this;
+    this.turns++;
+    if (!this.events.watched && this.turns % aloneEvery !== 1) return lookMs;
+    await this.kept.use(async (session) => {
+      if (experiment !== undefined) this.status = await readStatus(session, experiment);
+      const outputPath = this.status?.outputPath;
+      const look = await readMachine(session, { experiment: experiment ?? "", outputPath });
+      this.use = addLook(this.use, this.machine, look, Date.now());
+      this.machine = look;
+      this.skewMs = Date.now() - look.now * 1000;
+      this.events.set("machine", this.use);
+      this.events.set("checkpoints", look.checkpoints);
+      if (outputPath !== undefined && this.looks++ % metricsEvery === 0) {
+        const { mark, files } = await readMetricFiles(session, outputPath, this.metricsMark);
+        this.metricsMark = mark;
+        if (files !== undefined) this.metrics = metricsOf(files);
+      }
+      this.tellMetrics();
+      this.onChange();
+    });
+    return lookMs;
+  }
+
+  private tellMetrics(): void {
+    const named = new Set(this.metrics.series.map(({ name }) => name));
+    const logged = this.logSeries.series.filter(({ name }) => !named.has(name));
+    this.events.set("metrics", { series: [...this.metrics.series, ...logged], scores: this.metrics.scores });
+  }
+
+  /** Follows the log until the attempt ends or the connection does, and later goes on where that was. */
+  private async follow(experiment: string): Promise<number> {
+    await this.kept.use((session) =>
+      followOn(session, experiment, this.place, {
+        signal: this.stop.signal,
+        onChunk: (chunk, at) => {
+          if (at !== this.known && this.known !== undefined) this.events.resetLog();
+          this.known = at + chunk.length;
+          for (const { text } of this.events.appendLog(chunk)) this.logSeries.push(text);
+        },
+      }),
+    );
+    return 1000;
+  }
+}
