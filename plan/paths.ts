@@ -18,6 +18,11 @@ export function localFolder(): string {
   return resolve(process.env.LAMBDA_TRAIN_LOCAL || join(projectFolder(), ".local"));
 }
 
+/** Folder that holds a folder with the ledger for each stack: `results`. `LAMBDA_TRAIN_LEDGERS` moves it. */
+export function ledgersFolder(): string {
+  return resolve(process.env.LAMBDA_TRAIN_LEDGERS || join(projectFolder(), "results"));
+}
+
 /** Folder of remembered checksums. */
 export function hashFolder(): string {
   return join(localFolder(), "hashes");

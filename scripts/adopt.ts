@@ -5,6 +5,7 @@ import type { Cloud } from "../components/lambda/api/connect";
 import type { Instance } from "../components/lambda/api/schemas";
 import { findOrphans, type Orphan } from "../components/lambda/orphans";
 import { readAccount, removeOrphan } from "../components/lambda/reaping";
+import { noteEnded } from "../components/remote/run-notes";
 import { bringHome, endRun } from "../remote/results";
 import { accountAt, readable } from "./lib/account";
 import { type Backup, backupsOf, readBackup } from "./lib/backups";
@@ -70,6 +71,7 @@ async function rescue(stack: string, lost: Lost, identity: string, end: boolean)
   const { cloud, instance, orphan, what } = lost;
   const place = await placeOfLost(cloud, instance, stack, identity);
   const home = await (end ? endRun(place, "destroy", console.log) : bringHome(place, console.log));
+  if (home !== undefined && end) noteEnded(place, home);
   if (home === undefined) console.log(`${place.run.experiment} was never started on ${what}: there are no results.`);
   else console.log(`${home.files} files verified in ${home.folder} (run: ${home.status.state})`);
   if (!end) {

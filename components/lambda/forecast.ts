@@ -1,3 +1,5 @@
+import { billedMinutes } from "./billing/bill";
+
 /** What a stack may cost. Unset: no limit, or not known. */
 export interface CostLimits {
   /** Highest acceptable price, dollars per hour. */
@@ -31,8 +33,7 @@ export function forecast(priceCentsPerHour: number, limits: CostLimits = {}): Fo
 
 /** Dollars for an instance that runs since a time (ISO 8601): every minute begun counts, without a minimum, before tax. */
 export function costSince(launchedAt: string, priceCentsPerHour: number, now = Date.now()): number {
-  const minutes = Math.ceil(Math.max(0, now - Date.parse(launchedAt)) / 60_000);
-  return (minutes * priceCentsPerHour) / 6_000;
+  return (billedMinutes(Date.parse(launchedAt), now) * priceCentsPerHour) / 6_000;
 }
 
 /** When an instance will have cost a budget, by the same count: milliseconds since the epoch. Never, where it is free. */

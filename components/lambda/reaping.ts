@@ -1,7 +1,8 @@
 import type { Cloud } from "./api/connect";
+import { endAndBill, type Rented, rented } from "./billing/settle";
 import { deleteUnused } from "./handlers/deletion";
-import type { Account, Orphan } from "./orphans";
-import { terminateAndConfirm } from "./termination";
+import type { Account, Claimed, Orphan } from "./orphans";
+import { readInstance } from "./termination";
 
 /** Everything in the account that a claim can be on. */
 export async function readAccount({ client }: Cloud): Promise<Account> {
@@ -22,8 +23,9 @@ export async function removeOrphan(cloud: Cloud, orphan: Orphan, progress: (line
   const { client } = cloud;
   const all = (kind: Orphan["things"][number]["kind"]): Orphan["things"] =>
     orphan.things.filter((thing) => thing.kind === kind);
-  for (const { id, name } of all("instance")) {
-    const ended = await terminateAndConfirm(cloud, id, { progress });
+  for (const thing of all("instance")) {
+    const { id, name } = thing;
+    const ended = await endAndBill(cloud, await facts(cloud, thing), progress);
     progress(`${name}: instance ${id} ${ended ? "is terminated" : "was gone already"}`);
   }
   for (const { id, name } of all("SSH key")) {
@@ -34,4 +36,14 @@ export async function removeOrphan(cloud: Cloud, orphan: Orphan, progress: (line
     await deleteUnused(cloud, `firewall ruleset ${name}`, () => client.deleteRuleset(id), progress);
     progress(`${name}: firewall ruleset is deleted`);
   }
+}
+
+/** What is known of an instance towards its bill: its tags tell the stack, as long as it is there. */
+async function facts(
+  cloud: Cloud,
+  { id, type = "", region = "", createdAt, priceCentsPerHour = 0 }: Claimed,
+): Promise<Rented> {
+  const found = await readInstance(cloud, id);
+  if (found !== undefined) return rented(found);
+  return { id, instanceType: type, region, launchedAt: createdAt, priceCentsPerHour };
 }

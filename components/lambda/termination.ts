@@ -2,30 +2,58 @@ import type { Cloud } from "./api/connect";
 import { isKind, LambdaApiError } from "./api/errors";
 import { type Instance, isEnding } from "./api/schemas";
 import { duration, sparsely, waitFor } from "./api/waiting";
+import type { Asked } from "./billing/notes";
 
 export interface TerminationOptions {
   readonly progress: (message: string) => void;
   /** The cloud's seconds until giving up. Default 900. */
   readonly timeoutSeconds?: number;
+  /** Told when it is about to be asked to terminate, and again when that was answered. */
+  readonly onAsked?: (asked: Asked) => void;
+}
+
+/** An instance that is gone. */
+export interface Ended {
+  /** Whether the API still knew it as something that lives or is on its way out, when this began. */
+  readonly existed: boolean;
+  /** As the API last showed it. */
+  readonly instance?: Instance;
+  /** When it was told to terminate by this call; undefined where it ended otherwise. */
+  readonly asked?: Asked;
 }
 
 /**
- * Terminates an instance and returns when the API confirms that it is gone; false where it was gone before. Reads
- * first: terminating twice is an error to the API. Throws where it is not confirmed in time: the instance may then
- * still be billed.
+ * Terminates an instance and returns when the API confirms that it is gone. Reads first: terminating twice is an error
+ * to the API. Throws where it is not confirmed in time: the instance may then still be billed.
  */
-export async function terminateAndConfirm(cloud: Cloud, id: string, options: TerminationOptions): Promise<boolean> {
-  const { progress, timeoutSeconds = 900 } = options;
+export async function terminateAndConfirm(cloud: Cloud, id: string, options: TerminationOptions): Promise<Ended> {
+  const { progress, timeoutSeconds = 900, onAsked } = options;
   const tell = sparsely(progress, 60);
-  let seen: string | undefined;
+  let seen: Instance | undefined;
+  let last: Instance | undefined;
+  let asked: Asked | undefined;
   let failure: LambdaApiError | undefined;
+  const note = (now: Asked): void => {
+    asked = now;
+    onAsked?.(now);
+  };
+  const ask = async ({ status }: Instance): Promise<Instance> => {
+    // Where answers are lost it is not known which of several calls was the one: the first counts.
+    const beforeSend = async (): Promise<void> => {
+      if (asked === undefined) note({ sentAt: Date.now(), status });
+    };
+    const answer = await cloud.client.terminate(id, { beforeSend });
+    note({ ...(asked ?? { sentAt: Date.now(), status }), answeredAt: Date.now() });
+    return answer;
+  };
   const look = async (): Promise<true | undefined> => {
     const instance = await readInstance(cloud, id);
+    last = instance ?? last;
     if (instance === undefined || instance.status === "terminated" || instance.status === "preempted") return true;
-    seen = instance.status;
+    seen = instance;
     if (instance.status === "terminating") return undefined;
     try {
-      await cloud.client.terminate(id);
+      last = await ask(instance);
     } catch (error) {
       // What may pass is tried again after another look; all else (key, billing, a bad id) would not help.
       if (!(error instanceof LambdaApiError) || !(error.facts.retryable || isKind(error, "not-found", "conflict")))
@@ -39,11 +67,11 @@ export async function terminateAndConfirm(cloud: Cloud, id: string, options: Ter
     timeoutSeconds,
     firstPauseSeconds: 3,
     longestPauseSeconds: 10,
-    onWait: (elapsed) => tell(elapsed, `instance ${id}: ${seen} since ${duration(elapsed)}`),
+    onWait: (elapsed) => tell(elapsed, `instance ${id}: ${seen?.status} since ${duration(elapsed)}`),
   });
-  if (gone) return seen !== undefined;
+  if (gone) return { existed: seen !== undefined, instance: last, asked };
   throw new Error(
-    `Instance ${id} is still ${seen} ${duration(timeoutSeconds)} after it was told to terminate${failure === undefined ? "" : ` (${failure.message})`}. ` +
+    `Instance ${id} is still ${seen?.status} ${duration(timeoutSeconds)} after it was told to terminate${failure === undefined ? "" : ` (${failure.message})`}. ` +
       "It may still be billed: run `destroy` again, and look at https://cloud.lambda.ai.",
     { cause: failure },
   );

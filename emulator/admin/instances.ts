@@ -25,7 +25,7 @@ export function instanceRoutes(server: FastifyInstance, { state, lifecycle, mach
   }));
 
   server.post<{ Params: { id: string } }>("/instances/:id/terminate", async ({ params }) => {
-    lifecycle.terminate(find(params.id));
+    lifecycle.terminateFromOutside(find(params.id));
     return {};
   });
 

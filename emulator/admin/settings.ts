@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { findInstanceType, instanceTypes } from "../catalog/instance-types";
 import { findRegion, regions } from "../catalog/regions";
-import { bill } from "../lifecycle/billing";
+import { bill, total } from "../lifecycle/billing";
 import { patchSettings, type SettingsPatch } from "../settings";
 import { newApiKey } from "../state/ids";
 import type { Capacity } from "../state/model";
@@ -33,7 +33,7 @@ export function settingsRoutes(server: FastifyInstance, { state, inventory, now,
 
   server.get("/ledger", async () => {
     const entries = state.ledger.map((entry) => bill(entry, now()));
-    return { entries, totalCents: entries.reduce((sum, entry) => sum + entry.cents, 0) };
+    return { entries, totalCents: total(entries) };
   });
 
   server.get("/settings", async () => state.settings);

@@ -5,6 +5,7 @@ import type { ApiAction } from "../faults/model";
 import { basePath, document, schemas } from "../openapi/document";
 import { type Operation, operations } from "../openapi/operations";
 import { inline, object, type Schema } from "../openapi/schema";
+import { recordAudit } from "../state/audit";
 import { newId } from "../state/ids";
 import type { ApiKeyRecord } from "../state/model";
 import type { Store } from "../state/store";
@@ -28,8 +29,6 @@ declare module "fastify" {
 
 /** A launch may carry one MiB of user_data, which JSON can blow up six times. */
 const bodyLimit = 8 * 1024 * 1024;
-/** The oldest audit events go first. */
-const maxAuditEvents = 5000;
 
 export interface ApiServerOptions extends CloudParts {
   readonly store: Store;
@@ -135,8 +134,7 @@ function addRoute(server: FastifyInstance, operation: Operation, options: ApiSer
         id: id && parseId(id),
         caller: request.caller,
         audit: (resource, action, resourceIds, details = {}) => {
-          state.audit.push({
-            id: newId(),
+          recordAudit(state, {
             at: options.now(),
             resource,
             action,
@@ -147,7 +145,6 @@ function addRoute(server: FastifyInstance, operation: Operation, options: ApiSer
             statusCode: 200,
             details,
           });
-          state.audit.splice(0, state.audit.length - maxAuditEvents);
         },
       });
       if (operation.method !== "get") store.commit();

@@ -1,6 +1,7 @@
 import type { Inventory } from "../catalog/inventory";
 import { troubleOf } from "../faults/instances";
 import type { Machines } from "../sandbox/machines";
+import { recordAudit } from "../state/audit";
 import type { CloudState, InstanceRecord } from "../state/model";
 import type { Store } from "../state/store";
 import { bootSeconds, cloudSecondsSince, ipShare } from "./durations";
@@ -44,6 +45,12 @@ export class Lifecycle {
     delete record.restartingAt;
     this.closeLedger(record);
     this.machines.powerOff(record.id);
+  }
+
+  /** Ends an instance as somebody else would: the account's events tell of it, without a key. */
+  terminateFromOutside(record: InstanceRecord): void {
+    this.terminate(record);
+    this.tellOfEnd(record, "terminated");
   }
 
   /** Reboots an instance's machine; its disk stays. */
@@ -110,7 +117,7 @@ export class Lifecycle {
     }
     const terminated = troubleOf(this.state, record.id, "terminated");
     if (terminated && since(upSince) >= (terminated.afterSeconds ?? 0)) {
-      this.terminate(record);
+      this.terminateFromOutside(record);
       return;
     }
 
@@ -127,14 +134,20 @@ export class Lifecycle {
     record.status = "preempted";
     record.terminatedAt = this.now();
     this.closeLedger(record);
+    this.tellOfEnd(record, "preempted");
     this.inventory.giveBack(record.instanceType, record.region);
     this.machines.powerOff(record.id);
     this.machines.erase(record.id);
   }
 
+  private tellOfEnd({ id, terminatingAt, terminatedAt }: InstanceRecord, action: "terminated" | "preempted"): void {
+    const at = terminatingAt ?? terminatedAt ?? this.now();
+    recordAudit(this.state, { at, resource: "instance", action, resourceIds: [id], statusCode: 200, details: {} });
+  }
+
   private closeLedger(record: InstanceRecord): void {
     const entry = this.state.ledger.find((e) => e.instanceId === record.id && e.to === undefined);
-    if (entry) entry.to = this.now();
+    if (entry) entry.to = record.terminatingAt ?? record.terminatedAt ?? this.now();
   }
 }
 

@@ -20,6 +20,7 @@ function instanceOf(changes: Partial<Instance> = {}, tags: Record<string, string
     instanceType: undefined,
     imageFamily: undefined,
     hostname: undefined,
+    firstHealthyAt: undefined,
     tags: { "managed-by": "lambda-train", "lambda-train:launched-at": hoursAgo(5), ...tags },
     rulesetIds: ["r1"],
     ...changes,

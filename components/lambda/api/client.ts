@@ -5,6 +5,7 @@ import { isKind, LambdaApiError } from "./errors";
 import type { PaceKind, Pacer } from "./pacer";
 import { afterRateLimit, exceptUnknown, type RetryRule, repeatable, withRetries } from "./retry";
 import {
+  type AuditPage,
   answers,
   type FileSystem,
   type FirewallRule,
@@ -194,6 +195,19 @@ export class LambdaClient {
   /** The rules of all instances of the workspace, outside of us-south-1. */
   getGlobalRules(): Promise<FirewallRuleset> {
     return this.get("read global firewall rules", "/firewall-rulesets/global", answers.ruleset);
+  }
+
+  /** What was done to instances since a time (ISO 8601), one page of it. */
+  listInstanceEvents(since: string, page?: string): Promise<AuditPage> {
+    const query = new URLSearchParams({ start: since, resource_type: "cloud.instance" });
+    if (page !== undefined) query.set("page_token", page);
+    const call = {
+      operation: "list audit events",
+      method: "GET",
+      path: `/audit-events?${query}`,
+      whole: true,
+    } as const;
+    return this.call(call, answers.auditPage, repeatable);
   }
 
   private get<T>(operation: string, path: string, schema: z.ZodType<T>, options?: CallOptions): Promise<T> {

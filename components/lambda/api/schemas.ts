@@ -19,6 +19,12 @@ const list = <T extends z.ZodType>(item: T) =>
     .nullish()
     .transform((value) => value ?? []);
 
+/** A time of the API (with microseconds, or in another zone) as ISO 8601 in UTC; undefined where it is none. */
+function isoTime(value: string | undefined): string | undefined {
+  const time = Date.parse(value ?? "");
+  return Number.isNaN(time) ? undefined : new Date(time).toISOString();
+}
+
 const region = z.object({ name: z.string(), description: text });
 
 const instanceType = z
@@ -61,6 +67,7 @@ const instance = z
     image: z.object({ id: text, family: text }).nullish(),
     hostname: text,
     tags: list(z.object({ key: z.string(), value: z.string() })),
+    first_healthy: text,
     firewall_rulesets: list(z.object({ id: z.string() })),
   })
   .transform((raw) => ({
@@ -77,6 +84,7 @@ const instance = z
     hostname: raw.hostname,
     tags: Object.fromEntries(raw.tags.map(({ key, value }) => [key, value])) as Readonly<Record<string, string>>,
     rulesetIds: raw.firewall_rulesets.map(({ id }) => id),
+    firstHealthyAt: isoTime(raw.first_healthy),
   }));
 
 const offer = z
@@ -151,6 +159,21 @@ const ruleset = z
     createdAt: raw.created,
   }));
 
+const auditEvent = z
+  .object({ action: text, event_time: text, resource_lrns: list(z.string()) })
+  .transform((raw) => ({ action: raw.action ?? "", at: isoTime(raw.event_time), resources: raw.resource_lrns }));
+
+/** The events stand in `data` or in `data.events`, and so does the token of the next page: both were seen. */
+const auditPage = z
+  .object({
+    data: z.union([z.array(auditEvent), z.object({ events: list(auditEvent), page_token: text })]),
+    page_token: text,
+  })
+  .transform(({ data, page_token }) => ({
+    events: Array.isArray(data) ? data : data.events,
+    next: page_token ?? (Array.isArray(data) ? undefined : data.page_token),
+  }));
+
 const nothing = z.unknown().transform(() => undefined);
 
 /** Readers of the `data` of each answer. */
@@ -171,6 +194,7 @@ export const answers = {
   regions: z.array(region),
   ruleset,
   rulesets: z.array(ruleset),
+  auditPage,
   nothing,
 };
 
@@ -179,7 +203,10 @@ export const errorEnvelope = z.object({
   error: z.object({ code: z.string(), message: text, suggestion: text, request_id: text }),
 });
 
-/** A VM. Without its jupyter token, which is dropped where the answer is read. */
+/**
+ * A VM. Without its jupyter token, which is dropped where the answer is read. `firstHealthyAt` (ISO 8601 in UTC), from
+ * which on it is billed, is absent before, and from answers of an API that does not tell it.
+ */
 export type Instance = z.infer<typeof instance>;
 /** An instance type as listed: price in US cents per hour for the whole instance, sizes in GiB. */
 export type InstanceType = z.infer<typeof instanceType>;
@@ -189,6 +216,8 @@ export type Region = z.infer<typeof region>;
 export type SshKey = z.infer<typeof sshKey>;
 export type FileSystem = z.infer<typeof fileSystem>;
 export type Image = z.infer<typeof image>;
+/** One page of what was done in the account. `at`: ISO 8601 in UTC. */
+export type AuditPage = z.infer<typeof auditPage>;
 export type FirewallRule = z.infer<typeof rule>;
 export type FirewallRuleset = z.infer<typeof ruleset>;
 

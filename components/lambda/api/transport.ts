@@ -19,6 +19,8 @@ export interface Call {
   readonly path: string;
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** The whole answer is wanted: some have more beside `data`. */
+  readonly whole?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -37,14 +39,14 @@ export interface Transport {
 
 const longestAnswerBytes = 16 * 1024 * 1024;
 
-/** Makes one exchange and returns `data` of the answer. Every failure is a {@link LambdaApiError}; redirects are failures. */
+/** Makes one exchange and returns `data` of the answer, or all of it. Every failure is a {@link LambdaApiError}; redirects are failures. */
 export async function exchange(transport: Transport, call: Call): Promise<unknown> {
   const apiKey = transport.apiKey();
   const { status, headers, text } = await send(transport, call, apiKey);
   const json = parseJson(text);
   if (status >= 200 && status < 300) {
     if (text.trim() === "") return undefined;
-    if (typeof json === "object" && json !== null && "data" in json) return json.data;
+    if (typeof json === "object" && json !== null && "data" in json) return call.whole === true ? json : json.data;
   }
   throw answerError(call, apiKey, status, headers, text, json);
 }

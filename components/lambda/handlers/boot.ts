@@ -4,6 +4,7 @@ import type { DynamicHandler, HandlerContext } from "../../dynamic/handler";
 import type { Cloud } from "../api/connect";
 import { type Instance, isEnding } from "../api/schemas";
 import { duration, sparsely, waitFor } from "../api/waiting";
+import { BillNotes } from "../billing/notes";
 import { readInstance, readLiving } from "../termination";
 import { Failures, isOptionalAmount, isText } from "./checks";
 import { type Connect, connect } from "./cloud";
@@ -38,6 +39,7 @@ export function bootHandler(
     const cloud = connectTo(inputs.endpoint, context);
     const started = cloud.clock.now();
     const { instance, timeoutSeconds } = await waitUntilActive(cloud, inputs, context);
+    noteBilling(instance);
     const outs = outputsOf(inputs, instance, cloud);
     const left = timeoutSeconds - (cloud.clock.now() - started) / 1000;
     const { ip: host, sshPort: port, user, hostKey } = outs;
@@ -71,6 +73,7 @@ export function bootHandler(
       const cloud = connectTo(props.endpoint, context);
       const instance = await readLiving(cloud, id);
       if (instance === undefined) return undefined;
+      noteBilling(instance);
       const { hostKey = "", endpoint, user, sshPort, bootTimeoutSeconds, ip = "" } = props;
       const inputs = { instanceId: id, hostKey, endpoint, user, sshPort, bootTimeoutSeconds };
       const outs = outputsOf(inputs, instance, cloud);
@@ -147,6 +150,11 @@ async function waitUntilActive(
     `Instance ${id} is still ${still} after ${duration(timeoutSeconds)} (bootTimeoutMinutes). It is in the state and billed: ` +
       "run `up` again to wait on, or `destroy` to end it.",
   );
+}
+
+/** Once the instance is gone the API may not tell any more since when it was billed. */
+function noteBilling({ id, firstHealthyAt }: Instance): void {
+  if (firstHealthyAt !== undefined) new BillNotes(id).billedSince(firstHealthyAt);
 }
 
 function outputsOf(inputs: Omit<BootInputs, "privateKey">, instance: Instance, cloud: Cloud): BootOutputs {

@@ -2,8 +2,8 @@ import { diffByName } from "../../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../../dynamic/handler";
 import type { Cloud } from "../api/connect";
 import { isKind } from "../api/errors";
+import { endAndBill, rented } from "../billing/settle";
 import { Launcher } from "../launch/launcher";
-import { terminateAndConfirm } from "../termination";
 import { type Failure, Failures, isText } from "./checks";
 import { connect } from "./cloud";
 import { deleteUnused } from "./deletion";
@@ -66,7 +66,7 @@ export async function terminateNamed(
 ): Promise<void> {
   for (const instance of await launcher.findAll()) {
     progress(`${name}: terminating instance ${instance.id}, which the state does not know`);
-    await terminateAndConfirm(cloud, instance.id, { progress });
+    await endAndBill(cloud, rented(instance), progress);
   }
   launcher.settle();
 }

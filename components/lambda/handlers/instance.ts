@@ -5,13 +5,12 @@ import type { LaunchRequest } from "../api/client";
 import type { Cloud } from "../api/connect";
 import { isKind } from "../api/errors";
 import { type Instance, type InstanceType, isEnding, type Offer } from "../api/schemas";
-import { duration } from "../api/waiting";
-import { costSince } from "../forecast";
+import { endNoted, type Rented, settleBill } from "../billing/settle";
 import { launchWhereFree } from "../launch/capacity";
 import { Launcher } from "../launch/launcher";
 import { preflight } from "../launch/preflight";
 import { launchedAtOf, launchTags, ownTags, userTags } from "../tags";
-import { readInstance, terminateAndConfirm } from "../termination";
+import { readInstance } from "../termination";
 import { requireOurWorkspace } from "./account";
 import { type Connect, connect } from "./cloud";
 import {
@@ -28,7 +27,7 @@ export function instanceHandler(connectTo: Connect): DynamicHandler<InstanceInpu
     check: checkInstance,
     diff: (_id, olds, news) => diffInstance(olds, news),
     create: (inputs, context) => create(connectTo(inputs.endpoint, context), inputs, context),
-    read: (id, props, context) => read(connectTo(props.endpoint, context), id, props),
+    read: (id, props, context) => read(connectTo(props.endpoint, context), id, props, context),
     update: (id, olds, news, context) => update(() => connectTo(news.endpoint, context), id, olds, news),
     delete: (id, props, context) => remove(connectTo(props.endpoint, context), id, props, context),
   };
@@ -151,28 +150,36 @@ async function listedRegions(cloud: Cloud): Promise<{ name: string; description:
   }
 }
 
-async function remove(cloud: Cloud, id: string, props: InstanceOutputs, context: HandlerContext): Promise<void> {
-  const { instanceType, region, launchedAt, priceCentsPerHour } = props;
-  const what = `instance ${id} (${instanceType} in ${region})`;
-  const ended = await terminateAndConfirm(cloud, id, { progress: context.progress });
-  if (!ended) {
-    await requireOurWorkspace(cloud, id, props.sshKeyName);
-    return context.progress(`${what} was gone already`);
-  }
-  const lived = duration((Date.now() - Date.parse(launchedAt)) / 1000);
-  const cost = costSince(launchedAt, priceCentsPerHour).toFixed(2);
-  context.progress(`${what} is terminated: ${lived} since its launch, about $${cost} before tax`);
+async function remove(cloud: Cloud, id: string, props: InstanceOutputs, { progress }: HandlerContext): Promise<void> {
+  const what = `instance ${id} (${props.instanceType} in ${props.region})`;
+  const ended = await endNoted(cloud, id, progress);
+  if (!ended.existed) await requireOurWorkspace(cloud, id, props.sshKeyName);
+  progress(`${what} ${ended.existed ? "is terminated" : "was gone already"}`);
+  await settleBill(cloud, factsOf(id, props), ended, progress);
 }
 
+/** What the state knows towards a bill. */
+function factsOf(id: string, props: InstanceOutputs): Rented {
+  const { instanceType, region, launchedAt, priceCentsPerHour, tags } = props;
+  return { id, instanceType, region, launchedAt, priceCentsPerHour, stack: tags?.stack, experiment: tags?.experiment };
+}
+
+/** An instance that is gone leaves the state without a `delete`: its bill is made here. */
 async function read(
   cloud: Cloud,
   id: string,
   props: Partial<InstanceOutputs>,
+  { progress }: HandlerContext,
 ): Promise<{ id: string; props: InstanceOutputs; inputs?: InstanceInputs } | undefined> {
   const found = await readInstance(cloud, id);
   if (found === undefined) await requireOurWorkspace(cloud, id, props.sshKeyName);
   const instance = found !== undefined && isEnding(found.status) ? undefined : found;
-  if (instance === undefined) return undefined;
+  if (instance === undefined) {
+    if (props.launchedAt === undefined) return undefined;
+    const facts = factsOf(id, props as InstanceOutputs);
+    await settleBill(cloud, facts, { existed: found !== undefined, instance: found }, progress);
+    return undefined;
+  }
   const fresh = { name: instance.name ?? "", tags: userTags(instance.tags) };
   if (props.instanceType !== undefined) return { id, props: { ...(props as InstanceOutputs), ...fresh } };
 

@@ -7,6 +7,7 @@ import { isEnding } from "../../lambda/api/schemas";
 import { publicKeyOf } from "../../lambda/ed25519";
 import { connect } from "../../lambda/handlers/cloud";
 import { bareKey } from "../../lambda/key-line";
+import { noteEnded, noteUnseen } from "../run-notes";
 import { localPath, type OnInstance } from "./place";
 
 interface Inputs extends OnInstance {
@@ -29,10 +30,13 @@ function outputs(inputs: Inputs): Outputs {
 async function secure(props: Outputs, context: HandlerContext): Promise<void> {
   const { experiment } = props.run;
   if (process.env[loseResultsVariable] === experiment) {
+    noteUnseen(props.instanceId, experiment, "left behind");
     return context.progress(`${experiment}: its results are left behind, as ${loseResultsVariable} says`);
   }
   try {
     const home = await endRun({ ...props, directory: localPath(props.directory) }, "destroy", context.progress);
+    if (home !== undefined) noteEnded(props, home);
+    else noteUnseen(props.instanceId, experiment, "never started");
     context.progress(
       home === undefined
         ? `${experiment}: was never started, so there are no results`
@@ -41,6 +45,7 @@ async function secure(props: Outputs, context: HandlerContext): Promise<void> {
   } catch (error) {
     // An address may belong to another machine by now, so that any failure is a reason to ask whether ours still exists.
     if (await isGone(props, context).catch(() => false)) {
+      noteUnseen(props.instanceId, experiment, "lost");
       return context.progress(
         `${experiment}: instance ${props.instanceId} is gone; of its results only what was downloaded before is left`,
       );
