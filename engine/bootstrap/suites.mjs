@@ -18,6 +18,19 @@ export const suites = {
       "--soak-minutes": "FAULTS_SOAK_MINUTES",
     },
   },
+  "test:crash": {
+    what: "random sequences cut at random: --sequences 300, --seed 1, --path 17, --lanes 4, --minutes 60, --shrink-minutes 10",
+    config: "test/crash/vitest.config.mts",
+    env: { CRASH: "all" },
+    options: {
+      "--sequences": "CRASH_SEQUENCES",
+      "--seed": "CRASH_SEED",
+      "--path": "CRASH_PATH",
+      "--lanes": "CRASH_LANES",
+      "--minutes": "CRASH_MINUTES",
+      "--shrink-minutes": "CRASH_SHRINK_MINUTES",
+    },
+  },
 };
 
 /** Arguments of vitest for a suite, and the variables that carry the suite's own options. */
