@@ -3,7 +3,7 @@
 // later: it runs before anything is installed. What is right already costs milliseconds and no network.
 import { delimiter, join } from "node:path";
 import { placeDynamicProvider } from "./bootstrap/build.mjs";
-import { builtin, needsOf, operatorCommands } from "./bootstrap/commands.mjs";
+import { builtin, needsOf, operatorCommands, ownWords } from "./bootstrap/commands.mjs";
 import { readyDist } from "./bootstrap/compile.mjs";
 import { readyDependencies } from "./bootstrap/dependencies.mjs";
 import { backendOf, embeddedStack, engineEnvironment, stackOf } from "./bootstrap/environment.mjs";
@@ -67,8 +67,9 @@ async function main() {
   const interrupted = () => process.exit(130);
   process.on("SIGINT", interrupted).on("SIGTERM", interrupted);
   const { program, extra } = programOf();
-  const stack = stackOf(args);
-  const { node, env } = await prepare(needsOf(command, args), stack);
+  const own = ownWords(command, args);
+  const stack = stackOf(own);
+  const { node, env } = await prepare(needsOf(command, own), stack);
   if (command === "setup") return 0;
   if (command === "env") {
     printEnvironment(env);

@@ -1,24 +1,17 @@
-import { SshSession } from "../remote/session";
 import { operatorCommand, run } from "./lib/command";
 import { requireInstance, stackView } from "./lib/stack-view";
+import { runThere, thereHelp } from "./lib/there";
 
-const command = operatorCommand("ssh", "A shell on the instance, or a command run there.").argument(
-  "[command...]",
-  "command to run instead of a shell",
-);
+const description =
+  "A shell on the instance, or a command that a shell there runs, its words joined by spaces as ssh does it.";
+
+const command = operatorCommand("ssh", description)
+  .argument("[command...]", "command to run instead of a shell")
+  .passThroughOptions()
+  .addHelpText("after", thereHelp);
 
 run(async () => {
   command.parse();
   const { access } = requireInstance(await stackView(command.opts<{ stack?: string }>().stack));
-  const session = await SshSession.connect(access);
-  try {
-    if (command.args.length === 0) return (await session.attach("exec $SHELL -l")).code;
-    const { code } = await session.exec(command.args.join(" "), {
-      onStdout: (chunk) => void process.stdout.write(chunk),
-      onStderr: (chunk) => void process.stderr.write(chunk),
-    });
-    return code;
-  } finally {
-    session.close();
-  }
+  return runThere(access, () => (command.args.length === 0 ? "exec $SHELL -l" : command.args.join(" ")));
 });

@@ -2,6 +2,8 @@ import { ensureCloud } from "../emulator/control";
 import { localFolder } from "../plan/paths";
 import { operatorCommand, run } from "./lib/command";
 import { clearStaleLock, isEmulated, pulumi, pulumiOutput, stackName } from "./lib/pulumi";
+import { aliasesOf, refreshSshFiles } from "./lib/ssh-files";
+import { stackView } from "./lib/stack-view";
 
 const command = operatorCommand("up", "Everything that a training run needs, then `pulumi up`.")
   .option("--preview-only", "show what would be done, and do nothing")
@@ -19,5 +21,14 @@ run(async () => {
   if (emulated) await ensureCloud(localFolder());
   // On the emulated cloud nothing costs anything, so nothing is asked; on a real account `pulumi up` asks as ever.
   const unasked = emulated ? ["--yes", "--skip-preview"] : [];
-  return pulumi(["up", "--stack", stack, ...unasked, ...command.args]);
+  const code = await pulumi(["up", "--stack", stack, ...unasked, ...command.args]);
+  await refreshSshHost(stack);
+  return code;
 });
+
+/** The stack may have another instance now, also where the rest failed. */
+async function refreshSshHost(stack: string): Promise<void> {
+  if (aliasesOf(stack).length === 0) return;
+  const { access } = await stackView(stack);
+  if (access !== undefined) refreshSshFiles(stack, access);
+}

@@ -20,6 +20,13 @@ export function operatorCommands() {
     .map((name) => name.slice(0, -".ts".length));
 }
 
+/** The words that are a command's own: what follows may be a command for the instance, with options of its own. */
+export function ownWords(command, args) {
+  if (command !== "exec" && command !== "ssh") return args;
+  const first = args.findIndex((word, i) => !word.startsWith("-") && !["-s", "--stack"].includes(args[i - 1]));
+  return first < 0 ? args : args.slice(0, first);
+}
+
 /**
  * What a command needs beside Node.js, npm packages and compiled sources: the engine, and what the operating system
  * gives the emulated cloud. Previews reach no cloud, so they need nothing of it.

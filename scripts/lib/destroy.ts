@@ -4,6 +4,7 @@ import { ensureCloud, stopCloud } from "../../emulator/control";
 import { localFolder } from "../../plan/paths";
 import { loseResultsVariable } from "../../remote/results";
 import { clearStaleLock, isEmulated, pulumi } from "./pulumi";
+import { removeSshFiles } from "./ssh-files";
 import { stackView } from "./stack-view";
 
 /** How to destroy a stack. */
@@ -27,6 +28,7 @@ export async function destroyStack(stack: string, options: DestroyOptions = {}):
   // On the emulated cloud nothing costs anything, so nothing is asked.
   const unasked = emulated || options.unasked === true ? ["--yes", "--skip-preview"] : [];
   const code = await pulumi(["destroy", "--stack", stack, ...unasked, ...(options.args ?? [])]);
+  if (code === 0) removeSshFiles(stack);
   if (code === 0 && emulated && options.keepCloud !== true && (await isIdle())) await stopCloud(localFolder());
   return code;
 }

@@ -144,6 +144,13 @@ describe("what a command needs", () => {
     expect(await needs("status")).toEqual({ pulumi: true, cloud: false });
   });
 
+  it("is told by its own words, not by those of a command for the instance", async () => {
+    const own = (...args: string[]) => machine.evaluate("commands", `m.ownWords("exec", ${JSON.stringify(args)})`);
+    expect(await own("-s", "a", "--home", "python", "--help", "--stack", "b")).toEqual(["-s", "a", "--home"]);
+    expect(await own("--stack", "a", "--", "ls", "-h")).toEqual(["--stack", "a", "--"]);
+    expect(await own("--help")).toEqual(["--help"]);
+  });
+
   it("is nothing for help, except for the CLI's own", async () => {
     expect(await needs("up", "--help")).toEqual({ pulumi: false, cloud: false });
     expect(await needs("pulumi", "up", "--help")).toEqual({ pulumi: true, cloud: false });

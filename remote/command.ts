@@ -1,0 +1,99 @@
+import { randomBytes } from "node:crypto";
+import type { Readable, Writable } from "node:stream";
+import { ensureScripts } from "./bundle";
+import { shellQuote } from "./quote";
+import { isRetryable, type LocalTerminal, type SshError, SshSession } from "./session";
+
+/** Where a command runs, and with what set. */
+export interface CommandPlace {
+  /** Folder relative to the home folder; empty: there. */
+  readonly folder: string;
+  /** Experiment whose variables are set. Empty: none. */
+  readonly experiment: string;
+}
+
+/** Shell text that becomes the command, each word exactly as given, with the workload's environment. */
+export async function commandIn(session: SshSession, place: CommandPlace, words: readonly string[]): Promise<string> {
+  const scripts = await ensureScripts(session, ["lib.sh", "exec.sh"]);
+  return `exec bash ${scripts}/exec.sh ${[place.experiment, place.folder, ...words].map(shellQuote).join(" ")}`;
+}
+
+/** The standard streams of this process: `process` has this shape. */
+export interface LocalStreams {
+  readonly stdin: Readable & LocalTerminal["stdin"];
+  readonly stdout: Writable & LocalTerminal["stdout"] & { readonly isTTY?: boolean };
+  readonly stderr: Writable;
+}
+
+/** How to run a command here as if it ran there. */
+export interface RunHereOptions {
+  readonly streams: LocalStreams;
+  /** Calls back for each signal that is to be handed on, and gives what ends that. */
+  readonly onSignal?: (hand: (signal: "INT" | "TERM" | "HUP") => void) => () => void;
+}
+
+const markVariable = "LAMBDA_TRAIN_EXEC";
+
+/**
+ * Runs shell text with the local standard streams, in a terminal where both ends are terminals. Gives its exit status.
+ * @throws SshError; where the connection is lost meanwhile its message says what became of the command.
+ */
+export async function runHere(session: SshSession, text: string, options: RunHereOptions): Promise<number> {
+  const { stdin, stdout } = options.streams;
+  if (stdin.isTTY === true && stdout.isTTY === true) return (await session.attach(text, options.streams)).code;
+  const mark = `${markVariable}=${randomBytes(8).toString("hex")}`;
+  try {
+    return await joined(session, `export ${mark}; ${text}`, mark, options);
+  } catch (error) {
+    if (isRetryable(error)) (error as SshError).message += ` ${await whatBecameOf(session, mark)}`;
+    throw error;
+  }
+}
+
+async function joined(session: SshSession, text: string, mark: string, options: RunHereOptions): Promise<number> {
+  const { stdin, stdout, stderr } = options.streams;
+  const remote = await session.stream(text);
+  const release = options.onSignal?.((signal) => {
+    // As in a terminal: all processes of the command get it.
+    void session.exec(`kill -s ${signal} ${pidsOf(mark)}`).catch(() => {});
+  });
+  try {
+    // The command may end, or close its input, before all of it is sent.
+    remote.stdin.on("error", () => {});
+    stdin.pipe(remote.stdin);
+    await Promise.all([copy(remote.stdout, stdout), copy(remote.stderr, stderr)]);
+    return (await remote.exit).code;
+  } finally {
+    release?.();
+    stdin.unpipe(remote.stdin);
+    stdin.destroy();
+  }
+}
+
+/** Copies to a stream that stays open, no faster than it takes. */
+function copy(from: Readable, to: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    from.on("end", resolve).on("close", resolve);
+    from.pipe(to, { end: false });
+  });
+}
+
+function pidsOf(mark: string): string {
+  return `$(grep -lzxF -e ${shellQuote(mark)} /proc/[0-9]*/environ 2>/dev/null | cut -d / -f 3)`;
+}
+
+/** Looks once, on a connection of its own. */
+async function whatBecameOf({ access }: SshSession, mark: string): Promise<string> {
+  let session: SshSession | undefined;
+  try {
+    session = await SshSession.connect(access, { timeoutSeconds: 10 });
+    const pids = (await session.run(`echo ${pidsOf(mark)}`, "looking for it", { timeoutSeconds: 10 })).trim();
+    return pids === ""
+      ? "The command has ended since; its exit status is not known."
+      : `The command still runs on the instance (process ${pids}); its output has nowhere to go, so it may end when it writes.`;
+  } catch {
+    return "Whether the command still runs is not known.";
+  } finally {
+    session?.close();
+  }
+}

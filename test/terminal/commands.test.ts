@@ -1,0 +1,138 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { TestCloud } from "../support/cloud";
+import { type Ended, Project } from "../support/project";
+import { useTinyWorkload } from "../support/tiny";
+
+/** What people do at a terminal, on another machine than the one that rents: it has the backend and the passphrase alone. */
+describe("at a terminal of any machine", { timeout: 180_000 }, () => {
+  const home = new Project();
+  const away = new Project();
+  const userHome = join(away.folder, "user");
+  let cloud: TestCloud;
+
+  beforeAll(async () => {
+    useTinyWorkload(home, {
+      overrides: { steps: 1_000_000, seconds_per_step: 0.004 },
+      train: { variables: { GREETING: "grüß 'dich'" } },
+    });
+    mkdirSync(userHome, { mode: 0o700 });
+    const { PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE } = home.env;
+    Object.assign(away.env, { PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE, HOME: userHome });
+    await home.init();
+    cloud = await TestCloud.start(home);
+    const { code, output } = await home.run("up");
+    expect(code, output).toBe(0);
+  });
+  afterAll(async () => {
+    await home.dispose();
+    await away.dispose();
+  });
+
+  /** Runs a command with a standard input, its two outputs apart. */
+  const withInput = (name: string, args: readonly string[], input: string) => {
+    const child = spawn(process.execPath, [join("dist", "scripts", `${name}.js`), ...args], {
+      cwd: away.folder,
+      env: away.env,
+    });
+    const text = { stdout: "", stderr: "" };
+    child.stdout.on("data", (chunk: Buffer) => (text.stdout += chunk.toString()));
+    child.stderr.on("data", (chunk: Buffer) => (text.stderr += chunk.toString()));
+    child.stdin.end(input);
+    const ended = new Promise<Ended & typeof text>((resolve) => {
+      child.on("close", (code) => resolve({ code: code ?? 1, output: "", ...text }));
+    });
+    return { child, ended };
+  };
+  const exec = async (...words: string[]) => withInput("exec", ["--", ...words], "").ended;
+
+  it("exec passes on words, input, outputs and the exit code, with folder, environment and variables of training", async () => {
+    const words = ["", "a  b", "$HOME *", "it's", '"', "\\", "ünï\n2", "--help"];
+    expect(await exec("printf", "%s|", ...words)).toMatchObject({ code: 0, stdout: `${words.join("|")}|`, stderr: "" });
+    const script = 'pwd; echo "$GREETING"; echo "$PYTHONUNBUFFERED"; env | grep -c ^LT_; wc -c; echo err >&2; exit 42';
+    const { code, stdout, stderr } = await withInput("exec", ["bash", "-c", script], "x".repeat(500_000)).ended;
+    expect({ code, stdout, stderr }).toEqual({
+      code: 42,
+      stdout: "/home/ubuntu/tiny\ngrüß 'dich'\n1\n0\n500000\n",
+      stderr: "err\n",
+    });
+    expect(await exec("no-such-program")).toMatchObject({ code: 127 });
+    expect(await withInput("exec", ["--home", "pwd"], "").ended).toMatchObject({ stdout: "/home/ubuntu\n" });
+    expect(await withInput("ssh", ["ls", "-d", "tiny"], "").ended).toMatchObject({ code: 0, stdout: "tiny\n" });
+    expect(await withInput("ssh", [], "echo $((6 * 7))\n").ended).toMatchObject({ code: 0, stdout: "42\n" });
+  });
+
+  it("exec hands signals on, and says what became of a command whose connection was lost", async () => {
+    const waiting = withInput(
+      "exec",
+      ["bash", "-c", "trap 'echo interrupted; exit 3' INT; echo ready; while :; do sleep 0.1; done"],
+      "",
+    );
+    await new Promise((ready) => waiting.child.stdout.once("data", ready));
+    waiting.child.kill("SIGINT");
+    expect(await waiting.ended).toMatchObject({ code: 3, stdout: "ready\ninterrupted\n" });
+    const lost = withInput("exec", ["bash", "-c", "echo ready; sleep 30"], "");
+    await new Promise((ready) => lost.child.stdout.once("data", ready));
+    await cutAll();
+    expect(await lost.ended).toMatchObject({
+      code: 255,
+      stderr: expect.stringMatching(/lost.*still runs on the instance \(process \d+/s),
+    });
+  });
+
+  const cutAll = async (): Promise<void> => {
+    const { instances } = await cloud.inventory();
+    await cloud.admin.dropConnections(instances[0] ?? "");
+  };
+
+  it("logs --follow over a connection that is cut every five seconds loses and repeats no line", async () => {
+    const { child, ended } = away.start(process.execPath, ["dist/scripts/logs.js", "--follow"]);
+    for (let cuts = 0; cuts < 2; cuts++) {
+      await sleep(5000);
+      await cutAll();
+    }
+    await sleep(2500);
+    child.kill("SIGINT");
+    const { code, output } = await ended;
+    const numbers = [...output.matchAll(/^step (\d+) loss/gm)].map(([, number]) => Number(number));
+    expect(code).toBe(0);
+    expect(output.match(/was lost/g)).toHaveLength(2);
+    expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, i) => i + 1));
+    expect(numbers.length).toBeGreaterThan(1000);
+  });
+
+  it("logs begin with a time, and show the lines that match", async () => {
+    const { code, output } = await away.run("logs", ["--no-follow", "--since", "3s", "--grep", "^STEP \\d+00 ", "-i"]);
+    expect(code, output).toBe(0);
+    const numbers = [...output.matchAll(/^step (\d+) loss/gm)].map(([, number]) => Number(number));
+    expect(output.trim().split("\n").length).toBe(numbers.length);
+    expect(numbers.every((number) => number % 100 === 0)).toBe(true);
+    expect(numbers[0]).toBeGreaterThan(1000);
+    expect(await away.run("logs", ["--grep", "("])).toMatchObject({ code: 2 });
+  });
+
+  it("ssh-config makes the stack a host of OpenSSH, for as long as it has an instance", async () => {
+    const ssh = (host: string) => away.start("ssh", ["-F", join(userHome, ".ssh/config"), host, "cat", "setups"]).ended;
+    const made = await away.run("ssh-config", ["--install"]);
+    expect(made, made.output).toMatchObject({ code: 0, output: "ssh test\n" });
+    await away.run("ssh-config", ["--install"]);
+    expect(readFileSync(join(userHome, ".ssh/config"), "utf8").split("\n")).toHaveLength(2);
+    expect(await ssh("test")).toMatchObject({ code: 0 });
+    const folder = join(userHome, ".ssh/lambda-train");
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
+    expect(statSync(join(folder, "test.key")).mode & 0o777).toBe(0o600);
+    // Another machine at the address is refused.
+    const known = readFileSync(join(folder, "test.known_hosts"), "utf8");
+    const { newEd25519 } = await import("../../components/lambda/ed25519");
+    away.write("user/.ssh/lambda-train/test.known_hosts", `lambda-train-test ${newEd25519().publicKey}\n`, 0o600);
+    expect((await ssh("test")).output).toContain("Host key verification failed");
+    await away.run("ssh-config");
+    expect(readFileSync(join(folder, "test.known_hosts"), "utf8")).toBe(known);
+    expect((await away.run("ssh-config", ["--remove"])).code).toBe(0);
+    expect(existsSync(folder)).toBe(false);
+    expect(readFileSync(join(userHome, ".ssh/config"), "utf8")).toBe("");
+  });
+});
