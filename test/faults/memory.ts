@@ -60,6 +60,9 @@ export class Memory {
     for (const record of instances)
       if (!this.before.has(record.id) && record.id !== this.world.bystander.instanceId)
         this.seen.set(record.id, record);
+    // What the account has forgotten has ended.
+    for (const [id, record] of this.seen)
+      if (!instances.some((one) => one.id === id)) this.seen.set(id, { terminatedAt: Date.now(), ...record });
     return [...this.seen.values()];
   }
 

@@ -14,7 +14,7 @@ import { Memory } from "./memory";
 import type { Tally } from "./tally";
 
 /** Which command of the user's, for the invariants. */
-export type Command = "up" | "preview" | "refresh" | "down";
+export type Command = "up" | "preview" | "refresh" | "replace" | "down";
 
 /** The experiment of the tiny workload, unless a case names another. */
 export const experiment = "tiny-v1";
@@ -83,6 +83,9 @@ export class World {
 
   private tiny: TinyChanges = {};
 
+  /** Whether several faults strike together, so that a failed command may have known no more than the unique name. */
+  combined = false;
+
   /** Writes experiment and stack file anew, with further changes over those of the case. */
   configure(changes: TinyChanges): void {
     const { overrides, stack, ...rest } = this.tiny;
@@ -132,6 +135,12 @@ export class World {
     return this.watched("down", () => this.project.run("down", ["--keep-cloud", ...args]));
   }
 
+  /** `pulumi up` that replaces the instance, as the README advises for a broken one. */
+  replaceInstance(): Promise<Ended> {
+    const args = ["up", "--yes", "--skip-preview", "--replace", "**instance-vm"];
+    return this.watched("replace", () => this.project.pulumi(args));
+  }
+
   /** A command that must end with 0. Returns what it printed. */
   async fine(command: Promise<Ended>): Promise<string> {
     const { code, output } = await command;
@@ -160,24 +169,42 @@ export class World {
   }
 
   /** Starts `pulumi up` or `pulumi destroy` and kills it as soon as something is so. */
-  async killWhen(so: (output: string) => Promise<boolean> | boolean, kill: Kill = {}): Promise<Ended> {
-    const { command = "up", signal = "SIGKILL", family: whole = false } = kill;
+  killWhen(so: (output: string) => Promise<boolean> | boolean, kill: Kill = {}): Promise<Ended> {
+    const deadline = Date.now() + 120_000;
+    return this.killed(kill, async (output, isOver) => {
+      while (!(await so(output()))) {
+        if (isOver()) throw new Error(`It ended before it came to that:\n${output()}`);
+        if (Date.now() > deadline) throw new Error(`It never came to that:\n${output()}`);
+        await sleep(50);
+      }
+    });
+  }
+
+  /** Starts `pulumi up` or `pulumi destroy` and kills it after some time, unless it has ended by then. */
+  killAfter(milliseconds: number, kill: Kill = {}): Promise<Ended> {
+    const end = Date.now() + milliseconds;
+    return this.killed(kill, async (_output, isOver) => {
+      while (Date.now() < end && !isOver()) await sleep(20);
+    });
+  }
+
+  private async killed(
+    { command = "up", signal = "SIGKILL", family: whole = false }: Kill,
+    wait: (output: () => string, isOver: () => boolean) => Promise<void>,
+  ): Promise<Ended> {
     return this.watched(command === "up" ? "up" : "down", async () => {
-      const { child, ended } = this.project.start("pulumi", [
-        ...[command, "--yes", "--skip-preview", "--non-interactive", "--color=never"],
-      ]);
+      const args = [command, "--yes", "--skip-preview", "--non-interactive", "--color=never"];
+      const { child, ended } = this.project.start("pulumi", args);
       let output = "";
       child.stdout?.on("data", (chunk: Buffer) => {
         output += chunk.toString();
       });
-      const deadline = Date.now() + 120_000;
-      while (!(await so(output))) {
-        if (child.exitCode !== null) throw new Error(`It ended before it came to that:\n${output}`);
-        if (Date.now() > deadline) throw new Error(`It never came to that:\n${output}`);
-        await sleep(50);
-      }
+      await wait(
+        () => output,
+        () => child.exitCode !== null,
+      );
       const pids = child.pid === undefined ? [] : whole ? family(processes(), child.pid) : [child.pid];
-      for (const pid of pids) end(pid, signal);
+      if (child.exitCode === null) for (const pid of pids) end(pid, signal);
       return ended;
     });
   }
@@ -220,6 +247,12 @@ export class World {
   /** Status of the run as `npm run status -- --json` gives it, with the instance's. */
   async status(): Promise<{ instance: { status: string } | null; run: { state: string; attempt?: number } }> {
     return JSON.parse((await this.project.run("status", ["--json"])).output) as Awaited<ReturnType<World["status"]>>;
+  }
+
+  /** Restarts an instance behind its owner's back. */
+  async restart(id: string): Promise<void> {
+    this.memory.restarted.add(id);
+    await this.cloud.admin.restart(id);
   }
 
   /** Starts the emulated cloud again, after it was stopped or killed. */

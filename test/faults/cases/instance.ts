@@ -1,3 +1,8 @@
 import type { FaultCase } from "../case";
+import { bootCases } from "./instance/boot";
+import { endCases } from "./instance/end";
+import { lossCases } from "./instance/loss";
+import { machineCases } from "./instance/machine";
 
-export const instanceCases: readonly FaultCase[] = [];
+/** Faults of the rented instance itself. */
+export const instanceCases: readonly FaultCase[] = [...bootCases, ...machineCases, ...lossCases, ...endCases];

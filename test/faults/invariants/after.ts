@@ -30,7 +30,7 @@ export async function checkAfter(world: World, command: Command, ended: Ended): 
     .filter(({ type }) => type.endsWith("lambda-train:Instance"))
     .map(({ id }) => id);
   // A launch whose answer is lost and cannot be looked up leaves the name alone, which the state had before.
-  const byName = wasKilled(ended) || /unclear whether it was executed/.test(ended.output);
+  const byName = world.combined || wasKilled(ended) || /unclear whether it was executed/.test(ended.output);
   for (const { id, name = "" } of await world.living())
     tally.hold("known", ids.includes(id) || (byName && name !== "" && text.includes(name)), () =>
       told(`Instance ${id} (${name}) lives, and the state knows ${ids.join(", ") || "none"}.`, ended),
@@ -46,7 +46,7 @@ export async function checkAfter(world: World, command: Command, ended: Ended): 
   if (ended.code !== 0 && !wasKilled(ended))
     tally.hold("teaches", sayNext(ended.output), () => told("It does not say what to do.", ended));
 
-  if (command !== "down") checkRuns(world, ended);
+  if (command !== "down" && command !== "replace") checkRuns(world, ended);
   if (wasKilled(ended)) return;
   const pending = state.checkpoint.latest?.pending_operations ?? [];
   const locks = lockFiles(project.folder, project.stack);

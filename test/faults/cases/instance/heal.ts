@@ -1,0 +1,13 @@
+import type { World } from "../../world";
+
+/** The faults go, and a refresh sees what they left: what is gone leaves the state. */
+export async function refreshed(world: World): Promise<void> {
+  await world.heal();
+  await world.fine(world.refresh());
+}
+
+/** The faults go with the machine that has them: it is replaced, as the README says. */
+export async function replaced(world: World): Promise<void> {
+  await world.heal();
+  await world.fine(world.replaceInstance());
+}
