@@ -6,6 +6,7 @@ import { Environment } from "./components/environment";
 import { Evaluation } from "./components/evaluation";
 import { Gate } from "./components/gate";
 import { Instance } from "./components/instance";
+import { previewPrices } from "./components/price-preview";
 import { Results } from "./components/results";
 import { Run } from "./components/run";
 import { userError } from "./components/user-error";
@@ -23,15 +24,16 @@ function stackConfig(): Record<string, string> {
 }
 
 /** The plan, after everything that can fail for free has been tried. A preview runs nothing of the workload's. */
-async function checkedPlan(): Promise<Plan> {
-  const plan = await makePlan(pulumi.getStack(), stackConfig());
+async function checkedPlan(config: Readonly<Record<string, string>>): Promise<Plan> {
+  const plan = await makePlan(pulumi.getStack(), config);
   if (!pulumi.runtime.isDryRun()) smokeTest(plan.workload);
   return plan;
 }
 
 /** The program: configuration → plan → components → outputs. */
 async function program(): Promise<pulumi.Output<Record<string, unknown>> | Record<string, unknown>> {
-  const plan = await checkedPlan().catch((error: unknown) => {
+  const config = stackConfig();
+  const plan = await checkedPlan(config).catch((error: unknown) => {
     throw error instanceof PlanError ? userError(error.message) : error;
   });
   const { experiment } = plan.run;
@@ -52,6 +54,7 @@ async function program(): Promise<pulumi.Output<Record<string, unknown>> | Recor
   );
   const evaluation =
     plan.evaluation && new Evaluation("evaluation", { ...place, plan, startId: run.startId }, { dependsOn: run });
+  await previewPrices(plan.cloud, instance.id, config.apiKey);
 
   return {
     instanceId: instance.id,

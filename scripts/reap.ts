@@ -5,10 +5,10 @@ import { costSince } from "../components/lambda/forecast";
 import { type Account, type Claimed, findOrphans, type Orphan } from "../components/lambda/orphans";
 import { readAccount, removeOrphan } from "../components/lambda/reaping";
 import { stateOrigin } from "../plan/state-origin";
+import { table } from "../plan/table";
 import { accountAt, readable } from "./lib/account";
 import { exitCodes, plainCommand, run } from "./lib/command";
 import { allStates } from "./lib/states";
-import { table } from "./lib/table";
 
 interface Options {
   readonly endpoint?: string;

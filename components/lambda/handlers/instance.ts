@@ -9,6 +9,7 @@ import { endNoted, type Rented, settleBill } from "../billing/settle";
 import { launchWhereFree } from "../launch/capacity";
 import { Launcher } from "../launch/launcher";
 import { preflight } from "../launch/preflight";
+import { priceTable } from "../launch/price-table";
 import { launchedAtOf, launchTags, ownTags, userTags } from "../tags";
 import { readInstance } from "../termination";
 import { requireOurWorkspace } from "./account";
@@ -46,6 +47,7 @@ async function create(
   if (existing !== undefined) return adopt(existing, inputs, offers, context);
 
   const attaches = (fileSystemNames ?? []).length > 0;
+  context.progress(priceTable({ ...inputs, fileSystem: attaches }, offers).join("\n"));
   const wanted = preflight(inputs, {
     offers,
     regions: await listedRegions(cloud),
