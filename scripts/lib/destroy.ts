@@ -3,7 +3,8 @@ import { isEnding } from "../../components/lambda/api/schemas";
 import { ensureCloud, stopCloud } from "../../emulator/control";
 import { localFolder } from "../../plan/paths";
 import { loseResultsVariable } from "../../remote/results";
-import { clearStaleLock, isEmulated, pulumi } from "./pulumi";
+import { CommandError } from "./command";
+import { clearStaleLock, isEmulated, pulumi, pulumiOutput } from "./pulumi";
 import { removeSshFiles } from "./ssh-files";
 import { stackView } from "./stack-view";
 
@@ -27,10 +28,30 @@ export async function destroyStack(stack: string, options: DestroyOptions = {}):
   if (options.loseResults === true) process.env[loseResultsVariable] = (await stackView(stack)).run?.experiment;
   // On the emulated cloud nothing costs anything, so nothing is asked.
   const unasked = emulated || options.unasked === true ? ["--yes", "--skip-preview"] : [];
-  const code = await pulumi(["destroy", "--stack", stack, ...unasked, ...(options.args ?? [])]);
+  const args = options.args ?? [];
+  const code = await pulumi(["destroy", "--stack", stack, ...unasked, ...args]);
+  if (code === 0 && args.length === 0) await requireEmpty(stack);
   if (code === 0) removeSshFiles(stack);
   if (code === 0 && emulated && options.keepCloud !== true && (await isIdle())) await stopCloud(localFolder());
   return code;
+}
+
+/**
+ * The engine ends a destroy that was interrupted with 0, and says that everything is deleted.
+ * @throws CommandError where something is left
+ */
+async function requireEmpty(stack: string): Promise<void> {
+  const { deployment } = JSON.parse(await pulumiOutput(["stack", "export", "--stack", stack])) as {
+    deployment: { resources?: readonly { readonly type: string; readonly id?: string }[] };
+  };
+  const { resources = [] } = deployment;
+  if (resources.length === 0) return;
+  const instance = resources.find(({ type }) => type.endsWith("dynamic/lambda-train:Instance"));
+  const lives = instance === undefined ? "" : ` Instance ${instance.id} is among them, and is billed.`;
+  throw new CommandError(
+    `The destroy of ${stack} was interrupted: ${resources.length} resources are left, whatever is said above.${lives} ` +
+      "Run `npm run down` again.",
+  );
 }
 
 /** Whether no other stack has an instance on the emulated cloud. */
