@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { allConfig } from "@pulumi/pulumi/runtime";
+import * as runtime from "@pulumi/pulumi/runtime";
 import { callerNetworks } from "./components/caller-networks";
 import { Dataset } from "./components/dataset";
 import { Environment } from "./components/environment";
@@ -9,6 +9,7 @@ import { Instance } from "./components/instance";
 import { previewPrices } from "./components/price-preview";
 import { Results } from "./components/results";
 import { Run } from "./components/run";
+import { SelfTermination } from "./components/self-termination";
 import { userError } from "./components/user-error";
 import { Workspace } from "./components/workspace";
 import { makePlan } from "./plan/plan";
@@ -19,8 +20,24 @@ import type { Plan } from "./plan/types";
 /** The stack's configuration under the project's namespace: key without namespace → text. */
 function stackConfig(): Record<string, string> {
   const namespace = `${pulumi.getProject()}:`;
-  const ours = Object.entries(allConfig()).filter(([key]) => key.startsWith(namespace));
+  const ours = Object.entries(runtime.allConfig()).filter(([key]) => key.startsWith(namespace));
+  refuseKeysInClear(namespace, Object.fromEntries(ours));
   return Object.fromEntries(ours.map(([key, value]) => [key.slice(namespace.length), value]));
+}
+
+/** The engine writes the configuration into the state, in clear what is in clear in the stack's file. */
+function refuseKeysInClear(namespace: string, config: Readonly<Record<string, string>>): void {
+  // The SDK exports it, without a type.
+  const { isConfigSecret } = runtime as unknown as { isConfigSecret(key: string): boolean };
+  const problems = ["apiKey", "selfTerminateApiKey"]
+    .filter((name) => config[namespace + name] !== undefined && !isConfigSecret(namespace + name))
+    .map((name) => ({
+      field: namespace + name,
+      value: "in clear",
+      message: "an API key must be a secret of the configuration, or it gets into the state",
+      next: `Revoke this one, and: npm run pulumi -- config set --secret ${name}`,
+    }));
+  if (problems.length > 0) throw new PlanError(problems);
 }
 
 /** The plan, after everything that can fail for free has been tried. A preview runs nothing of the workload's. */
@@ -41,6 +58,8 @@ async function program(): Promise<pulumi.Output<Record<string, unknown>> | Recor
   const instance = new Instance("instance", { plan, sshSources: await callerNetworks(plan.cloud) });
   const place = { instanceId: instance.id, access: instance.access };
 
+  // Before anything is brought there: an `up` that fails half-way leaves an instance that bills as well.
+  const selfTermination = plan.cloud.selfTermination && new SelfTermination("self-termination", { ...place, plan });
   const workspace = new Workspace("workspace", { ...place, workload: plan.workload });
   const dataset = plan.dataset && new Dataset("dataset", { ...place, plan }, { dependsOn: workspace });
   const environment = new Environment("environment", { ...place, plan }, { dependsOn: workspace });
@@ -50,7 +69,7 @@ async function program(): Promise<pulumi.Output<Record<string, unknown>> | Recor
   const run = new Run(
     "run",
     { ...place, plan, resultsId: results.guardId, bill: instance.bill },
-    { dependsOn: results },
+    { dependsOn: selfTermination === undefined ? results : [results, selfTermination] },
   );
   const evaluation =
     plan.evaluation && new Evaluation("evaluation", { ...place, plan, startId: run.startId }, { dependsOn: run });

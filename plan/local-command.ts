@@ -1,8 +1,8 @@
 import { execSync } from "node:child_process";
 
-/** The environment of what an experiment file runs on this machine: without the key that rents instances. */
+/** The environment of what an experiment file runs on this machine: without the keys that rent instances. */
 export function localEnvironment(): NodeJS.ProcessEnv {
-  const { LAMBDA_API_KEY: _key, ...env } = process.env;
+  const { LAMBDA_API_KEY: _key, LAMBDA_TRAIN_INSTANCE_API_KEY: _instanceKey, ...env } = process.env;
   return env;
 }
 

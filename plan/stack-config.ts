@@ -104,6 +104,22 @@ export const stackConfigSchema = z.strictObject({
   maxPricePerHour: positive("dollars per hour")
     .optional()
     .describe("Highest acceptable price: dearer instance types are not launched."),
+  selfTerminate: z
+    .enum(["false", "true", "lose-results"], { error: "must be true, false or lose-results" })
+    .default("false")
+    .describe(
+      "Whether the instance ends itself. It then holds an API key. `true`: only once its results are fetched, or kept on `fileSystem`; `lose-results`: in any case.",
+    ),
+  selfTerminateAfterMinutes: positive("minutes")
+    .default(60)
+    .describe("Minutes after the last work of the stack on the instance until it ends itself."),
+  selfTerminateApiKey: z
+    .string()
+    .min(1, "must not be empty")
+    .optional()
+    .describe(
+      "API key that the instance gets for that, as a Pulumi secret. The variable LAMBDA_TRAIN_INSTANCE_API_KEY wins over it. Left out: the stack's own.",
+    ),
 });
 
 /** The stack's configuration after validation. */
@@ -118,7 +134,14 @@ export function parseStackConfig(raw: Readonly<Record<string, string>>): StackCo
   const input = Object.fromEntries(Object.entries(raw).map(([key, value]) => [key, structured(value)]));
   const parsed = stackConfigSchema.safeParse(input);
   if (!parsed.success) {
-    throw new PlanError(problemsOf(parsed.error, stackConfigSchema, { ...input, apiKey: undefined }, "lambda-train:"));
+    throw new PlanError(
+      problemsOf(
+        parsed.error,
+        stackConfigSchema,
+        { ...input, apiKey: undefined, selfTerminateApiKey: undefined },
+        "lambda-train:",
+      ),
+    );
   }
   return parsed.data;
 }
@@ -150,5 +173,12 @@ export function cloudPlan(config: StackConfig): CloudPlan {
     budgetDollars: config.budgetDollars,
     expectedHours: config.expectedHours,
     maxPricePerHour: config.maxPricePerHour,
+    selfTermination:
+      config.selfTerminate === "false"
+        ? undefined
+        : {
+            afterSeconds: config.selfTerminateAfterMinutes * 60,
+            loseResults: config.selfTerminate === "lose-results",
+          },
   };
 }

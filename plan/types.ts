@@ -34,6 +34,13 @@ export interface CloudPlan {
   readonly expectedHours?: number;
   /** Highest acceptable price in dollars per hour, or undefined for no limit. */
   readonly maxPricePerHour?: number;
+  /** When the instance ends itself, or undefined where it never does. */
+  readonly selfTermination?: {
+    /** Seconds after the last work of the stack there. */
+    readonly afterSeconds: number;
+    /** Also where its results are nowhere else. */
+    readonly loseResults: boolean;
+  };
 }
 
 /** The user's repository. */

@@ -2,6 +2,8 @@ import { join, posix } from "node:path";
 import { hashFolder } from "../plan/paths";
 import type { EvaluationPlan, RunPlan } from "../plan/types";
 import { evaluateRun, hasEnded, readStatus, stopRun } from "./run";
+import { beginFetch, noteFetched } from "./self-termination";
+import type { SshSession } from "./session";
 import { downloadTree } from "./transfer/download";
 import { withRetries } from "./transfer/retry";
 import type { RunStatus, SshAccess } from "./types";
@@ -42,26 +44,50 @@ export async function bringHome(
   onProgress: (message: string) => void,
 ): Promise<BroughtHome | undefined> {
   const { instanceId, access, run, workspace, directory } = place;
-  const status = await statusOf(access, run.experiment);
+  const { status, token } = await look(access, run.experiment, async (session, status) => ({
+    status,
+    token: hasEnded(status.state) ? await beginFetch(session, status) : undefined,
+  }));
   if (status.state === "absent") return undefined;
   const folder = join(directory, run.experiment);
   const logs = posix.dirname(status.logPath);
   const { files, bytes, unstable } = await downloadTree(access, {
     remoteRoot: status.outputPath ?? posix.join(workspace, run.outputs, run.experiment),
     // What the terminal showed comes home as well: a run that crashed early may have written nothing else.
-    also: { "run/train.log": posix.join(logs, "train.log"), "run/evaluate.log": posix.join(logs, "evaluate.log") },
+    also: {
+      ...earlierFolders(status),
+      "run/train.log": posix.join(logs, "train.log"),
+      "run/evaluate.log": posix.join(logs, "evaluate.log"),
+    },
     localFinal: folder,
     source: `${instanceId}:${run.experiment}`,
     runEnded: hasEnded(status.state),
     hashFolder: hashFolder(),
     onProgress,
   });
+  if (token !== undefined) await withRetries(access, (session) => noteFetched(session, status, token));
   return { folder, status, files, bytes, unstable };
 }
 
 /** A first look, over a connection or two that are lost: an instance that is gone is to be told soon. */
-function statusOf(access: SshAccess, experiment: string): Promise<RunStatus> {
-  return withRetries(access, (session) => readStatus(session, experiment), { attempts: 3 });
+function look<T>(
+  access: SshAccess,
+  experiment: string,
+  then: (session: SshSession, status: RunStatus) => Promise<T>,
+): Promise<T> {
+  return withRetries(access, async (session) => then(session, await readStatus(session, experiment)), { attempts: 3 });
+}
+
+/** Local folder → folder there, of attempts whose workload made a folder of its own for each. The newest is the results' own. */
+function earlierFolders({ earlierOutputPaths = [] }: RunStatus): Record<string, string> {
+  const names = earlierOutputPaths.map((path) => posix.basename(path));
+  return Object.fromEntries(
+    earlierOutputPaths.map((path, index) => {
+      const name = names[index] ?? "";
+      const taken = names.indexOf(name) !== index;
+      return [`earlier/${taken ? `${name}-${index + 1}` : name}`, path];
+    }),
+  );
 }
 
 /**
@@ -76,7 +102,7 @@ export async function endRun(
 ): Promise<BroughtHome | undefined> {
   const { access, run, evaluation } = place;
   const { experiment, graceSeconds } = run;
-  let status = await statusOf(access, experiment);
+  let status = await look(access, experiment, async (_session, seen) => seen);
   if (status.state === "absent") return undefined;
   if (status.state === "starting" || status.state === "running") {
     onProgress(`${experiment}: stopping the run, ${graceSeconds} s for a checkpoint`);

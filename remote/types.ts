@@ -46,9 +46,28 @@ export interface RunStatus {
   readonly logPath: string;
   /** Absolute path of the experiment's real output folder, once found. */
   readonly outputPath?: string;
+  /** Absolute paths of the output folders of earlier attempts, where the workload makes one for each. */
+  readonly earlierOutputPaths?: readonly string[];
   readonly evaluation?: {
     readonly state: "none" | "pending" | "running" | "done" | "failed";
     readonly exitCode?: number;
+  };
+  /** How far the instance is from terminating itself; absent where it was not told to. */
+  readonly selfTermination?: {
+    /** Its watcher runs. */
+    readonly watched: boolean;
+    /** What the watcher saw last. */
+    readonly last: {
+      /**
+       * `busy`: something works there; `waiting`: until `at`; `unsafe`: results would be lost; `refused`, `failed`: the
+       * API did not do it; `terminating`: it did.
+       */
+      readonly state: "busy" | "waiting" | "unsafe" | "refused" | "failed" | "terminating";
+      /** Why, for people. */
+      readonly text?: string;
+      /** Seconds since the Unix epoch. */
+      readonly at?: number;
+    };
   };
   /** Seconds since the Unix epoch on the instance, to correct for clock skew. */
   readonly now: number;

@@ -20,6 +20,25 @@ run(async () => {
   return report.run.state === "failed" ? exitCodes.failed : exitCodes.ok;
 });
 
+/** When the instance ends itself; undefined where it was not told to. */
+function selfEnd({ selfTermination, now }: RunStatus): string | undefined {
+  if (selfTermination === undefined) return undefined;
+  const { watched, last } = selfTermination;
+  if (!watched) return "NOT WATCHED (rebooted?): `npm run up -- --refresh` starts the watch again";
+  switch (last.state) {
+    case "busy":
+      return "some time after the last work there has ended";
+    case "waiting":
+      return `in ${duration(Math.max(0, (last.at ?? now) - now))}, if its results are safe then`;
+    case "unsafe":
+      return `waits: ${last.text}`;
+    case "terminating":
+      return "now: the API was told";
+    default:
+      return `FAILED, goes on billing: ${last.text}`;
+  }
+}
+
 /** The report as lines for a person. */
 function describe({ stack, instance, experiment, run: state, cost, results }: StackReport): string[] {
   const line = (name: string, text: string): string => `${name.padEnd(11)}${text}`;
@@ -46,6 +65,7 @@ function describeRun(status: RunStatus, results: string | null): [string, string
     ["ended", endedAt && `${endedAt}, exit status ${exitCode}${stopReason === undefined ? "" : ` (${stopReason})`}`],
     ["evaluation", evaluation?.state === "none" ? undefined : evaluation?.state],
     ["last line", lastLine],
+    ["self-end", selfEnd(status)],
     ["results", results ?? "not home yet: `npm run results` brings them, `npm run down` always does"],
   ];
   return lines.flatMap(([name, text]): [string, string][] => (text === undefined ? [] : [[name, text]]));

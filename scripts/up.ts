@@ -1,7 +1,9 @@
+import { isEnding } from "../components/lambda/api/schemas";
 import { ensureCloud } from "../emulator/control";
 import { localFolder } from "../plan/paths";
 import { operatorCommand, run } from "./lib/command";
-import { clearStaleLock, isEmulated, pulumi, pulumiOutput, stackName } from "./lib/pulumi";
+import { instanceStatus } from "./lib/look";
+import { clearStaleLock, isEmulated, pulumi, pulumiOutput, stackFileConfig, stackName } from "./lib/pulumi";
 import { aliasesOf, refreshSshFiles } from "./lib/ssh-files";
 import { stackView } from "./lib/stack-view";
 
@@ -15,13 +17,15 @@ run(async () => {
   const options = command.opts<{ stack?: string; previewOnly?: boolean }>();
   const stack = await stackName(options.stack);
   await pulumiOutput(["stack", "select", "--create", stack]);
-  if (options.previewOnly === true) return pulumi(["preview", "--stack", stack, ...command.args]);
-  await clearStaleLock(stack);
   const emulated = isEmulated(stack);
+  if (options.previewOnly === true) {
+    return pulumi(["preview", "--stack", stack, ...(await refreshWhereEnded(stack)), ...command.args]);
+  }
+  await clearStaleLock(stack);
   if (emulated) await ensureCloud(localFolder());
   // On the emulated cloud nothing costs anything, so nothing is asked; on a real account `pulumi up` asks as ever.
   const unasked = emulated ? ["--yes", "--skip-preview"] : [];
-  const code = await pulumi(["up", "--stack", stack, ...unasked, ...command.args]);
+  const code = await pulumi(["up", "--stack", stack, ...unasked, ...(await refreshWhereEnded(stack)), ...command.args]);
   await refreshSshHost(stack);
   return code;
 });
@@ -31,4 +35,19 @@ async function refreshSshHost(stack: string): Promise<void> {
   if (aliasesOf(stack).length === 0) return;
   const { access } = await stackView(stack);
   if (access !== undefined) refreshSshFiles(stack, access);
+}
+
+/** An instance that may end itself may be gone: then the engine must look anew. Says so. */
+async function refreshWhereEnded(stack: string): Promise<string[]> {
+  if ((stackFileConfig(stack).selfTerminate ?? "false") === "false") return [];
+  const view = await stackView(stack);
+  const seen = await instanceStatus(view);
+  if (view.instance === undefined || !("status" in seen)) return [];
+  if (seen.status !== "gone" && !isEnding(seen.status)) return [];
+  const home = view.resultsFolder === undefined ? "" : ` What was fetched of its results is in ${view.resultsFolder}.`;
+  console.log(
+    `Instance ${view.instance.id} is gone: it has ended itself, or was ended elsewhere.${home} ` +
+      "An `up` rents another one and trains anew; `npm run down` cleans up.",
+  );
+  return ["--refresh"];
 }

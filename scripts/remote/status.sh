@@ -87,4 +87,21 @@ text logPath "$run/train.log"
 text outputPath "$(fact "$facts/output_path")"
 printf ',"evaluation":{"state":"%s"' "$evaluation"
 number exitCode "$evaluation_exit"
-printf '},"now":%s}\n' "$(date +%s)"
+printf '}'
+# The folders of earlier attempts, where the workload makes one for each.
+earlier="" paths="$(fact "$facts/output_path")"
+for each in "$run"/attempts/*/output_path; do
+  path="$(fact "$each")"
+  if [ -n "$path" ] && ! grep -qxF -e "$path" <<<"$paths"; then
+    paths="$paths"$'\n'"$path"
+    earlier="$earlier${earlier:+,}$(json_text "$path")"
+  fi
+done
+if [ -n "$earlier" ]; then printf ',"earlierOutputPaths":[%s]' "$earlier"; fi
+ending="$base/self-terminate"
+if [ -f "$ending/status.json" ]; then
+  watched=false
+  if is_alive "$ending/process"; then watched=true; fi
+  printf ',"selfTermination":{"watched":%s,"last":%s}' "$watched" "$(cat "$ending/status.json")"
+fi
+printf ',"now":%s}\n' "$(date +%s)"

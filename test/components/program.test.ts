@@ -27,7 +27,12 @@ describe("the program", () => {
   });
 
   /** Runs the program with the workload of the lifecycle tests, the stack's configuration and experiment changed. */
-  const run = async (config: object = {}, experiment: object = {}, options = {}): Promise<Outputs> => {
+  const run = async (
+    config: object = {},
+    experiment: object = {},
+    options = {},
+    secretKeys: string[] = [],
+  ): Promise<Outputs> => {
     mocks = await startMocks(options);
     const file = join(folder, "experiment.yaml");
     const base = { experiment: "exp", workload: { source: resolve(__dirname, "../fixtures/tiny") } };
@@ -37,7 +42,7 @@ describe("the program", () => {
       `lambda-train:${key}`,
       typeof value === "string" ? value : JSON.stringify(value),
     ]);
-    pulumi.runtime.setAllConfig(Object.fromEntries(entries));
+    pulumi.runtime.setAllConfig(Object.fromEntries(entries), secretKeys);
     const outputs = (await program()) as Outputs;
     await mocks.settled();
     return outputs;
@@ -59,6 +64,23 @@ describe("the program", () => {
       if (parent !== undefined) expect(name.startsWith(`${parent}-`), name).toBe(true);
     }
     expect(new Set(mocks.registrations.map(({ name }) => name)).size).toBe(mocks.registrations.length);
+  });
+
+  it("lets an instance end itself only where asked to, before a run starts, and gives no key as an input", async () => {
+    const apiKey = "secret_instance_key";
+    const config = { selfTerminate: "true", selfTerminateAfterMinutes: "30", selfTerminateApiKey: apiKey };
+    await run(config, withData(), {}, ["lambda-train:selfTerminateApiKey"]);
+    const watch = mocks.of("self-termination-watch");
+    expect(watch.inputs).toMatchObject({ instanceId: "instance-vm-id", afterSeconds: 1800, loseResults: false });
+    expect(JSON.stringify(mocks.registrations)).not.toContain(apiKey);
+    expect(mocks.comesAfter("run-train", "self-termination")).toBe(true);
+  });
+
+  it.each(["apiKey", "selfTerminateApiKey"])("refuses %s in clear: it would get into the state", async (name) => {
+    const refused = run({ [name]: "secret_in_clear" }).catch((error: Error) => error);
+    const { message } = (await refused) as Error;
+    expect(message).toContain(`lambda-train:${name} is "in clear"`);
+    expect(message).not.toContain("secret_in_clear");
   });
 
   it("gives the outputs that commands and people read, none of them secret", async () => {

@@ -35,6 +35,9 @@ const wrong: Readonly<Record<keyof typeof stackConfigSchema.shape, string>> = {
   budgetDollars: "-5",
   expectedHours: "soon",
   maxPricePerHour: "0",
+  selfTerminate: "perhaps",
+  selfTerminateAfterMinutes: "0",
+  selfTerminateApiKey: "",
 };
 
 describe("stack configuration", () => {

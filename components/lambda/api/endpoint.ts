@@ -23,6 +23,19 @@ export interface Endpoint {
 export const apiKeyConfig = "lambda-train:apiKey";
 
 /**
+ * The key that an instance gets to end itself: LAMBDA_TRAIN_INSTANCE_API_KEY, else the stack's configuration, else the
+ * endpoint's own. The emulated cloud never sees a key of the environment, which is for another.
+ */
+export function instanceApiKey(endpoint: Endpoint, configured: string | undefined): string {
+  const given = endpoint.emulated ? undefined : process.env.LAMBDA_TRAIN_INSTANCE_API_KEY;
+  const own = (given || configured || "").trim();
+  return own === "" ? endpoint.apiKey() : checkedKey(own);
+}
+
+/** The stack's configuration holds that key under this name, as a secret. */
+export const instanceApiKeyConfig = "lambda-train:selfTerminateApiKey";
+
+/**
  * Finds the endpoint: undefined for Lambda, `emulated` for the emulated cloud of this project, or a base URL. The key
  * comes from LAMBDA_API_KEY, read at each call, else from the stack's configuration; the emulated cloud has its own
  * and never sees another.
@@ -79,7 +92,11 @@ function requireKey(configuredKey?: () => string | undefined): string {
         `npm run pulumi -- config set --secret ${apiKeyConfig}. Keys are made at https://cloud.lambda.ai under API keys.`,
     );
   }
-  // Such a header would be refused here with a message that holds it.
+  return checkedKey(key);
+}
+
+/** A header with other characters would be refused with a message that holds it. */
+function checkedKey(key: string): string {
   if (!/^[\x21-\x7e]+$/.test(key))
     throw new Error("The Lambda API key holds spaces or other characters that no key has.");
   return key;

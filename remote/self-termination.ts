@@ -1,0 +1,66 @@
+import { ensureScripts } from "./bundle";
+import { shellQuote } from "./quote";
+import type { SshSession } from "./session";
+import type { RunStatus } from "./types";
+
+/** How an instance is to end itself. */
+export interface SelfTerminationSettings {
+  readonly instance: string;
+  /** Base URL of the API. */
+  readonly url: string;
+  /** Seconds without any work of the stack after which it ends. */
+  readonly after: number;
+  /** End even where results are nowhere else. */
+  readonly loseResults: boolean;
+  /** Where a file system is mounted that results may be kept on. */
+  readonly fileSystem: string | null;
+}
+
+const scripts = ["transfer.py", "safety.py", "cloud.py", "self-terminate.py"] as const;
+const fetchScripts = ["transfer.py", "safety.py", "fetched.py"] as const;
+
+/**
+ * Gives an instance the key with which it may end itself, by standard input into a file for its user alone, and starts
+ * the watch. The instance tries the key first.
+ * @returns whether the watch goes on after a reboot.
+ * @throws SshError `exit` with the reason where the key does not serve or the API cannot be reached from there.
+ */
+export async function armSelfTermination(
+  session: SshSession,
+  settings: SelfTerminationSettings,
+  key: string,
+): Promise<{ readonly survivesReboot: boolean }> {
+  const stdin = JSON.stringify({ ...settings, key });
+  const command = `python3 ${await ensureScripts(session, scripts)}/self-terminate.py arm`;
+  const what = "Preparing the instance to terminate itself";
+  return JSON.parse(await session.run(command, what, { stdin, timeoutSeconds: 180 }));
+}
+
+/** Whether the watch goes on. */
+export async function isSelfTerminationAlive(session: SshSession): Promise<boolean> {
+  const command = `python3 ${await ensureScripts(session, scripts)}/self-terminate.py alive`;
+  return JSON.parse(await session.run(command, "Looking at the watch", { timeoutSeconds: 60 })).alive === true;
+}
+
+/** Ends the watch and removes the key. */
+export async function disarmSelfTermination(session: SshSession): Promise<void> {
+  const command = `python3 ${await ensureScripts(session, scripts)}/self-terminate.py disarm`;
+  await session.run(command, "Taking the key from the instance", { timeoutSeconds: 180 });
+}
+
+/**
+ * Tells an instance that would end itself that a download of a run's results begins now.
+ * @returns the token for {@link noteFetched}; undefined where nobody on the instance wants to know.
+ */
+export async function beginFetch(session: SshSession, status: RunStatus): Promise<string | undefined> {
+  if (status.selfTermination === undefined) return undefined;
+  const command = `python3 ${await ensureScripts(session, fetchScripts)}/fetched.py begin ${shellQuote(status.experiment)}`;
+  return (await session.run(command, "Beginning the download", { timeoutSeconds: 60 })).trim();
+}
+
+/** Tells it that they are at home, verified: from here on it may end. */
+export async function noteFetched(session: SshSession, status: RunStatus, token: string): Promise<void> {
+  const words = `${shellQuote(status.experiment)} ${shellQuote(token)}`;
+  const command = `python3 ${await ensureScripts(session, fetchScripts)}/fetched.py done ${words}`;
+  await session.run(command, "Noting that the results are at home", { timeoutSeconds: 60 });
+}

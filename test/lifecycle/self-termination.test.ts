@@ -1,0 +1,84 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { verifyResults } from "../../remote/transfer/download";
+import { nothing, TestCloud } from "../support/cloud";
+import { Project } from "../support/project";
+import { useTinyWorkload } from "../support/tiny";
+
+/** An instance that may end itself; each test goes on from where the one before ended. */
+describe("self-termination", { timeout: 120_000 }, () => {
+  const project = new Project();
+  let cloud: TestCloud;
+  let key: string;
+  let id: string;
+
+  beforeAll(async () => {
+    cloud = await TestCloud.start(project);
+    await cloud.admin.patchSettings({ rateLimit: { enabled: false } });
+    ({ key } = await cloud.admin.addKey("instance"));
+    const stack = { selfTerminate: true, selfTerminateAfterMinutes: 0.05 };
+    useTinyWorkload(project, { overrides: { steps: 10 }, stack });
+    await project.init();
+    await project.pulumi(["config", "set", "--secret", "selfTerminateApiKey", key]);
+    const { code, output } = await project.run("up");
+    expect(code, output).toBe(0);
+    expect(output).toContain("It holds an API key");
+    expect(output).not.toContain(key);
+    id = (await project.outputs()).instanceId as string;
+  }, 120_000);
+  afterAll(() => project.dispose());
+
+  const until = async <T>(look: () => Promise<T | undefined>, seconds = 40): Promise<T> => {
+    const deadline = Date.now() + seconds * 1000;
+    for (;;) {
+      const seen = await look();
+      if (seen !== undefined) return seen;
+      if (Date.now() > deadline) throw new Error(`Nothing came within ${seconds} s.`);
+      await sleep(500);
+    }
+  };
+  const selfEnd = async (): Promise<string> =>
+    /^self-end +(.*)$/m.exec((await project.run("status")).output)?.[1] ?? "";
+  const lives = async (): Promise<boolean> => (await cloud.inventory()).instances.includes(id);
+
+  it("the key lies in a file for its user alone, and nowhere else", async () => {
+    const script =
+      'cd ~/.lambda-train/self-terminate; stat -c "%a %U" key .; ' +
+      "grep -laF -f key /proc/[0-9]*/cmdline /proc/[0-9]*/environ; " +
+      'grep -rlF -f key "$HOME" | grep -v /self-terminate/key; echo end';
+    const { code, output } = await project.run("ssh", ["--", script]);
+    expect(code, output).toBe(0);
+    expect(output.trim().split("\n")).toEqual(["600 ubuntu", "700 ubuntu", "end"]);
+    expect(project.stateText().includes(key)).toBe(false);
+    expect(JSON.stringify(await project.outputs(true))).not.toContain(key);
+  });
+
+  it("it does not end while its results are nowhere else", async () => {
+    await until(async () => ((await selfEnd()).startsWith("waits: ") ? true : undefined));
+    expect(await selfEnd()).toContain("the results of tiny-v1 are not at home (npm run results)");
+    expect(await lives()).toBe(true);
+  });
+
+  it("it tells that the API refuses it, and tries again until it is gone once they are at home", async () => {
+    const body = JSON.stringify({ error: { code: "global/invalid-api-key", message: "no" } });
+    const fault = { match: { operation: "terminateInstance" }, action: { answer: { status: 401, body } } };
+    await cloud.admin.addApiFault(fault);
+    const { code, output } = await project.run("results");
+    expect(code, output).toBe(0);
+    await until(async () => ((await selfEnd()).startsWith("FAILED, goes on billing: ") ? true : undefined));
+    expect(await selfEnd()).toContain("refuses the key (401 global/invalid-api-key)");
+    await cloud.admin.removeAllFaults();
+    await cloud.admin.addApiFault({ match: { path: `/instances/${id}` }, times: 1, action: { resetBefore: true } });
+    await until(async () => ((await lives()) ? undefined : true));
+    expect(await verifyResults(`${project.folder}/results/test/tiny-v1`)).toMatchObject({ ok: true });
+  });
+
+  it("what comes after sees that it is gone; down cleans up", async () => {
+    const up = await project.run("up", ["--preview-only"]);
+    expect(up.code, up.output).toBe(0);
+    expect(up.output).toContain(`Instance ${id} is gone: it has ended itself`);
+    const down = await project.run("down", ["--keep-cloud"]);
+    expect(down.code, down.output).toBe(0);
+    expect(await cloud.inventory()).toEqual(nothing);
+  });
+});
