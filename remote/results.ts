@@ -1,6 +1,7 @@
 import { join, posix } from "node:path";
 import { hashFolder } from "../plan/paths";
 import type { EvaluationPlan, RunPlan } from "../plan/types";
+import { type Listener, tellingTime } from "./listener";
 import { evaluateRun, hasEnded, readStatus, stopRun } from "./run";
 import { beginFetch, noteFetched } from "./self-termination";
 import type { SshSession } from "./session";
@@ -39,10 +40,7 @@ export const loseResultsVariable = "LAMBDA_TRAIN_LOSE_RESULTS";
  * @returns undefined where the experiment has never been started: there is nothing to bring.
  * @throws SshError when the instance cannot be reached; Error when the download cannot be verified.
  */
-export async function bringHome(
-  place: ResultsPlace,
-  onProgress: (message: string) => void,
-): Promise<BroughtHome | undefined> {
+export async function bringHome(place: ResultsPlace, listener: Listener): Promise<BroughtHome | undefined> {
   const { instanceId, access, run, workspace, directory } = place;
   const { status, token } = await look(access, run.experiment, async (session, status) => ({
     status,
@@ -63,7 +61,8 @@ export async function bringHome(
     source: `${instanceId}:${run.experiment}`,
     runEnded: hasEnded(status.state),
     hashFolder: hashFolder(),
-    onProgress,
+    onProgress: listener.progress,
+    onStatus: listener.status,
   });
   if (token !== undefined) await withRetries(access, (session) => noteFetched(session, status, token));
   return { folder, status, files, bytes, unstable };
@@ -98,24 +97,28 @@ function earlierFolders({ earlierOutputPaths = [] }: RunStatus): Record<string, 
 export async function endRun(
   place: ResultsPlace,
   reason: string,
-  onProgress: (message: string) => void,
+  listener: Listener,
 ): Promise<BroughtHome | undefined> {
   const { access, run, evaluation } = place;
   const { experiment, graceSeconds } = run;
+  listener.status?.("looking at the run");
   let status = await look(access, experiment, async (_session, seen) => seen);
   if (status.state === "absent") return undefined;
   if (status.state === "starting" || status.state === "running") {
-    onProgress(`${experiment}: stopping the run, ${graceSeconds} s for a checkpoint`);
-    status = await stopRun(access, { experiment }, { reason, graceSeconds });
+    listener.progress?.(`${experiment}: stopping the run, ${graceSeconds} s for a checkpoint`);
+    const left = (seconds: number): string => `${Math.max(0, graceSeconds - seconds)} s left for a checkpoint`;
+    status = await tellingTime(listener, "stopping", left, () =>
+      stopRun(access, { experiment }, { reason, graceSeconds }),
+    );
   }
   if (evaluation !== undefined && status.evaluation?.state !== "done" && status.evaluation?.state !== "failed") {
-    onProgress(`${experiment}: evaluating`);
+    listener.status?.("evaluating", `at most ${Math.ceil(evaluation.timeoutSeconds / 60)} min`);
     status = await evaluateRun(access, place);
     if (status.evaluation?.state === "failed") {
-      onProgress(
+      listener.progress?.(
         `${experiment}: evaluation failed with status ${status.evaluation.exitCode}; its log is among the results`,
       );
     }
   }
-  return bringHome(place, onProgress);
+  return bringHome(place, listener);
 }

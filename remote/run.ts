@@ -41,6 +41,8 @@ export async function readStatus(session: SshSession, experiment: string): Promi
 export interface WatchOptions {
   /** Each line that training logs meanwhile. */
   readonly onLine?: (line: string) => void;
+  /** Each status that is read meanwhile. */
+  readonly onStatus?: (status: RunStatus) => void;
   /** A line for people when something other than the log is to be told. */
   readonly onProgress?: (line: string) => void;
   /** Seconds to wait. Default: without end. */
@@ -210,6 +212,7 @@ async function poll(
         session ??= await SshSession.connect(access, { signal });
         status = await readStatus(session, experiment);
         contact = Date.now();
+        options.onStatus?.(status);
         if (status.state === "absent") {
           const message = `There is no run of ${experiment} on ${access.host}. Start it with \`pulumi up\`.`;
           throw new RunError(message, { kind: "absent", status });

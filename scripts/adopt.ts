@@ -10,6 +10,7 @@ import { bringHome, endRun } from "../remote/results";
 import { accountAt, readable } from "./lib/account";
 import { type Backup, backupsOf, readBackup } from "./lib/backups";
 import { CommandError, exitCodes, operatorCommand, run } from "./lib/command";
+import { printing } from "./lib/listener";
 import { runStatus } from "./lib/look";
 import { pulumiOutput, stackFileConfig, stackName } from "./lib/pulumi";
 import { placeOfLost } from "./lib/rescue";
@@ -70,7 +71,9 @@ run(async () => {
 async function rescue(stack: string, lost: Lost, identity: string, end: boolean): Promise<number> {
   const { cloud, instance, orphan, what } = lost;
   const place = await placeOfLost(cloud, instance, stack, identity);
-  const home = await (end ? endRun(place, "destroy", console.log) : bringHome(place, console.log));
+  const home = await printing(console.log, (listener) =>
+    end ? endRun(place, "destroy", listener) : bringHome(place, listener),
+  );
   if (home !== undefined && end) noteEnded(place, home);
   if (home === undefined) console.log(`${place.run.experiment} was never started on ${what}: there are no results.`);
   else console.log(`${home.files} files verified in ${home.folder} (run: ${home.status.state})`);
@@ -78,7 +81,7 @@ async function rescue(stack: string, lost: Lost, identity: string, end: boolean)
     console.log(`${what} goes on and bills. To end it as \`down\` would: the same command with --end.`);
     return exitCodes.ok;
   }
-  await removeOrphan(cloud, orphan, console.log);
+  await printing(console.log, (listener) => removeOrphan(cloud, orphan, listener));
   return exitCodes.ok;
 }
 

@@ -8,6 +8,7 @@ import { stateOrigin } from "../plan/state-origin";
 import { table } from "../plan/table";
 import { accountAt, readable } from "./lib/account";
 import { exitCodes, plainCommand, run } from "./lib/command";
+import { printing } from "./lib/listener";
 import { allStates } from "./lib/states";
 
 interface Options {
@@ -68,7 +69,9 @@ run(async () => {
 
 /** Removes claim by claim, side by side; returns the claims of which something is left. */
 async function removeAll(cloud: Cloud, orphans: readonly Orphan[]): Promise<string[]> {
-  const done = await Promise.allSettled(orphans.map((orphan) => removeOrphan(cloud, orphan, console.error)));
+  const done = await Promise.allSettled(
+    orphans.map((orphan) => printing(console.error, (listener) => removeOrphan(cloud, orphan, listener))),
+  );
   return done.flatMap((each, index) => {
     if (each.status === "fulfilled") return [];
     const { claim = "" } = orphans[index] ?? {};

@@ -2,6 +2,7 @@ import { relative } from "node:path";
 import { bringHome } from "../remote/results";
 import { verifyResults } from "../remote/transfer/download";
 import { CommandError, exitCodes, operatorCommand, run } from "./lib/command";
+import { printing } from "./lib/listener";
 import { requireRun, resultsPlace, stackView } from "./lib/stack-view";
 
 const command = operatorCommand(
@@ -20,7 +21,7 @@ run(async () => {
     return ok ? exitCodes.ok : exitCodes.failed;
   }
   const view = requireRun(await stackView(options.stack));
-  const home = await bringHome(resultsPlace(view), console.log);
+  const home = await printing(console.log, (listener) => bringHome(resultsPlace(view), listener));
   if (home === undefined) throw new CommandError(`${view.run.experiment} has not been started yet.`, exitCodes.nothing);
   const { folder, files, bytes, unstable, status } = home;
   console.log(

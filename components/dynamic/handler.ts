@@ -46,8 +46,16 @@ export interface Read<Inputs, Outputs> {
 export interface HandlerContext {
   /** Value of a key of the stack's configuration, like `lambda-train:apiKey`, decrypted. */
   config(key: string): string | undefined;
-  /** Prints one line into the engine's output. For changes of state that a person waits for, not for every poll. */
+  /**
+   * Keeps one line in the engine's output. For facts that a person wants to find there afterwards: what was launched,
+   * what came home, what could not be reached.
+   */
   progress(message: string): void;
+  /**
+   * What goes on now, for as long as it does: a phase, and what is known of it. May be called at every poll: it is
+   * shown as often as the engine's output can bear, and how long the phase lasts is told with it.
+   */
+  status(phase: string, detail?: string): void;
   /** Whether the engine that asked still runs. A provider outlives a killed CLI and must not rent anything then. */
   engineAlive(): Promise<boolean>;
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { dynamic } from "@pulumi/pulumi";
 import { engineAlive } from "./engine";
 import { CreatedButFailed, type DynamicHandler, type HandlerContext } from "./handler";
+import { talk } from "./talk";
 import { endWithEngine, inFlight } from "./watchdog";
 
 /** Root of the compiled tree: `dist`. Provider texts in the state name modules relative to it. */
@@ -10,14 +11,17 @@ const root = join(__dirname, "..", "..");
 /**
  * The provider that the engine's provider process sees: forwards every call to the `handler` that the module exports.
  * The module is loaded at the first call. `module` is relative to the compiled tree, without extension.
+ * @param urn The resource whose row shows what happens. States written before have none: then it is the stack's.
  */
-export function provider(module: string): Required<dynamic.ResourceProvider> {
+export function provider(module: string, urn?: string): Required<dynamic.ResourceProvider> {
   let config: HandlerContext["config"] = () => undefined;
-  const context: HandlerContext = {
-    config: (key) => config(key),
-    progress: (message) => console.log(message),
-    engineAlive: () => engineAlive(),
-  };
+  /** Runs one call with a context of its own, so that its status line ends with it. */
+  const call = <T>(run: (context: HandlerContext) => T | Promise<T>): Promise<T> =>
+    withoutStack(() =>
+      talk(urn, async ({ progress, status }) =>
+        run({ config: (key) => config(key), progress, status, engineAlive: () => engineAlive() }),
+      ),
+    );
   const load = (): DynamicHandler<object, object> => {
     const { handler } = require(join(root, module)) as { readonly handler?: DynamicHandler<object, object> };
     if (handler === undefined) throw new Error(`${module} exports no "handler".`);
@@ -30,30 +34,31 @@ export function provider(module: string): Required<dynamic.ResourceProvider> {
       config = (key) => request.config.get(key);
     },
     check: (olds, news) =>
-      call(async () => {
+      call(async (context) => {
         const handler = load();
         if (handler.check === undefined) return { inputs: news };
         const { inputs, failures } = await handler.check(news, olds, context);
         return { inputs: plain(inputs), failures: [...(failures ?? [])] };
       }),
-    diff: (id, olds, news) => call(async () => load().diff(id, olds, news, context)),
-    create: (inputs) => call(() => keepingCreated(inputs, async () => plain(await load().create(inputs, context)))),
+    diff: (id, olds, news) => call((context) => load().diff(id, olds, news, context)),
+    create: (inputs) =>
+      call((context) => keepingCreated(inputs, async () => plain(await load().create(inputs, context)))),
     read: (id, props) =>
-      call(async () => {
+      call(async (context) => {
         const handler = load();
         if (handler.read === undefined) return { id, props };
         // An empty id tells the engine that the resource is gone.
         return plain((await handler.read(id, props ?? {}, context)) ?? { id: "", props: {} });
       }),
     update: (id, olds, news) =>
-      call(async () => {
+      call(async (context) => {
         const handler = load();
         // What update returns replaces all outputs: without one of its own the old outputs live on under the new inputs.
         if (handler.update === undefined) return { outs: plain({ ...olds, ...news }) };
         const { update } = handler;
         return keepingCreated(news, async () => plain({ outs: await update.call(handler, id, olds, news, context) }));
       }),
-    delete: (id, props) => call(async () => load().delete?.(id, props, context)),
+    delete: (id, props) => call(async (context) => load().delete?.(id, props, context)),
   };
 }
 
@@ -61,7 +66,7 @@ export function provider(module: string): Required<dynamic.ResourceProvider> {
  * Runs one call. The provider process prints the stack of what some calls throw: of faults of the program that helps,
  * of messages to the user it buries them.
  */
-async function call<T>(run: () => Promise<T>): Promise<T> {
+async function withoutStack<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await inFlight(run);
   } catch (error) {

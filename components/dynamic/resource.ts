@@ -6,12 +6,15 @@ import * as pulumi from "@pulumi/pulumi";
  *
  * Written out rather than serialized from a closure, which gives another text under another compiler, test runner or
  * SDK, and loads a compiler into every program start.
+ *
+ * The URN is in it because the engine's provider process does not tell a provider for which resource it is called.
  */
-export function providerText(module: string): string {
+export function providerText(module: string, urn?: string): string {
+  const names = [module, ...(urn === undefined ? [] : [urn])].map((name) => JSON.stringify(name)).join(", ");
   return [
     "exports.handler = () => {",
     "  try {",
-    `    return require("./dist/components/dynamic/provider.js").provider(${JSON.stringify(module)});`,
+    `    return require("./dist/components/dynamic/provider.js").provider(${names});`,
     "  } catch (error) {",
     '    if (error.code === "MODULE_NOT_FOUND") {',
     '      error.message = "The project is not built (run `npm ci && npm run build` in its folder): " + error.message;',
@@ -37,8 +40,16 @@ export abstract class RemoteResource extends pulumi.CustomResource {
     props: pulumi.Inputs,
     options?: pulumi.CustomResourceOptions,
   ) {
-    super(resourceType(type), name, { ...props, __provider: providerText(module) }, options);
+    const text = urnOf(resourceType(type), name, options?.parent).then((urn) => providerText(module, urn));
+    super(resourceType(type), name, { ...props, __provider: text }, options);
   }
+}
+
+/** A promise rather than an output: it makes the resource depend on nothing, its own parent least of all. */
+function urnOf(type: string, name: string, parent: pulumi.Resource | undefined): Promise<string> {
+  return new Promise((resolve) => {
+    pulumi.createUrn(name, type, parent).apply(resolve);
+  });
 }
 
 /** Type token of a dynamic resource of this project. */

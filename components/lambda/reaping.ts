@@ -1,3 +1,4 @@
+import type { Listener } from "../../remote/listener";
 import type { Cloud } from "./api/connect";
 import { endAndBill, type Rented, rented } from "./billing/settle";
 import { deleteUnused } from "./handlers/deletion";
@@ -19,22 +20,23 @@ export async function readAccount({ client }: Cloud): Promise<Account> {
  * Ends everything of a claim: instances first, confirmed by the API, then what they used. File systems hold data and
  * stay. Whatever an instance holds is lost. Throws at the first thing that does not go.
  */
-export async function removeOrphan(cloud: Cloud, orphan: Orphan, progress: (line: string) => void): Promise<void> {
+export async function removeOrphan(cloud: Cloud, orphan: Orphan, listener: Listener): Promise<void> {
   const { client } = cloud;
+  const { progress, status } = listener;
   const all = (kind: Orphan["things"][number]["kind"]): Orphan["things"] =>
     orphan.things.filter((thing) => thing.kind === kind);
   for (const thing of all("instance")) {
     const { id, name } = thing;
-    const ended = await endAndBill(cloud, await facts(cloud, thing), progress);
-    progress(`${name}: instance ${id} ${ended ? "is terminated" : "was gone already"}`);
+    const ended = await endAndBill(cloud, await facts(cloud, thing), listener);
+    progress?.(`${name}: instance ${id} ${ended ? "is terminated" : "was gone already"}`);
   }
   for (const { id, name } of all("SSH key")) {
-    await deleteUnused(cloud, `SSH key ${name}`, () => client.deleteSshKey(id), progress);
-    progress(`${name}: SSH key is deleted`);
+    await deleteUnused(cloud, `SSH key ${name}`, () => client.deleteSshKey(id), status);
+    progress?.(`${name}: SSH key is deleted`);
   }
   for (const { id, name } of all("firewall ruleset")) {
-    await deleteUnused(cloud, `firewall ruleset ${name}`, () => client.deleteRuleset(id), progress);
-    progress(`${name}: firewall ruleset is deleted`);
+    await deleteUnused(cloud, `firewall ruleset ${name}`, () => client.deleteRuleset(id), status);
+    progress?.(`${name}: firewall ruleset is deleted`);
   }
 }
 

@@ -1,11 +1,12 @@
 import type { Cloud } from "./api/connect";
 import { isKind, LambdaApiError } from "./api/errors";
 import { type Instance, isEnding } from "./api/schemas";
-import { duration, sparsely, waitFor } from "./api/waiting";
+import { duration, waitFor } from "./api/waiting";
 import type { Asked } from "./billing/notes";
 
 export interface TerminationOptions {
-  readonly progress: (message: string) => void;
+  /** Told at every look: what goes on, and of which instance. */
+  readonly status?: (phase: string, detail: string) => void;
   /** The cloud's seconds until giving up. Default 900. */
   readonly timeoutSeconds?: number;
   /** Told when it is about to be asked to terminate, and again when that was answered. */
@@ -27,8 +28,7 @@ export interface Ended {
  * to the API. Throws where it is not confirmed in time: the instance may then still be billed.
  */
 export async function terminateAndConfirm(cloud: Cloud, id: string, options: TerminationOptions): Promise<Ended> {
-  const { progress, timeoutSeconds = 900, onAsked } = options;
-  const tell = sparsely(progress, 60);
+  const { status, timeoutSeconds = 900, onAsked } = options;
   let seen: Instance | undefined;
   let last: Instance | undefined;
   let asked: Asked | undefined;
@@ -67,7 +67,7 @@ export async function terminateAndConfirm(cloud: Cloud, id: string, options: Ter
     timeoutSeconds,
     firstPauseSeconds: 3,
     longestPauseSeconds: 10,
-    onWait: (elapsed) => tell(elapsed, `instance ${id}: ${seen?.status} since ${duration(elapsed)}`),
+    onWait: () => status?.("terminating", `instance ${id}`),
   });
   if (gone) return { existed: seen !== undefined, instance: last, asked };
   throw new Error(

@@ -22,8 +22,8 @@ export async function withSession<T>(
 export interface WaitOptions {
   /** Seconds until giving up. */
   readonly timeoutSeconds: number;
-  /** Called with one line per change of what stands in the way. */
-  readonly onProgress?: (line: string) => void;
+  /** Called with what stands in the way, whenever that changes. */
+  readonly onWait?: (reason: string) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -35,7 +35,7 @@ const longestPauseSeconds = 5;
  * in place yet) is tried again; a wrong host key never is. Throws kind `timeout` that tells the last reason.
  */
 export async function waitForSsh(access: SshAccess, options: WaitOptions): Promise<void> {
-  const { signal, onProgress } = options;
+  const { signal, onWait } = options;
   const deadline = Date.now() + options.timeoutSeconds * 1000;
   let pause = firstPauseSeconds;
   let last = "";
@@ -52,7 +52,7 @@ export async function waitForSsh(access: SshAccess, options: WaitOptions): Promi
       }
       if (error.message !== last) {
         last = error.message;
-        onProgress?.(`waiting for SSH: ${last}`);
+        onWait?.(last);
       }
       if (Date.now() + pause * 1000 >= deadline) {
         const message = `No SSH login on ${access.host}:${access.port} within ${options.timeoutSeconds} s. Last reason: ${last}`;

@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { ensureScripts } from "../bundle";
+import type { Listener } from "../listener";
 import { shellQuote } from "../quote";
 import type { SshSession } from "../session";
 import type { SshAccess } from "../types";
@@ -18,6 +19,7 @@ export interface UploadArchiveOptions {
   /** SHA-256 of the file. */
   readonly sha256: string;
   readonly onProgress?: (line: string) => void;
+  readonly onStatus?: Listener["status"];
   readonly signal?: AbortSignal;
 }
 
@@ -31,7 +33,7 @@ export async function uploadArchive(
   const run = async (session: SshSession, attempt: Attempt): Promise<void> => {
     for (let round = 1; ; round++) {
       const { size: total } = await stat(options.localArchive);
-      const meter = progressMeter(`${options.remotePath}: sending`, 1, total, options.onProgress);
+      const meter = progressMeter("sending", total, options.onStatus);
       const count = (bytes: number): void => {
         sentBytes += bytes;
         attempt.progressed();

@@ -1,5 +1,6 @@
 import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import type { Listener } from "../listener";
 import type { SshSession } from "../session";
 import type { Manifest, SshAccess } from "../types";
 import { assemble } from "./assemble";
@@ -24,8 +25,9 @@ export interface DownloadTreeOptions {
   readonly runEnded?: boolean;
   /** Folder for remembered checksums of local files, `<local>/hashes`. */
   readonly hashFolder?: string;
-  /** A line for people every few seconds. */
+  /** A line for people when the connection is lost. */
   readonly onProgress?: (line: string) => void;
+  readonly onStatus?: Listener["status"];
   readonly signal?: AbortSignal;
 }
 
@@ -77,6 +79,7 @@ export async function downloadTree(target: SshSession | SshAccess, options: Down
   }
   const manifest: Manifest = { files: entries.map(({ id: _id, ...entry }) => entry) };
   const source = options.source ?? `${access.user}@${access.host}:${options.remoteRoot}`;
+  options.onStatus?.("verifying", `${entries.length} files`);
   await assemble({ manifest, objects, partial, final, source });
   const bytes = entries.reduce((sum, { size }) => sum + size, 0);
   const seconds = (Date.now() - started) / 1000;
@@ -98,6 +101,7 @@ async function collectContent(
   count: (files: number, bytes: number) => void,
 ): Promise<Collected> {
   for (let round = 1; ; round++) {
+    options.onStatus?.("listing the results");
     const { entries, skipped } = await listRemote(session, options);
     const missing = await objects.missing(entries);
     await fetchObjects(session, missing, objects, { ...options, count, progressed: attempt.progressed });

@@ -6,6 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { extract } from "tar-stream";
 import { ensureScripts } from "../bundle";
+import type { Listener } from "../listener";
 import { endedSoon, type SshSession, sshFailure } from "../session";
 import { type RemoteEntry, sendScripts } from "./listing";
 import type { Objects } from "./objects";
@@ -15,7 +16,7 @@ import { Taker } from "./taker";
 
 interface FetchOptions {
   readonly remoteRoot: string;
-  readonly onProgress?: (line: string) => void;
+  readonly onStatus?: Listener["status"];
   readonly signal?: AbortSignal;
   readonly count: (files: number, bytes: number) => void;
   readonly progressed: () => void;
@@ -41,7 +42,7 @@ export async function fetchObjects(
   );
   const bytes = requests.reduce((sum, { entry, offset }) => sum + entry.size - offset, 0);
   await checkSpace(objects, bytes);
-  const meter = progressMeter(`${options.remoteRoot}: fetching`, wanted.length, bytes, options.onProgress);
+  const meter = progressMeter("downloading", bytes, options.onStatus);
   const received = (files: number, more: number): void => {
     meter.count(files, more);
     options.count(files, more);

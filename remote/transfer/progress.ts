@@ -1,28 +1,29 @@
-import { showBytes } from "./surprise";
+import type { Listener } from "../listener";
 
-const everyMs = 5000;
-
-/** Counts what goes over the line and tells about it every few seconds. */
+/** Counts what goes over the line, and tells how much of it and how fast: `312.0 of 900.0 MB, 40.2 MB/s`. */
 export function progressMeter(
-  what: string,
-  files: number,
+  phase: string,
   bytes: number,
-  onProgress: ((line: string) => void) | undefined,
+  onStatus: Listener["status"],
 ): { readonly count: (files: number, bytes: number) => void } {
   const started = Date.now();
-  let told = started;
-  let doneFiles = 0;
-  let doneBytes = 0;
+  let done = 0;
+  const tell = (): void => {
+    const seconds = (Date.now() - started) / 1000;
+    // What was handed over is still on its way for as long as the other side has not confirmed it.
+    const rest = done >= bytes && bytes > 0 ? ", the last of it on its way" : "";
+    const rate = seconds < 1 ? "" : `, ${megabytes(done / seconds)} MB/s`;
+    onStatus?.(phase, `${megabytes(done)} of ${megabytes(bytes)} MB${rate}${rest}`);
+  };
+  tell();
   return {
-    count: (moreFiles, moreBytes) => {
-      doneFiles += moreFiles;
-      doneBytes += moreBytes;
-      const now = Date.now();
-      if (onProgress !== undefined && now - told >= everyMs) {
-        told = now;
-        const rate = showBytes((doneBytes * 1000) / (now - started));
-        onProgress(`${what} ${doneFiles}/${files} files, ${showBytes(doneBytes)} of ${showBytes(bytes)}, ${rate}/s`);
-      }
+    count: (_files, moreBytes) => {
+      done += moreBytes;
+      tell();
     },
   };
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
 }

@@ -4,6 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { createGzip, gzip } from "node:zlib";
 import { ensureScripts } from "../bundle";
+import type { Listener } from "../listener";
 import { shellQuote } from "../quote";
 import { endedSoon, type SshSession, sshFailure } from "../session";
 import type { SshAccess } from "../types";
@@ -23,8 +24,9 @@ export interface UploadTreeOptions {
   readonly name: string;
   /** Paths below the root that are never removed. */
   readonly protectedPaths?: readonly string[];
-  /** A line for people every few seconds. */
+  /** A line for people when the connection is lost. */
   readonly onProgress?: (line: string) => void;
+  readonly onStatus?: Listener["status"];
   readonly signal?: AbortSignal;
 }
 
@@ -60,7 +62,7 @@ async function synchronize(
   sent: { files: number; bytes: number },
   attempt: Attempt,
 ): Promise<number> {
-  const { tree, remoteRoot, name, signal, onProgress } = options;
+  const { tree, remoteRoot, name, signal, onStatus } = options;
   const folder = await ensureScripts(session, scripts);
   const receive = async (words: string[], what: string, stdin?: Buffer): Promise<Record<string, unknown>> => {
     const command = `python3 ${folder}/receive.py ${words.map(shellQuote).join(" ")}`;
@@ -68,6 +70,7 @@ async function synchronize(
     return JSON.parse(answer) as Record<string, unknown>;
   };
   const hash = manifestHash(tree.manifest);
+  onStatus?.("comparing", `${tree.files.length} files`);
   if ((await receive(["same", name, remoteRoot, hash], `Comparing ${remoteRoot}`)).same === true) {
     return 0;
   }
@@ -79,12 +82,13 @@ async function synchronize(
     const files = tree.files.filter(({ sha256 }) => need.delete(sha256));
     if (files.length > 0) {
       const bytes = files.reduce((sum, file) => sum + file.size, 0);
-      const meter = progressMeter(`${remoteRoot}: sending`, files.length, bytes, onProgress);
+      const meter = progressMeter("sending", bytes, onStatus);
       await send(session, `python3 ${folder}/receive.py take ${shellQuote(name)}`, files, meter.count, signal);
       attempt.progressed();
       sent.files += files.length;
       sent.bytes += bytes;
     }
+    onStatus?.("checking what arrived");
     const applied = await receive(["apply", name, remoteRoot], `Putting the upload to ${remoteRoot} into place`);
     const bad = applied.bad as string[];
     if (bad.length === 0) {

@@ -1,4 +1,5 @@
 import { type BroughtHome, bringHome, endRun } from "../../remote/results";
+import { printing } from "../lib/listener";
 import { requireRun, resultsPlace, type WithRun } from "../lib/stack-view";
 import type { Events } from "./events";
 import type { StackMonitor } from "./monitor";
@@ -49,7 +50,9 @@ export class Actions {
     const progress = (line: string): void => tell("running", line);
     try {
       tell("running", name === "stop" ? "stopping the run cleanly" : "bringing the results home");
-      const home = name === "stop" ? await endRun(place, stopReason, progress) : await bringHome(place, progress);
+      const home = await printing(progress, (listener) =>
+        name === "stop" ? endRun(place, stopReason, listener) : bringHome(place, listener),
+      );
       tell("done", home === undefined ? "It has not been started yet: there is nothing to bring." : summary(home));
     } catch (error) {
       tell("failed", (error as Error).message);

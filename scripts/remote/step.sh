@@ -90,8 +90,10 @@ if ! is_alive "$folder/process" || [ -f "$folder/exit" ]; then
   done
 fi
 exec 9>&-
+say "$name: started, its log is $folder/log"
 
 shown=""
+told=0
 began="$SECONDS"
 next=10
 pause=0.1
@@ -105,10 +107,15 @@ while [ ! -f "$folder/exit" ]; do
   fi
   sleep "$pause"
   if [ $((SECONDS - began)) -ge 3 ]; then pause=0.5; fi
-  if [ $((SECONDS - began)) -ge "$next" ]; then
-    next=$((next + 10))
+  waited=$((SECONDS - began))
+  if [ "$waited" -ge "$next" ]; then
+    # Often at first, when much happens; later so that a log neither fills nor is silent for a minute.
+    if [ "$waited" -lt 60 ]; then next=$((waited + 10)); else next=$((waited + 30)); fi
     line="$(last_lines "$folder/log" 1)"
-    if [ "$line" != "$shown" ]; then say "$name: $line"; fi
+    if [ "$line" != "$shown" ] || [ $((waited - told)) -ge 50 ]; then
+      say "$name ($waited s)${line:+: $line}"
+      told="$waited"
+    fi
     shown="$line"
   fi
 done

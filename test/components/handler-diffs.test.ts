@@ -9,7 +9,12 @@ import { handler as uploads } from "../../components/remote/handlers/upload";
 import { testPlan } from "../remote/plan";
 import { access } from "./cloud-answers";
 
-const context: HandlerContext = { config: () => undefined, progress: () => {}, engineAlive: async () => true };
+const context: HandlerContext = {
+  config: () => undefined,
+  progress: () => {},
+  status: () => {},
+  engineAlive: async () => true,
+};
 const { run } = testPlan();
 const place = { instanceId: "i1", access };
 const evaluation = { command: "make evaluate", checkpoint: "best*", metrics: "*.json", timeoutSeconds: 60 };

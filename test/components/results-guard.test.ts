@@ -49,6 +49,7 @@ describe("a guard of results", { timeout: 60_000 }, () => {
   beforeEach(() => {
     local = mkdtempSync(join(tmpdir(), "lambda-train-results-"));
     lambda.told.length = 0;
+    lambda.doing.length = 0;
   });
   afterEach(() => {
     vi.stubEnv(loseResultsVariable, undefined);
@@ -135,7 +136,8 @@ describe("a guard of results", { timeout: 60_000 }, () => {
       stopReason: "destroy",
       evaluation: { state: "done" },
     });
-    expect(lambda.told.join("\n")).toMatch(/stopping the run, 5 s[\s\S]*evaluating[\s\S]*verified in/);
+    expect(lambda.told.join("\n")).toMatch(/stopping the run, 5 s[\s\S]*verified in/);
+    expect(lambda.doing.join("\n")).toMatch(/stopping: 5 s left[\s\S]*evaluating[\s\S]*downloading: [\s\S]*verifying/);
   });
 
   it("does to a run that has ended and was evaluated nothing but bring it home", async () => {
@@ -143,7 +145,7 @@ describe("a guard of results", { timeout: 60_000 }, () => {
     await start(plan, "finished");
     const props = propsOf(plan);
     await remove(props);
-    expect(lambda.told.join("\n")).not.toMatch(/stopping|evaluating/);
+    expect([...lambda.told, ...lambda.doing].join("\n")).not.toMatch(/stopping|evaluating/);
     expect(JSON.parse(readFileSync(join(props.folder, "eval.json"), "utf8"))).toEqual({ score: 3 });
     // A destroy that was interrupted afterwards comes here again.
     await remove(props);

@@ -18,7 +18,9 @@ beforeAll(async () => {
   sshd = await startSshd();
   const { host, port, user, privateKey, hostKey } = sshd.access;
   connection = { host, port, user, privateKey, hostKey, dialErrorLimit: 0, perDialTimeout: 5 };
-  plugin = await PluginProcess.start("command");
+  plugin = await PluginProcess.start("command", undefined, {
+    env: { ...process.env, LAMBDA_TRAIN_STATUS_SECONDS: "0.2" },
+  });
 });
 afterAll(async () => {
   await plugin?.stop();
@@ -40,7 +42,7 @@ describe("remote.Command", () => {
       stdout: `${sshd.home}\nfrom stdin\nnot a tty`,
       stderr: "err",
     });
-    expect(plugin.shown.map(({ message }) => message)).toContain("from stdin");
+    expect(plugin.shown.at(-1)?.message).toMatch(/^(not a tty|err)$/);
   });
 
   it("carries large output and input whole", async () => {
@@ -115,7 +117,7 @@ describe("remote.Command", () => {
     // 0.1 s, 0.15 s and 0.225 s between four attempts.
     expect(milliseconds).toBeGreaterThan(470);
     expect(milliseconds).toBeLessThan(3000);
-    expect(plugin.shown.map(({ message }) => message)).toEqual([
+    expect([...new Set(plugin.shown.map(({ message }) => message))]).toEqual([
       "Dial 1/3 failed: retrying",
       "Dial 2/3 failed: retrying",
       "Dial 3/3 failed: retrying",
@@ -156,7 +158,9 @@ describe("remote.Command", () => {
   });
 
   it("lets go when the update is cancelled, while dialling and while running", async () => {
-    const other = await PluginProcess.start("command");
+    const other = await PluginProcess.start("command", undefined, {
+      env: { ...process.env, LAMBDA_TRAIN_STATUS_SECONDS: "0.2" },
+    });
     const away = { ...connection, port: await freePort(), dialErrorLimit: -1 };
     const dialling = expect(other.create(urn, { connection: away, create: "true" })).rejects.toThrow("cancelled");
     const marker = join(sshd.home, "running");

@@ -12,13 +12,16 @@ import type { OperationId } from "../../emulator/openapi/operations";
 
 /** The emulated cloud's API in this process, found as `emulated`, with folders of its own. */
 export class Emulated {
-  /** Lines of progress that handlers printed. */
+  /** Lines that handlers kept. */
   readonly told: string[] = [];
+  /** What handlers said that they were doing. */
+  readonly doing: string[] = [];
   /** Whether the engine that handlers ask for is alive. */
   engine: () => boolean = () => true;
   readonly context: HandlerContext = {
     config: () => undefined,
     progress: (line) => this.told.push(line),
+    status: (phase, detail) => this.doing.push(detail === undefined ? phase : `${phase}: ${detail}`),
     engineAlive: async () => this.engine(),
   };
 

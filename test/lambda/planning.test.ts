@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { redact } from "../../components/lambda/api/redact";
 import { answers, type Offer } from "../../components/lambda/api/schemas";
-import { duration, sparsely, waitFor } from "../../components/lambda/api/waiting";
+import { duration, waitFor } from "../../components/lambda/api/waiting";
 import { costSince, forecast, overLimits } from "../../components/lambda/forecast";
 import { planCandidates, unlistedInRound } from "../../components/lambda/launch/planner";
 import { preflight } from "../../components/lambda/launch/preflight";
@@ -254,11 +254,7 @@ describe("waiting", () => {
     ).rejects.toThrow("bad");
   });
 
-  test("tells rarely, and in words", () => {
-    const told: string[] = [];
-    const tell = sparsely((message) => told.push(message), 60);
-    for (let elapsed = 0; elapsed <= 1200; elapsed += 10) tell(elapsed, duration(elapsed));
-    expect(told).toEqual(["60 s", "3 min", "7 min", "15 min"]);
+  test("tells durations in words", () => {
     expect([duration(7500), duration(7200)]).toEqual(["2 h 5 min", "2 h"]);
   });
 });

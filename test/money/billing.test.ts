@@ -155,7 +155,7 @@ describe("the ledger is what the cloud bills", () => {
     const lost = await launched(4);
     const thing = { kind: "instance", id: lost.id, name: inputs.name } as const;
     const orphan = { claim: inputs.name, things: [thing], verdict: "remove" } as const;
-    await removeOrphan(connectCloud("emulated"), orphan, lambda.context.progress);
+    await removeOrphan(connectCloud("emulated"), orphan, lambda.context);
     await expectSameAsCloud();
     expect(bills().map(({ minutes }) => minutes)).toEqual([4, 5]);
   });

@@ -210,7 +210,7 @@ describe("waitForSsh", () => {
     const later = await startSshd();
     await later.halt();
     const lines: string[] = [];
-    const done = waitForSsh(later.access, { timeoutSeconds: 20, onProgress: (line) => lines.push(line) });
+    const done = waitForSsh(later.access, { timeoutSeconds: 20, onWait: (line) => lines.push(line) });
     await sleep(700);
     await later.restart();
     await done;

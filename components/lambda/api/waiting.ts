@@ -37,24 +37,6 @@ export async function waitFor<T>(look: () => Promise<T | undefined>, options: Wa
   }
 }
 
-/**
- * Passes on a message only now and then: the first after `firstSeconds`, then at intervals that double up to ten
- * minutes. For the `onWait` of a long wait.
- */
-export function sparsely(
-  tell: (message: string) => void,
-  firstSeconds = 15,
-): (elapsed: number, message: string) => void {
-  let next = firstSeconds;
-  let interval = firstSeconds;
-  return (elapsed, message) => {
-    if (elapsed < next) return;
-    tell(message);
-    interval = Math.min(interval * 2, 600);
-    next = elapsed + interval;
-  };
-}
-
 /** Seconds in words: `40 s`, `3 min`, `2 h 5 min`. */
 export function duration(seconds: number): string {
   if (seconds < 90) return `${Math.round(seconds)} s`;

@@ -1,3 +1,4 @@
+import type { Listener } from "../../../remote/listener";
 import type { Cloud } from "../api/connect";
 import type { Instance } from "../api/schemas";
 import { duration } from "../api/waiting";
@@ -30,21 +31,21 @@ export function rented({ id, tags, instanceType, region = "" }: Instance): Rente
 }
 
 /** Terminates an instance, confirms it by the API, and makes its bill. False where it was gone before. */
-export async function endAndBill(cloud: Cloud, facts: Rented, progress: Progress): Promise<boolean> {
-  const ended = await endNoted(cloud, facts.id, progress);
-  await settleBill(cloud, facts, ended, progress);
+export async function endAndBill(cloud: Cloud, facts: Rented, listener: Listener): Promise<boolean> {
+  const ended = await endNoted(cloud, facts.id, listener);
+  await settleBill(cloud, facts, ended, (line) => listener.progress?.(line));
   return ended.existed;
 }
 
 /** Terminates an instance and confirms it by the API. When it was told to is noted for the bill. */
-export async function endNoted(cloud: Cloud, id: string, progress: Progress): Promise<Ended> {
+export async function endNoted(cloud: Cloud, id: string, { status }: Listener): Promise<Ended> {
   const notes = new BillNotes(id);
   const before = notes.read().asked;
   // A call whose answer this machine never saw may have been the one.
   const merged = (asked: Asked): Asked =>
     before === undefined || before.answeredAt !== undefined ? asked : { ...asked, sentAt: before.sentAt };
   const onAsked = (asked: Asked): void => notes.asked(merged(asked));
-  const ended = await terminateAndConfirm(cloud, id, { progress, onAsked });
+  const ended = await terminateAndConfirm(cloud, id, { status, onAsked });
   return { ...ended, asked: ended.asked === undefined ? before : merged(ended.asked) };
 }
 

@@ -3,7 +3,7 @@ import { diffByName } from "../../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../../dynamic/handler";
 import type { Cloud } from "../api/connect";
 import { type Instance, isEnding } from "../api/schemas";
-import { duration, sparsely, waitFor } from "../api/waiting";
+import { duration, waitFor } from "../api/waiting";
 import { BillNotes } from "../billing/notes";
 import { readInstance, readLiving } from "../termination";
 import { Failures, isOptionalAmount, isText } from "./checks";
@@ -43,14 +43,16 @@ export function bootHandler(
     const outs = outputsOf(inputs, instance, cloud);
     const left = timeoutSeconds - (cloud.clock.now() - started) / 1000;
     const { ip: host, sshPort: port, user, hostKey } = outs;
+    context.status("waiting for SSH", `${host}:${port}`);
     await login(
       { host, port, user, hostKey, privateKey: inputs.privateKey },
       {
         // sshd of an emulated instance starts in our time, however fast the cloud's goes.
         timeoutSeconds: Math.max(left / cloud.endpoint.timeScale, leastLoginSeconds),
-        onProgress: context.progress,
+        onWait: (reason) => context.status("waiting for SSH", reason),
       },
     );
+    context.status(`reachable at ${host}`);
     return outs;
   };
   return {
@@ -110,7 +112,6 @@ async function waitUntilActive(
 ): Promise<{ instance: Instance; timeoutSeconds: number }> {
   const { clock, endpoint } = cloud;
   const { instanceId: id, bootTimeoutSeconds } = inputs;
-  const tell = sparsely(context.progress, 60);
   const first = await readInstance(cloud, id);
   const byDefault = Math.max(defaultBootSeconds(first?.instanceType?.gpus ?? 0), leastBootSeconds * endpoint.timeScale);
   const timeoutSeconds = bootTimeoutSeconds ?? byDefault;
@@ -142,7 +143,7 @@ async function waitUntilActive(
     timeoutSeconds,
     firstPauseSeconds: 5,
     longestPauseSeconds: 10,
-    onWait: (elapsed) => tell(elapsed, `instance ${id}: ${status} since ${duration(elapsed)}`),
+    onWait: () => context.status(status === "booting" ? "booting" : `waiting, ${status}`, `instance ${id}`),
   });
   if (instance !== undefined) return { instance, timeoutSeconds };
   const still = status === "active" ? "active without an address" : status;

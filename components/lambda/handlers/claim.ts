@@ -37,7 +37,7 @@ export const handler: DynamicHandler<ClaimInputs, ClaimInputs> = {
  */
 async function sweep(cloud: Cloud, claim: ClaimInputs, context: HandlerContext): Promise<void> {
   const { name } = claim;
-  const { progress } = context;
+  const { status } = context;
   const launcher = new Launcher(cloud, name, context);
   await terminateNamed(cloud, launcher, name, context);
   const { client } = cloud;
@@ -47,12 +47,12 @@ async function sweep(cloud: Cloud, claim: ClaimInputs, context: HandlerContext):
   for (const ruleset of await client.listRulesets()) {
     const ours = ruleset.name === name || ruleset.name === `${name}-${ruleset.region}`;
     if (ours)
-      await deleteUnused(cloud, `firewall ruleset ${ruleset.name}`, () => client.deleteRuleset(ruleset.id), progress);
+      await deleteUnused(cloud, `firewall ruleset ${ruleset.name}`, () => client.deleteRuleset(ruleset.id), status);
   }
   if (claim.deleteFileSystems === true) {
     for (const fileSystem of await client.listFileSystems()) {
       if (fileSystem.name !== name) continue;
-      await deleteUnused(cloud, `file system ${name}`, () => client.deleteFileSystem(fileSystem.id), progress);
+      await deleteUnused(cloud, `file system ${name}`, () => client.deleteFileSystem(fileSystem.id), status);
     }
   }
 }
@@ -62,11 +62,11 @@ export async function terminateNamed(
   cloud: Cloud,
   launcher: Launcher,
   name: string,
-  { progress }: HandlerContext,
+  { progress, status }: HandlerContext,
 ): Promise<void> {
   for (const instance of await launcher.findAll()) {
     progress(`${name}: terminating instance ${instance.id}, which the state does not know`);
-    await endAndBill(cloud, rented(instance), progress);
+    await endAndBill(cloud, rented(instance), { progress, status });
   }
   launcher.settle();
 }

@@ -14,6 +14,7 @@ export const connect: Connect = (endpoint, context) =>
   connectCloud(endpoint, {
     configuredKey: () => context.config(apiKeyConfig),
     onRetry: (error, pause) => {
-      if (pause >= longPauseSeconds) context.progress(`${error.message} Trying again in ${duration(pause)}.`);
+      if (pause >= longPauseSeconds)
+        context.progress(`${error.message.replace(/\.$/, "")}. Trying again in ${duration(pause)}.`);
     },
   });

@@ -1,6 +1,6 @@
 import type { Cloud } from "../api/connect";
 import { isKind, type LambdaApiError } from "../api/errors";
-import { duration, sparsely, waitFor } from "../api/waiting";
+import { duration, waitFor } from "../api/waiting";
 
 /** The cloud's seconds for which a deletion waits for what still uses the thing. */
 const inUseSeconds = 900;
@@ -13,9 +13,8 @@ export async function deleteUnused(
   cloud: Cloud,
   what: string,
   remove: () => Promise<void>,
-  progress: (message: string) => void,
+  status?: (phase: string, detail: string) => void,
 ): Promise<void> {
-  const tell = sparsely(progress, 30);
   let inUse: LambdaApiError | undefined;
   const attempt = async (): Promise<true | undefined> => {
     try {
@@ -33,7 +32,7 @@ export async function deleteUnused(
     timeoutSeconds: inUseSeconds,
     firstPauseSeconds: 3,
     longestPauseSeconds: 15,
-    onWait: (elapsed) => tell(elapsed, `${what} is still in use after ${duration(elapsed)}`),
+    onWait: () => status?.("waiting until nothing uses it", what),
   });
   if (gone) return;
   throw new Error(

@@ -62,7 +62,7 @@ export const handler: DynamicHandler<FileSystemInputs, FileSystemOutputs> = {
       return;
     }
     const cloud = connect(props.endpoint, context);
-    await deleteUnused(cloud, `file system ${props.name}`, () => cloud.client.deleteFileSystem(id), context.progress);
+    await deleteUnused(cloud, `file system ${props.name}`, () => cloud.client.deleteFileSystem(id), context.status);
   },
 };
 

@@ -79,7 +79,7 @@ async function remove(
   { name }: FirewallRulesetInputs,
   context: HandlerContext,
 ): Promise<void> {
-  await deleteUnused(cloud, `firewall ruleset ${name}`, () => cloud.client.deleteRuleset(id), context.progress);
+  await deleteUnused(cloud, `firewall ruleset ${name}`, () => cloud.client.deleteRuleset(id), context.status);
 }
 
 /** A ruleset of this name and region that an earlier, interrupted `up` made. The name is unique to the stack. */

@@ -152,12 +152,12 @@ async function listedRegions(cloud: Cloud): Promise<{ name: string; description:
   }
 }
 
-async function remove(cloud: Cloud, id: string, props: InstanceOutputs, { progress }: HandlerContext): Promise<void> {
+async function remove(cloud: Cloud, id: string, props: InstanceOutputs, context: HandlerContext): Promise<void> {
   const what = `instance ${id} (${props.instanceType} in ${props.region})`;
-  const ended = await endNoted(cloud, id, progress);
+  const ended = await endNoted(cloud, id, context);
   if (!ended.existed) await requireOurWorkspace(cloud, id, props.sshKeyName);
-  progress(`${what} ${ended.existed ? "is terminated" : "was gone already"}`);
-  await settleBill(cloud, factsOf(id, props), ended, progress);
+  context.progress(`${what} ${ended.existed ? "is terminated" : "was gone already"}`);
+  await settleBill(cloud, factsOf(id, props), ended, context.progress);
 }
 
 /** What the state knows towards a bill. */

@@ -3,7 +3,7 @@ import type { LaunchRequest } from "../api/client";
 import type { Cloud } from "../api/connect";
 import { isKind, type LambdaApiError } from "../api/errors";
 import type { Offer } from "../api/schemas";
-import { duration, sparsely, waitFor } from "../api/waiting";
+import { duration, waitFor } from "../api/waiting";
 import type { Launched, Launcher } from "./launcher";
 import { type Candidate, planCandidates, unlistedInRound, type Wanted } from "./planner";
 
@@ -22,7 +22,7 @@ export interface Search {
   readonly offers: readonly Offer[];
   /** Completes a launch for a candidate. */
   readonly request: (candidate: Candidate) => Omit<LaunchRequest, "name">;
-  readonly context: Pick<HandlerContext, "progress" | "engineAlive">;
+  readonly context: Pick<HandlerContext, "progress" | "status" | "engineAlive">;
 }
 
 /**
@@ -31,10 +31,11 @@ export interface Search {
  */
 export async function launchWhereFree(search: Search): Promise<Placed> {
   const { cloud, wanted, timeoutSeconds, context } = search;
-  const tell = sparsely(context.progress, 60);
+  const since = clockTime(new Date());
   let offers = search.offers;
   let refused: LambdaApiError | undefined;
   let round = 0;
+  let refusals = 0;
   const look = async (): Promise<Placed | undefined> => {
     if (round > 0) {
       if (!(await context.engineAlive()))
@@ -44,11 +45,13 @@ export async function launchWhereFree(search: Search): Promise<Placed> {
     const candidates = planCandidates(offers, wanted, timeoutSeconds === 0 ? "all" : unlistedInRound(round));
     round += 1;
     for (const candidate of candidates) {
+      if (round === 1) context.status("launching", `${candidate.instanceType} in ${candidate.region}`);
       try {
         return { ...(await search.launcher.launch(search.request(candidate))), candidate };
       } catch (error) {
         if (!isKind(error, "capacity")) throw error;
         refused = error;
+        refusals += 1;
       }
     }
     return undefined;
@@ -61,11 +64,22 @@ export async function launchWhereFree(search: Search): Promise<Placed> {
     onWait: (elapsed) => {
       if (round === 1)
         context.progress(`no capacity now for ${describe(wanted)}: waiting up to ${duration(timeoutSeconds)}`);
-      tell(elapsed, `waiting for capacity since ${duration(elapsed)}: ${describe(wanted)}`);
+      const asked = `asked ${times(round)}, ${refusals === 0 ? "listed as full" : `refused ${times(refusals)}`}`;
+      const left = duration(Math.max(0, timeoutSeconds - elapsed));
+      context.status(`waiting for capacity since ${since}`, `${describe(wanted)}; ${asked}; ${left} left`);
     },
   });
   if (placed !== undefined) return placed;
   throw new Error(noCapacity(search.wanted, offers, timeoutSeconds), { cause: refused });
+}
+
+function times(count: number): string {
+  return count === 1 ? "once" : `${count} times`;
+}
+
+/** Time of day as people here read it: `14:05`. */
+function clockTime(time: Date): string {
+  return time.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 }
 
 /** Says what was tried, and where else there is capacity now. */

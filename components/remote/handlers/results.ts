@@ -34,7 +34,7 @@ async function secure(props: Outputs, context: HandlerContext): Promise<void> {
     return context.progress(`${experiment}: its results are left behind, as ${loseResultsVariable} says`);
   }
   try {
-    const home = await endRun({ ...props, directory: localPath(props.directory) }, "destroy", context.progress);
+    const home = await endRun({ ...props, directory: localPath(props.directory) }, "destroy", context);
     if (home !== undefined) noteEnded(props, home);
     else noteUnseen(props.instanceId, experiment, "never started");
     context.progress(

@@ -27,20 +27,24 @@ function outputs(inputs: Inputs, status: RunStatus): Outputs {
   return { ...inputs, state, attempt, logPath, firstStepLine };
 }
 
+/** What a run does, as its row shows it: the last line of its log tells the loss. */
+function phaseOf({ state, lastLine }: RunStatus): [string, string?] {
+  if (state === "running") return ["training", lastLine];
+  return state === "evaluating" ? ["evaluating"] : ["waiting for the first step", lastLine];
+}
+
 /** Waits as far as the plan says. A run that fails meanwhile is recorded, so that the next `up` starts it again. */
-async function watch(id: string, inputs: Inputs, { progress }: HandlerContext): Promise<Outputs> {
+async function watch(id: string, inputs: Inputs, context: HandlerContext): Promise<Outputs> {
   const { access, run } = inputs;
   const { experiment } = run;
+  const { progress } = context;
+  const told = { onProgress: progress, onStatus: (status: RunStatus) => context.status(...phaseOf(status)) };
   const current = (): Promise<RunStatus> => look(access, (session) => readStatus(session, experiment));
   try {
     const status =
       run.waitFor === "end"
-        ? await waitForEnd(access, { experiment }, { onLine: progress })
-        : await waitForFirstStep(
-            access,
-            { experiment },
-            { onProgress: progress, timeoutSeconds: run.firstStepTimeoutSeconds },
-          );
+        ? await waitForEnd(access, { experiment }, told)
+        : await waitForFirstStep(access, { experiment }, { ...told, timeoutSeconds: run.firstStepTimeoutSeconds });
     if (status.firstStepLine !== undefined) progress(`first step: ${status.firstStepLine}`);
     if (status.state === "failed") throw await trainingFailed(access, experiment, status);
     return outputs(inputs, status);
@@ -67,6 +71,7 @@ export const handler: DynamicHandler<Inputs, Outputs> = {
   read: async (id, props, context) => {
     const { access, run } = props;
     if (access === undefined || run === undefined) return undefined;
+    context.status("looking at the run");
     const fresh = async (): Promise<Outputs> =>
       outputs(props as Inputs, await look(access, (session) => readStatus(session, run.experiment)));
     return { id, props: await lookOrKeep(props as Outputs, context, fresh) };

@@ -15,7 +15,7 @@ interface Inputs extends OnInstance {
   readonly hash: string;
 }
 
-async function upload(inputs: Inputs, { progress }: HandlerContext): Promise<void> {
+async function upload(inputs: Inputs, { progress, status }: HandlerContext): Promise<void> {
   const { access, kind, source, target, extraFiles, protectedPaths, hash } = inputs;
   const local = localPath(source);
   if (kind === "archive") {
@@ -24,9 +24,11 @@ async function upload(inputs: Inputs, { progress }: HandlerContext): Promise<voi
       remotePath: target,
       sha256: hash,
       onProgress: progress,
+      onStatus: status,
     });
     return progress(`${target}: sent ${megabytes(sentBytes)} in ${seconds.toFixed(1)} s`);
   }
+  status("reading", source);
   const tree =
     kind === "code"
       ? await walkCode(local, { extraFiles, protectedPaths, hashFolder: hashFolder() })
@@ -37,6 +39,7 @@ async function upload(inputs: Inputs, { progress }: HandlerContext): Promise<voi
     name: uploadName(target),
     protectedPaths,
     onProgress: progress,
+    onStatus: status,
   });
   const removed = sent.removed > 0 ? `, removed ${sent.removed}` : "";
   progress(

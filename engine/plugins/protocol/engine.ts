@@ -1,9 +1,12 @@
-import { credentials } from "@grpc/grpc-js";
+import { credentials, Metadata } from "@grpc/grpc-js";
 import { EngineClient } from "@pulumi/pulumi/proto/engine_grpc_pb";
 import { LogRequest, LogSeverity } from "@pulumi/pulumi/proto/engine_pb";
 
 /** Status lines that may wait; beyond that the oldest is dropped, since each replaces the one before it anyway. */
 const STATUS_LINES_WAITING = 256;
+
+/** Longest that the engine is waited for: one that is busy, or gone, must not hold the work up. */
+const ANSWER_MS = 5_000;
 
 /** The engine's log, as a plugin sees it. A lost engine is no error: the output is a courtesy. */
 export class EngineLog {
@@ -19,14 +22,15 @@ export class EngineLog {
 
   /** Shows a line in the resource's row while the operation runs; nothing is kept of it. */
   status(urn: string, line: string): void {
-    if (this.waiting.length >= STATUS_LINES_WAITING) this.waiting.shift();
-    const request = new LogRequest();
-    request.setSeverity(LogSeverity.INFO);
-    request.setUrn(urn);
-    request.setMessage(line);
-    request.setEphemeral(true);
-    this.waiting.push(request);
-    if (!this.sending) this.next();
+    const passing = this.waiting.filter((request) => request.getEphemeral());
+    const oldest = passing.length >= STATUS_LINES_WAITING ? passing[0] : undefined;
+    if (oldest !== undefined) this.waiting.splice(this.waiting.indexOf(oldest), 1);
+    this.send(urn, line, true);
+  }
+
+  /** Shows a line in the resource's row, and again among the diagnostics when the update has ended. */
+  info(urn: string, line: string): void {
+    this.send(urn, line, false);
   }
 
   /** Resolves when every line so far has reached the engine, so that none is shown after its operation's end. */
@@ -34,11 +38,21 @@ export class EngineLog {
     if (this.sending) await new Promise<void>((resolve) => this.whenIdle.push(resolve));
   }
 
+  private send(urn: string, line: string, ephemeral: boolean): void {
+    const request = new LogRequest();
+    request.setSeverity(LogSeverity.INFO);
+    request.setUrn(urn);
+    request.setMessage(line);
+    request.setEphemeral(ephemeral);
+    this.waiting.push(request);
+    if (!this.sending) this.next();
+  }
+
   /** One after the other: calls under way together would arrive in any order. */
   private next(): void {
     const request = this.waiting.shift();
     this.sending = request !== undefined;
-    if (request) this.client.log(request, () => this.next());
+    if (request) this.client.log(request, new Metadata(), { deadline: Date.now() + ANSWER_MS }, () => this.next());
     else for (const resolve of this.whenIdle.splice(0)) resolve();
   }
 }

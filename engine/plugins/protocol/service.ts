@@ -4,6 +4,8 @@ import type { IResourceProviderServer } from "@pulumi/pulumi/proto/provider_grpc
 import * as pb from "@pulumi/pulumi/proto/provider_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { Struct } from "google-protobuf/google/protobuf/struct_pb";
+import { paceOf, StatusLine } from "../../../components/dynamic/status-line";
+import { drawsRows } from "../../../components/dynamic/terminal";
 import { type Change, diffInputs } from "./diff";
 import type { EngineLog } from "./engine";
 import type { Operation, Plugin, ResourceType } from "./resource";
@@ -26,12 +28,17 @@ export function providerService(served: Plugin, log: EngineLog): Partial<IResour
     );
   };
 
-  const operation = (urn: string): Operation => ({
-    urn,
-    name: urn.split("::").pop() ?? "",
-    signal: cancelled.signal,
-    status: (line) => log.status(urn, line),
-  });
+  /** Runs an operation, and shows what it says in the resource's row; its last line in any case. */
+  const operate = async <T>(urn: string, run: (operation: Operation) => Promise<T>): Promise<T> => {
+    const line = new StatusLine((text) => log.status(urn, text), paceOf(drawsRows()));
+    const name = urn.split("::").pop() ?? "";
+    try {
+      return await run({ urn, name, signal: cancelled.signal, status: (text) => line.tell("", text) });
+    } finally {
+      line.end(true);
+      await log.shown();
+    }
+  };
 
   return {
     getPluginInfo: unary<Empty, plugin.PluginInfo>(async () => {
@@ -94,8 +101,9 @@ export function providerService(served: Plugin, log: EngineLog): Partial<IResour
         response.setProperties(write({ ...inputs, ...unknowns(type) }));
         return response;
       }
-      const created = await type.create(plain(inputs) as Properties, operation(request.getUrn()));
-      await log.shown();
+      const created = await operate(request.getUrn(), (operation) =>
+        type.create(plain(inputs) as Properties, operation),
+      );
       response.setId(created.id);
       response.setProperties(write({ ...inputs, ...created.outputs }));
       return response;
@@ -112,23 +120,25 @@ export function providerService(served: Plugin, log: EngineLog): Partial<IResour
 
     update: unary<pb.UpdateRequest, pb.UpdateResponse>(async (request) => {
       const type = typeOf(request.getUrn());
-      if (!type.update) throw new Error(`${request.getUrn()} cannot be updated: every change replaces it`);
+      const update = type.update?.bind(type);
+      if (!update) throw new Error(`${request.getUrn()} cannot be updated: every change replaces it`);
       const olds = read(request.getOlds());
       const news = read(request.getNews());
       for (const name of request.getIgnorechangesList()) news[name] = olds[name];
       const response = new pb.UpdateResponse();
       const outputs = request.getPreview()
         ? unknowns(type)
-        : await type.update(plain(olds) as Properties, plain(news) as Properties, operation(request.getUrn()));
-      await log.shown();
+        : await operate(request.getUrn(), (operation) =>
+            update(plain(olds) as Properties, plain(news) as Properties, operation),
+          );
       response.setProperties(write({ ...news, ...outputs }));
       return response;
     }),
 
     delete: unary<pb.DeleteRequest, Empty>(async (request) => {
       const olds = plain(read(request.getProperties())) as Properties;
-      await typeOf(request.getUrn()).delete?.(olds, operation(request.getUrn()));
-      await log.shown();
+      const type = typeOf(request.getUrn());
+      await operate(request.getUrn(), async (operation) => type.delete?.(olds, operation));
       return new Empty();
     }),
 

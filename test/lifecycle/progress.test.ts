@@ -1,0 +1,98 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { stripVTControlCharacters } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { nothing, TestCloud } from "../support/cloud";
+import { Project } from "../support/project";
+import { useTinyWorkload } from "../support/tiny";
+
+/** Stands for the minute: seconds after which a phase that goes on must have been told again. */
+const minute = 1.5;
+
+interface Line {
+  /** Seconds. */
+  readonly at: number;
+  readonly text: string;
+}
+
+/** What a resource's row says in a log, line by line; empty where it just begins or ends. */
+function row(lines: readonly Line[], name: string): Line[] {
+  const pattern = new RegExp(`^ .{4}\\S+:\\w+ ${name} (?:creating|created) \\([\\d.]+m?s\\) ?(.*)$`);
+  return lines.flatMap(({ at, text }) => {
+    const said = pattern.exec(text)?.[1];
+    return said === undefined ? [] : [{ at, text: said }];
+  });
+}
+
+describe("what an update tells while it goes on", { timeout: 120_000 }, () => {
+  const project = new Project();
+  let cloud: TestCloud;
+
+  beforeAll(async () => {
+    useTinyWorkload(project, {
+      environment: { setup: "for i in 1 2 3 4; do echo Installing package $i; sleep 1; done" },
+      overrides: { steps: 100_000 },
+    });
+    // What cannot be compressed takes four seconds over the throttled line.
+    project.write("tiny-data/valid/big.bin", randomBytes(300_000).toString("latin1"));
+    await project.init();
+    cloud = await TestCloud.start(project);
+  });
+  afterAll(() => project.dispose());
+
+  it("in a log: no phase is silent for a minute, and none fills it", async () => {
+    const capacity = (free: number | null): Promise<unknown> =>
+      cloud.admin.setCapacity({ instanceType: "cpu_4x_general", region: "us-east-1", free, listed: true });
+    await capacity(0);
+    await cloud.admin.addLinkFault({ match: {}, trouble: { kind: "throttle", bytesPerSecond: 100_000 } });
+    const env = { LAMBDA_TRAIN_STATUS_SECONDS: String(minute) };
+    const { child, ended } = project.start(process.execPath, ["dist/scripts/up.js"], env);
+    const lines: Line[] = [];
+    let rest = "";
+    child.stdout?.on("data", (chunk: Buffer) => {
+      const parts = `${rest}${chunk}`.split("\n");
+      rest = parts.pop() ?? "";
+      for (const text of parts) lines.push({ at: Date.now() / 1000, text });
+    });
+    const deadline = Date.now() + 60_000;
+    while (row(lines, "instance-vm").length < 6 && Date.now() < deadline) await sleep(100);
+    await capacity(null);
+    const { code, output } = await ended;
+    expect(code, output).toBe(0);
+    await cloud.admin.removeAllFaults();
+
+    for (const name of ["instance-vm", "environment-setup", "dataset-upload"]) {
+      const said = row(lines, name);
+      const gaps = said.slice(1).map(({ at }, i) => at - (said[i]?.at ?? 0));
+      expect(Math.max(...gaps), output).toBeLessThan(2 * minute);
+      const lasted = (said.at(-1)?.at ?? 0) - (said[0]?.at ?? 0);
+      // Besides one a minute: begin, end, and the facts that are kept.
+      expect(said.length, output).toBeLessThan(lasted / minute + 7);
+    }
+    expect(output).toMatch(
+      /instance-vm creating.*waiting for capacity since \d\d:\d\d: cpu_4x_general in us-east-1; asked \w+( times)?, refused \w+( times)?; \d+ min left/,
+    );
+    expect(output).toMatch(/dataset-upload creating .*sending: 0\.\d of 0\.\d MB/);
+    expect(output).toMatch(/environment-setup creating .*setup: started/);
+    expect(output).toMatch(/Diagnostics:[\s\S]*Run \(run-watch\):\s+first step: step 1 loss/);
+    expect(output).toMatch(/Instance \(instance-vm\):[\s\S]*launched cpu_4x_general in us-east-1 at \$0\.20 per hour/);
+  });
+
+  it("in a terminal: each resource's own row shows its phase", async () => {
+    await cloud.admin.addLinkFault({ match: {}, trouble: { kind: "throttle", bytesPerSecond: 20_000 } });
+    const down = `stty cols 200 rows 50; ${process.execPath} dist/scripts/down.js --keep-cloud`;
+    const { ended } = project.start("script", ["-qefc", down, "/dev/null"], {
+      TERM: "xterm",
+      PULUMI_DISABLE_CI_DETECTION: "yes",
+    });
+    const { code, output } = await ended;
+    expect(code, output).toBe(0);
+    const screen = stripVTControlCharacters(output);
+    expect(screen).toMatch(
+      /Results +results-guard +deleting \(\d+s\)[. ]+stopping( \(\d+ s\))?: \d+ s left for a checkpoint/,
+    );
+    expect(screen).toMatch(/Instance +instance-vm +deleting \(\d+s\)[. ]+terminating: instance [0-9a-f]{32}/);
+    expect(screen).not.toMatch(/pulumi:pulumi:Stack.*(stopping|terminating)/);
+    expect(await cloud.inventory()).toEqual(nothing);
+  });
+});
