@@ -50,12 +50,22 @@ function isEmulator(pid: number, localDir: string): boolean {
   }
 }
 
-/** Whether a process is there. */
+/** Whether a process is there and runs: one that has ended may wait for ever for a parent that asks how. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+  return !hasEnded(pid);
+}
+
+/** Whether all that is left of a process is its entry in the table. Where that cannot be read it is taken to run. */
+function hasEnded(pid: number): boolean {
+  try {
+    // The name before the state, in parentheses, may hold anything.
+    return /^.*\) [ZX] /s.test(fs.readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
   }
 }

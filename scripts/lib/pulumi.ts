@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
+import { isAlive } from "../../emulator/run-file";
 import { projectFolder } from "../../plan/paths";
 
 /** Project name of Pulumi.yaml, and namespace of the configuration. */
@@ -76,22 +77,30 @@ export function stackFileConfig(stack: string): Record<string, string> {
 }
 
 /**
- * Removes the lock that a killed CLI left behind in the local backend. A lock whose process lives, or that another
- * machine holds, stays.
+ * Mends what a killed CLI left behind in the local backend: its lock, and what it had begun. A lock whose process
+ * lives, or that another machine holds, stays, and all else with it.
  */
 export async function clearStaleLock(stack: string): Promise<void> {
   const backend = process.env.PULUMI_BACKEND_URL ?? "";
   if (!backend.startsWith("file://")) return;
-  const locks = join(backend.slice("file://".length), ".pulumi", "locks", "organization", project, stack);
-  if (!existsSync(locks)) return;
+  const folder = join(backend.slice("file://".length), ".pulumi");
+  const held = locksIn(join(folder, "locks", "organization", project, stack));
+  if (held.some((lock) => lock.hostname !== hostname() || isAlive(lock.pid))) return;
+  if (held.length > 0) {
+    console.log(`The last update of ${stack} was killed (process ${held[0]?.pid}); its lock is removed.`);
+    await pulumiOutput(["cancel", "--yes", "--stack", stack]);
+  }
+  // Not only with a lock: this may have been killed itself after it had removed one.
+  const state = join(folder, "stacks", project, `${stack}.json`);
+  if (existsSync(state) && /"pending_operations":/.test(readFileSync(state, "utf8")))
+    await forgetPendingOperations(stack);
+}
+
+function locksIn(folder: string): { readonly pid: number; readonly hostname: string }[] {
+  if (!existsSync(folder)) return [];
   // Beside each lock the backend keeps a file of attributes.
-  const held = readdirSync(locks)
-    .filter((name) => name.endsWith(".json"))
-    .map((name) => JSON.parse(readFileSync(join(locks, name), "utf8")) as { pid: number; hostname: string });
-  if (held.length === 0 || held.some((lock) => lock.hostname !== hostname() || alive(lock.pid))) return;
-  console.log(`The last update of ${stack} was killed (process ${held[0]?.pid}); its lock is removed.`);
-  await pulumiOutput(["cancel", "--yes", "--stack", stack]);
-  await forgetPendingOperations(stack);
+  const names = readdirSync(folder).filter((name) => name.endsWith(".json"));
+  return names.map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as { pid: number; hostname: string });
 }
 
 /**
@@ -111,15 +120,6 @@ async function forgetPendingOperations(stack: string): Promise<void> {
     await pulumiOutput(["stack", "import", "--stack", stack, "--file", file]);
   } finally {
     rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 

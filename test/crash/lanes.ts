@@ -120,6 +120,8 @@ export class Lanes {
       numRuns: 1,
       interruptAfterTimeLimit: shrinkMinutes * 60_000,
     });
+    // Where time was over, what ran then still does.
+    await lane.idle();
     return details.failed ? failureOf(details, String(index)) : unshrunk;
   }
 }
@@ -145,6 +147,7 @@ class Lane {
   /** What happened in the last sequence that passed. */
   story: readonly string[] = [];
   private world: World | undefined;
+  private running: Promise<void> = Promise.resolve();
 
   constructor(private readonly tally: Tally) {}
 
@@ -152,7 +155,19 @@ class Lane {
     return fc.asyncProperty(sequences, (operations) => this.run(operations));
   }
 
-  async run(operations: readonly Operation[]): Promise<void> {
+  /** Runs a sequence. */
+  run(operations: readonly Operation[]): Promise<void> {
+    const running = this.runNow(operations);
+    this.running = running.catch(() => undefined);
+    return running;
+  }
+
+  /** Resolves when nothing runs. */
+  idle(): Promise<void> {
+    return this.running;
+  }
+
+  private async runNow(operations: readonly Operation[]): Promise<void> {
     this.world ??= await World.create();
     try {
       this.story = await runSequence(this.world, operations, this.tally);

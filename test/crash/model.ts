@@ -45,8 +45,11 @@ export class Model {
   settled = false;
   /** Somebody ended the instance, and no operation that looks has come to its end since. */
   gone = false;
-  /** The last command was killed, so that its lock may be there. */
-  locked = false;
+  /**
+   * A command was cut, and no operator command has come to its end since: its lock may be there, and in the state what
+   * it had begun. The operator commands mend that.
+   */
+  killed = false;
   /** An `up` was cut since the last destroy, so that an instance may exist of which the state has the name alone. */
   unknownInstance = false;
   /** The pace has been another, so that a run may go on under that and an `up` be refused. */
@@ -211,7 +214,8 @@ async function verifiedSoon(folder: string): Promise<Verification> {
 
 function foldersIn(folder: string): string[] {
   try {
-    return readdirSync(folder);
+    const entries = readdirSync(folder, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   } catch {
     return [];
   }

@@ -56,7 +56,7 @@ class Sequence {
     for (const each of operations) await this.perform(each);
     await this.perform({ kind: "down", direct: false });
     // A process that outlived its command must not bring anything back.
-    this.model.ended(await this.world.quiet(20));
+    this.model.ended(await this.world.quiet(60));
     this.model.nothingLeft(await this.world.look(), "");
   }
 
@@ -94,15 +94,16 @@ class Sequence {
     const before = model.wanted;
     const changes = Object.entries(change).filter(([key, value]) => before[key as keyof typeof before] !== value);
     if (changes.length > 0) {
+      model.settled = false;
       model.wanted = { ...before, ...change };
       world.configure(model.wanted);
       // All but other code end the run or begin another.
       if (changes.some(([key]) => key !== "code")) model.mayHaveStopped();
       if (changes.some(([key]) => key === "pace")) model.paceChanged = true;
     }
-    const hasNothingToDo = model.settled && changes.length === 0;
-    // Only the operator command removes the lock of a killed one.
-    const direct = operation.direct && !model.locked;
+    const hasNothingToDo = model.settled;
+    // Only the operator commands mend what a killed one left.
+    const direct = operation.direct && !model.killed;
     const refresh = model.gone;
     const done = await world.up({ direct, refresh, changes: changes.map(([key]) => key), cut, lost });
     return this.after(
@@ -114,6 +115,7 @@ class Sequence {
         model.settled = true;
         model.gone = false;
         model.unknownInstance = false;
+        if (!direct) model.killed = false;
       },
       (isCut) => {
         if (isCut) model.unknownInstance = true;
@@ -138,7 +140,7 @@ class Sequence {
 
   private async refresh({ cut }: Operation & { kind: "refresh" }): Promise<Performed> {
     const { model, world } = this;
-    if (model.locked) await world.unlock();
+    if (model.killed) await world.unlock();
     const done = await world.refresh(cut);
     return this.after(done, async () => {
       model.endedWell(done);
@@ -149,7 +151,7 @@ class Sequence {
   private async down(operation: Operation & { kind: "down" }): Promise<Performed> {
     const { model, world } = this;
     const { cut, lost } = operation;
-    const direct = operation.direct && !model.locked;
+    const direct = operation.direct && !model.killed;
     const done = await world.down({ direct, cut, lost });
     return this.after(
       done,
@@ -158,6 +160,7 @@ class Sequence {
         model.gone = false;
         model.settled = false;
         model.unknownInstance = false;
+        if (!direct) model.killed = false;
       },
       (isCut) => {
         if (!isCut) return;
@@ -176,8 +179,10 @@ class Sequence {
     const { model, world } = this;
     const isCut = done.cutAt !== undefined;
     note(isCut);
-    model.locked = isCut;
-    if (isCut) model.settled = false;
+    if (isCut) {
+      model.killed = true;
+      model.settled = false;
+    }
     await model.always(await world.look());
     model.words(done);
     if (!isCut) await whole();
