@@ -37,8 +37,9 @@ function install(files: readonly string[]): string {
     `scripts="$HOME/${bundleFolder(files)}"\n`,
     'if [ ! -d "$scripts" ]; then\n',
     'umask 022; mkdir -p "$(dirname "$scripts")"\n',
-    // On a full disk the room that run.sh has kept is given up: without the scripts no results could be fetched.
-    'probe="$scripts.room"; head -c 262144 /dev/zero >"$probe" 2>/dev/null || rm -f "$HOME/.lambda-train/reserve"\n',
+    // On a full disk room that run.sh has kept is given up: without the scripts no results could be fetched.
+    'probe="$scripts.room"; for piece in "$HOME"/.lambda-train/reserve/*; do\n',
+    'if head -c 262144 /dev/zero >"$probe" 2>/dev/null; then break; fi; rm -f "$piece"; done\n',
     'rm -f "$probe"; new="$(mktemp -d "$scripts.XXXXXX")"; chmod 755 "$new"\n',
     ...files.map((name) => `cat >"$new/${name}" <<'${endOfScript}'\n${scriptText(name)}${endOfScript}\n`),
     'mv -T "$new" "$scripts" 2>/dev/null || rm -rf "$new"\n',

@@ -32,15 +32,41 @@ under_home() {
   esac
 }
 
-# put FILE TEXT: writes a fact atomically, readable by its owner only. On a full disk the room that run.sh has kept for
-# this moment is given up: how a run ended must be known, and it must be possible to stop it and to fetch its results.
+# put FILE TEXT: writes a fact atomically, readable by its owner only. On a full disk room that run.sh has kept is given
+# up, piece by piece: how a run ended must be known, and it must be possible to stop it and to fetch its results.
 put() {
   local temporary="$1.tmp.$BASHPID"
-  if ! (umask 077 && printf '%s\n' "$2" >"$temporary") 2>/dev/null; then
-    rm -f -- "$base/reserve"
-    (umask 077 && printf '%s\n' "$2" >"$temporary")
-  fi
+  until (umask 077 && printf '%s\n' "$2" >"$temporary") 2>/dev/null; do
+    if ! give_up_room; then
+      say "$1 cannot be written; is the disk full? (df -h $base)" >&2
+      return 1
+    fi
+  done
   mv -f -- "$temporary" "$1"
+}
+
+# give_up_room: removes one piece of what keep_room has kept; fails where nothing is left. What training goes on to
+# write may take one piece, so that there are several.
+give_up_room() {
+  local piece
+  for piece in "$base"/reserve/*; do
+    if [ -f "$piece" ]; then
+      rm -f -- "$piece"
+      return 0
+    fi
+  done
+  return 1
+}
+
+# keep_room: takes up 8 pieces of 512 KiB, as far as there is room.
+keep_room() {
+  local piece
+  mkdir -p "$base/reserve" || return 0
+  for piece in 1 2 3 4 5 6 7 8; do
+    if [ ! -s "$base/reserve/$piece" ]; then
+      head -c 524288 /dev/urandom >"$base/reserve/$piece" 2>/dev/null || rm -f -- "$base/reserve/$piece"
+    fi
+  done
 }
 
 # fact FILE: a fact's text, or nothing where there is none.

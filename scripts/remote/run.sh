@@ -19,9 +19,7 @@ mkdir -p "$base/runs/$experiment/attempts"
 chmod 700 "$base" "$base/runs" "$base/runs/$experiment"
 
 # Room for what must be written even when the disk is full: see put.
-if [ ! -s "$base/reserve" ]; then
-  (umask 077 && head -c 4194304 /dev/urandom >"$base/reserve") || rm -f -- "$base/reserve"
-fi
+keep_room
 
 exec 9>"$base/runs/$experiment/lock"
 flock 9

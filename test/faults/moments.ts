@@ -23,6 +23,9 @@ export const begins = {
   terminate: /Instance instance-vm deleting/,
 } as const;
 
+/** Seconds for a stage to come, on a machine that is busy. */
+export const patienceSeconds = 240;
+
 /** A stage that can be seen in the engine's output. */
 export type Moment = keyof typeof begins;
 
@@ -42,7 +45,7 @@ export function atOutput(
   strike: (pid: number) => Promise<unknown>,
 ): Promise<Ended> {
   return world.during(command, async (output, pid) => {
-    await world.until(() => pattern.test(output()));
+    await world.until(() => pattern.test(output()), patienceSeconds);
     await strike(pid);
   });
 }
@@ -122,7 +125,7 @@ export function atInstance(
     await world.until(async () => {
       const [instance] = await world.living();
       return instance !== undefined && world.memory.inHome(instance.id, path);
-    });
+    }, patienceSeconds);
     await strike(pid);
   });
 }
@@ -148,4 +151,9 @@ export function bulk(bytes: number): { readonly content: Buffer; readonly sha256
 /** Writes such bytes into a file of the project. */
 export function withBulk({ project }: World, path: string, bytes: number): void {
   writeFileSync(join(project.folder, path), bulk(bytes).content);
+}
+
+/** Lets the line to each instance carry no more than this, until the faults are removed. */
+export async function slowly({ cloud }: World, bytesPerSecond: number): Promise<void> {
+  await cloud.admin.addLinkFault({ match: {}, trouble: { kind: "throttle", bytesPerSecond } });
 }

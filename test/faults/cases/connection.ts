@@ -1,3 +1,5 @@
 import type { FaultCase } from "../case";
+import { droppedCases } from "./connection-dropped";
+import { hinderedCases } from "./connection-hindered";
 
-export const connectionCases: readonly FaultCase[] = [];
+export const connectionCases: readonly FaultCase[] = [...droppedCases, ...hinderedCases];

@@ -1,3 +1,6 @@
 import type { FaultCase } from "../case";
+import { homeCases } from "./local-home";
+import { interruptedCases } from "./local-interrupted";
+import { killedPluginCases } from "./local-plugins";
 
-export const localCases: readonly FaultCase[] = [];
+export const localCases: readonly FaultCase[] = [...interruptedCases, ...killedPluginCases, ...homeCases];

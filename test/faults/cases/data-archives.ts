@@ -1,0 +1,134 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { type Member, splits, writeArchive } from "../archives";
+import type { FaultCase } from "../case";
+import { atStage } from "../moments";
+import type { World } from "../world";
+
+/** What is sound is put in the archive's place. */
+const soundArchive =
+  (file: string) =>
+  async (world: World): Promise<void> => {
+    await world.heal();
+    writeArchive(world, file, splits);
+  };
+
+/** Nothing of a refused archive is anywhere on the instance, and nothing was started. */
+async function nothingWritten(world: World): Promise<void> {
+  const found = "find / -xdev -name 'evil*' -not -path '/proc/*' 2>/dev/null; ls -A tiny/data 2>/dev/null | wc -l";
+  expect(await world.onInstance(found)).toBe("0\n");
+  expect((await world.status()).run.state).toBe("none");
+}
+
+/** An archive that wants to write or to lead where it must not. */
+const hostile = (fault: string, file: string, members: readonly Member[], inDefault?: boolean): FaultCase => ({
+  kind: "data",
+  stage: "upload",
+  fault,
+  tiny: { dataset: { source: file } },
+  inject: async (world) => writeArchive(world, file, [...splits, ...members]),
+  outcome: "told",
+  message:
+    /The archive is refused: .*(outside of|out of|through the link|not a file before it).*[\s\S]*dataset: failed/,
+  after: nothingWritten,
+  heal: soundArchive(file),
+  inDefault,
+});
+
+/** Faults of a dataset that is an archive on this machine. */
+export const archiveCases: readonly FaultCase[] = [
+  hostile("a tar that climbs out", "data.tar.gz", [{ name: "../../evil" }], true),
+  hostile("a tar with an absolute path", "data.tar.gz", [{ name: "/home/ubuntu/evil" }]),
+  hostile("a tar with a link out", "data.tar.gz", [{ name: "train/evil", link: "../../../.ssh/authorized_keys" }]),
+  hostile("a tar with an absolute link", "data.tar.gz", [{ name: "train/evil", link: "/etc" }]),
+  hostile("a tar that writes through its own link", "data.tar.gz", [
+    { name: "train/evil", link: "../valid" },
+    { name: "train/evil/evil" },
+  ]),
+  hostile("a tar with a hard link out", "data.tar.gz", [{ name: "train/evil", link: "../../.ssh/x", hard: true }]),
+  hostile("a zip that climbs out", "data.zip", [{ name: "train/../../../evil" }]),
+  hostile("a zip with an absolute path", "data.zip", [{ name: "/tmp/evil" }]),
+  hostile("a zip with a link out", "data.zip", [{ name: "train/evil", link: "../../../.bashrc" }]),
+  {
+    kind: "data",
+    stage: "upload",
+    fault: "an archive that was cut short",
+    tiny: { dataset: { source: "data.tar.gz" } },
+    inject: async (world) => {
+      writeArchive(world, "data.tar.gz", splits);
+      const path = join(world.project.folder, "data.tar.gz");
+      const whole = readFileSync(path);
+      writeFileSync(path, whole.subarray(0, whole.length / 2));
+    },
+    outcome: "told",
+    message: /The archive could not be extracted[\s\S]*dataset: failed with status 4/,
+    after: nothingWritten,
+    heal: soundArchive("data.tar.gz"),
+  },
+  {
+    kind: "data",
+    stage: "upload",
+    fault: "a file that is no archive though it is named so",
+    tiny: { dataset: { source: "data.tar.gz" } },
+    inject: async ({ project }) => project.write("data.tar.gz", "<html>Sign in to go on</html>\n"),
+    outcome: "told",
+    message: /The archive could not be extracted[\s\S]*dataset: failed with status 4/,
+    after: nothingWritten,
+    heal: soundArchive("data.tar.gz"),
+  },
+  {
+    kind: "data",
+    stage: "upload",
+    fault: "an archive without the splits",
+    tiny: { dataset: { source: "data.zip" } },
+    inject: async (world) => writeArchive(world, "data.zip", [{ name: "train/a.jsonl" }, { name: "dev/a.jsonl" }]),
+    outcome: "told",
+    message: /no folders train, valid, test on top; it has: dev, train/,
+    after: nothingWritten,
+    heal: soundArchive("data.zip"),
+  },
+  {
+    kind: "data",
+    stage: "upload",
+    fault: "an archive that is changed while it is sent",
+    tiny: { dataset: { source: "data.tar" } },
+    inject: async ({ project, cloud }) => {
+      writeFileSync(join(project.folder, "data.tar"), Buffer.alloc(300_000, "x"));
+      await cloud.admin.addLinkFault({ match: {}, trouble: { kind: "throttle", bytesPerSecond: 60_000 } });
+    },
+    act: (world) =>
+      atStage(world, "dataset", async () => {
+        await world.until(() => true);
+        writeFileSync(join(world.project.folder, "data.tar"), Buffer.alloc(300_000, "y"));
+        await world.cloud.admin.removeAllFaults();
+      }),
+    outcome: "told",
+    message: /data\.tar does not have the checksum .* it was changed while it was uploaded. Run the command again/,
+    heal: async (world) => {
+      await world.heal();
+      world.configure({ dataset: { source: "tiny-data" } });
+    },
+  },
+  {
+    kind: "data",
+    stage: "upload",
+    fault: "an archive that does not fit on the instance's disk",
+    tiny: { dataset: { source: "data.tar" } },
+    inject: async (world) => {
+      writeFileSync(join(world.project.folder, "data.tar"), Buffer.alloc(20_000_000));
+      await world.cloud.admin.addInstanceFault({
+        match: {},
+        times: 1,
+        trouble: { kind: "small-disk", bytes: 8_000_000 },
+      });
+    },
+    outcome: "told",
+    message: /No space left on device/,
+    heal: async (world) => {
+      await world.heal();
+      world.configure({ dataset: { source: "tiny-data" } });
+      await world.onInstance("rm -rf .lambda-train/archives/*");
+    },
+  },
+];
