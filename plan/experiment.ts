@@ -217,6 +217,15 @@ export function readExperiment(file: string): Experiment {
       },
     ]);
   }
+  return parseExperiment(text, file);
+}
+
+/**
+ * Reads and validates the text of an experiment file.
+ * @param file What errors call it.
+ * @throws PlanError with every problem.
+ */
+export function parseExperiment(text: string, file: string): Experiment {
   const document = parseDocument(text, { prettyErrors: true });
   if (document.errors.length > 0) {
     throw new PlanError(

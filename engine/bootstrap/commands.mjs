@@ -34,7 +34,7 @@ export function ownWords(command, args) {
 export function needsOf(command, args) {
   if (command === "pulumi") return { pulumi: true, cloud: false };
   if (command === "doctor" || args.includes("--help") || args.includes("-h")) return { pulumi: false, cloud: false };
-  if (command === "reference") return { pulumi: false, cloud: false };
+  if (["reference", "experiments", "new-experiment"].includes(command)) return { pulumi: false, cloud: false };
   if (command === "cloud") return { pulumi: false, cloud: true };
   if (command === "test" || command in suites || command === "setup") return { pulumi: true, cloud: true, tests: true };
   if (command === "bench") return { pulumi: true, cloud: true };

@@ -42,6 +42,8 @@ describe("a stack's life", { timeout: 180_000 }, () => {
   it("is previewed with the cloud down and without a key", async () => {
     const output = await must(project.pulumi(["preview"]));
     expect(output).toContain("to create");
+    expect(output).toMatch(/instance type +capacity now +per hour [^\n]*\n +cpu_4x_general +unknown +unknown/);
+    expect(output).toContain("Prices and capacity are unknown: ");
     expect(existsSync(join(project.folder, ".local", "cloud"))).toBe(false);
   });
 
@@ -60,6 +62,7 @@ describe("a stack's life", { timeout: 180_000 }, () => {
     cloud = await TestCloud.start(project);
     const output = await must(project.run("up"));
     expect(output).toContain("first step: step 1 loss");
+    expect(output).toMatch(/cpu_4x_general +us-east-1 +\$0\.20 +not set +open +within/);
     const outputs = await project.outputs();
     expect(outputs).toMatchObject({
       experiment: "tiny-v1",
@@ -232,6 +235,21 @@ describe("a stack's life", { timeout: 180_000 }, () => {
     expect(output).toContain("is terminated");
     expect(await cloud.inventory()).toEqual(nothing);
     expect((await project.resources()).length).toBe(0);
+    expect(output).toMatch(/bill: \$\d+\.\d\d before tax: gpu_1x_a10 in us-east-1/);
+    const { entries, totalCents } = await cloud.admin.ledger();
+    const costs = JSON.parse(await must(project.run("costs", ["--json", "--all", "--no-running"])));
+    const minutes = (list: { instanceId: string; minutes: number }[]) =>
+      list.map((each) => [each.instanceId, each.minutes]);
+    expect(minutes(costs.bills)).toEqual(minutes(entries));
+    expect(costs.total).toEqual({ dollars: 0, emulatedDollars: Math.round(totalCents) / 100, instances: 2 });
+    expect(costs.bills[0].runs).toMatchObject([
+      { experiment: "tiny-v1", outcome: "stopped", reason: "destroy", results: "results/test/tiny-v1" },
+      { experiment: "tiny-v2", outcome: "finished", exitCode: 0, metrics: { step: 20 } },
+    ]);
+    expect(await must(project.run("costs"))).toMatch(/test \(emulated\) +2 +\d/);
+    const compared = await must(project.run("experiments", ["tiny-v1", "tiny-v2", "--svg", "loss.svg"]));
+    expect(compared).toMatch(/test +tiny-v2 +\S+.* step 20 /);
+    expect(project.read("loss.svg")).toContain("test/tiny-v2");
     const found = await verifyResults(resultsOf("tiny-v2"));
     expect(found).toMatchObject({ ok: true });
     expect(existsSync(join(resultsOf("tiny-v2"), "checkpoints", "best_model.pt"))).toBe(true);

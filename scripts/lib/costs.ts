@@ -1,0 +1,62 @@
+import { type Bill, dollarsOf } from "../../components/lambda/billing/bill";
+import { costSince } from "../../components/lambda/forecast";
+import { type StackView, stackView } from "./stack-view";
+
+/** By what bills are added up. */
+export const groupings = ["stack", "experiment", "month"] as const;
+export type Grouping = (typeof groupings)[number];
+
+/** What several instances came to. */
+export interface CostSum {
+  readonly name: string;
+  /** Of the emulated cloud: nobody pays it. */
+  readonly emulated: boolean;
+  readonly instances: number;
+  readonly hours: number;
+  /** Before tax, rounded to cents once. */
+  readonly dollars: number;
+  /** Some of it is an upper bound. */
+  readonly estimated: boolean;
+}
+
+/** Adds up bills, each under one name, sorted by it. An instance with several experiments counts under all together. */
+export function sumBy(bills: readonly Bill[], by: Grouping): CostSum[] {
+  const groups = new Map<string, Bill[]>();
+  for (const bill of bills) {
+    const key = JSON.stringify([nameOf(bill, by), bill.emulated]);
+    groups.set(key, [...(groups.get(key) ?? []), bill]);
+  }
+  const sums = [...groups].map(([key, group]) => {
+    const [name, emulated] = JSON.parse(key) as [string, boolean];
+    const minutes = group.reduce((sum, bill) => sum + bill.minutes, 0);
+    const estimated = group.some(({ estimate }) => estimate !== null);
+    return { name, emulated, instances: group.length, hours: minutes / 60, dollars: dollarsOf(...group), estimated };
+  });
+  return sums.sort((a, b) => a.name.localeCompare(b.name));
+}
+
+function nameOf({ stack, runs, terminatedAt }: Bill, by: Grouping): string {
+  switch (by) {
+    case "stack":
+      return stack;
+    case "month":
+      return terminatedAt.slice(0, 7);
+    case "experiment":
+      return runs.map(({ experiment }) => experiment).join(" + ") || "none";
+  }
+}
+
+/** What a stack's instance has cost so far, from its launch; null where it has none, or no state is there. */
+export interface RunningCost {
+  readonly stack: string;
+  readonly dollars: number;
+  readonly dollarsPerHour: number;
+}
+
+/** @returns null where the stack has no instance, or its state cannot be read */
+export async function runningCost(stack: string): Promise<RunningCost | null> {
+  const view = await stackView(stack).catch((): StackView | undefined => undefined);
+  if (view?.instance?.launchedAt === undefined) return null;
+  const { launchedAt, priceCents } = view.instance;
+  return { stack, dollars: costSince(launchedAt, priceCents), dollarsPerHour: priceCents / 100 };
+}

@@ -1,0 +1,102 @@
+import { existsSync, globSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { type Bill, type BilledRun, dollarsOf } from "../../components/lambda/billing/bill";
+import { readLedger } from "../../components/lambda/billing/ledger";
+import { ledgersFolder } from "../../plan/paths";
+import { mainNumbers, metricsIn } from "../../remote/metrics-at-home";
+import { parseResults, resultsFile } from "../../remote/transfer/results-file";
+import { lastProgress } from "./series";
+
+/** An experiment, as results at home and ledgers tell. */
+export interface ExperimentReport {
+  readonly stack: string;
+  readonly experiment: string;
+  /** How its last run ended; `at home`: results are here, and no instance of it has ended yet. */
+  readonly state: string;
+  /** What its log says last: `epoch 12`, `step 400`. */
+  readonly progress: string | null;
+  /** Numbers of its evaluation. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Billed hours and dollars of all its instances; shared ones count in full. null: no bill yet. */
+  readonly hours: number | null;
+  readonly dollars: number | null;
+  readonly emulated: boolean;
+  /** ISO 8601: when results came home last, or else its last instance ended. */
+  readonly when: string;
+  /** Folder of its results, absolute; null where none are at home. */
+  readonly folder: string | null;
+}
+
+/** Every experiment that left something here, newest first; and what could not be read. */
+export function allExperiments(): { readonly found: ExperimentReport[]; readonly problems: readonly string[] } {
+  const root = ledgersFolder();
+  const stacks = existsSync(root) ? readdirSync(root).filter((name) => statSync(join(root, name)).isDirectory()) : [];
+  const problems: string[] = [];
+  const found = stacks.flatMap((stack) => {
+    const ledger = readLedger(stack);
+    problems.push(...ledger.problems);
+    const home = readdirSync(join(root, stack)).filter((name) => existsSync(join(root, stack, name, resultsFile)));
+    const billed = ledger.bills.flatMap(({ runs }) => runs.map(({ experiment }) => experiment));
+    const names = [...new Set([...home, ...billed])];
+    return names.map((name) => reportOf(stack, name, ledger.bills));
+  });
+  return { found: found.sort((a, b) => b.when.localeCompare(a.when)), problems };
+}
+
+function reportOf(stack: string, experiment: string, all: readonly Bill[]): ExperimentReport {
+  const path = join(ledgersFolder(), stack, experiment);
+  const folder = existsSync(join(path, resultsFile)) ? path : null;
+  const bills = all.filter(({ runs }) => runs.some((run) => run.experiment === experiment));
+  const last = bills.at(-1);
+  const run: BilledRun | undefined = last?.runs.find((each) => each.experiment === experiment);
+  const reason = run?.reason === undefined ? "" : ` (${run.reason})`;
+  return {
+    stack,
+    experiment,
+    state: run === undefined ? "at home" : `${run.outcome}${reason}`,
+    progress: folder === null ? null : lastProgress(folder),
+    metrics: { ...run?.metrics, ...(folder === null ? {} : mainNumbers(metricsIn(folder, "**/*eval*.json"))) },
+    hours: last === undefined ? null : bills.reduce((sum, { minutes }) => sum + minutes, 0) / 60,
+    dollars: last === undefined ? null : dollarsOf(...bills),
+    emulated: last?.emulated ?? false,
+    when: (folder === null ? undefined : homeSince(folder)) ?? last?.terminatedAt ?? "",
+    folder,
+  };
+}
+
+function homeSince(folder: string): string | undefined {
+  try {
+    const file = join(folder, resultsFile);
+    return parseResults(readFileSync(file, "utf8"), file).createdAt;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * What an experiment was configured with, as `path.to.field` → value: its experiment file (the one in configs/ that has
+ * its name), and the workload's own config among its results.
+ */
+export function configurationOf({ experiment, folder }: ExperimentReport, root: string): Record<string, unknown> {
+  const files = globSync("configs/*.{yaml,yml}", { cwd: root }).map((file) => join(root, file));
+  const own = files.map(readYaml).find((each) => (each as { experiment?: unknown } | null)?.experiment === experiment);
+  const workloads = folder === null ? [] : globSync("{,*/}config.{yaml,yml,json}", { cwd: folder }).sort();
+  const theirs = workloads.slice(0, 1).map((file) => readYaml(join(folder ?? "", file)));
+  return { ...flattened(own, ""), ...flattened(theirs[0], "workload config: ") };
+}
+
+function readYaml(file: string): unknown {
+  try {
+    return parse(readFileSync(file, "utf8")) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+function flattened(value: unknown, prefix: string): Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return value === undefined ? {} : { [prefix.replace(/\.$/, "")]: value };
+  }
+  return Object.assign({}, ...Object.entries(value).map(([key, each]) => flattened(each, `${prefix}${key}.`)));
+}
