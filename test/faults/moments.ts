@@ -157,3 +157,9 @@ export function withBulk({ project }: World, path: string, bytes: number): void 
 export async function slowly({ cloud }: World, bytesPerSecond: number): Promise<void> {
   await cloud.admin.addLinkFault({ match: {}, trouble: { kind: "throttle", bytesPerSecond } });
 }
+
+/** Makes training take some seconds between its start and its first step. */
+export async function withLateFirstStep({ project }: World): Promise<void> {
+  const program = project.read("tiny/train.py");
+  project.write("tiny/train.py", program.replace("\ndef save(", "\ntime.sleep(5)\n\n\ndef save("));
+}

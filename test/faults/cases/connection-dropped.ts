@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { tarOf } from "../archives";
 import type { FaultCase } from "../case";
-import { atInstance, atStage, bulk, dropAll, patienceSeconds, started, withBulk } from "../moments";
+import { atInstance, atStage, bulk, dropAll, patienceSeconds, started, withBulk, withLateFirstStep } from "../moments";
 import { experiment, type World } from "../world";
 
 const run = `.lambda-train/runs/${experiment}`;
@@ -109,8 +109,7 @@ export const droppedCases: readonly FaultCase[] = [
     kind: "connection",
     stage: "training",
     fault: "dropped again and again while the first step is waited for",
-    inject: async ({ project }) =>
-      project.write("tiny/train.py", `import time\ntime.sleep(5)\n${project.read("tiny/train.py")}`),
+    inject: withLateFirstStep,
     act: (world) =>
       atInstance(world, "up", `${run}/attempt`, async () => {
         for (let i = 0; i < 4; i++) {

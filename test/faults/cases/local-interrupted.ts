@@ -2,7 +2,16 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { type FaultCase, nameOf, type Stage } from "../case";
-import { begins, isEnding, type Moment, patienceSeconds, slowly, started, withBulk } from "../moments";
+import {
+  begins,
+  isEnding,
+  type Moment,
+  patienceSeconds,
+  slowly,
+  started,
+  withBulk,
+  withLateFirstStep,
+} from "../moments";
 import { experiment, type World } from "../world";
 
 /** Where the CLI is interrupted, and what makes this moment long enough to be met. */
@@ -72,8 +81,7 @@ const places: readonly Place[] = [
   {
     stage: "training",
     moment: "training",
-    inject: async ({ project }) =>
-      project.write("tiny/train.py", `import time\ntime.sleep(5)\n${project.read("tiny/train.py")}`),
+    inject: withLateFirstStep,
     after: lines("starts", 1),
     heal: async () => {},
   },

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import type { FaultCase } from "../case";
-import { atStage, killBelow, type Moment, slowly, started, withBulk } from "../moments";
+import { atStage, killBelow, type Moment, slowly, started, withBulk, withLateFirstStep } from "../moments";
 import type { World } from "../world";
 
 /** Processes of an update besides the CLI, by what stands in their command lines. */
@@ -78,8 +78,7 @@ export const killedPluginCases: readonly FaultCase[] = [
   killed("the provider of the instance", "training", {
     stage: "training",
     message: /EOF|closing|reset|refused|exited|Unavailable/i,
-    inject: async ({ project }) =>
-      project.write("tiny/train.py", `import time\ntime.sleep(5)\n${project.read("tiny/train.py")}`),
+    inject: withLateFirstStep,
     after: async (world) => {
       await world.fine(world.up());
       expect(await world.onInstance("wc -l < starts")).toBe("1\n");
