@@ -1,5 +1,5 @@
 import { kinds } from "./case";
-import { counts, inOrder, textTable } from "./figures";
+import { counts, textTable } from "./figures";
 import type { FaultFigures } from "./report";
 
 /** How many of the slowest cases are told. */
@@ -21,7 +21,7 @@ export function summary({ cases, invariants, soak, minutes, lanes }: FaultFigure
     "Slowest cases:",
     textTable(
       ["s", "case"],
-      inOrder(slow).map((one) => [one.seconds, `${one.kind} · ${one.stage} · ${one.fault}`]),
+      slow.map((one) => [one.seconds, `${one.kind} · ${one.stage} · ${one.fault}`]),
     ),
     ...(soak === undefined
       ? []

@@ -32,7 +32,6 @@ describe("faults of a run", { timeout: 180_000 }, () => {
     expect(code, output).toBe(0);
     return output;
   };
-  const onInstance = async (command: string): Promise<string> => (await project.run("ssh", [command])).output;
   const lastCheckpoint = (): { step: number; started_at: number[] } =>
     JSON.parse(readFileSync(join(results, "checkpoints", "last.json"), "utf8"));
 
@@ -57,20 +56,6 @@ describe("faults of a run", { timeout: 180_000 }, () => {
       state: "running",
       attempt: 2,
     });
-  });
-
-  it("an instance that restarts loses the process, not the run: up starts it again from its checkpoint", async () => {
-    configureTiny(project, { overrides: { steps: 100_000 } });
-    await up();
-    const { instances } = await cloud.inventory();
-    await onInstance("until [ -f tiny/outputs/tiny-v1/checkpoints/last.json ]; do sleep 0.1; done");
-    await cloud.admin.restart(instances[0] ?? "");
-    await up("--refresh");
-    expect(JSON.parse((await project.run("status", ["--json"])).output).run).toMatchObject({
-      state: "running",
-      attempt: 2,
-    });
-    expect((await cloud.inventory()).instances).toEqual(instances);
   });
 
   it("destroy does not terminate while the results cannot be brought home", async () => {

@@ -85,9 +85,12 @@ function clockTime(time: Date): string {
 /** Says what was tried, and where else there is capacity now. */
 function noCapacity(wanted: Wanted, offers: readonly Offer[], timeoutSeconds: number): string {
   const waited = timeoutSeconds === 0 ? "now" : `within ${duration(timeoutSeconds)} (capacityTimeoutMinutes)`;
+  // Regions that were tried may be listed and yet refuse.
+  const untried = (offer: Offer): string[] =>
+    offer.regionsWithCapacity.filter((name) => !wanted.regions.includes(name));
   const elsewhere = offers
-    .filter((offer) => wanted.instanceTypes.includes(offer.type.name) && offer.regionsWithCapacity.length > 0)
-    .map((offer) => `${offer.type.name} in ${offer.regionsWithCapacity.join(", ")}`);
+    .filter((offer) => wanted.instanceTypes.includes(offer.type.name) && untried(offer).length > 0)
+    .map((offer) => `${offer.type.name} in ${untried(offer).join(", ")}`);
   const others = offers.filter((offer) => offer.regionsWithCapacity.length > 0).map((offer) => offer.type.name);
   const advice =
     elsewhere.length > 0

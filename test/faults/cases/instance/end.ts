@@ -72,6 +72,7 @@ export const endCases: readonly FaultCase[] = [
       const { run } = await world.status();
       if (run.state !== "running" || run.attempt !== 2) throw new Error(`The run is ${JSON.stringify(run)}`);
     },
+    inDefault: true,
   },
   {
     kind: "instance",
