@@ -37,6 +37,7 @@ export function needsOf(command, args) {
   if (["reference", "experiments", "new-experiment"].includes(command)) return { pulumi: false, cloud: false };
   if (command === "cloud") return { pulumi: false, cloud: true };
   if (command === "test" || command in suites || command === "setup") return { pulumi: true, cloud: true, tests: true };
+  if (command === "screenshots") return { pulumi: true, cloud: true, tests: true };
   if (command === "bench") return { pulumi: true, cloud: true };
   const rents = (command === "up" && !args.includes("--preview-only")) || command === "down";
   return { pulumi: true, cloud: rents && isEmulated(stackOf(args)) };

@@ -28,7 +28,7 @@ export function App() {
       <${Actions} />
       <${Charts} chosen=${chosen} theme=${theme} />
       <${Experiments} chosen=${chosen} choose=${choose} />
-      ${rented && html`<${Log} /><div class="pair"><${Checkpoints} /><${Configuration} /></div>`}
+      ${rented && html`<div class="pair"><${Log} /><${Checkpoints} /></div><${Configuration} />`}
     </main>
   `;
 }

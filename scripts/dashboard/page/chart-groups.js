@@ -2,7 +2,7 @@ const splits = /^(train(?:ing)?|valid(?:ation)?|val|dev|test|eval)[_/.\s-]+/i;
 
 /** Which part of the data a metric is of: the dashes of its line tell. */
 function splitOf({ name, source }) {
-  if (source === "log") return "log";
+  if (source === "log") return "logged";
   const found = splits.exec(name)?.[1]?.toLowerCase();
   if (found === undefined) return "";
   return found.startsWith("train") ? "train" : found.startsWith("val") || found === "dev" ? "valid" : found;

@@ -55,7 +55,7 @@ function Chart({ chart, several, theme }) {
       <span class="axis">by ${axis}${cursor === null ? "" : ` ${Math.round(cursor)}`}</span>
       ${
         positive &&
-        html`<button class="quiet small" aria-pressed=${logarithmic} onClick=${() => setLogarithmic(!logarithmic)}>log</button>`
+        html`<button class="quiet small" aria-pressed=${logarithmic} onClick=${() => setLogarithmic(!logarithmic)}>log scale</button>`
       }
     </figcaption>
     <${Plot} lines=${lines} axis=${axis} logarithmic=${positive && logarithmic} theme=${theme} label=${label} onCursor=${setCursor} />
@@ -71,7 +71,7 @@ function Entry({ line, several, cursor }) {
   const title = several ? [experiment, split].filter(Boolean).join(" · ") : split === "" ? words(name) : split;
   return html`<li data-series=${name} data-points=${xs.length}>
     <svg class="line" viewBox="0 0 18 6" aria-hidden="true" style=${{ stroke: `var(${color})` }}>
-      <line x1="0" y1="3" x2="18" y2="3" stroke-dasharray=${split === "train" ? "5 3" : ""} opacity=${split === "log" ? 0.5 : 1} />
+      <line x1="0" y1="3" x2="18" y2="3" stroke-dasharray=${split === "train" ? "5 3" : ""} opacity=${split === "logged" ? 0.5 : 1} />
     </svg>
     <span>${title}</span> <b>${at < 0 ? "–" : number(ys[at])}</b>
   </li>`;

@@ -6,9 +6,13 @@ export function Configuration() {
   const parts = useTopic("configuration") ?? [];
   return html`<section class="panel" id="configuration">
     <h2>Configuration</h2>
-    ${parts.map(
-      ({ title, values }) => html`<h3 key=${title}>${title}</h3>
-        <dl>${values.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`,
-    )}
+    <div class="parts">
+      ${parts.map(
+        ({ title, values }) => html`<div key=${title}>
+          <h3>${title}</h3>
+          <dl>${values.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+        </div>`,
+      )}
+    </div>
   </section>`;
 }

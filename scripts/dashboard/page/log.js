@@ -16,7 +16,7 @@ export function Log() {
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(400);
   const box = useRef(null);
-  const wanted = search.trim().toLowerCase();
+  const wanted = search.trim() === "" ? "" : search.toLowerCase();
   const matches = useMemo(
     () => (wanted === "" ? log : log.filter(({ text }) => text.toLowerCase().includes(wanted))),
     [log, wanted],

@@ -3,7 +3,7 @@ import uPlot from "uplot";
 import { number } from "./format.js";
 import { html } from "./html.js";
 
-const dashes = { train: [6, 4], log: undefined };
+const dashes = { train: [6, 4] };
 const sync = uPlot.sync("charts");
 
 function options({ lines, axis, logarithmic, onCursor }, width) {
@@ -36,8 +36,8 @@ function options({ lines, axis, logarithmic, onCursor }, width) {
       ...lines.map(({ name, split, color: named }) => ({
         label: name,
         stroke: color(named),
-        width: split === "log" ? 1 : 1.75,
-        alpha: split === "log" ? 0.45 : 1,
+        width: split === "logged" ? 1 : 1.75,
+        alpha: split === "logged" ? 0.45 : 1,
         dash: dashes[split],
         spanGaps: true,
         points: { show: false },
