@@ -82,6 +82,8 @@ async function take(browser: Browser): Promise<void> {
   // Half the curve says more than its first points.
   await light.waitForFunction(
     "document.querySelector('[data-metric=loss] [data-series=valid_loss]')?.dataset.points >= 8",
+    undefined,
+    { timeout: 600_000 },
   );
   await light.locator("#live.good").waitFor();
   await save(light, "dashboard-light");
