@@ -2,8 +2,9 @@ import { isEnding } from "../components/lambda/api/schemas";
 import { ensureCloud } from "../emulator/control";
 import { localFolder } from "../plan/paths";
 import { operatorCommand, run } from "./lib/command";
+import { mendAfterKill } from "./lib/killed-cli";
 import { instanceStatus } from "./lib/look";
-import { clearStaleLock, isEmulated, pulumi, pulumiOutput, stackFileConfig, stackName } from "./lib/pulumi";
+import { isEmulated, pulumi, pulumiOutput, stackFileConfig, stackName } from "./lib/pulumi";
 import { aliasesOf, refreshSshFiles } from "./lib/ssh-files";
 import { stackView } from "./lib/stack-view";
 
@@ -16,12 +17,12 @@ run(async () => {
   command.parse();
   const options = command.opts<{ stack?: string; previewOnly?: boolean }>();
   const stack = await stackName(options.stack);
+  if (options.previewOnly !== true) await mendAfterKill(stack);
   await pulumiOutput(["stack", "select", "--create", stack]);
   const emulated = isEmulated(stack);
   if (options.previewOnly === true) {
     return pulumi(["preview", "--stack", stack, ...(await refreshWhereEnded(stack)), ...command.args]);
   }
-  await clearStaleLock(stack);
   if (emulated) await ensureCloud(localFolder());
   // On the emulated cloud nothing costs anything, so nothing is asked; on a real account `pulumi up` asks as ever.
   const unasked = emulated ? ["--yes", "--skip-preview"] : [];

@@ -4,7 +4,8 @@ import { ensureCloud, stopCloud } from "../../emulator/control";
 import { localFolder } from "../../plan/paths";
 import { loseResultsVariable } from "../../remote/results";
 import { CommandError } from "./command";
-import { clearStaleLock, isEmulated, pulumi, pulumiOutput } from "./pulumi";
+import { mendAfterKill } from "./killed-cli";
+import { isEmulated, pulumi, pulumiOutput } from "./pulumi";
 import { removeSshFiles } from "./ssh-files";
 import { stackView } from "./stack-view";
 
@@ -23,7 +24,7 @@ export interface DestroyOptions {
 /** `pulumi destroy` with everything that it needs: stops the run, brings the results home, terminates. Gives its exit code. */
 export async function destroyStack(stack: string, options: DestroyOptions = {}): Promise<number> {
   const emulated = isEmulated(stack);
-  await clearStaleLock(stack);
+  await mendAfterKill(stack);
   if (emulated) await ensureCloud(localFolder());
   if (options.loseResults === true) process.env[loseResultsVariable] = (await stackView(stack)).run?.experiment;
   // On the emulated cloud nothing costs anything, so nothing is asked.

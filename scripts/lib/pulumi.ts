@@ -1,9 +1,7 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { isAlive } from "../../emulator/run-file";
 import { projectFolder } from "../../plan/paths";
 
 /** Project name of Pulumi.yaml, and namespace of the configuration. */
@@ -74,53 +72,6 @@ export function stackFileConfig(stack: string): Record<string, string> {
   );
   const text = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
   return Object.fromEntries(plain.map(([key, value]) => [key.slice(project.length + 1), text(value)]));
-}
-
-/**
- * Mends what a killed CLI left behind in the local backend: its lock, and what it had begun. A lock whose process
- * lives, or that another machine holds, stays, and all else with it.
- */
-export async function clearStaleLock(stack: string): Promise<void> {
-  const backend = process.env.PULUMI_BACKEND_URL ?? "";
-  if (!backend.startsWith("file://")) return;
-  const folder = join(backend.slice("file://".length), ".pulumi");
-  const held = locksIn(join(folder, "locks", "organization", project, stack));
-  if (held.some((lock) => lock.hostname !== hostname() || isAlive(lock.pid))) return;
-  if (held.length > 0) {
-    console.log(`The last update of ${stack} was killed (process ${held[0]?.pid}); its lock is removed.`);
-    await pulumiOutput(["cancel", "--yes", "--stack", stack]);
-  }
-  // Not only with a lock: this may have been killed itself after it had removed one.
-  const state = join(folder, "stacks", project, `${stack}.json`);
-  if (existsSync(state) && /"pending_operations":/.test(readFileSync(state, "utf8")))
-    await forgetPendingOperations(stack);
-}
-
-function locksIn(folder: string): { readonly pid: number; readonly hostname: string }[] {
-  if (!existsSync(folder)) return [];
-  // Beside each lock the backend keeps a file of attributes.
-  const names = readdirSync(folder).filter((name) => name.endsWith(".json"));
-  return names.map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as { pid: number; hostname: string });
-}
-
-/**
- * Takes out of the state what a killed update had begun and not ended. The engine would warn of it at every run from
- * then on; for this stack there is nothing to look into, since claims and names find again whatever it was.
- */
-async function forgetPendingOperations(stack: string): Promise<void> {
-  const state = JSON.parse(await pulumiOutput(["stack", "export", "--stack", stack])) as {
-    deployment: { pending_operations?: unknown[] };
-  };
-  if (state.deployment.pending_operations === undefined) return;
-  const folder = mkdtempSync(join(tmpdir(), "lambda-train-"));
-  try {
-    const file = join(folder, "state.json");
-    const { pending_operations: _begun, ...deployment } = state.deployment;
-    writeFileSync(file, JSON.stringify({ ...state, deployment }), { mode: 0o600 });
-    await pulumiOutput(["stack", "import", "--stack", stack, "--file", file]);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 }
 
 /** Whether the stack works on the emulated cloud. */

@@ -88,12 +88,17 @@ export async function strike(
   void running.ended.finally(() => over.abort());
   const came = await Promise.race([moment(cut.moment, progress, cloud, usual, over.signal), gone(over.signal)]);
   if (!came || child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return undefined;
-  const { phase } = progress;
-  const all = processes();
-  const ours = family(all, child.pid);
-  const members = all.filter(({ pid }) => ours.has(pid));
+  let members = familyOf(child.pid);
+  let { phase } = progress;
   if (cut.how === "kill") {
-    const victims = members.filter((each) => isTarget(each, cut.target));
+    let victims = members.filter((each) => isTarget(each, cut.target));
+    // The moment may have come before the one to be hit was started.
+    while (victims.length === 0 && !over.signal.aborted) {
+      await sleep(50);
+      members = familyOf(child.pid);
+      ({ phase } = progress);
+      victims = members.filter((each) => isTarget(each, cut.target));
+    }
     if (victims.length === 0) return undefined;
     for (const { pid } of victims) send(pid, "SIGKILL");
   } else {
@@ -107,6 +112,13 @@ export async function strike(
   return { phase, left: members };
 }
 
+/** A process and all below it. */
+function familyOf(pid: number): SeenProcess[] {
+  const all = processes();
+  const members = family(all, pid);
+  return all.filter((each) => members.has(each.pid));
+}
+
 const gone = (signal: AbortSignal): Promise<false> =>
   new Promise((settle) => signal.addEventListener("abort", () => settle(false), { once: true }));
 
@@ -117,8 +129,9 @@ async function moment(
   usual: Usual,
   signal: AbortSignal,
 ): Promise<true> {
-  if ("time" in at) {
-    await sleep((usual.milliseconds * at.time) / 100);
+  const hasEvents = usual.events >= 3;
+  if ("time" in at || ("events" in at && !hasEvents)) {
+    await sleep((usual.milliseconds * ("time" in at ? at.time : at.events)) / 100);
   } else if ("events" in at) {
     const wanted = Math.max(1, Math.round((usual.events * at.events) / 100));
     await new Promise<void>((reached) => {

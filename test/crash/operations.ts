@@ -60,7 +60,7 @@ const whole = (min: number, max: number): fc.Arbitrary<number> => fc.integer({ m
 
 const moment: fc.Arbitrary<Moment> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ events: whole(0, 100) }) },
-  { weight: 1, arbitrary: fc.record({ calls: whole(1, 12) }) },
+  { weight: 1, arbitrary: fc.record({ calls: whole(1, 8) }) },
   { weight: 2, arbitrary: fc.record({ time: whole(0, 100) }) },
 );
 

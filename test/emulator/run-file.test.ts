@@ -4,8 +4,8 @@ import { expect, it } from "vitest";
 import { isAlive } from "../../emulator/run-file";
 
 it("a process that has ended counts as ended, although nobody has asked for its status yet", async () => {
-  // `sleep` never asks for the child that it took over from the shell.
-  const parent = spawn("bash", ["-c", "true & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
+  // The second `sleep` never asks for the child that it took over from the shell.
+  const parent = spawn("bash", ["-c", "sleep 1 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
   try {
     const [line] = (await once(parent.stdout, "data")) as [Buffer];
     const pid = Number(line.toString());

@@ -1,0 +1,95 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { isAlive } from "../../emulator/run-file";
+import { project, pulumiOutput } from "./pulumi";
+
+/**
+ * Mends what a killed CLI left behind in the file backend: its lock, files that it had begun to write, and operations
+ * that it had begun. A lock whose process lives, or that another machine holds, stays, and all else with it.
+ */
+export async function mendAfterKill(stack: string): Promise<void> {
+  const backend = process.env.PULUMI_BACKEND_URL ?? "";
+  if (!backend.startsWith("file://")) return;
+  const root = join(fileURLToPath(backend.replace(/\?.*$/, "")), ".pulumi");
+  const stacks = join(root, "stacks", project);
+  const locks = join(root, "locks", "organization", project, stack);
+  const held = await locksIn(locks);
+  if (held.some((lock) => lock !== undefined && (lock.hostname !== hostname() || isAlive(lock.pid)))) return;
+  if (held.length > 0) {
+    const pid = held.find((lock) => lock !== undefined)?.pid;
+    console.log(
+      `The last update of ${stack} was killed${pid === undefined ? "" : ` (process ${pid})`}; its lock is removed.`,
+    );
+    for (const folder of [stacks, locks]) removeHalfWritten(folder);
+    await pulumiOutput(["cancel", "--yes", "--stack", stack]);
+  }
+  // Also without a lock: this may have been killed itself after it had removed one.
+  const state = join(stacks, `${stack}.json`);
+  if (existsSync(state) && /"pending_operations":/.test(readFileSync(state, "utf8")))
+    await forgetPendingOperations(stack);
+}
+
+interface Lock {
+  readonly pid: number;
+  readonly hostname: string;
+}
+
+/** What holds the stack; undefined for a lock that was being written when its process was killed. */
+async function locksIn(folder: string): Promise<(Lock | undefined)[]> {
+  const names = namesIn(folder);
+  // The engine takes any file for a lock. One that is being written has its name a moment later.
+  const begun = names.filter((name) => name.endsWith(".tmp"));
+  if (begun.length > 0) await sleep(1000);
+  const there = namesIn(folder);
+  return [
+    ...there.filter((name) => name.endsWith(".json")).map((name) => read<Lock>(join(folder, name))),
+    ...begun.filter((name) => there.includes(name)).map(() => undefined),
+  ];
+}
+
+/**
+ * Removes what was cut short: files that had no name of their own yet, and attributes. The backend writes these beside
+ * each of its files, not in one step, and reads no file whose attributes it cannot read; without any it can.
+ */
+function removeHalfWritten(folder: string): void {
+  for (const name of namesIn(folder)) {
+    const file = join(folder, name);
+    if (name.endsWith(".tmp") || (name.endsWith(".attrs") && read(file) === undefined)) rmSync(file, { force: true });
+  }
+}
+
+/**
+ * Takes out of the state what a killed update had begun and not ended. The engine would warn of it at every run from
+ * then on; for this stack there is nothing to look into, since claims and names find again whatever it was.
+ */
+async function forgetPendingOperations(stack: string): Promise<void> {
+  const state = JSON.parse(await pulumiOutput(["stack", "export", "--stack", stack])) as {
+    deployment: { pending_operations?: unknown[] };
+  };
+  if (state.deployment.pending_operations === undefined) return;
+  const folder = mkdtempSync(join(tmpdir(), "lambda-train-"));
+  try {
+    const file = join(folder, "state.json");
+    const { pending_operations: _begun, ...deployment } = state.deployment;
+    writeFileSync(file, JSON.stringify({ ...state, deployment }), { mode: 0o600 });
+    await pulumiOutput(["stack", "import", "--stack", stack, "--file", file]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** A JSON file's content; undefined where it is not whole, or gone meanwhile. */
+function read<T>(file: string): T | undefined {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as T;
+  } catch {
+    return undefined;
+  }
+}
+
+function namesIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
+}
