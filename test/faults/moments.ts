@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Ended } from "../support/project";
@@ -45,9 +45,20 @@ export function atOutput(
   strike: (pid: number) => Promise<unknown>,
 ): Promise<Ended> {
   return world.during(command, async (output, pid) => {
-    await world.until(() => pattern.test(output()), patienceSeconds);
+    await meet(world, () => pattern.test(output()), output, pid);
     await strike(pid);
   });
+}
+
+/** Waits until something is so. @throws Error with what was printed, where the command ends before */
+export async function meet(
+  world: World,
+  so: () => boolean | Promise<boolean>,
+  output: () => string,
+  pid: number,
+): Promise<void> {
+  await world.until(async () => (await so()) || !existsSync(`/proc/${pid}`), patienceSeconds);
+  if (!(await so())) throw new Error(`It ended before it came to that:\n${output()}`);
 }
 
 interface Process {
@@ -121,11 +132,12 @@ export function atInstance(
   path: string,
   strike: (pid: number) => Promise<unknown>,
 ): Promise<Ended> {
-  return world.during(command, async (_output, pid) => {
-    await world.until(async () => {
+  return world.during(command, async (output, pid) => {
+    const inHome = async (): Promise<boolean> => {
       const [instance] = await world.living();
       return instance !== undefined && world.memory.inHome(instance.id, path);
-    }, patienceSeconds);
+    };
+    await meet(world, inHome, output, pid);
     await strike(pid);
   });
 }

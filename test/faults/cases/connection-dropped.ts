@@ -47,6 +47,7 @@ export const droppedCases: readonly FaultCase[] = [
       expect(await world.onInstance("sha256sum < tiny/model.bin")).toContain(bulk(600_000).sha256);
       await goesOn(world);
     },
+    inDefault: true,
   },
   {
     kind: "connection",

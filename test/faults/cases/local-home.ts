@@ -179,6 +179,7 @@ export const homeCases: readonly FaultCase[] = [
     message: /Stack test is as it was at .* and knows instance .* again[\s\S]*Run: running/,
     after: async (world) => expect((await world.status()).run).toMatchObject({ state: "running", attempt: 1 }),
     heal: async () => {},
+    inDefault: true,
   },
   {
     kind: "local",
