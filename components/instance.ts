@@ -86,7 +86,8 @@ export class Instance extends pulumi.ComponentResource {
         budgetDollars: cloud.budgetDollars,
         expectedHours: cloud.expectedHours,
       },
-      inside,
+      // Also where `--replace` forces it: its name is one instance's at a time, and a second would be the first, adopted.
+      { ...inside, deleteBeforeReplace: true },
     );
     const boot = new Boot(
       `${name}-boot`,

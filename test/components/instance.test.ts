@@ -113,6 +113,11 @@ describe("an instance", () => {
     expect(mocks.of("box-vm").inputs.fileSystemNames).toBeUndefined();
   });
 
+  it("is deleted before it is replaced, where the user asks for that too: its name is one instance's at a time", async () => {
+    await made();
+    expect(mocks.of("box-vm").deleteBeforeReplace).toBe(true);
+  });
+
   it("launches what the plan says", async () => {
     const cloud = {
       endpoint: "https://cloud.lambda.ai/api/v1",
