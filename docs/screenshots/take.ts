@@ -76,12 +76,13 @@ async function take(browser: Browser): Promise<void> {
     await page.locator("[data-metric=loss]").waitFor();
     const boxes = page.locator("#experiments tbody input:enabled");
     for (let at = 0; at < (await boxes.count()); at++) await boxes.nth(at).check();
+    await page.evaluate("scrollTo(0, 0)");
     return page;
   };
   const light = await open({ viewport: { width: 1280, height: 1200 }, colorScheme: "light" });
   // Half the curve says more than its first points.
   await light.waitForFunction(
-    "document.querySelector('[data-metric=loss] [data-series=valid_loss]')?.dataset.points >= 8",
+    `document.querySelector("[data-metric=loss] [data-experiment=no-dropout][data-series=valid_loss]")?.dataset.points >= 8`,
     undefined,
     { timeout: 600_000 },
   );

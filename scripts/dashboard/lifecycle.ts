@@ -45,7 +45,10 @@ export function lifecycleOf(facts: LifecycleFacts): LifecycleStep[] {
   const ready = Math.max(...[code, dataset, setup].map(({ endedAt }) => endedAt ?? 0));
   return [
     {
-      ...ofResource(progress, "launch", "instance-vm", progress.done["instance-launches"]?.first),
+      ...once(
+        ofResource(progress, "launch", "instance-vm", progress.done["instance-launches"]?.first),
+        progress.done["instance-vm"],
+      ),
       detail: `${instance.type} in ${instance.region}`,
     },
     ofResource(progress, "boot", "instance-boot", launched),
@@ -68,6 +71,11 @@ function ofResource(progress: StackProgress, name: string, resource: string, sta
   }
   const first = done.last - done.first < 1000 && startedAt !== undefined && startedAt <= done.first;
   return { name, state: "done", endedAt: done.last, ...(first ? { startedAt } : {}) };
+}
+
+/** A step that happens once for each instance, whatever is changed of it later. */
+function once(step: LifecycleStep, done: StackProgress["done"][string] | undefined): LifecycleStep {
+  return step.state === "done" && done !== undefined ? { ...step, endedAt: done.first } : step;
 }
 
 /** A step that the instance keeps a record of, which is exact. */

@@ -69,7 +69,7 @@ function Entry({ line, several, cursor }) {
   const { name, split, experiment, color, xs, ys } = line;
   const at = cursor === null ? xs.length - 1 : xs.findLastIndex((x) => x <= cursor);
   const title = several ? [experiment, split].filter(Boolean).join(" · ") : split === "" ? words(name) : split;
-  return html`<li data-series=${name} data-points=${xs.length}>
+  return html`<li data-experiment=${experiment} data-series=${name} data-points=${xs.length}>
     <svg class="line" viewBox="0 0 18 6" aria-hidden="true" style=${{ stroke: `var(${color})` }}>
       <line x1="0" y1="3" x2="18" y2="3" stroke-dasharray=${split === "train" ? "5 3" : ""} opacity=${split === "logged" ? 0.5 : 1} />
     </svg>
