@@ -77,7 +77,7 @@ export const trainingCases: readonly FaultCase[] = [
     kind: "workload",
     stage: "training",
     fault: "training hangs after its first step",
-    tiny: { train: { waitFor: "end", idleMinutes: 0.1 } },
+    tiny: { ...toTheEnd, train: { waitFor: "end", idleMinutes: 0.1 } },
     inject: trains(`${firstStep}time.sleep(1e6)\n`),
     outcome: "ridden out",
     message: /idle/,
@@ -111,7 +111,7 @@ export const trainingCases: readonly FaultCase[] = [
     kind: "workload",
     stage: "training",
     fault: "training fills the disk",
-    tiny: { train: { waitFor: "end" } },
+    tiny: toTheEnd,
     inject: async (world) => {
       await world.cloud.admin.addInstanceFault({
         match: {},
