@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { experimentName } from "./experiment";
+import { notifySchema } from "./notify";
 import { PlanError, problemsOf } from "./problems";
 import type { CloudPlan } from "./types";
 
@@ -120,10 +121,18 @@ export const stackConfigSchema = z.strictObject({
     .describe(
       "API key that the instance gets for that, as a Pulumi secret. The variable LAMBDA_TRAIN_INSTANCE_API_KEY wins over it. Left out: the stack's own.",
     ),
+  notify: notifySchema
+    .default([])
+    .describe(
+      "Whom to tell of the run, and of what: docs/notifications.md. Addresses are secrets or environment variables.",
+    ),
 });
 
 /** The stack's configuration after validation. */
 export type StackConfig = z.infer<typeof stackConfigSchema>;
+
+/** Addresses of notifications are secrets: a message about them shows nothing of what was given. */
+const hiddenNotify = "…";
 
 /**
  * Validates the stack's configuration.
@@ -138,7 +147,7 @@ export function parseStackConfig(raw: Readonly<Record<string, string>>): StackCo
       problemsOf(
         parsed.error,
         stackConfigSchema,
-        { ...input, apiKey: undefined, selfTerminateApiKey: undefined },
+        { ...input, apiKey: undefined, selfTerminateApiKey: undefined, notify: hiddenNotify },
         "lambda-train:",
       ),
     );

@@ -4,6 +4,7 @@ import { localFolder } from "../plan/paths";
 import { operatorCommand, run } from "./lib/command";
 import { mendAfterKill } from "./lib/killed-cli";
 import { instanceStatus } from "./lib/look";
+import { tellAfterUp } from "./lib/notify/notify";
 import { isEmulated, pulumi, pulumiOutput, stackFileConfig, stackName } from "./lib/pulumi";
 import { aliasesOf, refreshSshFiles } from "./lib/ssh-files";
 import { stackView } from "./lib/stack-view";
@@ -28,6 +29,7 @@ run(async () => {
   const unasked = emulated ? ["--yes", "--skip-preview"] : [];
   const code = await pulumi(["up", "--stack", stack, ...unasked, ...(await refreshWhereEnded(stack)), ...command.args]);
   await refreshSshHost(stack);
+  await tellAfterUp(stack);
   return code;
 });
 

@@ -1,5 +1,6 @@
 import { waitForEnd } from "../remote/run";
 import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./lib/command";
+import { tellOfRun } from "./lib/notify/notify";
 import { requireRun, stackView } from "./lib/stack-view";
 
 const command = operatorCommand("wait", "Waits until the run has ended. Exit code 0: finished; 1: failed or stopped.")
@@ -9,7 +10,8 @@ const command = operatorCommand("wait", "Waits until the run has ended. Exit cod
 run(async () => {
   command.parse();
   const options = command.opts<{ stack?: string; timeout?: number; quiet?: boolean }>();
-  const { access, run: plan } = requireRun(await stackView(options.stack));
+  const view = requireRun(await stackView(options.stack));
+  const { access, run: plan } = view;
   const { experiment } = plan;
   const signal = options.timeout === undefined ? undefined : AbortSignal.timeout(options.timeout * 60_000);
   const status = await waitForEnd(
@@ -25,5 +27,6 @@ run(async () => {
   });
   const { state, exitCode } = status;
   console.log(`${experiment}: ${state}${exitCode === undefined ? "" : ` (exit status ${exitCode})`}`);
+  await tellOfRun(view, status);
   return state === "finished" ? exitCodes.ok : exitCodes.failed;
 });

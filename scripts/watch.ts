@@ -5,8 +5,9 @@ import { stopRun } from "../remote/run";
 import type { RunStatus } from "../remote/types";
 import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./lib/command";
 import { destroyStack } from "./lib/destroy";
-import { judge, limitsOf, type Verdict } from "./lib/limits";
+import { judge, type Limit, limitsOf, type Verdict } from "./lib/limits";
 import { instanceStatus, runStatus } from "./lib/look";
+import { tellOfLimits, tellOfRun } from "./lib/notify/notify";
 import { type StackView, stackView } from "./lib/stack-view";
 
 const description =
@@ -28,6 +29,7 @@ interface Options {
 
 /** What one look saw, and what follows. */
 interface Seen extends Verdict {
+  readonly limits: readonly Limit[];
   readonly view: StackView;
   readonly status?: RunStatus;
 }
@@ -38,6 +40,8 @@ run(async () => {
   for (;;) {
     const seen = await look(stack);
     print(seen, json === true);
+    await tellOfRun(seen.view, seen.status);
+    await tellOfLimits(seen.view, seen);
     if (seen.outcome === "limit" || seen.outcome === "ended") return destroy === true ? end(seen) : codes[seen.outcome];
     if (every === undefined) return codes[seen.outcome];
     await sleep(every * 60_000);
@@ -62,7 +66,7 @@ async function look(stack: string | undefined): Promise<Seen> {
   const unreachable = seen !== undefined && "reason" in seen ? seen.reason : undefined;
   const status = seen !== undefined && "state" in seen ? seen : undefined;
   const limits = limitsOf(view, status);
-  return { view, status, ...judge({ status, unreachable, gone, limits }) };
+  return { view, status, limits, ...judge({ status, unreachable, gone, limits }) };
 }
 
 function print({ view, status, outcome, reason, lines }: Seen, json: boolean): void {

@@ -5,6 +5,7 @@ import { localFolder } from "../../plan/paths";
 import { loseResultsVariable } from "../../remote/results";
 import { CommandError } from "./command";
 import { mendAfterKill } from "./killed-cli";
+import { tellAfterDown, wantsNotices } from "./notify/notify";
 import { isEmulated, pulumi, pulumiOutput } from "./pulumi";
 import { removeSshFiles } from "./ssh-files";
 import { stackView } from "./stack-view";
@@ -29,10 +30,12 @@ export async function destroyStack(stack: string, options: DestroyOptions = {}):
   if (options.loseResults === true) process.env[loseResultsVariable] = (await stackView(stack)).run?.experiment;
   // On the emulated cloud nothing costs anything, so nothing is asked.
   const unasked = emulated || options.unasked === true ? ["--yes", "--skip-preview"] : [];
+  const before = wantsNotices(stack) ? await stackView(stack).catch(() => undefined) : undefined;
   const args = options.args ?? [];
   const code = await pulumi(["destroy", "--stack", stack, ...unasked, ...args]);
   if (code === 0 && args.length === 0) await requireEmpty(stack);
   if (code === 0) removeSshFiles(stack);
+  if (code === 0 && before !== undefined) await tellAfterDown(before);
   if (code === 0 && emulated && options.keepCloud !== true && (await isIdle())) await stopCloud(localFolder());
   return code;
 }

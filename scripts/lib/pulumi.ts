@@ -64,14 +64,24 @@ export async function stackName(named: string | undefined): Promise<string> {
  * Secrets are left out. Empty without a file.
  */
 export function stackFileConfig(stack: string): Record<string, string> {
+  const plain = Object.entries(rawStackConfig(stack)).filter(([, value]) => !holdsSecret(value));
+  const text = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
+  return Object.fromEntries(plain.map(([key, value]) => [key, text(value)]));
+}
+
+/** The configuration as the stack's file has it, key without namespace → value. A secret is `{ secure: … }`, encrypted. */
+export function rawStackConfig(stack: string): Record<string, unknown> {
   const file = join(projectFolder(), `Pulumi.${stack.split("/").pop()}.yaml`);
   if (!existsSync(file)) return {};
   const { config = {} } = (parse(readFileSync(file, "utf8")) ?? {}) as { config?: Record<string, unknown> };
-  const plain = Object.entries(config).filter(
-    ([key, value]) => key.startsWith(`${project}:`) && (value as { secure?: unknown } | null)?.secure === undefined,
-  );
-  const text = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
-  return Object.fromEntries(plain.map(([key, value]) => [key.slice(project.length + 1), text(value)]));
+  const ours = Object.entries(config).filter(([key]) => key.startsWith(`${project}:`));
+  return Object.fromEntries(ours.map(([key, value]) => [key.slice(project.length + 1), value]));
+}
+
+/** Whether a value is a secret, or holds one at any depth. */
+function holdsSecret(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return "secure" in value || Object.values(value).some(holdsSecret);
 }
 
 /** Whether the stack works on the emulated cloud. */

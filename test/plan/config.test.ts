@@ -35,6 +35,7 @@ const wrong: Readonly<Record<keyof typeof stackConfigSchema.shape, string>> = {
   budgetDollars: "-5",
   expectedHours: "soon",
   maxPricePerHour: "0",
+  notify: '[{"webhook": "ftp://example.com/secret_abc"}]',
   selfTerminate: "perhaps",
   selfTerminateAfterMinutes: "0",
   selfTerminateApiKey: "",
@@ -43,7 +44,7 @@ const wrong: Readonly<Record<keyof typeof stackConfigSchema.shape, string>> = {
 describe("stack configuration", () => {
   it.each(Object.entries(wrong))("refuses a wrong %s by name", (field, value) => {
     expect(problems(() => parseStackConfig({ ...good, [field]: value }))).toEqual([
-      expect.stringMatching(`^lambda-train:${field}(\\.0)?$`),
+      expect.stringMatching(`^lambda-train:${field}(\\.0(\\.\\w+)?)?$`),
     ]);
   });
 

@@ -21,7 +21,7 @@ const locked: [folder: string, entry: LockEntry][] = Object.entries(
 
 /** Licences that let anyone use and pass on what is built with them. Weak copyleft only in tools of development. */
 const allowed = [
-  ...["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BlueOak-1.0.0", "ISC", "MIT", "Python-2.0"],
+  ...["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BlueOak-1.0.0", "ISC", "MIT", "MIT-0", "Python-2.0"],
   ...["CC-BY-3.0", "CC0-1.0", "Unlicense"],
 ];
 const allowedInDevelopment = [...allowed, "MPL-2.0"];

@@ -114,12 +114,12 @@ describe("an up, seen from outside", { timeout: 120_000 }, () => {
     }
   });
 
-  it("has provider texts in the state that name a module and nothing else", async () => {
+  it("has provider texts in the state that name a module, their resource and nothing else", async () => {
     const texts = (await project.resources()).flatMap(({ inputs }) => (inputs?.__provider as string) ?? []);
     expect(texts.length).toBeGreaterThan(8);
     for (const text of texts) {
-      const module = /provider\("(components\/[a-z]+\/handlers\/[a-z-]+)"\)/.exec(text)?.[1] ?? "";
-      expect(text).toBe(providerText(module));
+      const names = /provider\("(components\/[a-z]+\/handlers\/[a-z-]+)", "(urn:pulumi:[\w:$/-]+)"\)/.exec(text);
+      expect(text).toBe(providerText(names?.[1] ?? "", names?.[2]));
     }
   });
 

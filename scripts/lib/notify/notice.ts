@@ -1,0 +1,56 @@
+import { join, relative } from "node:path";
+import { dollarsOf } from "../../../components/lambda/billing/bill";
+import { lastBill } from "../../../components/lambda/billing/ledger";
+import { costSince } from "../../../components/lambda/forecast";
+import type { NoticeEvent } from "../../../plan/notify";
+import { projectFolder } from "../../../plan/paths";
+import type { StackView } from "../stack-view";
+
+/** What a target is told: the body of a webhook. Members are added, never changed, within a version. */
+export interface Notice {
+  readonly version: 1;
+  /** `test` is sent by `npm run notify -- --test` alone. */
+  readonly event: NoticeEvent | "test";
+  readonly stack: string;
+  readonly experiment: string | null;
+  readonly instanceType: string | null;
+  readonly region: string | null;
+  /** Cost of the instance since its launch, dollars before tax. */
+  readonly costDollars: number | null;
+  /** Local folder of the results, relative to the project. */
+  readonly results: string | null;
+  /** ISO 8601 in UTC. */
+  readonly time: string;
+  /** All of it in one sentence. */
+  readonly text: string;
+}
+
+/** What a notice needs to know of a stack. */
+type Facts = Pick<StackView, "stack" | "instance" | "run" | "resultsFolder">;
+
+/** @param what What has happened, in words: `training has started`. */
+export function noticeOf(view: Facts, event: Notice["event"], what: string, now = Date.now()): Notice {
+  const { stack, instance, run, resultsFolder } = view;
+  const experiment = run?.experiment ?? null;
+  // Where it has ended its bill tells to the minute; until then it is what has been used so far.
+  const bill = event === "terminated" ? lastBill(stack) : undefined;
+  const used = instance?.launchedAt === undefined ? null : costSince(instance.launchedAt, instance.priceCents, now);
+  const cost = bill !== undefined && bill.instanceId === instance?.id ? dollarsOf(bill) : used;
+  const folder = resultsFolder === undefined || experiment === null ? null : join(resultsFolder, experiment);
+  const place = instance === undefined ? "" : ` on ${instance.type} in ${instance.region}`;
+  const ended = event === "terminated";
+  const spent = cost === null ? "" : `, ${ended ? "about " : ""}$${cost.toFixed(2)} ${ended ? "in all" : "so far"}`;
+  const home = ended && folder !== null ? `; its results are in ${relative(projectFolder(), folder)}` : "";
+  return {
+    version: 1,
+    event,
+    stack,
+    experiment,
+    instanceType: instance?.type ?? null,
+    region: instance?.region ?? null,
+    costDollars: cost,
+    results: folder === null ? null : relative(projectFolder(), folder),
+    time: new Date(now).toISOString(),
+    text: `${experiment ?? "no run"} (stack ${stack}): ${what}${place}${spent}${home}.`,
+  };
+}

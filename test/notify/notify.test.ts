@@ -1,0 +1,103 @@
+import { createServer as createHttp, type Server } from "node:http";
+import { type AddressInfo, createServer as createTcp, type Server as TcpServer } from "node:net";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readTargets } from "../../scripts/lib/notify/targets";
+import { Project } from "../support/project";
+
+const secret = "s3cretpath";
+
+describe("targets", () => {
+  const read = (value: object[], raw: unknown = value, env: NodeJS.ProcessEnv = {}): unknown =>
+    readTargets(value, raw, env);
+
+  it("refuses a secret in plain text, and shows nothing of it", () => {
+    for (const target of [
+      { webhook: `https://example.com/${secret}` },
+      { ntfy: "http://127.0.0.1/t", token: secret },
+      { email: "me@example.com", from: "a@example.com", server: `smtps://u:${secret}@example.com` },
+    ]) {
+      expect(() => read([target])).toThrow(/config set --secret --path 'lambda-train:notify\[0\]/);
+      expect(() => read([target])).not.toThrow(secret);
+    }
+  });
+
+  it("takes Pulumi secrets, environment variables and addresses of this machine", () => {
+    const webhook = `https://example.com/${secret}`;
+    expect(read([{ webhook }], [{ webhook: { secure: "v1:x" } }])).toMatchObject([{ url: webhook }]);
+    expect(read([{ webhook }], { secure: "v1:x" })).toMatchObject([{ name: "webhook 1 (example.com)" }]);
+    expect(read([{ slack: "$HOOK", events: ["failed"] }], undefined, { HOOK: webhook })).toMatchObject([
+      { kind: "slack", url: webhook, events: ["failed"] },
+    ]);
+    expect(() => read([{ slack: "$HOOK" }])).toThrow("the environment variable HOOK is not set");
+    expect(read([{ ntfy: "http://127.0.0.1:1/t" }])).toHaveLength(1);
+  });
+});
+
+describe("npm run notify", { timeout: 60_000 }, () => {
+  const project = new Project();
+  const posts: { url?: string; headers: NodeJS.Dict<string | string[]>; body: string }[] = [];
+  let mail = "";
+  let http: Server;
+  let smtp: TcpServer;
+  const port = (server: Server | TcpServer): number => (server.address() as AddressInfo).port;
+
+  beforeAll(async () => {
+    http = createHttp((request, response) => {
+      let body = "";
+      request.on("data", (chunk: Buffer) => {
+        body += chunk.toString();
+      });
+      request.on("end", () => {
+        posts.push({ url: request.url, headers: request.headers, body });
+        response.statusCode = request.url?.includes("gone") ? 404 : 200;
+        response.end();
+      });
+    });
+    smtp = createTcp((socket) => {
+      let inData = false;
+      socket.write("220 here\r\n");
+      socket.on("error", () => {});
+      socket.on("data", (chunk: Buffer) => {
+        const text = chunk.toString();
+        mail += text;
+        if (inData && !text.endsWith("\r\n.\r\n")) return;
+        inData = /^DATA/im.test(text) && !inData;
+        socket.write(inData ? "354 go on\r\n" : "250 fine\r\n");
+      });
+    });
+    await Promise.all([http, smtp].map((each) => new Promise<void>((done) => each.listen(0, "127.0.0.1", done))));
+    await project.init();
+  });
+  afterAll(async () => {
+    http.close();
+    smtp.close();
+    await project.dispose();
+  });
+
+  it("sends a test to each target, tells which did not take it, and prints no secret", async () => {
+    const at = `http://127.0.0.1:${port(http)}`;
+    const server = `smtp://127.0.0.1:${port(smtp)}`;
+    const email = { email: "me@example.com", from: "train@example.com", server };
+    const targets = [{ webhook: "$HOOK" }, { slack: `${at}/slack` }, { ntfy: `${at}/topic`, token: "$TOKEN" }, email];
+    project.configure({ notify: [...targets, { webhook: `${at}/gone` }] });
+    const env = { HOOK: `${at}/${secret}`, TOKEN: "t0ken" };
+    const { code, output } = await project.run("notify", ["--test"], env);
+    expect(code, output).toBe(1);
+    expect(output.match(/: sent$/gm), output).toHaveLength(4);
+    expect(output).toContain("not sent, it answered with status 404");
+    for (const word of [secret, "t0ken"]) expect(output).not.toContain(word);
+    const of = (path: string) => posts.find(({ url }) => url === path);
+    expect(JSON.parse(of(`/${secret}`)?.body ?? "")).toMatchObject({
+      version: 1,
+      event: "test",
+      stack: "test",
+      experiment: null,
+    });
+    expect(JSON.parse(of("/slack")?.body ?? "")).toEqual({
+      text: expect.stringContaining("a test of its notifications"),
+    });
+    expect(of("/topic")?.headers).toMatchObject({ authorization: "Bearer t0ken", title: "test: test" });
+    expect(mail).toMatch(/RCPT TO:<me@example.com>[\s\S]*Subject: test: test[\s\S]*a test of its notifications/);
+    expect(posts.filter(({ url }) => url === "/gone")).toHaveLength(1);
+  });
+});
