@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { RandomId } from "@pulumi/random";
 import type { CloudPlan, Plan } from "../plan/types";
 import type { SshAccess } from "../remote/types";
+import { callerRule, namedRule } from "./lambda/caller-access";
 import { bareKey } from "./lambda/key-line";
 import {
   Boot,
@@ -133,7 +134,7 @@ function namePrefix(stack: string): string {
 /** A firewall ruleset a region: which one is used is known only when capacity is found, and an unused one costs nothing. */
 function rulesets(
   name: string,
-  { regions, endpoint }: CloudPlan,
+  { regions, endpoint, sshSources: named }: CloudPlan,
   claim: pulumi.Output<string>,
   sshSources: pulumi.Input<string[]>,
   options: pulumi.CustomResourceOptions,
@@ -143,7 +144,7 @@ function rulesets(
       protocol: "tcp" as const,
       portRange: [22, 22] as [number, number],
       sourceNetwork,
-      description: "SSH from where the stack is run",
+      description: named === "auto" ? callerRule : namedRule,
     })),
   );
   const made = regions.map((region) => {

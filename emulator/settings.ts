@@ -1,3 +1,5 @@
+import { isIPv4 } from "node:net";
+
 /** How the emulated cloud behaves. Changed at run time by the admin surface, kept on disk. */
 export interface Settings {
   /** The cloud's own durations are divided by this. 60: a boot of four minutes takes four seconds. */
@@ -37,6 +39,10 @@ export interface Settings {
     rulesets: number;
     rulesPerRuleset: number;
   };
+  caller: {
+    /** IPv4 address at which the cloud sees this machine: another one, to play a caller who has moved. */
+    address: string;
+  };
   account: {
     /** `inactive`: every call is refused; `invalid-address`: launch and file system creation are. */
     state: "good" | "inactive" | "invalid-address";
@@ -71,6 +77,7 @@ export function defaultSettings(timeScale = 60): Settings {
       rulesets: 128,
       rulesPerRuleset: 20,
     },
+    caller: { address: "127.0.0.1" },
     account: { state: "good" },
     quirks: { doubleTerminate: "error", terminateWhileBooting: true },
   };
@@ -94,7 +101,9 @@ function overlay(base: unknown, patch: unknown, path: string): unknown {
     if (typeof patch === "number" && !(patch >= 0 && Number.isFinite(patch)))
       throw new Error(`Setting ${path} must be a number from 0, not ${patch}.`);
     if (path === "timeScale" && patch === 0) throw new Error("Setting timeScale must be above 0.");
-    if (typeof patch === "string" && !allowed[path]?.includes(patch))
+    if (path === "caller.address") {
+      if (!isIPv4(String(patch))) throw new Error(`Setting ${path} must be an IPv4 address, not ${show(patch)}.`);
+    } else if (typeof patch === "string" && !allowed[path]?.includes(patch))
       throw new Error(`Setting ${path} must be one of ${allowed[path]?.join(", ")}, not ${show(patch)}.`);
     return patch;
   }

@@ -69,7 +69,8 @@ export function apiServer(options: ApiServerOptions): FastifyInstance {
       if (retryAfter !== undefined) reply.header("retry-after", String(retryAfter));
       return reply.code(answer.status).type(answer.contentType).send(answer.body);
     }
-    if (request.routeOptions.config.operation === undefined && path.startsWith("/openapi.")) return;
+    const isOpen = path.startsWith("/openapi.") || path === callerAddressPath;
+    if (request.routeOptions.config.operation === undefined && isOpen) return;
     const key = keysIn(request.headers.authorization)[0] ?? request.ip;
     const wait = limiter.take(key, operation?.id === "launchInstance");
     if (wait > 0) return refuse(reply, wait);
@@ -92,6 +93,9 @@ export function apiServer(options: ApiServerOptions): FastifyInstance {
   server.get(`${basePath}/openapi.yaml`, async (_, reply) =>
     reply.type("application/yaml").send(stringify(description(), { aliasDuplicateObjects: false })),
   );
+
+  // No part of Lambda's API: it stands for the services on the internet that tell a caller its address.
+  server.get(callerAddressPath, async (_, reply) => reply.type("text/plain").send(state.settings.caller.address));
 
   server.setNotFoundHandler(async (request, reply) => {
     const methods = methodsAt(request.url.split("?")[0] ?? "");
@@ -154,6 +158,8 @@ function addRoute(server: FastifyInstance, operation: Operation, options: ApiSer
     },
   });
 }
+
+const callerAddressPath = "/caller-address";
 
 /** No parameter of a query is required. */
 const querySchema = (parameters: Readonly<Record<string, Schema>>): Schema =>

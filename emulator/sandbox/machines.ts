@@ -142,7 +142,7 @@ export class Machines {
           address: record.ip,
           port: this.state.network.sshPort,
           targetPort: innerSshPort,
-          admits: (source) => isAdmitted(this.state, record, source, guestSshPort),
+          admits: (source) => isAdmitted(this.state, record, this.seenAs(source), guestSshPort),
           faults: () => linkFaultsOf(this.state, record),
         },
         troubles: () => ({
@@ -156,6 +156,11 @@ export class Machines {
     );
     this.machines.set(id, machine);
     return machine;
+  }
+
+  /** The address at which the cloud sees this machine, where that is who calls. */
+  private seenAs(source: string): string {
+    return source === "127.0.0.1" ? this.state.settings.caller.address : source;
   }
 
   private makeInstanceFolder(id: string): string {

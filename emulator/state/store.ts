@@ -43,6 +43,8 @@ export class Store {
     this.file = folder && path.join(folder, "state.json");
     const text = this.file && readIfThere(this.file);
     this.state = text ? parse(text, this.file as string) : newState(timeScale);
+    // A state of an earlier version may lack a setting.
+    this.state.settings = { ...defaultSettings(), ...this.state.settings };
     if (text && timeScale !== undefined) this.state.settings.timeScale = timeScale;
     this.commit();
   }

@@ -27,7 +27,9 @@ export async function destroyStack(stack: string, options: DestroyOptions = {}):
   const emulated = isEmulated(stack);
   await mendAfterKill(stack);
   if (emulated) await ensureCloud(localFolder());
-  if (options.loseResults === true) process.env[loseResultsVariable] = (await stackView(stack)).run?.experiment;
+  // Reading the state also sees that the results can be reached from here. Where it cannot be read, the destroy says so.
+  const view = await stackView(stack).catch(() => undefined);
+  if (options.loseResults === true) process.env[loseResultsVariable] = view?.run?.experiment;
   // On the emulated cloud nothing costs anything, so nothing is asked.
   const unasked = emulated || options.unasked === true ? ["--yes", "--skip-preview"] : [];
   const before = wantsNotices(stack) ? await stackView(stack).catch(() => undefined) : undefined;

@@ -5,6 +5,7 @@ import type { ResultsPlace } from "../../remote/results";
 import type { SshAccess } from "../../remote/types";
 import { CommandError, exitCodes } from "./command";
 import { pulumiOutput, stackName } from "./pulumi";
+import { openWay } from "./way";
 
 /** A stack as its state tells it: what an operator command needs, also after an `up` that failed half-way. */
 export interface StackView {
@@ -116,15 +117,21 @@ function progressOf({ resources = [], pending_operations: begun = [] }: Deployme
   return { done: Object.fromEntries(done), underWay: begun.map(({ resource }) => name(resource)) };
 }
 
-/** Reads the stack's state. @throws CommandError when there is no such stack. */
+/**
+ * Reads the stack's state, and sees that the firewall lets this machine in.
+ * @throws CommandError when there is no such stack.
+ */
 export async function stackView(named: string | undefined): Promise<StackView> {
   const stack = await stackName(named);
+  let view: StackView;
   try {
-    return viewOf(stack, await pulumiOutput(["stack", "export", "--show-secrets", "--stack", stack]));
+    view = viewOf(stack, await pulumiOutput(["stack", "export", "--show-secrets", "--stack", stack]));
   } catch (error) {
     if (!/no stack named/.test((error as Error).message)) throw error;
     throw new CommandError(`There is no stack ${stack}. \`npm run up\` creates it.`, exitCodes.nothing);
   }
+  await openWay(view);
+  return view;
 }
 
 /** A stack whose instance can be spoken to. */

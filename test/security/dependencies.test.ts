@@ -102,4 +102,18 @@ describe("dependencies", () => {
     const [, listed] = /\| --- \| --- \| --- \|\n((?:\|.*\n)+)\n?<!-- end of dependencies -->/.exec(document) ?? [];
     expect(listed?.trim().split("\n")).toEqual(rows);
   });
+
+  it("have no advisory against them, where the registry tells", { timeout: 90_000 }, async (context) => {
+    const audit = promisify(execFile)("npm", ["audit", "--json"], { cwd: root, timeout: 60_000 });
+    const text = await audit.then(
+      ({ stdout }) => stdout,
+      (error: { stdout?: string }) => error.stdout ?? "",
+    );
+    const report = (text.startsWith("{") ? JSON.parse(text) : {}) as {
+      metadata?: object;
+      vulnerabilities?: Record<string, object>;
+    };
+    if (report.metadata === undefined) return context.skip("the registry in use answers no audit");
+    expect(Object.keys(report.vulnerabilities ?? {})).toEqual([]);
+  });
 });
