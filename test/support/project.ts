@@ -156,9 +156,11 @@ export class Project {
 
   /** Ends everything that was started, and removes the folder. */
   async dispose(): Promise<void> {
-    for (const child of this.running) {
+    for (const { pid } of this.running) {
+      // What could not be started has none; group 0 would be this process's own.
+      if (pid === undefined) continue;
       try {
-        process.kill(-(child.pid ?? 0), "SIGKILL");
+        process.kill(-pid, "SIGKILL");
       } catch {
         // It ended by itself.
       }
