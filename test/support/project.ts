@@ -90,11 +90,12 @@ export class Project {
     program: string,
     args: readonly string[],
     env: NodeJS.ProcessEnv = {},
+    input: "ignore" | "pipe" = "ignore",
   ): { child: ChildProcess; ended: Promise<Ended> } {
     const child = spawn(program, args, {
       cwd: this.folder,
       env: { ...this.env, ...env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [input, "pipe", "pipe"],
       detached: true,
     });
     this.running.add(child);
