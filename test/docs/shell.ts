@@ -2,20 +2,23 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Project } from "../support/project";
 import { type Block, commandsOf } from "./blocks";
 
-/** How to end a command that runs until a key is pressed. */
-export interface Ending {
+/** What a person types into a command that waits for keys. */
+export interface Typing {
   /** Begin of the command. */
   readonly command: string;
   /** What it shows first. */
   readonly shows: RegExp;
-  /** Keys that end it, as a terminal sends them. */
+  /** Keys as a terminal sends them, after which it ends. */
   readonly keys: string;
 }
 
 const interrupt = "\u0003";
 
-/** Commands of the pages that need a terminal, and the keys that end them. */
-export const endings: readonly Ending[] = [
+/** The commands of the pages that need a terminal. */
+const typings: readonly Typing[] = [
+  { command: "npm run up", shows: /Do you want to perform this update\?/, keys: "yes\r" },
+  { command: "npm run watch", shows: /within limits/, keys: interrupt },
+  { command: "npm run results -- --watch", shows: /checkpoints/, keys: interrupt },
   { command: "npm run logs", shows: /step \d+/, keys: interrupt },
   { command: "npm run attach", shows: /step \d+/, keys: "\u0002d" },
   { command: "npm run dashboard", shows: /http:\/\/127\.0\.0\.1:\d+/, keys: interrupt },
@@ -47,9 +50,9 @@ export async function runBlock(project: Project, block: Block, env: NodeJS.Proce
   }
   let all = "";
   for (const command of commandsOf(block)) {
-    const ending = endings.find((candidate) => command.startsWith(candidate.command));
-    if (ending === undefined) throw new Error(`Nothing tells how to end "${command}": add it to endings.`);
-    all += await inTerminal(project, command, ending, fresh);
+    const typing = typings.find((candidate) => command.startsWith(candidate.command));
+    if (typing === undefined) throw new Error(`Nothing tells what to type into "${command}": add it to typings.`);
+    all += await inTerminal(project, command, typing, fresh);
   }
   return all;
 }
@@ -57,7 +60,7 @@ export async function runBlock(project: Project, block: Block, env: NodeJS.Proce
 async function inTerminal(
   project: Project,
   command: string,
-  { shows, keys }: Ending,
+  { shows, keys }: Typing,
   env: NodeJS.ProcessEnv,
 ): Promise<string> {
   const { child, ended } = project.start("script", ["-qec", command, "/dev/null"], { ...env, TERM: "xterm" }, "pipe");
@@ -72,7 +75,7 @@ async function inTerminal(
     await sleep(100);
   }
   child.stdin?.write(keys);
-  const over = AbortSignal.timeout(30_000);
+  const over = AbortSignal.timeout(120_000);
   await Promise.race([
     ended,
     new Promise((_, late) => over.addEventListener("abort", () => late(new Error(`"${command}" goes on: ${output}`)))),

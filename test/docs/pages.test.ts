@@ -1,0 +1,95 @@
+import { mkdirSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse, stringify } from "yaml";
+import { readRunFile } from "../../emulator/run-file";
+import { nothing, TestCloud } from "../support/cloud";
+import { Project } from "../support/project";
+import { useTinyWorkload } from "../support/tiny";
+import { type Block, blocksOf, commandsOf, pages } from "./blocks";
+import { runBlock } from "./shell";
+
+/** Runs each shell block of a page; `after` is what a reader does between the blocks, in an editor for instance. */
+function executes(
+  page: string,
+  project: Project,
+  env: () => NodeJS.ProcessEnv,
+  change: { readonly block?: (block: Block) => Block; readonly after?: (block: Block) => void } = {},
+): void {
+  for (const block of blocksOf(page)) {
+    it(`${page}:${block.line}: ${block.text}`, { timeout: 240_000 }, async () => {
+      await runBlock(project, change.block?.(block) ?? block, env());
+      change.after?.(block);
+    });
+  }
+}
+
+describe("recipes, with a workload that trains in seconds", () => {
+  const project = new Project("dev");
+  let cloud: TestCloud;
+  beforeAll(async () => {
+    useTinyWorkload(project, { overrides: { steps: 60 } });
+    project.write("configs/hmer-ink.yaml", project.read("configs/tiny.yaml"));
+    project.configure();
+    await project.init();
+    cloud = await TestCloud.start(project);
+  });
+  afterAll(() => project.dispose());
+
+  executes("docs/recipes.md", project, () => ({ HOME: join(project.folder, ".local") }));
+
+  it("leave nothing rented", async () => {
+    expect(await cloud.inventory()).toMatchObject({ ...nothing, fileSystems: ["datasets"] });
+  });
+});
+
+describe("a real account, played by the emulated cloud", () => {
+  const project = new Project("gpu");
+  const home = join(project.folder, ".local");
+  let url: string;
+  let env: NodeJS.ProcessEnv;
+  beforeAll(async () => {
+    useTinyWorkload(project);
+    mkdirSync(home, { recursive: true });
+    renameSync(join(project.folder, "tiny"), join(home, "my-repository"));
+    renameSync(join(project.folder, "tiny-data"), join(home, "my-data"));
+    const cloud = await TestCloud.start(project);
+    url = readRunFile(home)?.url ?? "";
+    env = { HOME: home, LAMBDA_API_KEY: cloud.apiKey };
+  });
+  afterAll(() => project.dispose());
+
+  /** What the reader writes into both files: what the workload needs, and here, who plays Lambda. */
+  const edit = (): void => {
+    const stack = parse(project.read("Pulumi.gpu.yaml")) as { config: Record<string, unknown> };
+    Object.assign(stack.config, { "lambda-train:endpoint": url, "lambda-train:sshSources": ["127.0.0.0/8"] });
+    project.write("Pulumi.gpu.yaml", stringify(stack));
+    const experiment = parse(project.read("configs/my-experiment.yaml")) as Record<string, Record<string, unknown>>;
+    Object.assign(experiment, {
+      gate: { gpu: "optional", minDiskGiB: 0, modules: ["yaml"] },
+      train: { overrides: { steps: 100_000 }, graceSeconds: 10 },
+    });
+    project.write("configs/my-experiment.yaml", stringify(experiment));
+  };
+
+  executes("docs/real-account.md", project, () => env, {
+    // The one command that knows no stack.
+    block: (block) => ({ ...block, text: block.text.replace("npm run reap", `npm run reap -- --endpoint ${url}`) }),
+    after: (block) => block.text.includes("new-experiment") && edit(),
+  });
+});
+
+it("every command that README shows is executed by a page's test", () => {
+  const executed = new Set(
+    pages()
+      .filter((page) => page !== "README.md")
+      .flatMap(blocksOf)
+      .flatMap(commandsOf),
+  );
+  // `npm test` is what runs this; a crontab line is none for a shell, and its command is the one before it.
+  const shown = blocksOf("README.md")
+    .flatMap(commandsOf)
+    .filter((command) => command !== "npm test" && !command.startsWith("*/"));
+  expect(shown.filter((command) => !executed.has(command))).toEqual([]);
+  expect(shown.length).toBeGreaterThan(5);
+});
