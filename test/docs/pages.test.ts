@@ -26,19 +26,19 @@ function executes(
 
 describe("recipes, with a workload that trains in seconds", () => {
   const project = new Project("dev");
-  let cloud: TestCloud;
   beforeAll(async () => {
     useTinyWorkload(project, { overrides: { steps: 60 } });
     project.write("configs/hmer-ink.yaml", project.read("configs/tiny.yaml"));
     project.configure();
-    await project.init();
-    cloud = await TestCloud.start(project);
+    await TestCloud.start(project);
   });
   afterAll(() => project.dispose());
 
   executes("docs/recipes.md", project, () => ({ HOME: join(project.folder, ".local") }));
 
   it("leave nothing rented", async () => {
+    // The last `down` has stopped the cloud.
+    const cloud = await TestCloud.start(project);
     expect(await cloud.inventory()).toMatchObject({ ...nothing, fileSystems: ["datasets"] });
   });
 });
