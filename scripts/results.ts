@@ -1,33 +1,63 @@
 import { relative } from "node:path";
-import { bringHome } from "../remote/results";
+import { type BroughtHome, bringHome } from "../remote/results";
 import { verifyResults } from "../remote/transfer/download";
-import { CommandError, exitCodes, operatorCommand, run } from "./lib/command";
+import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./lib/command";
 import { printing } from "./lib/listener";
 import { requireRun, resultsPlace, stackView } from "./lib/stack-view";
+import { keepBringingHome } from "./results/watch";
 
 const command = operatorCommand(
   "results",
   "Downloads the results now, while the run goes on or after, and verifies them.",
-).option("--verify <folder>", "check a folder of results against its manifest, and download nothing");
+)
+  .option("--verify <folder>", "check a folder of results against its manifest, and download nothing")
+  .option(
+    "-w, --watch [seconds]",
+    "bring each new checkpoint home (looks every 60 s), until the run has ended",
+    wholeNumber,
+  );
+
+interface Options {
+  readonly stack?: string;
+  readonly verify?: string;
+  readonly watch?: number | true;
+}
 
 run(async () => {
   command.parse();
-  const options = command.opts<{ stack?: string; verify?: string }>();
-  if (options.verify !== undefined) {
-    const { ok, files, missing, changed } = await verifyResults(options.verify);
-    for (const path of missing) console.log(`missing ${path}`);
-    for (const path of changed) console.log(`changed ${path}`);
-    console.log(ok ? `${files} files are as the manifest says` : `${options.verify} is not as its manifest says`);
-    return ok ? exitCodes.ok : exitCodes.failed;
+  const { stack, verify: folder, watch } = command.opts<Options>();
+  if (folder !== undefined) return verify(folder);
+  const view = requireRun(await stackView(stack));
+  const place = resultsPlace(view);
+  const stop = new AbortController();
+  if (watch !== undefined) process.once("SIGINT", () => stop.abort()).once("SIGTERM", () => stop.abort());
+  const home =
+    watch === undefined
+      ? await printing(console.log, (listener) => bringHome(place, listener))
+      : await keepBringingHome(place, {
+          seconds: watch === true ? 60 : watch,
+          stop: stop.signal,
+          onHome: tell,
+          onProgress: console.error,
+        });
+  if (home === undefined && !stop.signal.aborted) {
+    throw new CommandError(`${view.run.experiment} has not been started yet.`, exitCodes.nothing);
   }
-  const view = requireRun(await stackView(options.stack));
-  const home = await printing(console.log, (listener) => bringHome(resultsPlace(view), listener));
-  if (home === undefined) throw new CommandError(`${view.run.experiment} has not been started yet.`, exitCodes.nothing);
-  const { folder, files, bytes, unstable, status } = home;
-  console.log(
-    `${files} files, ${(bytes / 1e6).toFixed(1)} MB verified in ${relative(process.cwd(), folder)} (run: ${status.state})`,
-  );
-  if (unstable.length > 0)
-    console.log(`Written while they were read, so taken as far as they were: ${unstable.join(", ")}`);
+  if (home !== undefined && watch === undefined) tell(home);
   return exitCodes.ok;
 });
+
+function tell({ folder, files, bytes, unstable, status }: BroughtHome): void {
+  const size = (bytes / 1e6).toFixed(1);
+  console.log(`${files} files, ${size} MB verified in ${relative(process.cwd(), folder)} (run: ${status.state})`);
+  if (unstable.length > 0)
+    console.log(`Written while they were read, so taken as far as they were: ${unstable.join(", ")}`);
+}
+
+async function verify(folder: string): Promise<number> {
+  const { ok, files, missing, changed } = await verifyResults(folder);
+  for (const path of missing) console.log(`missing ${path}`);
+  for (const path of changed) console.log(`changed ${path}`);
+  console.log(ok ? `${files} files are as the manifest says` : `${folder} is not as its manifest says`);
+  return ok ? exitCodes.ok : exitCodes.failed;
+}

@@ -39,7 +39,7 @@ export function addLook(
 }
 
 /** Share of the time between two looks in which processors worked; undefined after a restart of the machine. */
-function cpuPercent(before: MachineLook | undefined, { cpu }: MachineLook): number | null {
+export function cpuPercent(before: MachineLook | undefined, { cpu }: MachineLook): number | null {
   const total = cpu.totalTicks - (before?.cpu.totalTicks ?? cpu.totalTicks);
   if (before === undefined || total <= 0) return null;
   return Math.min(100, Math.max(0, (100 * (cpu.busyTicks - before.cpu.busyTicks)) / total));

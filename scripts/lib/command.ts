@@ -43,12 +43,28 @@ export function operatorCommand(name: string, description: string): Command {
 
 /** A command run by `npm run <name>` that works on no stack, or has exit codes of its own. */
 export function plainCommand(name: string, description: string): Command {
-  return new Command(`npm run ${name} --`)
+  const command = new Command(`npm run ${name} --`)
     .description(description)
     .configureOutput({ outputError: (text, write) => write(text) })
     .exitOverride((error) => {
       process.exit(error.exitCode === 0 ? 0 : exitCodes.usage);
     });
+  collected?.push(command);
+  return command;
+}
+
+let collected: Command[] | undefined;
+
+/** The commands that modules define while they are loaded; none of them runs. */
+export function definitionsIn(load: () => void): readonly Command[] {
+  const found: Command[] = [];
+  collected = found;
+  try {
+    load();
+  } finally {
+    collected = undefined;
+  }
+  return found;
 }
 
 /** Reads an option that is a whole number above 0. */
@@ -59,6 +75,7 @@ export function wholeNumber(text: string): number {
 
 /** Runs a command's body; errors for the user are printed without a stack trace. */
 export function run(body: () => Promise<number>): void {
+  if (collected !== undefined) return;
   body().then(
     (code) => {
       process.exitCode = code;

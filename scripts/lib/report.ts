@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { costSince, spentAt } from "../../components/lambda/forecast";
 import type { RunStatus } from "../../remote/types";
-import { instanceStatus, runStatus } from "./look";
+import type { runStatus } from "./look";
 import type { StackView } from "./stack-view";
 
 /** The run as it was seen: its status, none, or why nothing is known. */
@@ -22,7 +22,7 @@ export interface CostReport {
   readonly hoursLeft: number | null;
 }
 
-/** A stack as it is now. What `status --json` prints, and what the dashboard page shows. */
+/** A stack as it is now. `status --json` prints it, and the dashboard page shows it. */
 export interface StackReport {
   readonly stack: string;
   readonly instance:
@@ -34,12 +34,6 @@ export interface StackReport {
   readonly cost: CostReport | null;
   /** Local folder of verified results, absolute. */
   readonly results: string | null;
-}
-
-/** Looks at a stack: by the API for its instance, by SSH for its run. */
-export async function stackReport(view: StackView): Promise<StackReport> {
-  const [seen, running] = await Promise.all([instanceStatus(view), runStatus(view)]);
-  return reportOf(view, "status" in seen ? seen.status : `unknown (${seen.reason})`, runReport(running));
 }
 
 /**

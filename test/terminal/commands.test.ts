@@ -114,6 +114,86 @@ describe("at a terminal of any machine", { timeout: 180_000 }, () => {
     expect(await away.run("logs", ["--grep", "("])).toMatchObject({ code: 2 });
   });
 
+  it("status is one screen of 80 columns, lines where there is no terminal, and one JSON object", async () => {
+    const { code, output } = await away.run("status", [], { NO_COLOR: "1" });
+    expect(code, output).toBe(0);
+    for (const text of [
+      /^run +tiny-v1 {2}running$/m,
+      /^progress +step \d+ {2}loss /m,
+      /^machine .*disk/m,
+      /^cost +\$/m,
+    ])
+      expect(output).toMatch(text);
+    expect(output).not.toContain("\u001b");
+    const report = JSON.parse((await away.run("status", ["--json"])).output);
+    expect(report).toMatchObject({ run: { state: "running" }, progress: { axis: "step" }, machine: { gpus: [] } });
+    const { child, ended } = away.start(process.execPath, ["dist/scripts/status.js", "--watch", "1"]);
+    await sleep(5000);
+    await cutAll();
+    await sleep(5000);
+    child.kill("SIGINT");
+    const watched = await ended;
+    expect(watched.code, watched.output).toBe(0);
+    const steps = [...watched.output.matchAll(/^\S+ {2}tiny-v1 {2}running {2}step (\d+)/gm)].map(([, at]) =>
+      Number(at),
+    );
+    expect(steps.length).toBeGreaterThan(3);
+    expect(steps.at(-1)).toBeGreaterThan((steps[0] ?? 0) + 200);
+  });
+
+  it("notebook opens Jupyter through a tunnel under a token of its own, and stops it", async () => {
+    const { instances } = await cloud.inventory();
+    const missing = await away.run("notebook");
+    expect(missing.code).toBe(3);
+    expect(missing.output).toContain("no Jupyter in the workload's environment");
+    // Stands in for Jupyter, which is too big to install here: it takes the arguments and the token that Jupyter takes.
+    const server = [
+      "#!/usr/bin/env python3",
+      "import http.server, os, sys",
+      "if '--version' in sys.argv: sys.exit(print('4.0'))",
+      "options = dict(word.lstrip('-').split('=', 1) for word in sys.argv if '=' in word)",
+      "class Handler(http.server.BaseHTTPRequestHandler):",
+      "  def do_GET(self):",
+      "    ok = 'token=' + os.environ['JUPYTER_TOKEN'] in self.path",
+      "    self.send_response(200 if ok else 403); self.end_headers(); self.wfile.write(os.getcwd().encode())",
+      "http.server.HTTPServer((options['ip'], int(options['port'])), Handler).serve_forever()",
+      "",
+    ].join("\n");
+    await cloud.admin.putFile(instances[0] ?? "", { path: "/usr/local/bin/jupyter", content: server });
+    const { child, ended } = away.start(process.execPath, ["dist/scripts/notebook.js"]);
+    const url = await new Promise<string>((found, gone) => {
+      let text = "";
+      const take = (chunk: Buffer): void => {
+        text += chunk.toString();
+        const match = /http:\/\/127\.0\.0\.1:\d+\/lab\?token=[0-9a-f]{48}/.exec(text);
+        if (match) found(match[0]);
+      };
+      child.stdout?.on("data", take);
+      child.stderr?.on("data", take);
+      child.on("close", () => gone(new Error(text)));
+    });
+    const asked = await fetch(url);
+    expect({ status: asked.status, text: await asked.text() }).toEqual({ status: 200, text: "/home/ubuntu/tiny" });
+    expect((await fetch(url.replace(/token=.*/, "token=0"))).status).toBe(403);
+    const token = /token=(\w+)/.exec(url)?.[1] ?? "";
+    expect(
+      (
+        await away.run("ssh", [
+          `ps -eo args | grep -c '[${token[0]}]${token.slice(1)}'; stat -c %a .lambda-train/notebook/token`,
+        ])
+      ).output,
+    ).toBe("0\n600\n");
+    await cutAll();
+    for (let tries = 0; (await fetch(url).catch(() => undefined))?.status !== 200; tries++) {
+      if (tries > 100) throw new Error("The tunnel did not come back.");
+      await sleep(100);
+    }
+    child.kill("SIGINT");
+    expect((await ended).code).toBe(0);
+    expect((await away.run("notebook", ["--stop"])).code).toBe(0);
+    expect((await away.run("notebook", ["--stop"])).code).toBe(3);
+  });
+
   it("ssh-config makes the stack a host of OpenSSH, for as long as it has an instance", async () => {
     const ssh = (host: string) => away.start("ssh", ["-F", join(userHome, ".ssh/config"), host, "cat", "setups"]).ended;
     const made = await away.run("ssh-config", ["--install"]);

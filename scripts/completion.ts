@@ -1,0 +1,37 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { Argument } from "commander";
+import { projectFolder } from "../plan/paths";
+import { definitionsIn, exitCodes, plainCommand, run } from "./lib/command";
+import { type CompletedCommand, completionFor, type Shell, shells } from "./lib/completion";
+
+const description =
+  "Prints shell completion, and a function `lambda-train` that runs the commands from any folder. For bash: " +
+  "npm run -s completion -- bash >~/.lambda-train.bash, and `source ~/.lambda-train.bash` in ~/.bashrc.";
+
+const command = plainCommand("completion", description).addArgument(
+  new Argument("<shell>", "whose completion").choices(shells),
+);
+
+run(async () => {
+  command.parse();
+  process.stdout.write(completionFor(command.args[0] as Shell, commands(), projectFolder()));
+  return exitCodes.ok;
+});
+
+/** Commands that have no options of a stack's, or hand all of them on. */
+const without = ["bench", "cloud", "pulumi", "reference"];
+
+/** The commands as their own files define them. */
+function commands(): CompletedCommand[] {
+  const names = readdirSync(__dirname).flatMap((file) => /^([a-z-]+)\.(?:js|ts)$/.exec(file)?.[1] ?? []);
+  const others = names.filter((name) => !["completion", ...without].includes(name));
+  const loaded = others.flatMap((name) =>
+    definitionsIn(() => require(join(__dirname, name))).map((each) => [name, each] as const),
+  );
+  return [...loaded, ["completion", command] as const].map(([name, each]) => ({
+    name,
+    description: each.description(),
+    options: [...each.options.flatMap(({ long }) => long ?? []), "--help"],
+  }));
+}

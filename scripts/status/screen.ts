@@ -1,0 +1,171 @@
+import { stripVTControlCharacters } from "node:util";
+import pc from "picocolors";
+import { duration } from "../../components/lambda/api/waiting";
+import type { MachineLook } from "../../remote/machine";
+import type { RunStatus } from "../../remote/types";
+import type { CostReport, StackReport } from "../lib/report";
+import type { Progress } from "./look";
+
+/** What `status` shows and `status --json` prints. null: not known. */
+export interface StatusReport extends StackReport {
+  readonly machine: MachineLook | null;
+  readonly progress: Progress | null;
+  /** The log's last lines. */
+  readonly log: readonly string[];
+}
+
+const label = 12;
+
+/**
+ * The report as lines for a person, none longer than the terminal is wide.
+ * @param cpuPercent Use of the processors, where two looks have told it.
+ */
+export function screenOf(report: StatusReport, width: number, cpuPercent?: number, now = Date.now()): string[] {
+  const rows = [...whatIsRented(report), ...whatRuns(report, cpuPercent, now)];
+  const lines = rows.map(([name, text]) => `${pc.dim(name.padEnd(label))}${cut(text, width - label)}`);
+  const log = report.log.map((line) => pc.dim(`  ${cut(line, width - 2)}`));
+  const next = nextStep(report);
+  return [
+    ...lines,
+    ...(log.length > 0 ? ["", ...log] : []),
+    "",
+    `${pc.dim("next".padEnd(label))}${cut(next, width - label)}`,
+  ];
+}
+
+type Row = readonly [name: string, text: string];
+
+function whatIsRented({ stack, instance, cost }: StatusReport): Row[] {
+  const head: Row = ["stack", pc.bold(stack)];
+  if (instance === null) return [head, ["instance", "none: nothing is billed"]];
+  const { status, type, region, ip, id } = instance;
+  const rows: Row[] = [
+    head,
+    ["instance", `${colour(status)}  ${type} in ${region}  ${ip ?? "no address yet"}`],
+    ["", pc.dim(id)],
+  ];
+  return cost === null ? rows : [...rows, ...describeCost(cost)];
+}
+
+function describeCost({ dollars, dollarsPerHour, budgetDollars, dollarsLeft, hoursLeft }: CostReport): Row[] {
+  const rows: Row[] = [
+    ["cost", `$${dollars.toFixed(2)} so far, $${dollarsPerHour.toFixed(2)} per hour until \`down\``],
+  ];
+  const left = hoursLeft === null ? "" : `${duration(hoursLeft * 3600)} left to the run`;
+  if (budgetDollars === null || dollarsLeft === null) return left === "" ? rows : [...rows, ["limit", left]];
+  const used = budgetDollars === 0 ? 1 : Math.min(1, dollars / budgetDollars);
+  const text = `${bar(used)} $${dollarsLeft.toFixed(2)} left of $${budgetDollars.toFixed(2)}`;
+  return [...rows, ["budget", [text, left].filter((part) => part !== "").join(", ")]];
+}
+
+function whatRuns(report: StatusReport, cpuPercent: number | undefined, now: number): Row[] {
+  const { experiment, run, results, instance, progress, machine } = report;
+  if (instance === null) return [];
+  if (experiment === null) return [["run", "not started"]];
+  const reason = "reason" in run ? `: ${run.reason}` : "";
+  const rows: (Row | undefined)[] = [["run", `${pc.bold(experiment)}  ${colour(run.state)}${reason}`]];
+  if ("logPath" in run) rows.push(...describeRun(run, now));
+  if (progress !== null) rows.push(["progress", describeProgress(progress)]);
+  if (machine !== null) rows.push(...describeMachine(machine, cpuPercent));
+  rows.push(["results", results ?? "not home yet: `npm run results` brings them, `down` always does"]);
+  return rows.filter((row) => row !== undefined);
+}
+
+function describeRun(status: RunStatus, now: number): (Row | undefined)[] {
+  const { startedAt, attempt = 1, endedAt, exitCode, stopReason, evaluation, idleSeconds } = status;
+  const since = startedAt === undefined ? "" : `, ${duration(Math.max(0, (now - Date.parse(startedAt)) / 1000))} ago`;
+  const quiet =
+    idleSeconds !== undefined && idleSeconds > 120 ? pc.yellow(`, silent for ${duration(idleSeconds)}`) : "";
+  const ended = selfEnd(status);
+  return [
+    startedAt === undefined
+      ? undefined
+      : ["started", `${startedAt}${since}${attempt > 1 ? `, start ${attempt}` : ""}${quiet}`],
+    endedAt === undefined
+      ? undefined
+      : ["ended", `${endedAt}, exit status ${exitCode}${stopReason === undefined ? "" : ` (${stopReason})`}`],
+    evaluation === undefined || evaluation.state === "none" ? undefined : ["evaluation", evaluation.state],
+    ended === undefined ? undefined : ["self-end", ended],
+  ];
+}
+
+function describeProgress({ axis, at, values }: Progress): string {
+  const shown = Object.entries(values).map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`);
+  return [pc.bold(`${axis} ${at}`), ...shown].join("  ");
+}
+
+function describeMachine({ gpus, cpu, memory, disk, checkpoints, now }: MachineLook, cpuPercent?: number): Row[] {
+  const used = ({ totalBytes, freeBytes }: MachineLook["memory"]): string =>
+    `${gigabytes(totalBytes - freeBytes)} of ${gigabytes(totalBytes)} GB`;
+  const rows: Row[] = gpus.map(({ name, percent, usedBytes, totalBytes, celsius }, at) => [
+    gpus.length > 1 ? `gpu ${at}` : "gpu",
+    [
+      percent === null ? "use unknown" : `${percent} %`,
+      usedBytes === null || totalBytes === null ? "" : used({ totalBytes, freeBytes: totalBytes - usedBytes }),
+      celsius === null ? "" : `${celsius} °C`,
+      pc.dim(name),
+    ].join("  "),
+  ]);
+  const processors = cpuPercent === undefined ? `${cpu.count} processors` : `CPU ${Math.round(cpuPercent)} %`;
+  rows.push(["machine", `${processors}  memory ${used(memory)}  disk ${used(disk)}`]);
+  const newest = checkpoints[0];
+  if (newest !== undefined) {
+    const { path, bytes, writtenAt } = newest;
+    const age = duration(Math.max(0, now - writtenAt));
+    rows.push(["checkpoints", `${checkpoints.length}, newest ${path}  ${megabytes(bytes)} MB, ${age} ago`]);
+  }
+  return rows;
+}
+
+/** When the instance ends itself; undefined where it was not told to. */
+function selfEnd({ selfTermination, now }: RunStatus): string | undefined {
+  if (selfTermination === undefined) return undefined;
+  const { watched, last } = selfTermination;
+  if (!watched) return "NOT WATCHED (rebooted?): `npm run up -- --refresh` starts the watch again";
+  switch (last.state) {
+    case "busy":
+      return "some time after the last work there has ended";
+    case "waiting":
+      return `in ${duration(Math.max(0, (last.at ?? now) - now))}, if its results are safe then`;
+    case "unsafe":
+      return `waits: ${last.text}`;
+    case "terminating":
+      return "now: the API was told";
+    default:
+      return `FAILED, goes on billing: ${last.text}`;
+  }
+}
+
+/** What to do as things are. */
+function nextStep({ stack, instance, experiment, run, results }: StatusReport): string {
+  const call = (name: string): string => pc.bold(`npm run ${name}${stack === "dev" ? "" : ` -- --stack ${stack}`}`);
+  if (instance === null) return `${call("up")} rents and starts`;
+  if (experiment === null) return `${call("up")} goes on from where it stopped`;
+  if (run.state === "unreachable") return `${call("up")} opens the firewall to this address; ${call("doctor")}`;
+  if (run.state === "failed") return `${call("logs")}; mend it, and ${call("up")} starts it again`;
+  if (run.state === "finished" || run.state === "stopped")
+    return `${call("down")} brings ${results === null ? "the results" : "what is new"} home and ends the bill`;
+  return `${call("logs")}, ${call("dashboard")}, ${call("down")}`;
+}
+
+function colour(state: string): string {
+  if (["running", "finished", "active", "evaluating"].includes(state)) return pc.green(state);
+  if (["failed", "gone", "terminated", "unhealthy", "preempted"].includes(state)) return pc.red(state);
+  return pc.yellow(state);
+}
+
+function bar(part: number): string {
+  const full = Math.round(part * 12);
+  const paint = part >= 1 ? pc.red : part >= 0.8 ? pc.yellow : pc.green;
+  return paint("█".repeat(full)) + pc.dim("░".repeat(12 - full));
+}
+
+const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(bytes < 1e10 ? 1 : 0);
+const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
+
+/** Text of at most so many columns; colours take none. */
+function cut(text: string, width: number): string {
+  if (stripVTControlCharacters(text).length <= width) return text;
+  // A cut line loses its colours.
+  return `${stripVTControlCharacters(text).slice(0, Math.max(1, width - 1))}…`;
+}
