@@ -13,14 +13,14 @@ const command = plainCommand("completion", description).addArgument(
   new Argument("<shell>", "whose completion").choices(shells),
 );
 
+/** Commands that have no options of a stack's, or hand all of them on. */
+const without = ["bench", "cloud", "pulumi", "reference"];
+
 run(async () => {
   command.parse();
   process.stdout.write(completionFor(command.args[0] as Shell, commands(), projectFolder()));
   return exitCodes.ok;
 });
-
-/** Commands that have no options of a stack's, or hand all of them on. */
-const without = ["bench", "cloud", "pulumi", "reference"];
 
 /** The commands as their own files define them. */
 function commands(): CompletedCommand[] {

@@ -26,7 +26,7 @@ describe("at a terminal of any machine", { timeout: 180_000 }, () => {
     cloud = await TestCloud.start(home);
     const { code, output } = await home.run("up");
     expect(code, output).toBe(0);
-  });
+  }, 180_000);
   afterAll(async () => {
     await home.dispose();
     await away.dispose();
