@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Argument } from "commander";
 import { projectFolder } from "../plan/paths";
@@ -13,9 +13,6 @@ const command = plainCommand("completion", description).addArgument(
   new Argument("<shell>", "whose completion").choices(shells),
 );
 
-/** Commands that have no options of a stack's, or hand all of them on. */
-const without = ["bench", "cloud", "pulumi", "reference"];
-
 run(async () => {
   command.parse();
   process.stdout.write(completionFor(command.args[0] as Shell, commands(), projectFolder()));
@@ -25,13 +22,19 @@ run(async () => {
 /** The commands as their own files define them. */
 function commands(): CompletedCommand[] {
   const names = readdirSync(__dirname).flatMap((file) => /^([a-z-]+)\.(?:js|ts)$/.exec(file)?.[1] ?? []);
-  const others = names.filter((name) => !["completion", ...without].includes(name));
-  const loaded = others.flatMap((name) =>
-    definitionsIn(() => require(join(__dirname, name))).map((each) => [name, each] as const),
-  );
+  const loaded = names
+    .filter(isDefined)
+    .flatMap((name) => definitionsIn(() => require(join(__dirname, name))).map((each) => [name, each] as const));
   return [...loaded, ["completion", command] as const].map(([name, each]) => ({
     name,
     description: each.description(),
     options: [...each.options.flatMap(({ long }) => long ?? []), "--help"],
   }));
+}
+
+/** Whether a file defines its command so that it can be loaded without running; this one is loaded already. */
+function isDefined(name: string): boolean {
+  if (name === "completion") return false;
+  const text = readFileSync(join(projectFolder(), "scripts", `${name}.ts`), "utf8");
+  return /= (?:operator|plain)Command\(/.test(text) && /^run\(/m.test(text);
 }
