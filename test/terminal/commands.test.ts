@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { verifyResults } from "../../remote/transfer/download";
 import { TestCloud } from "../support/cloud";
 import { type Ended, Project } from "../support/project";
 import { useTinyWorkload } from "../support/tiny";
@@ -192,6 +193,30 @@ describe("at a terminal of any machine", { timeout: 180_000 }, () => {
     expect((await ended).code).toBe(0);
     expect((await away.run("notebook", ["--stop"])).code).toBe(0);
     expect((await away.run("notebook", ["--stop"])).code).toBe(3);
+  });
+
+  it("results --watch brings each new checkpoint home over a lost connection, and ends with the run", async () => {
+    const { ended, child } = away.start(process.execPath, ["dist/scripts/results.js", "--watch", "1"]);
+    let told = "";
+    child.stdout?.on("data", (chunk: Buffer) => {
+      told += chunk.toString();
+    });
+    const homes = async (count: number): Promise<void> => {
+      for (let tries = 0; told.split("verified in").length - 1 < count; tries++) {
+        if (tries > 300) throw new Error(told);
+        await sleep(100);
+      }
+    };
+    await homes(1);
+    await cutAll();
+    await homes(3);
+    const folder = join(away.folder, "results/test/tiny-v1");
+    await exec("bash", "-c", "kill -TERM $(pgrep -f '[t]rain.py')");
+    const { code, output } = await ended;
+    expect(code, output).toBe(0);
+    expect(output.trimEnd()).toMatch(/\(run: failed\)$/);
+    expect(await verifyResults(folder)).toMatchObject({ ok: true });
+    expect(readFileSync(join(folder, "run/train.log"), "utf8")).toContain("training ended with status");
   });
 
   it("ssh-config makes the stack a host of OpenSSH, for as long as it has an instance", async () => {
