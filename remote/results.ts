@@ -91,7 +91,7 @@ function earlierFolders({ earlierOutputPaths = [] }: RunStatus): Record<string, 
 
 /**
  * Ends a run for good: stops it cleanly if it goes on (SIGTERM, time for a checkpoint, SIGKILL), evaluates what it has
- * reached if that is not done, and brings the results home.
+ * reached if that is not done or failed, and brings the results home.
  * @param reason Why it is stopped, as the run's record keeps it.
  */
 export async function endRun(
@@ -111,7 +111,7 @@ export async function endRun(
       stopRun(access, { experiment }, { reason, graceSeconds }),
     );
   }
-  if (evaluation !== undefined && status.evaluation?.state !== "done" && status.evaluation?.state !== "failed") {
+  if (evaluation !== undefined && isToBeEvaluated(status)) {
     listener.status?.("evaluating", `at most ${Math.ceil(evaluation.timeoutSeconds / 60)} min`);
     status = await evaluateRun(access, place);
     if (status.evaluation?.state === "failed") {
@@ -121,4 +121,15 @@ export async function endRun(
     }
   }
   return bringHome(place, listener);
+}
+
+/** Exit status of an evaluation that was ended at its time limit. */
+const atTimeLimit = 124;
+
+/**
+ * Whether the end of a run should evaluate it. One that failed may have been mended since, and gets another try; one that
+ * used up its time would most likely bill for all of it once more.
+ */
+function isToBeEvaluated({ evaluation }: RunStatus): boolean {
+  return evaluation?.state === "failed" ? evaluation.exitCode !== atTimeLimit : evaluation?.state !== "done";
 }

@@ -147,7 +147,8 @@ export async function evaluationFailure(session: SshSession, status: RunStatus):
   const { stdout } = await session.exec(logTail(posix.join(posix.dirname(logPath), "evaluate.log"), 5));
   return (
     `Evaluation of ${experiment} failed with status ${evaluation?.exitCode ?? "unknown"}: ${stdout.trimEnd()}\n` +
-    "Results come home all the same, with this log as run/evaluate.log: mend it and evaluate the checkpoint there."
+    "Results come home all the same, with this log as run/evaluate.log. Mend it and run `up` again: `down` evaluates once " +
+    "more, unless it was the time limit that ended it; or evaluate the checkpoint at home."
   );
 }
 

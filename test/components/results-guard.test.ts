@@ -163,6 +163,24 @@ describe("a guard of results", { timeout: 60_000 }, () => {
     expect(lambda.told.join("\n")).toContain("evaluation failed with status 66; its log is among the results");
   });
 
+  it("evaluates once more what failed to be evaluated, unless that took all of its time", async () => {
+    const command = "echo 3 > $out/checkpoints/best.pt; echo step 1";
+    const failing = { ...evaluation, command: "echo tried >&2; exit 9" };
+    const plan = planOf(command, { evaluation: failing });
+    await start(plan, "finished");
+    expect((await status(plan)).evaluation).toEqual({ state: "failed", exitCode: 9 });
+    const props = propsOf(plan, { evaluation });
+    await remove(props);
+    expect(JSON.parse(readFileSync(join(props.folder, "eval.json"), "utf8"))).toEqual({ score: 3 });
+    expect((await status(plan)).evaluation).toEqual({ state: "done", exitCode: 0 });
+
+    const slow = planOf(command, { evaluation: { ...evaluation, command: "echo tried; sleep 30", timeoutSeconds: 1 } });
+    await start(slow, "finished");
+    await remove(propsOf(slow));
+    const log = readFileSync(join(propsOf(slow).folder, "run/evaluate.log"), "utf8");
+    expect(log.match(/^tried$/gm)).toHaveLength(1);
+  });
+
   it("passes where the run was never started", async () => {
     const props = propsOf(planOf("true"));
     await remove(props);
