@@ -2,7 +2,7 @@ import { isEnding } from "../components/lambda/api/schemas";
 import { ensureCloud } from "../emulator/control";
 import { localFolder } from "../plan/paths";
 import { operatorCommand, run } from "./lib/command";
-import { mendAfterKill } from "./lib/killed-cli";
+import { mendAfterKill, noteWhole } from "./lib/killed-cli";
 import { instanceStatus } from "./lib/look";
 import { tellAfterUp } from "./lib/notify/notify";
 import { isEmulated, pulumi, pulumiOutput, stackFileConfig, stackName } from "./lib/pulumi";
@@ -18,7 +18,7 @@ run(async () => {
   command.parse();
   const options = command.opts<{ stack?: string; previewOnly?: boolean }>();
   const stack = await stackName(options.stack);
-  if (options.previewOnly !== true) await mendAfterKill(stack);
+  const wasCut = options.previewOnly !== true && (await mendAfterKill(stack));
   await pulumiOutput(["stack", "select", "--create", stack]);
   const emulated = isEmulated(stack);
   if (options.previewOnly === true) {
@@ -27,7 +27,9 @@ run(async () => {
   if (emulated) await ensureCloud(localFolder());
   // On the emulated cloud nothing costs anything, so nothing is asked; on a real account `pulumi up` asks as ever.
   const unasked = emulated ? ["--yes", "--skip-preview"] : [];
-  const code = await pulumi(["up", "--stack", stack, ...unasked, ...(await refreshWhereEnded(stack)), ...command.args]);
+  const refresh = wasCut ? ["--refresh"] : await refreshWhereEnded(stack);
+  const code = await pulumi(["up", "--stack", stack, ...unasked, ...refresh, ...command.args]);
+  if (code === 0) noteWhole(stack);
   await refreshSshHost(stack);
   await tellAfterUp(stack);
   return code;

@@ -4,7 +4,7 @@ import { ensureCloud, stopCloud } from "../../emulator/control";
 import { localFolder } from "../../plan/paths";
 import { loseResultsVariable } from "../../remote/results";
 import { CommandError } from "./command";
-import { mendAfterKill } from "./killed-cli";
+import { mendAfterKill, noteCut, noteWhole } from "./killed-cli";
 import { tellAfterDown, wantsNotices } from "./notify/notify";
 import { isEmulated, pulumi, pulumiOutput } from "./pulumi";
 import { removeSshFiles } from "./ssh-files";
@@ -35,6 +35,8 @@ export async function destroyStack(stack: string, options: DestroyOptions = {}):
   const before = wantsNotices(stack) ? await stackView(stack).catch(() => undefined) : undefined;
   const args = options.args ?? [];
   const code = await pulumi(["destroy", "--stack", stack, ...unasked, ...args]);
+  if (code === 0) noteWhole(stack);
+  else noteCut(stack);
   if (code === 0 && args.length === 0) await requireEmpty(stack);
   if (code === 0) removeSshFiles(stack);
   if (code === 0 && before !== undefined) await tellAfterDown(before);

@@ -1,23 +1,30 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { isAlive } from "../../emulator/run-file";
+import { localFolder } from "../../plan/paths";
 import { project, pulumiOutput } from "./pulumi";
 
 /**
  * Mends what a killed CLI left behind in the file backend: its lock, files that it had begun to write, and operations
  * that it had begun. A lock whose process lives, or that another machine holds, stays, and all else with it.
+ * @returns whether an update was cut and none has come to its end since: what it had begun to delete or change is in
+ * the state as it was before, so that the next `up` must look at everything anew. {@link noteWhole} ends that.
  */
-export async function mendAfterKill(stack: string): Promise<void> {
+export async function mendAfterKill(stack: string): Promise<boolean> {
   const backend = process.env.PULUMI_BACKEND_URL ?? "";
-  if (!backend.startsWith("file://")) return;
+  if (!backend.startsWith("file://")) return false;
   const root = join(fileURLToPath(backend.replace(/\?.*$/, "")), ".pulumi");
   const stacks = join(root, "stacks", project);
   const locks = join(root, "locks", "organization", project, stack);
   const held = await locksIn(locks);
-  if (held.some((lock) => lock !== undefined && (lock.hostname !== hostname() || isAlive(lock.pid)))) return;
+  if (held.some((lock) => lock !== undefined && (lock.hostname !== hostname() || isAlive(lock.pid)))) return false;
+  const state = join(stacks, `${stack}.json`);
+  const hasBegun = existsSync(state) && /"pending_operations":/.test(readFileSync(state, "utf8"));
+  // Kept in a file from before anything is mended: this command may be killed as well.
+  if (held.length > 0 || hasBegun) noteCut(stack);
   if (held.length > 0) {
     const pid = held.find((lock) => lock !== undefined)?.pid;
     console.log(
@@ -26,10 +33,23 @@ export async function mendAfterKill(stack: string): Promise<void> {
     for (const folder of [stacks, locks]) removeHalfWritten(folder);
     await pulumiOutput(["cancel", "--yes", "--stack", stack]);
   }
-  // Also without a lock: this may have been killed itself after it had removed one.
-  const state = join(stacks, `${stack}.json`);
-  if (existsSync(state) && /"pending_operations":/.test(readFileSync(state, "utf8")))
-    await forgetPendingOperations(stack);
+  if (hasBegun) await forgetPendingOperations(stack);
+  return existsSync(cutMark(stack));
+}
+
+/** Notes that an update was cut: what it had deleted may be in the state still. */
+export function noteCut(stack: string): void {
+  mkdirSync(localFolder(), { recursive: true });
+  writeFileSync(cutMark(stack), "");
+}
+
+/** Notes that an `up` or a destroy came to its end: the state is as the cloud is. */
+export function noteWhole(stack: string): void {
+  rmSync(cutMark(stack), { force: true });
+}
+
+function cutMark(stack: string): string {
+  return join(localFolder(), `cut-${stack.replaceAll("/", "-")}`);
 }
 
 interface Lock {

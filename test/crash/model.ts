@@ -43,7 +43,10 @@ export class Model {
   wanted: Wanted = firstWanted;
   /** An `up` came to its end, and nothing that it would change has happened since. */
   settled = false;
-  /** Somebody ended the instance, and no operation that looks has come to its end since. */
+  /**
+   * Things may be gone that the state holds, and no operation that looks has come to its end since: somebody ended the
+   * instance, or a provider was killed after it had deleted something. Then `up` is told to look, as the user would.
+   */
   gone = false;
   /**
    * A command was cut, and no operator command has come to its end since: its lock may be there, and in the state what

@@ -65,11 +65,19 @@ class Sequence {
     add(this.tally.operations, operation.kind);
     if (operation.kind === "terminate") return this.terminate();
     const done = await this.command(operation);
+    // Of a provider's end the engine knows no more than that what it was deleting was not deleted.
+    const hits = "cut" in operation && operation.cut?.how === "kill" && operation.cut.target === "provider";
+    if (done.cutAt !== undefined && (hits || this.isDirect(operation))) this.model.gone = true;
     this.story[line] += done.cutAt === undefined ? "" : ` → ${done.cutAt}`;
     this.story[line] += ` [exit ${done.code}, ${done.seconds.toFixed(1)} s]`;
     if (done.cutAt !== undefined && "cut" in operation && operation.cut !== undefined) {
       add(this.tally.cuts, cutKey(cutName(operation.cut), operation.kind, done.cutAt));
     }
+  }
+
+  /** Whether it was the plain CLI, which leaves no note where it ended before its time by itself. */
+  private isDirect(operation: Operation): boolean {
+    return operation.kind === "refresh" || (operation.kind !== "terminate" && operation.direct);
   }
 
   private command(operation: Exclude<Operation, { kind: "terminate" }>): Promise<Performed> {

@@ -36,9 +36,9 @@ describe("a killed CLI", { timeout: 180_000 }, () => {
     expect(known.map(({ id }) => id)).toEqual(instances);
     return instances[0] ?? "";
   };
-  /** Starts `pulumi up` and kills its CLI with SIGKILL as soon as something is so. */
-  const killWhen = async (so: (output: string) => Promise<boolean>): Promise<Ended> => {
-    const { child, ended } = project.start("pulumi", ["up", "--yes", "--skip-preview", "--non-interactive"]);
+  /** Starts `pulumi up`, or another command, and kills its CLI with SIGKILL as soon as something is so. */
+  const killWhen = async (so: (output: string) => Promise<boolean>, command = "up"): Promise<Ended> => {
+    const { child, ended } = project.start("pulumi", [command, "--yes", "--skip-preview", "--non-interactive"]);
     let output = "";
     child.stdout?.on("data", (chunk: Buffer) => {
       output += chunk.toString();
@@ -66,6 +66,18 @@ describe("a killed CLI", { timeout: 180_000 }, () => {
     await cloud.admin.addApiFault({ match: { operation: "launchInstance" }, times: 1, action: { delayMs: 1500 } });
     await killWhen(launching);
     await sleep(3000);
+  });
+
+  it("kill -9 while destroy ends the instance: the next up sees that it is gone, and rents another", async () => {
+    await up();
+    const before = await expectKnown();
+    // Its end comes through, its answer does not.
+    await cloud.admin.addApiFault({ match: { operation: "terminateInstance" }, times: 1, action: { delayMs: 1500 } });
+    await killWhen(async (output) => /Instance instance-vm deleting/.test(output), "destroy");
+    await sleep(3000);
+    expect((await cloud.inventory()).instances).toEqual([]);
+    await up();
+    expect(await expectKnown()).not.toBe(before);
   });
 
   it("kill -9 while the instance boots: the next up goes on with the same instance", async () => {
