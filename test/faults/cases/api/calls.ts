@@ -46,19 +46,25 @@ const terminating = /after it was told to terminate .*It may still be billed: ru
 /** What is not repeated blindly is told of where the answer leaves it open whether it was done. */
 const whereAdded = (manner: Manner): RegExp | undefined => (manner === "add" ? unclear : undefined);
 
-const faults: readonly Befalls[] = [
+/** What is struck at every call. */
+const everywhere: readonly Befalls[] = [
   { fault: "429 as text, twice", action: { answer: "rate-limited" }, times: 2, told: never },
-  { fault: "429 as JSON, twice", action: { answer: "rate-limited-json" }, times: 2, told: never },
-  {
-    fault: "429 with Retry-After, twice",
-    action: { answer: "rate-limited-json", retryAfter: 20 },
-    times: 2,
-    told: never,
-  },
-  { fault: "500, twice", action: { answer: "server-error" }, times: 2, told: whereAdded },
   { fault: "502 as HTML, twice", action: { answer: "bad-gateway" }, times: 2, told: whereAdded },
-  { fault: "reset before it is taken", action: { resetBefore: true }, times: 1, told: whereAdded },
   { fault: "done, and its answer lost", action: { resetAfter: true }, times: 1, told: never },
+  {
+    fault: "500 without end",
+    action: { answer: "server-error" },
+    told: (manner) => {
+      if (manner === "terminate") return terminating;
+      return manner === "add" || manner === "launch" ? unclear : /500 global\/unknown: .*Lambda has a problem/;
+    },
+  },
+];
+
+/** What the client treats alike in all calls of a manner, and is struck at the first of each. */
+const oncePerManner: readonly Befalls[] = [
+  { fault: "500, twice", action: { answer: "server-error" }, times: 2, told: whereAdded },
+  { fault: "reset before it is taken", action: { resetBefore: true }, times: 1, told: whereAdded },
   { fault: "unknown fields in the answer", action: { extraFields: true }, told: never },
   {
     fault: "403 error code: 1010 from the edge",
@@ -70,18 +76,24 @@ const faults: readonly Befalls[] = [
     action: { answer: "rate-limited" },
     told: (manner) => (manner === "terminate" ? terminating : /429, too many calls\. .*run again later/),
   },
-  {
-    fault: "500 without end",
-    action: { answer: "server-error" },
-    told: (manner) => {
-      if (manner === "terminate") return terminating;
-      return manner === "add" || manner === "launch" ? unclear : /500 global\/unknown: .*Lambda has a problem/;
-    },
-  },
 ];
 
 /** Faults that mean something for some calls alone. */
 const more: readonly (Befalls & { readonly of: readonly string[] })[] = [
+  {
+    of: ["listInstanceTypes", "launchInstance"],
+    fault: "429 as JSON, twice",
+    action: { answer: "rate-limited-json" },
+    times: 2,
+    told: never,
+  },
+  {
+    of: ["listInstanceTypes", "launchInstance"],
+    fault: "429 with Retry-After, twice",
+    action: { answer: "rate-limited-json", retryAfter: 20 },
+    times: 2,
+    told: never,
+  },
   {
     of: ["listInstanceTypes", "addSSHKey", "launchInstance", "terminateInstance"],
     fault: "done only after the client's patience is over",
@@ -107,11 +119,12 @@ const more: readonly (Befalls & { readonly of: readonly string[] })[] = [
 /** The cheap ones that show each manner of a call once. */
 const inDefault = ["launchInstance: done, and its answer lost", "launchInstance: 429 as text, twice"];
 
-/** Every call with every fault that can befall it. */
-export const callCases: readonly FaultCase[] = calls.flatMap((call) => [
-  ...faults.map((fault) => caseOf(call, fault)),
-  ...more.filter(({ of }) => of.includes(call.operation)).map((fault) => caseOf(call, fault)),
-]);
+/** Every call with what can befall it. */
+export const callCases: readonly FaultCase[] = calls.flatMap((call) => {
+  const isFirst = calls.find(({ manner }) => manner === call.manner) === call;
+  const special = more.filter(({ of }) => of.includes(call.operation));
+  return [...everywhere, ...(isFirst ? oncePerManner : []), ...special].map((fault) => caseOf(call, fault));
+});
 
 function caseOf({ stage, operation, manner, command }: Struck, befalls: Befalls): FaultCase {
   const { action, times, told } = befalls;
