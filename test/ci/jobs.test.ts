@@ -99,7 +99,7 @@ describe("the train job", { timeout: 120_000 }, () => {
     expect(existsSync(join(home, "metrics", "evaluation.json"))).toBe(true);
     // `down` stopped the emulated cloud, whose account is kept.
     const cloud = await TestCloud.start(project);
-    expect((await cloud.admin.state()).instances).toHaveLength(1);
+    expect((await cloud.admin.ledger()).entries).toHaveLength(1);
     expect(await cloud.inventory()).toEqual(nothing);
     expect(await project.resources()).toEqual([]);
   });

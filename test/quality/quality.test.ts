@@ -16,7 +16,7 @@ function run(program: string, ...args: string[]): { status: number | null; outpu
   return { status, output: stdout + stderr };
 }
 
-describe("the sources", { timeout: 120_000 }, () => {
+describe("the sources", { timeout: 300_000 }, () => {
   it("are formatted, and the linter has nothing to say, not even a warning", () => {
     const { status, output } = run("@biomejs/biome/bin/biome", "check", "--error-on-warnings");
     expect(status, output).toBe(0);
