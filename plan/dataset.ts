@@ -50,7 +50,10 @@ export function findDataset(experiment: Experiment, root: string, workload: stri
   }
   if (statSync(path).isFile()) {
     if (!archiveName.test(path))
-      throw wrong({ message: "a file must be an archive: .tar, .tar.gz, .tgz, .tar.zst, .tar.xz, .tar.bz2 or .zip" });
+      throw wrong({
+        message: "a file must be an archive: .tar, .tar.gz, .tgz, .tar.zst, .tar.xz, .tar.bz2 or .zip",
+        next: "Give the path of one, or of the folder that holds the splits",
+      });
     return { kind: "archive", path };
   }
   const problems = dataset.splits.flatMap((split): Problem[] => {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { isAbsolute, join, posix, resolve } from "node:path";
 import { hashFile } from "../remote/transfer/hashes";
+import { LocalReadError, unreadable } from "../remote/transfer/local-error";
 import { manifestHash } from "../remote/transfer/manifest";
 import { walkAll, walkCode } from "../remote/transfer/walk";
 import { findDataset } from "./dataset";
@@ -27,11 +28,10 @@ export async function makePlan(stack: string, raw: Readonly<Record<string, strin
   // Training writes where it runs; everything else reads paths from the workspace.
   const outputs = pathIn(experiment.train.directory, experiment.results.outputs);
   const protectedPaths = [outputs, ...(experiment.dataset ? [pathIn(experiment.dataset.target)] : [])];
-  const code = await walkCode(workload.folder, {
-    extraFiles: workload.extraFiles,
-    protectedPaths,
-    hashFolder: hashFolder(),
-  });
+  const { extraFiles } = workload;
+  const code = await readable("workload.source", experiment.workload.source, () =>
+    walkCode(workload.folder, { extraFiles, protectedPaths, hashFolder: hashFolder() }),
+  );
   const environment = environmentPlan(experiment, workload.folder);
   const command = fill(experiment.train.command, { config: workload.config, experiment: experiment.experiment });
   const variables = { ...experiment.environment.variables, ...experiment.train.variables };
@@ -43,7 +43,7 @@ export async function makePlan(stack: string, raw: Readonly<Record<string, strin
       folder: workload.folder,
       source: experiment.workload.source,
       commit: workload.commit,
-      extraFiles: workload.extraFiles,
+      extraFiles,
       protectedPaths,
       smoke: experiment.workload.smoke,
       hash: manifestHash(code.manifest),
@@ -131,7 +131,18 @@ function resolveIn(root: string, file: string): string {
 
 async function datasetPlan(experiment: Experiment, source: DatasetSource): Promise<DatasetPlan> {
   const { target = "data", splits = [] } = experiment.dataset ?? {};
-  return { source, target, splits, hash: await contentHash(source) };
+  const hash = await readable("dataset.source", experiment.dataset?.source, () => contentHash(source));
+  return { source, target, splits, hash };
+}
+
+/** What is read of files that a field names. @throws PlanError where they cannot be sent as they are */
+async function readable<T>(field: string, value: unknown, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof LocalReadError) throw new PlanError([{ field, value, message: error.message }]);
+    throw error;
+  }
 }
 
 /** Hash of what the dataset holds, as far as this machine can tell. */
@@ -140,7 +151,7 @@ async function contentHash(source: DatasetSource): Promise<string> {
     case "folder":
       return manifestHash((await walkAll(source.path, { hashFolder: hashFolder() })).manifest);
     case "archive":
-      return hashFile(source.path);
+      return hashFile(source.path).catch((error: unknown) => unreadable(source.path, error));
     case "url":
       return sha256(source.url, source.sha256 ?? "");
     case "fileSystem":

@@ -1,3 +1,5 @@
+import { LocalReadError } from "./local-error";
+
 /** Refuses an amount that nobody means by "code", and says which folders make it up. */
 export function checkAmount(
   root: string,
@@ -20,7 +22,7 @@ export function checkAmount(
     .sort(([, a], [, b]) => (tooMany ? b.files - a.files : b.bytes - a.bytes))
     .slice(0, 5)
     .map(([name, part]) => `  ${name}: ${count(part.files)}, ${showBytes(part.bytes)}`);
-  throw new Error(
+  throw new LocalReadError(
     `The workload ${root} has ${count(found.length)} and ${showBytes(bytes)} to upload; ` +
       `at most ${count(limit.files)} and ${showBytes(limit.bytes)} are taken for code. The biggest parts:\n` +
       `${biggest.join("\n")}\n` +

@@ -1,11 +1,7 @@
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
+import { LocalReadError, unreadable } from "./local-error";
 import type { LocalFile } from "./walk";
-
-/** A file on this machine that could not be read as the manifest has it. */
-export class LocalReadError extends Error {
-  override readonly name = "LocalReadError";
-}
 
 const blockBytes = 512;
 const smallBytes = 128 * 1024;
@@ -91,7 +87,7 @@ async function readSmall(file: LocalFile): Promise<Buffer> {
     return Buffer.from(file.content);
   }
   const content = Buffer.alloc(file.size);
-  const handle = await open(file.source ?? "").catch((error: unknown) => unreadable(file, error));
+  const handle = await open(file.source ?? "").catch((error: unknown) => unreadable(file.source ?? file.path, error));
   try {
     const { bytesRead } = await handle.read(content, 0, file.size, 0);
     return bytesRead === file.size ? content : shrunk(file);
@@ -121,12 +117,8 @@ async function* fromDisk(file: LocalFile): AsyncGenerator<Buffer> {
       yield piece as Buffer;
     }
   } catch (error) {
-    unreadable(file, error);
+    unreadable(file.source ?? file.path, error);
   }
-}
-
-function unreadable(file: LocalFile, error: unknown): never {
-  throw new LocalReadError(`${file.source} cannot be read: ${(error as Error).message}`, { cause: error });
 }
 
 function shrunk(file: LocalFile): never {

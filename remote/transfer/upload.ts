@@ -9,10 +9,11 @@ import { shellQuote } from "../quote";
 import { endedSoon, type SshSession, sshFailure } from "../session";
 import type { SshAccess } from "../types";
 import { gzipLevel } from "./compression";
+import { LocalReadError } from "./local-error";
 import { manifestHash, normalizePaths } from "./manifest";
 import { progressMeter } from "./progress";
 import { type Attempt, onTarget } from "./retry";
-import { LocalReadError, tarOf } from "./tar";
+import { tarOf } from "./tar";
 import type { LocalFile, LocalTree } from "./walk";
 
 /** What to upload, and where to. */

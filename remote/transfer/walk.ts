@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Manifest, ManifestEntry } from "../types";
 import { type IgnoreRules, ignoreRules, trackedFiles } from "./gitignore";
 import { HashCache, hashText } from "./hashes";
+import { LocalReadError, unreadable } from "./local-error";
 import { byPath, isSafePath, isUnder, normalizePaths, staysInside } from "./manifest";
 import { filesAtOnce, inParallel } from "./parallel";
 import { checkAmount } from "./surprise";
@@ -98,7 +99,7 @@ export async function walkAll(folder: string, options: { hashFolder?: string } =
       }
       const real = await realpath(absolute);
       if (above.includes(real)) {
-        throw new Error(`The link ${absolute} leads back to a folder that holds it (${real}); remove it.`);
+        throw new LocalReadError(`The link ${absolute} leads back to a folder that holds it (${real}); remove it.`);
       }
       await visit(path, [...above, real]);
     }
@@ -110,17 +111,19 @@ export async function walkAll(folder: string, options: { hashFolder?: string } =
 async function existing(folder: string, what: string): Promise<string> {
   const root = await realpath(folder).catch(() => undefined);
   if (root === undefined || !(await stat(root)).isDirectory()) {
-    throw new Error(`The ${what} folder ${folder} is not there (or is not a folder). Check its path.`);
+    throw new LocalReadError(`The ${what} folder ${folder} is not there (or is not a folder). Check its path.`);
   }
   return root;
 }
 
 async function list(root: string, relative: string): Promise<(Found & { name: string })[]> {
-  const names = await readdir(join(root, relative));
+  const names = await readdir(join(root, relative)).catch((error: unknown) => unreadable(join(root, relative), error));
   const entries = names.map(async (name) => {
     const path = relative === "" ? name : `${relative}/${name}`;
     if (!isSafePath(path) || path.includes("\uFFFD")) {
-      throw new Error(`The file name ${JSON.stringify(path)} in ${root} is not valid UTF-8 (or too long); rename it.`);
+      throw new LocalReadError(
+        `The file name ${JSON.stringify(path)} in ${root} is not valid UTF-8 (or too long); rename it.`,
+      );
     }
     const absolute = join(root, path);
     return { path, absolute, name, stat: await lstat(absolute, { bigint: true }) };
@@ -133,7 +136,7 @@ async function list(root: string, relative: string): Promise<(Found & { name: st
 async function follow(absolute: string, path: string): Promise<BigIntStats> {
   const info = await stat(absolute, { bigint: true }).catch(() => undefined);
   if (info === undefined) {
-    throw new Error(`The symbolic link ${path} (${absolute}) leads nowhere; remove or repair it.`);
+    throw new LocalReadError(`The symbolic link ${path} (${absolute}) leads nowhere; remove or repair it.`);
   }
   return info;
 }
@@ -147,7 +150,7 @@ async function describe(
   const cache = await HashCache.open(hashFolder, root);
   const files: LocalFile[] = Object.entries(extraFiles).map(([path, content]) => {
     if (!isSafePath(path)) {
-      throw new Error(
+      throw new LocalReadError(
         `The extra file ${JSON.stringify(path)} is not a path below the workload; use a relative path without "..".`,
       );
     }
@@ -166,7 +169,9 @@ async function describeOne({ path, absolute, stat: info }: Found, cache: HashCac
     const link = await readlink(absolute);
     if (!staysInside(path, link)) {
       const message = `The symbolic link ${path} leads out of the workload (to ${link}), where the instance has nothing.`;
-      throw new Error(`${message} Copy the file in, add the link to .gitignore, or make it part of the dataset.`);
+      throw new LocalReadError(
+        `${message} Copy the file in, add the link to .gitignore, or make it part of the dataset.`,
+      );
     }
     return { path, size: Buffer.byteLength(link), sha256: hashText(link), executable: false, link };
   }
@@ -174,6 +179,6 @@ async function describeOne({ path, absolute, stat: info }: Found, cache: HashCac
     const sha256 = await cache.sha256(absolute, path, info);
     return { path, size: Number(info.size), sha256, executable: (info.mode & 0o100n) !== 0n, source: absolute };
   } catch (error) {
-    throw new Error(`${absolute} cannot be read: ${(error as Error).message}`, { cause: error });
+    return unreadable(absolute, error);
   }
 }

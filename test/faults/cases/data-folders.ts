@@ -40,9 +40,9 @@ const smallFiles = 100_000;
 /** A link to content that not even root can read. */
 const unreadable = "/proc/self/mem";
 
-/** A big file, on a line so slow that its sending can be met. */
+/** A big file, on a line so slow that its sending can be met. Training reads what is in train alone. */
 async function slowlySent(world: World): Promise<void> {
-  writeFileSync(inData(world, "train/big.bin"), randomBytes(400_000));
+  writeFileSync(inData(world, "valid/big.bin"), randomBytes(400_000));
   await world.cloud.admin.addLinkFault({ match: {}, trouble: { kind: "throttle", bytesPerSecond: 120_000 } });
 }
 
@@ -145,7 +145,7 @@ export const folderCases: readonly FaultCase[] = [
     stage: "upload",
     fault: "a file gets shorter while it is sent",
     inject: slowlySent,
-    act: (world) => atStage(world, "dataset", async () => truncateSync(inData(world, "train/big.bin"), 1000)),
+    act: (world) => atStage(world, "dataset", async () => truncateSync(inData(world, "valid/big.bin"), 1000)),
     outcome: "told",
     message: /big\.bin got shorter while it was uploaded; end what writes to it and run the command again/,
     heal: remade,
@@ -155,7 +155,7 @@ export const folderCases: readonly FaultCase[] = [
     stage: "upload",
     fault: "a file is removed while others are sent",
     inject: slowlySent,
-    act: (world) => atStage(world, "dataset", async () => unlinkSync(inData(world, "train/big.bin"))),
+    act: (world) => atStage(world, "dataset", async () => unlinkSync(inData(world, "valid/big.bin"))),
     outcome: "told",
     message: /big\.bin cannot be read: ENOENT/,
     heal: remade,
@@ -167,12 +167,12 @@ export const folderCases: readonly FaultCase[] = [
     inject: slowlySent,
     act: (world) =>
       atStage(world, "dataset", async () => {
-        writeFileSync(inData(world, "train/big.bin"), Buffer.alloc(400_000, "z"));
+        writeFileSync(inData(world, "valid/big.bin"), Buffer.alloc(400_000, "z"));
         await world.cloud.admin.removeAllFaults();
       }),
     outcome: "told",
     message:
-      /did not arrive as they were when the upload began, train\/big\.bin among them.*end it and run the command again/,
+      /did not arrive as they were when the upload began, valid\/big\.bin among them.*end it and run the command again/,
     heal: remade,
   },
 ];
