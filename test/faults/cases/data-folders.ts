@@ -1,9 +1,22 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, rmSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import type { FaultCase } from "../case";
-import { atStage, healedWith } from "../moments";
+import { healedWith, meet, slowly } from "../moments";
 import type { World } from "../world";
 
 const inData = ({ project }: World, path: string): string => join(project.folder, "tiny-data", path);
@@ -40,10 +53,35 @@ const smallFiles = 100_000;
 /** A link to content that not even root can read. */
 const unreadable = "/proc/self/mem";
 
-/** A big file, on a line so slow that its sending can be met. Training reads what is in train alone. */
+/** Bytes of a file whose sending can be met: more than what is on its way at any time. */
+const bigBytes = 8_000_000;
+
+/** A big file, and one that is sent after it, on a line that takes seconds for them. Training reads those in train alone. */
 async function slowlySent(world: World): Promise<void> {
-  writeFileSync(inData(world, "valid/big.bin"), randomBytes(400_000));
-  await world.cloud.admin.addLinkFault({ match: {}, trouble: { kind: "throttle", bytesPerSecond: 120_000 } });
+  writeFileSync(inData(world, "test/big.bin"), randomBytes(bigBytes));
+  writeFileSync(inData(world, "valid/late.bin"), randomBytes(300_000));
+  await slowly(world, 1_500_000);
+}
+
+/** Runs `up` and does something to the dataset's files while the big one is on its way. */
+function whileSent(world: World, strike: () => void): ReturnType<World["up"]> {
+  return world.during("up", async (output, pid) => {
+    const arrives = async (): Promise<boolean> => {
+      const [instance] = await world.living();
+      const staging = join(world.memory.homeOf(instance?.id ?? "none"), ".lambda-train/staging/tiny-data");
+      return existsSync(staging) && readdirSync(staging).some((name) => statSync(join(staging, name)).size > 500_000);
+    };
+    await meet(world, arrives, output, pid);
+    strike();
+    await world.cloud.admin.removeAllFaults();
+  });
+}
+
+/** Overwrites a file where it is. */
+function overwrite(path: string): void {
+  const file = openSync(path, "r+");
+  writeSync(file, Buffer.alloc(bigBytes, "z"));
+  closeSync(file);
 }
 
 /** Faults of a dataset that is a folder on this machine. */
@@ -145,7 +183,7 @@ export const folderCases: readonly FaultCase[] = [
     stage: "upload",
     fault: "a file gets shorter while it is sent",
     inject: slowlySent,
-    act: (world) => atStage(world, "dataset", async () => truncateSync(inData(world, "valid/big.bin"), 1000)),
+    act: (world) => whileSent(world, () => truncateSync(inData(world, "test/big.bin"), 1000)),
     outcome: "told",
     message: /big\.bin got shorter while it was uploaded; end what writes to it and run the command again/,
     heal: remade,
@@ -155,9 +193,9 @@ export const folderCases: readonly FaultCase[] = [
     stage: "upload",
     fault: "a file is removed while others are sent",
     inject: slowlySent,
-    act: (world) => atStage(world, "dataset", async () => unlinkSync(inData(world, "valid/big.bin"))),
+    act: (world) => whileSent(world, () => unlinkSync(inData(world, "valid/late.bin"))),
     outcome: "told",
-    message: /big\.bin cannot be read: ENOENT/,
+    message: /late\.bin cannot be read: ENOENT/,
     heal: remade,
   },
   {
@@ -165,14 +203,10 @@ export const folderCases: readonly FaultCase[] = [
     stage: "upload",
     fault: "a file is written to while it is sent",
     inject: slowlySent,
-    act: (world) =>
-      atStage(world, "dataset", async () => {
-        writeFileSync(inData(world, "valid/big.bin"), Buffer.alloc(400_000, "z"));
-        await world.cloud.admin.removeAllFaults();
-      }),
+    act: (world) => whileSent(world, () => overwrite(inData(world, "test/big.bin"))),
     outcome: "told",
     message:
-      /did not arrive as they were when the upload began, valid\/big\.bin among them.*end it and run the command again/,
+      /did not arrive as they were when the upload began, test\/big\.bin among them.*end it and run the command again/,
     heal: remade,
   },
 ];
