@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { publish } from "../reliability/page";
-import { type FaultCase, nameOf } from "./case";
+import { kinds, nameOf, stages } from "./case";
 import { allCases } from "./cases";
 import { inOrder } from "./figures";
 import { Pool } from "./pool";
@@ -45,9 +45,14 @@ if (soakMinutes > 0) {
   });
 }
 
-it("the default run strikes every kind of fault", () => {
-  const kindsOf = (some: readonly FaultCase[]): string[] => [...new Set(some.map(({ kind }) => kind))].sort();
-  expect(kindsOf(allCases.filter((fault) => fault.inDefault))).toEqual(kindsOf(allCases));
+it("the default run strikes every kind of fault, each at another stage", () => {
+  const inDefault = allCases.filter((fault) => fault.inDefault);
+  expect(new Set(inDefault.map(({ kind }) => kind))).toEqual(new Set(kinds));
+  expect(new Set(inDefault.map(({ stage }) => stage)).size).toBe(inDefault.length);
+});
+
+it("the whole run strikes every stage", () => {
+  expect(new Set(allCases.map(({ stage }) => stage))).toEqual(new Set(stages));
 });
 
 afterAll(async () => {

@@ -29,7 +29,6 @@ export const trainingCases: readonly FaultCase[] = [
     outcome: "told",
     message: /failed with status 2 before its first step[\s\S]*loading data\s+no module named magic/,
     after: async (world) => expect(await runOf(world)).toMatchObject({ state: "failed", exitCode: 2, attempt: 1 }),
-    inDefault: true,
   },
   {
     kind: "workload",

@@ -5,40 +5,38 @@ import type { World } from "../../world";
 import { expectNothingRented } from "../expect";
 
 /** What the account may not, at a first `up`. */
-const refusals: readonly { stage: Stage; fault: string; patch: SettingsPatch; message: RegExp; inDefault?: boolean }[] =
-  [
-    {
-      stage: "claim",
-      fault: "inactive account",
-      patch: { account: { state: "inactive" } },
-      message: /403 global\/account-inactive: .*add a valid payment method at https:\/\/cloud\.lambda\.ai/,
-    },
-    {
-      stage: "claim",
-      fault: "quota of SSH keys used up",
-      patch: { quota: { sshKeys: 1 } },
-      message: /add SSH key .*quota.* ask Lambda's support for a higher quota/,
-    },
-    {
-      stage: "claim",
-      fault: "quota of firewall rulesets used up",
-      patch: { quota: { rulesets: 1 } },
-      message: /create firewall ruleset .*quota.* ask Lambda's support for a higher quota/,
-    },
-    {
-      stage: "launch",
-      fault: "invalid billing address",
-      patch: { account: { state: "invalid-address" } },
-      message: /403 global\/invalid-address: .*Enter a valid billing address/,
-    },
-    {
-      stage: "launch",
-      fault: "quota of instances used up",
-      patch: { quota: { instances: 1 } },
-      message: /launch .*global\/quota-exceeded.* ask Lambda's support for a higher quota/,
-      inDefault: true,
-    },
-  ];
+const refusals: readonly { stage: Stage; fault: string; patch: SettingsPatch; message: RegExp }[] = [
+  {
+    stage: "claim",
+    fault: "inactive account",
+    patch: { account: { state: "inactive" } },
+    message: /403 global\/account-inactive: .*add a valid payment method at https:\/\/cloud\.lambda\.ai/,
+  },
+  {
+    stage: "claim",
+    fault: "quota of SSH keys used up",
+    patch: { quota: { sshKeys: 1 } },
+    message: /add SSH key .*quota.* ask Lambda's support for a higher quota/,
+  },
+  {
+    stage: "claim",
+    fault: "quota of firewall rulesets used up",
+    patch: { quota: { rulesets: 1 } },
+    message: /create firewall ruleset .*quota.* ask Lambda's support for a higher quota/,
+  },
+  {
+    stage: "launch",
+    fault: "invalid billing address",
+    patch: { account: { state: "invalid-address" } },
+    message: /403 global\/invalid-address: .*Enter a valid billing address/,
+  },
+  {
+    stage: "launch",
+    fault: "quota of instances used up",
+    patch: { quota: { instances: 1 } },
+    message: /launch .*global\/quota-exceeded.* ask Lambda's support for a higher quota/,
+  },
+];
 
 const refusalCases = refusals.map(
   ({ patch, ...rest }): FaultCase => ({

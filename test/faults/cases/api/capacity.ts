@@ -20,7 +20,6 @@ export const capacityCases: readonly FaultCase[] = [
       }),
     outcome: "ridden out",
     message: /waiting for capacity|no capacity now for .*: waiting up to/,
-    inDefault: true,
   },
   {
     kind: "api",
@@ -77,7 +76,6 @@ export const capacityCases: readonly FaultCase[] = [
     inject: ({ cloud }) => cloud.admin.setPrice(type, 99_900),
     outcome: "told",
     message: /\$999\.00 per hour is over maxPricePerHour \$2\.00/,
-    inDefault: true,
   },
   {
     kind: "api",

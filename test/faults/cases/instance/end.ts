@@ -72,7 +72,6 @@ export const endCases: readonly FaultCase[] = [
       const { run } = await world.status();
       if (run.state !== "running" || run.attempt !== 2) throw new Error(`The run is ${JSON.stringify(run)}`);
     },
-    inDefault: true,
   },
   {
     kind: "instance",
@@ -112,7 +111,6 @@ export const endCases: readonly FaultCase[] = [
     act: (world) => world.down(),
     outcome: "ridden out",
     message: /is terminated: .* since its launch, about \$/,
-    inDefault: true,
   },
   {
     kind: "instance",
