@@ -100,7 +100,7 @@ describe("create", () => {
     await new Promise((done) => setTimeout(done, 500));
     await lambda.admin.setCapacity({ instanceType: "gpu_1x_a10", region: "us-east-1", free: 1 });
     await waiting;
-    expect(lambda.told[0]).toMatch(/no capacity now for gpu_1x_a10 in us-east-1: waiting up to 60 min/);
+    expect(lambda.told.join("\n")).toMatch(/no capacity now for gpu_1x_a10 in us-east-1: waiting up to 60 min/);
     expect(lambda.doing.join("\n")).toMatch(/waiting for capacity since \d\d:\d\d: gpu_1x_a10 in us-east-1/);
     expect(lambda.told.length).toBeLessThan(8);
   });
