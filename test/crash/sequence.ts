@@ -148,7 +148,11 @@ class Sequence {
 
   private async refresh({ cut }: Operation & { kind: "refresh" }): Promise<Performed> {
     const { model, world } = this;
-    if (model.killed) await world.unlock();
+    // The vendor's file backend may not be readable after a kill until an operator command has mended it.
+    if (model.killed) {
+      model.gone = true;
+      return this.up({ kind: "up", direct: false, cut });
+    }
     const done = await world.refresh(cut);
     return this.after(done, async () => {
       model.endedWell(done);

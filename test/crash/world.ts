@@ -144,11 +144,6 @@ export class World {
     return this.perform("down", words, options);
   }
 
-  /** What the CLI tells a user to do about a lock that a killed one left. */
-  async unlock(): Promise<void> {
-    await this.project.pulumi(["cancel", "--yes"]);
-  }
-
   /** Looks at everything. */
   async look(): Promise<Sight> {
     const state = await this.cloud.admin.state();
