@@ -1,4 +1,5 @@
 import { rmSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readRunFile } from "../../emulator/run-file";
@@ -76,7 +77,7 @@ export class World {
   async prepare(tiny: TinyChanges = {}): Promise<void> {
     await this.memory.begin();
     for (const path of ["results", "tiny", "tiny-data"])
-      rmSync(join(this.project.folder, path), { recursive: true, force: true });
+      await rm(join(this.project.folder, path), { recursive: true, force: true });
     useTinyWorkload(this.project, this.withDefaults(tiny));
     this.tiny = tiny;
   }

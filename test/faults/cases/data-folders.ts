@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import {
   closeSync,
   existsSync,
-  mkdirSync,
   openSync,
   readdirSync,
   rmSync,
@@ -13,6 +12,7 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
 import type { FaultCase } from "../case";
@@ -166,10 +166,13 @@ export const folderCases: readonly FaultCase[] = [
     fault: `${smallFiles.toLocaleString("en-US")} small files`,
     tiny: { dataset: { source: "tiny-data", splits: ["many"] } },
     inject: async (world) => {
+      // In turns: other lanes go on meanwhile.
       for (let folder = 0; folder < 100; folder++) {
-        mkdirSync(inData(world, `many/${folder}`), { recursive: true });
-        for (let file = 0; file < smallFiles / 100; file++)
-          writeFileSync(inData(world, `many/${folder}/${file}`), `${folder} ${file}\n`);
+        await mkdir(inData(world, `many/${folder}`), { recursive: true });
+        const files = Array.from({ length: smallFiles / 100 }, (_, file) => file);
+        await Promise.all(
+          files.map((file) => writeFile(inData(world, `many/${folder}/${file}`), `${folder} ${file}\n`)),
+        );
       }
     },
     outcome: "ridden out",

@@ -45,7 +45,10 @@ function changedFiles(folder: string, since: number): string[] {
   return entries.flatMap((entry) => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) {
-      const isOther = ["node_modules", "dist"].includes(entry.name) || path.endsWith(join(".local", "cloud"));
+      // The dataset is the user's, at both ends, and may have a hundred thousand files.
+      const isOther =
+        ["node_modules", "dist", "tiny-data"].includes(entry.name) ||
+        [join(".local", "cloud"), join("tiny", "data")].some((end) => path.endsWith(end));
       return isOther ? [] : changedFiles(path, since);
     }
     return entry.isFile() && isChanged(path, since) ? [path] : [];
