@@ -75,7 +75,8 @@ export const hinderedCases: readonly FaultCase[] = [
     stage: "connect",
     fault: "refused for a while",
     inject: async () => {},
-    act: (world) => hindered(world, "boot", { kind: "refuse" }, () => sleep(6000)),
+    // A log tells of what is waited for once that has lasted some seconds.
+    act: (world) => hindered(world, "boot", { kind: "refuse" }, () => sleep(9000)),
     outcome: "ridden out",
     message: /waiting for SSH: No SSH connection to/,
   },
