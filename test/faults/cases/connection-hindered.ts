@@ -14,12 +14,24 @@ const places: readonly { readonly stage: Stage; readonly moment: Moment; readonl
   { stage: "download", moment: "download", what: "the results come" },
 ];
 
-/** How it is hindered, and for how long. */
-const hindrances: readonly { readonly how: string; readonly trouble: NewLinkFault["trouble"]; readonly ms: number }[] =
-  [
-    { how: "half-open for a while", trouble: { kind: "stall" }, ms: 6000 },
-    { how: "slow", trouble: { kind: "throttle", bytesPerSecond: 40_000 }, ms: 20_000 },
-  ];
+interface Hindrance {
+  readonly how: string;
+  readonly trouble: NewLinkFault["trouble"];
+  readonly ms: number;
+  /** Default: at each place. */
+  readonly moments?: readonly Moment[];
+}
+
+/** How it is hindered, and for how long. Slow is of account where much is sent. */
+const hindrances: readonly Hindrance[] = [
+  { how: "half-open for a while", trouble: { kind: "stall" }, ms: 6000 },
+  {
+    how: "slow",
+    trouble: { kind: "throttle", bytesPerSecond: 40_000 },
+    ms: 20_000,
+    moments: ["upload", "setup", "download"],
+  },
+];
 
 /** Runs up to the moment, hinders the connection for a time, and waits for the end. */
 function hindered(
@@ -43,20 +55,22 @@ const before =
 
 /** Connections that are there but carry nothing, or little, and those that cannot be made for a while. */
 export const hinderedCases: readonly FaultCase[] = [
-  ...hindrances.flatMap(({ how, trouble, ms }) =>
-    places.map(
-      ({ stage, moment, what }): FaultCase => ({
-        kind: "connection",
-        stage,
-        fault: `${how} while ${what}`,
-        before: before(moment),
-        inject: async (world) => {
-          if (moment === "upload") withBulk(world, "tiny/model.bin", 100_000);
-        },
-        act: (world) => hindered(world, moment, trouble, () => sleep(ms)),
-        outcome: "ridden out",
-      }),
-    ),
+  ...hindrances.flatMap(({ how, trouble, ms, moments }) =>
+    places
+      .filter(({ moment }) => moments?.includes(moment) ?? true)
+      .map(
+        ({ stage, moment, what }): FaultCase => ({
+          kind: "connection",
+          stage,
+          fault: `${how} while ${what}`,
+          before: before(moment),
+          inject: async (world) => {
+            if (moment === "upload") withBulk(world, "tiny/model.bin", 100_000);
+          },
+          act: (world) => hindered(world, moment, trouble, () => sleep(ms)),
+          outcome: "ridden out",
+        }),
+      ),
   ),
   {
     kind: "connection",

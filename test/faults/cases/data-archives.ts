@@ -35,19 +35,15 @@ const hostile = (fault: string, file: string, members: readonly Member[]): Fault
   heal: soundArchive(file),
 });
 
-/** Faults of a dataset that is an archive on this machine. */
+/** Faults of a dataset that is an archive on this machine. All ways out of an archive: test/remote/dataset.test.ts. */
 export const archiveCases: readonly FaultCase[] = [
   hostile("a tar that climbs out", "data.tar.gz", [{ name: "../../evil" }]),
-  hostile("a tar with an absolute path", "data.tar.gz", [{ name: "/home/ubuntu/evil" }]),
   hostile("a tar with a link out", "data.tar.gz", [{ name: "train/evil", link: "../../../.ssh/authorized_keys" }]),
-  hostile("a tar with an absolute link", "data.tar.gz", [{ name: "train/evil", link: "/etc" }]),
   hostile("a tar that writes through its own link", "data.tar.gz", [
     { name: "train/evil", link: "../valid" },
     { name: "train/evil/evil" },
   ]),
-  hostile("a tar with a hard link out", "data.tar.gz", [{ name: "train/evil", link: "../../.ssh/x", hard: true }]),
   hostile("a zip that climbs out", "data.zip", [{ name: "train/../../../evil" }]),
-  hostile("a zip with an absolute path", "data.zip", [{ name: "/tmp/evil" }]),
   hostile("a zip with a link out", "data.zip", [{ name: "train/evil", link: "../../../.bashrc" }]),
   {
     kind: "data",

@@ -113,9 +113,15 @@ const places: readonly Place[] = [
 ];
 
 const signals = {
-  SIGINT: { fault: "Ctrl-C", outcome: "told", message: /cancel/ },
-  SIGTERM: { fault: "the CLI is ended by SIGTERM", outcome: "told", message: /cancel/ },
-  SIGKILL: { fault: "the CLI is killed", outcome: "killed", message: undefined },
+  SIGINT: { fault: "Ctrl-C", outcome: "told", message: /cancel/, moments: Object.keys(begins) },
+  // To the engine it is what Ctrl-C is: where it strikes is of account where most is at stake.
+  SIGTERM: {
+    fault: "the CLI is ended by SIGTERM",
+    outcome: "told",
+    message: /cancel/,
+    moments: ["launch", "setup", "download"],
+  },
+  SIGKILL: { fault: "the CLI is killed", outcome: "killed", message: undefined, moments: Object.keys(begins) },
 } as const;
 
 type Signal = keyof typeof signals;
@@ -156,5 +162,8 @@ const inDefault = ["local · terminate · Ctrl-C"];
 
 /** The CLI ended from outside, at every stage. */
 export const interruptedCases: readonly FaultCase[] = (Object.keys(signals) as Signal[])
-  .flatMap((signal) => places.map((place) => interrupted(signal, place)))
+  .flatMap((signal) => {
+    const moments: readonly string[] = signals[signal].moments;
+    return places.filter(({ moment }) => moments.includes(moment)).map((place) => interrupted(signal, place));
+  })
   .map((one) => ({ ...one, inDefault: inDefault.includes(nameOf(one)) }));
