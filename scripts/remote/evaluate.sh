@@ -82,5 +82,5 @@ if [ "$code" = 0 ]; then
   say "evaluated: $(last_lines "$log" 1)"
   exit 0
 fi
-last_lines "$log" 40 >&2
+last_lines "$log" 40 1000 >&2
 die "${code:-1}" "The evaluation of $experiment ended with status ${code:-unknown (its process is gone)}. Log on the instance: $log"

@@ -127,7 +127,7 @@ if [ "$code" -eq 0 ]; then
   exit 0
 fi
 say "$name: the last lines of its log:" >&2
-last_lines "$folder/log" 40 >&2
+last_lines "$folder/log" 40 1000 >&2
 if [ "$code" -eq 124 ]; then
   die 124 "$name: stopped at its time limit of $seconds s. Log on the instance: $folder/log"
 fi
