@@ -33,6 +33,17 @@ function phaseOf({ state, lastLine }: RunStatus): [string, string?] {
   return state === "evaluating" ? ["evaluating"] : ["waiting for the first step", lastLine];
 }
 
+/** Why training ended before its time, where a limit or somebody ended it. */
+function stopped(experiment: string, { stopReason = "from outside" }: RunStatus): string {
+  const limits: Readonly<Record<string, string>> = {
+    idle: "it was idle for train.idleMinutes",
+    limit: "it had taken train.maxHours",
+    budget: "the instance had cost its budget",
+  };
+  const why = limits[stopReason] ?? stopReason;
+  return `${experiment} was stopped: ${why}. What it has reached stays on the instance; \`npm run down\` brings it home.`;
+}
+
 /** Waits as far as the plan says. A run that fails meanwhile is recorded, so that the next `up` starts it again. */
 async function watch(id: string, inputs: Inputs, context: HandlerContext): Promise<Outputs> {
   const { access, run } = inputs;
@@ -47,6 +58,7 @@ async function watch(id: string, inputs: Inputs, context: HandlerContext): Promi
         : await waitForFirstStep(access, { experiment }, { ...told, timeoutSeconds: run.firstStepTimeoutSeconds });
     if (status.firstStepLine !== undefined) progress(`first step: ${status.firstStepLine}`);
     if (status.state === "failed") throw await trainingFailed(access, experiment, status);
+    if (status.state === "stopped") progress(stopped(experiment, status));
     return outputs(inputs, status);
   } catch (error) {
     if (isUnreachable(error)) throw error;

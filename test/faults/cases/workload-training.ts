@@ -79,7 +79,7 @@ export const trainingCases: readonly FaultCase[] = [
     tiny: { ...toTheEnd, train: { waitFor: "end", idleMinutes: 0.1 } },
     inject: trains(`${firstStep}time.sleep(1e6)\n`),
     outcome: "ridden out",
-    message: /idle/,
+    message: /tiny-v1 was stopped: it was idle for train\.idleMinutes/,
     after: async (world) =>
       expect(await runOf(world)).toMatchObject({ state: "stopped", stopReason: "idle", lastLine: expect.any(String) }),
   },
