@@ -11,7 +11,7 @@ export interface StartOptions {
   readonly timeScale?: number;
   /** `none`: instances are in the API alone, without sshd. Default `sandbox`. */
   readonly instances?: "sandbox" | "none";
-  /** Seconds to wait for the cloud to answer. Default 30. */
+  /** Seconds to wait for the cloud to answer. Default 60. */
   readonly timeoutSeconds?: number;
 }
 
@@ -44,7 +44,7 @@ export async function ensureCloud(localDir: string, options: StartOptions = {}):
   fs.closeSync(log);
   child.unref();
 
-  const seconds = options.timeoutSeconds ?? 30;
+  const seconds = options.timeoutSeconds ?? 60;
   const deadline = Date.now() + seconds * 1000;
   while (Date.now() < deadline) {
     const run = readRunFile(localDir);
@@ -55,7 +55,10 @@ export async function ensureCloud(localDir: string, options: StartOptions = {}):
     await sleep(50);
   }
   if (child.pid && child.exitCode === null) process.kill(child.pid, "SIGTERM");
-  throw new Error(`The emulated cloud did not answer within ${seconds} s. Its log is ${logFile}:\n${tail(logFile)}`);
+  throw new Error(
+    `The emulated cloud did not answer within ${seconds} s. Run it again when this machine is less busy, or start the cloud anew: ` +
+      `\`npm run cloud -- stop\`. Its log is ${logFile}:\n${tail(logFile)}`,
+  );
 }
 
 /**
@@ -112,7 +115,7 @@ export function emulatorCommand(): [string, ...string[]] {
 /** Whether the cloud answers a call that takes no key and does not count against the rate limit. */
 async function answers({ url }: RunFile): Promise<boolean> {
   try {
-    const response = await fetch(`${url}/openapi.json`, { signal: AbortSignal.timeout(2000) });
+    const response = await fetch(`${url}/openapi.json`, { signal: AbortSignal.timeout(5000) });
     await response.body?.cancel();
     return response.ok;
   } catch {

@@ -69,10 +69,21 @@ def plan(name, root):
             need.discard(checksum)
         else:
             os.unlink(os.path.join(staging, checksum))
+    require_space(staging, sum({e["sha256"]: e["size"] for e in wanted["files"] if e["sha256"] in need}.values()))
     wanted["kept"] = kept
     wanted["root"] = root
     write_json(manifest_path(name, ".next"), wanted)
     print(json.dumps({"need": sorted(need)}))
+
+
+def require_space(folder, size):
+    """Tar tells of a full disk only that it wrote less than it should."""
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        sys.exit(
+            f"No space left on device: {size / 1e6:.1f} MB are to come and {free / 1e6:.1f} MB are free. Free space on "
+            "the instance, or choose an instance type with a bigger disk."
+        )
 
 
 def take(name):
@@ -108,7 +119,7 @@ def main():
             print(__doc__, file=sys.stderr)
             sys.exit(2)
     except OSError as error:
-        sys.exit(f"{error.strerror}: {error.filename or ''}")
+        sys.exit(f"{error.strerror}: {error.filename}" if error.filename else error.strerror)
 
 
 main()

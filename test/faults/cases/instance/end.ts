@@ -1,4 +1,5 @@
 import type { FaultCase } from "../../case";
+import { patienceSeconds } from "../../moments";
 import type { World } from "../../world";
 import { expectSame } from "../expect";
 import { refreshed } from "./heal";
@@ -95,7 +96,10 @@ export const endCases: readonly FaultCase[] = [
     },
     act: (world) =>
       world.during("up", async () => {
-        await world.until(async () => world.memory.inHome((await world.living())[0]?.id ?? "none", "evaluating"), 120);
+        await world.until(
+          async () => world.memory.inHome((await world.living())[0]?.id ?? "none", "evaluating"),
+          patienceSeconds,
+        );
         await terminated(world);
       }),
     outcome: "told",

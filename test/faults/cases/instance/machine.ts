@@ -25,7 +25,7 @@ export const machineCases: readonly FaultCase[] = [
       await home(1_500_000)(world);
     },
     outcome: "told",
-    message: /no space left|disk|quota/i,
+    message: /No space left on device: 3\.\d MB are to come and .* choose an instance type with a bigger disk/,
     heal: replaced,
   },
   {
