@@ -116,7 +116,7 @@ export async function endRun(
     status = await evaluateRun(access, place);
     if (status.evaluation?.state === "failed") {
       listener.progress?.(
-        `${experiment}: evaluation failed with status ${status.evaluation.exitCode}; its log is among the results`,
+        `${experiment}: evaluation failed with status ${status.evaluation.exitCode ?? "unknown"}; its log is among the results`,
       );
     }
   }

@@ -92,7 +92,11 @@ export const handler: DynamicHandler<Inputs, Outputs> = {
     const status = await look(news.access, (session) => readStatus(session, news.run.experiment));
     // Where the start command has run again already, the attempt is a newer one.
     if (status.state === "failed" && status.attempt === olds.attempt) {
-      context.progress(`${news.run.experiment} had failed with status ${status.exitCode}; it starts again`);
+      const ended =
+        status.exitCode === undefined
+          ? "had ended without a status, as when the instance restarts"
+          : `had failed with status ${status.exitCode}`;
+      context.progress(`${news.run.experiment} ${ended}; it starts again`);
       await withSession(news.access, (session) =>
         session.run("bash -s", "starting the run", { stdin: news.startScript }),
       );
