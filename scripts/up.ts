@@ -19,7 +19,7 @@ run(async () => {
   const options = command.opts<{ stack?: string; previewOnly?: boolean }>();
   const stack = await stackName(options.stack);
   const wasCut = options.previewOnly !== true && (await mendAfterKill(stack));
-  await pulumiOutput(["stack", "select", "--create", stack]);
+  await createStack(stack, options.stack === undefined);
   const emulated = isEmulated(stack);
   if (options.previewOnly === true) {
     return pulumi(["preview", "--stack", stack, ...(await refreshWhereEnded(stack)), ...command.args]);
@@ -34,6 +34,14 @@ run(async () => {
   await tellAfterUp(stack);
   return code;
 });
+
+/** Makes the stack where there is none. One that was named is not selected, as with `pulumi up --stack`. */
+async function createStack(stack: string, select: boolean): Promise<void> {
+  const args = select ? ["select", "--create", stack] : ["init", "--no-select", stack];
+  await pulumiOutput(["stack", ...args]).catch((error: Error) => {
+    if (!error.message.includes("already exists")) throw error;
+  });
+}
 
 /** The stack may have another instance now, also where the rest failed. */
 async function refreshSshHost(stack: string): Promise<void> {

@@ -17,7 +17,7 @@ function executes(
   change: { readonly block?: (block: Block) => Block; readonly after?: (block: Block) => void } = {},
 ): void {
   for (const block of blocksOf(page)) {
-    it(`${page}:${block.line}: ${block.text}`, { timeout: 240_000 }, async () => {
+    it(`${page}:${block.line}: ${block.text}`, { timeout: 480_000 }, async () => {
       await runBlock(project, change.block?.(block) ?? block, env());
       change.after?.(block);
     });

@@ -18,7 +18,7 @@ const interrupt = "\u0003";
 const typings: readonly Typing[] = [
   { command: "npm run up", shows: /Do you want to perform this update\?/, keys: "yes\r" },
   { command: "npm run watch", shows: /within limits/, keys: interrupt },
-  { command: "npm run results -- --watch", shows: /checkpoints/, keys: interrupt },
+  { command: "npm run results -- --watch", shows: /checkpoint|verified/, keys: interrupt },
   { command: "npm run logs", shows: /step \d+/, keys: interrupt },
   { command: "npm run attach", shows: /step \d+/, keys: "\u0002d" },
   { command: "npm run dashboard", shows: /http:\/\/127\.0\.0\.1:\d+/, keys: interrupt },

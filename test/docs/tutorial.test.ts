@@ -12,7 +12,7 @@ describe("the tutorial", () => {
   afterAll(() => project.dispose());
 
   for (const block of blocksOf("docs/tutorial.md")) {
-    it(`line ${block.line}: ${block.text}`, { timeout: 240_000 }, async () => {
+    it(`line ${block.line}: ${block.text}`, { timeout: 480_000 }, async () => {
       const output = await runBlock(project, block);
       expect(output).not.toMatch(/npm (ERR|error)/);
     });
