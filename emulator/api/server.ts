@@ -60,7 +60,10 @@ export function apiServer(options: ApiServerOptions): FastifyInstance {
   server.addHook("onRequest", async (request, reply) => {
     const { operation } = request.routeOptions.config;
     const path = request.url.split("?")[0]?.replace(basePath, "") ?? "";
-    request.action = strike(state.apiFaults, { operation: operation?.id, method: request.method, path });
+    // The description is not a call of the API: by it the project sees whether its cloud runs.
+    const isDescription = path.startsWith("/openapi.");
+    const call = { operation: operation?.id, method: request.method, path };
+    request.action = isDescription ? {} : strike(state.apiFaults, call);
     const { delayMs, resetBefore, retryAfter } = request.action;
     if (delayMs) await new Promise((resolve) => setTimeout(resolve, delayMs));
     if (resetBefore) return reset(request, reply);
@@ -69,7 +72,7 @@ export function apiServer(options: ApiServerOptions): FastifyInstance {
       if (retryAfter !== undefined) reply.header("retry-after", String(retryAfter));
       return reply.code(answer.status).type(answer.contentType).send(answer.body);
     }
-    const isOpen = path.startsWith("/openapi.") || path === callerAddressPath;
+    const isOpen = isDescription || path === callerAddressPath;
     if (request.routeOptions.config.operation === undefined && isOpen) return;
     const key = keysIn(request.headers.authorization)[0] ?? request.ip;
     const wait = limiter.take(key, operation?.id === "launchInstance");
