@@ -79,11 +79,20 @@ export class StackMonitor {
   private async keepReading(): Promise<void> {
     const { signal } = this.stop;
     while (!signal.aborted) {
-      const settled = this.runMonitor?.seen.link.state === "connected" && this.view?.run !== undefined;
-      const pause = this.events.watched ? (settled ? stateMs.settled : stateMs.changing) : stateMs.alone;
-      await sleep(pause, undefined, { signal }).catch(() => {});
+      await this.untilDue(signal);
       if (!signal.aborted) await this.readStack();
     }
+  }
+
+  /** Waits for the next reading: a browser that comes while nobody has watched must not wait as long as nobody did. */
+  private async untilDue(signal: AbortSignal): Promise<void> {
+    const due = (): number => {
+      if (!this.events.watched) return stateMs.alone;
+      const settled = this.runMonitor?.seen.link.state === "connected" && this.view?.run !== undefined;
+      return settled ? stateMs.settled : stateMs.changing;
+    };
+    const began = Date.now();
+    while (!signal.aborted && Date.now() - began < due()) await sleep(1000, undefined, { signal }).catch(() => {});
   }
 
   private async keepLooking(): Promise<void> {

@@ -112,8 +112,7 @@ describe("another kind of workload", { timeout: 120_000 }, () => {
 
   it("goes on where no GPU is required, and up ends with training: metrics are among its outputs", async () => {
     configure();
-    const output = await up();
-    expect(output).toContain("step 30 loss");
+    await up();
     expect(await project.outputs()).toMatchObject({
       instanceId: instance,
       experiment: "rough",
