@@ -28,7 +28,7 @@ describe("self-termination", { timeout: 120_000 }, () => {
   }, 120_000);
   afterAll(() => project.dispose());
 
-  const until = async <T>(look: () => Promise<T | undefined>, seconds = 40): Promise<T> => {
+  const until = async <T>(look: () => Promise<T | undefined>, seconds = 80): Promise<T> => {
     const deadline = Date.now() + seconds * 1000;
     for (;;) {
       const seen = await look();
