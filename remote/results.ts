@@ -6,6 +6,7 @@ import { evaluateRun, hasEnded, readStatus, stopRun } from "./run";
 import { beginFetch, noteFetched } from "./self-termination";
 import type { SshSession } from "./session";
 import { downloadTree } from "./transfer/download";
+import { megabytes } from "./transfer/progress";
 import { withRetries } from "./transfer/retry";
 import type { RunStatus, SshAccess } from "./types";
 
@@ -34,6 +35,11 @@ export interface BroughtHome {
 
 /** The environment variable that lets a destroy go on without results. Its value must be the experiment's name. */
 export const loseResultsVariable = "LAMBDA_TRAIN_LOSE_RESULTS";
+
+/** What came home, in words: `12 files, 3.4 MB verified in <folder>`. */
+export function homeText({ files, bytes }: BroughtHome, folder: string): string {
+  return `${files} files, ${megabytes(bytes)} MB verified in ${folder}`;
+}
 
 /**
  * Brings an experiment's outputs and the run's own logs home: partial first, verified, then renamed.

@@ -1,5 +1,5 @@
 import { relative } from "node:path";
-import { type BroughtHome, bringHome } from "../remote/results";
+import { type BroughtHome, bringHome, homeText } from "../remote/results";
 import { verifyResults } from "../remote/transfer/download";
 import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./lib/command";
 import { printing } from "./lib/listener";
@@ -47,9 +47,9 @@ run(async () => {
   return exitCodes.ok;
 });
 
-function tell({ folder, files, bytes, unstable, status }: BroughtHome): void {
-  const size = (bytes / 1e6).toFixed(1);
-  console.log(`${files} files, ${size} MB verified in ${relative(process.cwd(), folder)} (run: ${status.state})`);
+function tell(home: BroughtHome): void {
+  const { folder, unstable, status } = home;
+  console.log(`${homeText(home, relative(process.cwd(), folder))} (run: ${status.state})`);
   if (unstable.length > 0)
     console.log(`Written while they were read, so taken as far as they were: ${unstable.join(", ")}`);
 }

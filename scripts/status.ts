@@ -1,6 +1,6 @@
 import { withSession } from "../remote/session";
 import { exitCodes, operatorCommand, run, wholeNumber } from "./lib/command";
-import { instanceStatus } from "./lib/look";
+import { instanceStatus, statusText } from "./lib/look";
 import { reportOf } from "./lib/report";
 import { type StackView, stackView } from "./lib/stack-view";
 import { lookAtRun, type RunLook } from "./status/look";
@@ -32,7 +32,7 @@ run(async () => {
 /** Looks once: by the API for the instance, by SSH for the run. */
 async function statusReport(view: StackView): Promise<StatusReport> {
   const [seen, look] = await Promise.all([instanceStatus(view), lookOnce(view)]);
-  const state = "status" in seen ? seen.status : `unknown (${seen.reason})`;
+  const state = statusText(seen);
   const nothing = { machine: null, progress: null, log: [] };
   if (look === undefined) return { ...reportOf(view, state, { state: "none" }), ...nothing };
   if ("reason" in look) return { ...reportOf(view, state, { state: "unreachable", reason: look.reason }), ...nothing };

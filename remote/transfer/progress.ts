@@ -24,6 +24,7 @@ export function progressMeter(
   };
 }
 
-function megabytes(bytes: number): string {
+/** Megabytes as people read them, without the unit: `12.3`. */
+export function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(1);
 }

@@ -1,4 +1,4 @@
-import { type BroughtHome, bringHome, endRun } from "../../remote/results";
+import { type BroughtHome, bringHome, endRun, homeText } from "../../remote/results";
 import { printing } from "../lib/listener";
 import { requireRun, resultsPlace, type WithRun } from "../lib/stack-view";
 import type { Events } from "./events";
@@ -63,7 +63,8 @@ export class Actions {
   }
 }
 
-function summary({ files, bytes, folder, unstable, status }: BroughtHome): string {
+function summary(home: BroughtHome): string {
+  const { folder, unstable, status } = home;
   const taken = unstable.length === 0 ? "" : `; written while they were read: ${unstable.join(", ")}`;
-  return `${files} files, ${(bytes / 1e6).toFixed(1)} MB verified in ${folder} (run: ${status.state})${taken}`;
+  return `${homeText(home, folder)} (run: ${status.state})${taken}`;
 }

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { projectFolder } from "../../plan/paths";
 import { resultsFile } from "../../remote/transfer/results-file";
 import { CommandError } from "../lib/command";
-import { instanceStatus } from "../lib/look";
-import { type RunReport, reportOf, runReport, type StackReport } from "../lib/report";
+import { instanceStatus, statusText } from "../lib/look";
+import { type RunReport, reportOf, type StackReport } from "../lib/report";
 import { type StackView, stackView } from "../lib/stack-view";
 import { configurationOf } from "./configuration";
 import type { Events } from "./events";
@@ -72,7 +72,7 @@ export class StackMonitor {
   private runReport(): RunReport {
     if (this.view?.access === undefined || this.view.run === undefined) return { state: "none" };
     const seen = this.runMonitor?.seen;
-    if (seen?.link.state === "lost") return runReport({ reason: seen.link.reason });
+    if (seen?.link.state === "lost") return { state: "unreachable", reason: seen.link.reason };
     return seen?.status ?? { state: "unreachable", reason: "not connected yet" };
   }
 
@@ -119,7 +119,7 @@ export class StackMonitor {
     }
     if (this.view !== undefined && Date.now() - this.instanceAskedAt > instanceMs) {
       const seen = await instanceStatus(this.view);
-      this.instanceState = "status" in seen ? seen.status : `unknown (${seen.reason})`;
+      this.instanceState = statusText(seen);
       this.instanceAskedAt = Date.now();
     }
     if (!this.stop.signal.aborted) this.watch();

@@ -24,6 +24,11 @@ export async function instanceStatus(
   }
 }
 
+/** An instance's status in words, also where it is not known. */
+export function statusText(seen: Awaited<ReturnType<typeof instanceStatus>>): string {
+  return "status" in seen ? seen.status : `unknown (${seen.reason})`;
+}
+
 /** Status of the stack's run by its files on the instance: undefined without a run, or why they cannot be read. */
 export async function runStatus(view: StackView): Promise<RunStatus | undefined | { readonly reason: string }> {
   const { access, run } = view;

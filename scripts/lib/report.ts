@@ -2,7 +2,6 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { costSince, spentAt } from "../../components/lambda/forecast";
 import type { RunStatus } from "../../remote/types";
-import type { runStatus } from "./look";
 import type { StackView } from "./stack-view";
 
 /** The run as it was seen: its status, none, or why nothing is known. */
@@ -54,12 +53,6 @@ export function reportOf(view: StackView, instanceState: string, run: RunReport,
     cost: costOf(view, run, now),
     results: home !== undefined && existsSync(join(home, "manifest.json")) ? home : null,
   };
-}
-
-/** The run as a report has it. */
-export function runReport(seen: Awaited<ReturnType<typeof runStatus>>): RunReport {
-  if (seen === undefined) return { state: "none" };
-  return "state" in seen ? seen : { state: "unreachable", reason: seen.reason };
 }
 
 function costOf({ instance, run }: StackView, status: RunReport, now: number): CostReport | null {

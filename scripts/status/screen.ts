@@ -1,7 +1,9 @@
 import { stripVTControlCharacters } from "node:util";
 import pc from "picocolors";
 import { duration } from "../../components/lambda/api/waiting";
+import { money } from "../../components/lambda/billing/bill";
 import type { MachineLook } from "../../remote/machine";
+import { megabytes } from "../../remote/transfer/progress";
 import type { RunStatus } from "../../remote/types";
 import type { CostReport, StackReport } from "../lib/report";
 import type { Progress } from "./look";
@@ -48,13 +50,11 @@ function whatIsRented({ stack, instance, cost }: StatusReport): Row[] {
 }
 
 function describeCost({ dollars, dollarsPerHour, budgetDollars, dollarsLeft, hoursLeft }: CostReport): Row[] {
-  const rows: Row[] = [
-    ["cost", `$${dollars.toFixed(2)} so far, $${dollarsPerHour.toFixed(2)} per hour until \`down\``],
-  ];
+  const rows: Row[] = [["cost", `${money(dollars)} so far, ${money(dollarsPerHour)} per hour until \`down\``]];
   const left = hoursLeft === null ? "" : `${duration(hoursLeft * 3600)} left to the run`;
   if (budgetDollars === null || dollarsLeft === null) return left === "" ? rows : [...rows, ["limit", left]];
   const used = budgetDollars === 0 ? 1 : Math.min(1, dollars / budgetDollars);
-  const text = `${bar(used)} $${dollarsLeft.toFixed(2)} left of $${budgetDollars.toFixed(2)}`;
+  const text = `${bar(used)} ${money(dollarsLeft)} left of ${money(budgetDollars)}`;
   return [...rows, ["budget", [text, left].filter((part) => part !== "").join(", ")]];
 }
 
@@ -161,7 +161,6 @@ function bar(part: number): string {
 }
 
 const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(bytes < 1e10 ? 1 : 0);
-const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
 
 /** Text of at most so many columns; colours take none. */
 function cut(text: string, width: number): string {

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { money } from "../../components/lambda/billing/bill";
 import { KeptSession, type Link } from "../../remote/keep";
 import type { MachineLook } from "../../remote/machine";
 import type { SshAccess } from "../../remote/types";
 import { cpuPercent } from "../dashboard/machine-use";
-import { instanceStatus } from "../lib/look";
+import { instanceStatus, statusText } from "../lib/look";
 import { reportOf } from "../lib/report";
 import { type StackView, stackView } from "../lib/stack-view";
 import { lookAtRun, type RunLook } from "./look";
@@ -63,7 +64,7 @@ export class StatusWatch {
   private async readStack(): Promise<void> {
     this.view = await stackView(this.named);
     const seen = await instanceStatus(this.view);
-    this.instanceState = "status" in seen ? seen.status : `unknown (${seen.reason})`;
+    this.instanceState = statusText(seen);
     this.readAt = Date.now();
     const access = this.view.instance === undefined ? undefined : this.view.access;
     if (JSON.stringify(access) === JSON.stringify(this.keptFor)) return;
@@ -126,7 +127,7 @@ function lineOf({ experiment, run, progress, cost }: StatusReport): string {
     experiment ?? "no run",
     run.state,
     ...(progress === null ? [] : [`${progress.axis} ${progress.at}`, ...values]),
-    ...(cost === null ? [] : [`$${cost.dollars.toFixed(2)}`]),
+    ...(cost === null ? [] : [money(cost.dollars)]),
   ];
   return parts.join("  ");
 }

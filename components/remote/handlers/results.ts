@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { EvaluationPlan, RunPlan } from "../../../plan/types";
-import { endRun, loseResultsVariable } from "../../../remote/results";
+import { endRun, homeText, loseResultsVariable } from "../../../remote/results";
 import { diffByName, sameValue } from "../../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../../dynamic/handler";
 import { isEnding } from "../../lambda/api/schemas";
@@ -40,7 +40,7 @@ async function secure(props: Outputs, context: HandlerContext): Promise<void> {
     context.progress(
       home === undefined
         ? `${experiment}: was never started, so there are no results`
-        : `${experiment}: ${home.files} files, ${(home.bytes / 1e6).toFixed(1)} MB verified in ${props.folder}`,
+        : `${experiment}: ${homeText(home, props.folder)}`,
     );
   } catch (error) {
     // An address may belong to another machine by now, so that any failure is a reason to ask whether ours still exists.

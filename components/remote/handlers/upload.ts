@@ -1,5 +1,6 @@
 import { hashFolder } from "../../../plan/paths";
 import { uploadName } from "../../../remote/scripts";
+import { megabytes } from "../../../remote/transfer/progress";
 import { uploadArchive, uploadTree } from "../../../remote/transfer/upload";
 import { walkAll, walkCode } from "../../../remote/transfer/walk";
 import { diffByName } from "../../dynamic/diff";
@@ -26,7 +27,7 @@ async function upload(inputs: Inputs, { progress, status }: HandlerContext): Pro
       onProgress: progress,
       onStatus: status,
     });
-    return progress(`${target}: sent ${megabytes(sentBytes)} in ${seconds.toFixed(1)} s`);
+    return progress(`${target}: sent ${megabytes(sentBytes)} MB in ${seconds.toFixed(1)} s`);
   }
   status("reading", source);
   const tree =
@@ -43,12 +44,8 @@ async function upload(inputs: Inputs, { progress, status }: HandlerContext): Pro
   });
   const removed = sent.removed > 0 ? `, removed ${sent.removed}` : "";
   progress(
-    `${target}: sent ${sent.sentFiles} files, ${megabytes(sent.sentBytes)} in ${sent.seconds.toFixed(1)} s${removed}`,
+    `${target}: sent ${sent.sentFiles} files, ${megabytes(sent.sentBytes)} MB in ${sent.seconds.toFixed(1)} s${removed}`,
   );
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 /** Life of an upload: what changed goes to the instance; deletion leaves it there, since the instance goes as well. */

@@ -1,5 +1,5 @@
 import { join, relative } from "node:path";
-import { dollarsOf } from "../../../components/lambda/billing/bill";
+import { dollarsOf, money } from "../../../components/lambda/billing/bill";
 import { lastBill } from "../../../components/lambda/billing/ledger";
 import { costSince } from "../../../components/lambda/forecast";
 import type { NoticeEvent } from "../../../plan/notify";
@@ -39,7 +39,7 @@ export function noticeOf(view: Facts, event: Notice["event"], what: string, now 
   const folder = resultsFolder === undefined || experiment === null ? null : join(resultsFolder, experiment);
   const place = instance === undefined ? "" : ` on ${instance.type} in ${instance.region}`;
   const ended = event === "terminated";
-  const spent = cost === null ? "" : `, ${ended ? "about " : ""}$${cost.toFixed(2)} ${ended ? "in all" : "so far"}`;
+  const spent = cost === null ? "" : `, ${ended ? "about " : ""}${money(cost)} ${ended ? "in all" : "so far"}`;
   const home = ended && folder !== null ? `; its results are in ${relative(projectFolder(), folder)}` : "";
   return {
     version: 1,

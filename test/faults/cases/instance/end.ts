@@ -19,9 +19,13 @@ const forgotten = async (world: World): Promise<void> => {
   await world.until(async () => !(await world.cloud.admin.state()).instances.some((one) => one.id === id));
 };
 
-const preempted = async (world: World): Promise<void> => {
+const trouble = async (world: World, kind: "preempted" | "unhealthy" | "no-ip") => {
   const match = { instanceId: await world.instanceId() };
-  await world.cloud.admin.addInstanceFault({ match, trouble: { kind: "preempted" } });
+  return world.cloud.admin.addInstanceFault({ match, trouble: { kind } });
+};
+
+const preempted = async (world: World): Promise<void> => {
+  await trouble(world, "preempted");
   await world.until(async () => (await world.living()).length === 0);
 };
 
@@ -131,11 +135,7 @@ export const endCases: readonly FaultCase[] = [
     stage: "refresh",
     fault: "unhealthy",
     before: running,
-    inject: async (world) =>
-      world.cloud.admin.addInstanceFault({
-        match: { instanceId: await world.instanceId() },
-        trouble: { kind: "unhealthy" },
-      }),
+    inject: (world) => trouble(world, "unhealthy"),
     act: (world) => world.refresh(),
     outcome: "ridden out",
     after: (world) => world.instanceId(),
@@ -145,11 +145,7 @@ export const endCases: readonly FaultCase[] = [
     stage: "refresh",
     fault: "shows no address any more",
     before: running,
-    inject: async (world) =>
-      world.cloud.admin.addInstanceFault({
-        match: { instanceId: await world.instanceId() },
-        trouble: { kind: "no-ip" },
-      }),
+    inject: (world) => trouble(world, "no-ip"),
     act: async (world) => {
       const id = await world.instanceId();
       const ended = await world.up("--refresh");
