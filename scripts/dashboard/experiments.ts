@@ -1,6 +1,6 @@
 import { type Dirent, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
-import { resultsFile } from "../../remote/transfer/results-file";
+import { parseResults, resultsFile } from "../../remote/transfer/results-file";
 import { type Metrics, metricsOf } from "./series";
 
 /** An experiment whose results are here. */
@@ -41,7 +41,8 @@ export class HomeExperiments {
       const homeAt = statSync(join(folder, resultsFile)).mtimeMs;
       const before = this.known.get(id);
       if (before?.homeAt === homeAt) return before;
-      const { files } = JSON.parse(readFileSync(join(folder, resultsFile), "utf8")) as { files: { size: number }[] };
+      const file = join(folder, resultsFile);
+      const { files } = parseResults(readFileSync(file, "utf8"), file).manifest;
       const experiment = {
         id,
         stack,

@@ -1,3 +1,5 @@
+import { parsePython } from "../../remote/metrics-at-home";
+
 /** Values of one metric over the course of training. `xs` rises. */
 export interface Series {
   /** As the workload names it: `valid_loss`. */
@@ -52,9 +54,7 @@ export function metricsOf(files: Readonly<Record<string, string>>): Metrics {
 function parse(path: string, text: string): unknown {
   try {
     if (path.endsWith(".csv")) return csvRows(text);
-    // Python writes NaN and Infinity, which JSON does not have.
-    const json = text.replace(/(?<=[:[,]\s*)(?:NaN|-?Infinity)(?=\s*[,\]}])/g, "null");
-    return path.endsWith(".jsonl") ? jsonLines(json) : JSON.parse(json);
+    return path.endsWith(".jsonl") ? jsonLines(text) : parsePython(text);
   } catch {
     return undefined;
   }
@@ -64,7 +64,7 @@ function parse(path: string, text: string): unknown {
 function jsonLines(text: string): unknown[] {
   return text.split("\n").flatMap((line) => {
     try {
-      return line.trim() === "" ? [] : [JSON.parse(line)];
+      return line.trim() === "" ? [] : [parsePython(line)];
     } catch {
       return [];
     }
