@@ -6,7 +6,7 @@ import { Project } from "../support/project";
 import { useTinyWorkload } from "../support/tiny";
 
 /** An instance that may end itself; each test goes on from where the one before ended. */
-describe("self-termination", { timeout: 450_000 }, () => {
+describe("self-termination", { timeout: 240_000 }, () => {
   const project = new Project();
   let cloud: TestCloud;
   let key: string;
@@ -28,7 +28,7 @@ describe("self-termination", { timeout: 450_000 }, () => {
   }, 120_000);
   afterAll(() => project.dispose());
 
-  const until = async <T>(look: () => Promise<T | undefined>, seconds = 200): Promise<T> => {
+  const until = async <T>(look: () => Promise<T | undefined>, seconds = 90): Promise<T> => {
     const deadline = Date.now() + seconds * 1000;
     for (;;) {
       const seen = await look();

@@ -44,9 +44,11 @@ export class Project {
     symlinkSync(join(root, "node_modules"), join(this.folder, "node_modules"));
     const local = join(this.folder, ".local");
     mkdirSync(join(local, "state"), { recursive: true });
-    const { LAMBDA_API_KEY: _key, PULUMI_CONFIG_PASSPHRASE_FILE: _file, ...inherited } = process.env;
+    const { LAMBDA_API_KEY: _key, PULUMI_CONFIG_PASSPHRASE_FILE: _file, FORCE_COLOR: _, ...inherited } = process.env;
     this.env = {
       ...inherited,
+      // A CI would ask for colours, and what commands print is to look the same everywhere.
+      NO_COLOR: "1",
       LAMBDA_TRAIN_LOCAL: local,
       PULUMI_BACKEND_URL: `file://${join(local, "state")}`,
       PULUMI_CONFIG_PASSPHRASE: "a passphrase for tests",
