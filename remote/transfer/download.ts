@@ -61,7 +61,13 @@ export async function downloadTree(target: SshSession | SshAccess, options: Down
     );
   }
   const partial = join(dirname(final), `.partial-${basename(final)}`);
-  await mkdir(partial, { recursive: true });
+  await mkdir(partial, { recursive: true }).catch((error: Error) => {
+    // Node says of a read-only disk that the folder above does not exist.
+    throw new Error(
+      `The results' folder ${partial} cannot be made (${error.message}). Make its disk writable, or set results.directory to another one, and run the command again.`,
+      { cause: error },
+    );
+  });
   await recoverSwap(final);
   const objects = await Objects.open(join(partial, "objects"), final, await HashCache.open(options.hashFolder, final));
   const fetched = { files: 0, bytes: 0 };

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { projectFolder } from "../../plan/paths";
@@ -7,7 +8,7 @@ import { projectFolder } from "../../plan/paths";
 /** Project name of Pulumi.yaml, and namespace of the configuration. */
 export const project = "lambda-train";
 
-/** Runs the Pulumi CLI in the project with this terminal. Resolves to its exit code. */
+/** Runs the Pulumi CLI in the project with this terminal. Resolves to its exit code; 128 and a signal's number where one ended it. */
 export function pulumi(args: readonly string[]): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn("pulumi", args, { cwd: projectFolder(), stdio: "inherit" });
@@ -22,7 +23,12 @@ export function pulumi(args: readonly string[]): Promise<number> {
     child.on("exit", (code, signal) => {
       process.off("SIGINT", interrupt);
       process.off("SIGTERM", forward);
-      resolve(signal === null ? (code ?? 1) : 128 + (signal === "SIGKILL" ? 9 : 15));
+      // As a CLI does that is out of memory, or interrupted before it listens.
+      if (signal !== null)
+        console.error(
+          `The Pulumi CLI was ended by ${signal}. See with \`npm run status\` what there is, then run the command again.`,
+        );
+      resolve(signal === null ? (code ?? 1) : 128 + constants.signals[signal]);
     });
   });
 }

@@ -8,7 +8,7 @@ import type { World } from "./world";
 
 /** What the engine prints when a stage begins. */
 export const begins = {
-  check: /Updating \(/,
+  check: /@ updating/,
   claim: /Claim instance-claim creating/,
   launch: /Instance instance-vm creating/,
   boot: /Boot instance-boot creating/,

@@ -92,7 +92,7 @@ export const hinderedCases: readonly FaultCase[] = [
     // A log tells of what is waited for once that has lasted some seconds.
     act: (world) => hindered(world, "boot", { kind: "refuse" }, () => sleep(9000)),
     outcome: "ridden out",
-    message: /waiting for SSH: No SSH connection to/,
+    message: /waiting for SSH.*: No SSH connection to/,
   },
   {
     kind: "connection",

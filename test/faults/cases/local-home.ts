@@ -2,22 +2,27 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
+import type { Ended } from "../../support/project";
 import type { FaultCase } from "../case";
 import { atOutput, begins, patienceSeconds, slowly, started, withBulk } from "../moments";
 import { experiment, type World } from "../world";
 
 const results = ({ project }: World): string => join(project.folder, "results");
 
-/** A disk of its own at the results' folder. Needs root. */
-function mountResults(world: World, options: string): void {
-  mkdirSync(results(world), { recursive: true });
-  execFileSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", results(world)]);
-}
+/** A command while the results' folder is a disk of its own. Needs root. */
+const withDisk =
+  (options: string, act: FaultCase["act"] = (world) => world.down()) =>
+  async (world: World): Promise<Ended> => {
+    mkdirSync(results(world), { recursive: true });
+    execFileSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", results(world)]);
+    try {
+      return await act(world);
+    } finally {
+      execFileSync("umount", ["--lazy", results(world)]);
+    }
+  };
 
-const unmounted = async (world: World): Promise<void> => {
-  await world.cloud.admin.removeAllFaults();
-  execFileSync("umount", ["--lazy", results(world)]);
-};
+const nothingElse = async (): Promise<void> => {};
 
 /** A run whose results hold so many bytes more than usual. */
 const startedWith =
@@ -41,23 +46,20 @@ const ofTheDisk: readonly FaultCase[] = [
     stage: "download",
     fault: "the disk is too small for the results",
     before: startedWith(3_000_000),
-    inject: async (world) => mountResults(world, "size=1m"),
-    act: (world) => world.down(),
+    inject: nothingElse,
+    act: withDisk("size=1m"),
     outcome: "told",
     message: /The results need .* more, but the disk of .* has .* free\. Make room, or set results\.directory/,
     after: kept,
-    heal: unmounted,
+    heal: nothingElse,
   },
   {
     kind: "local",
     stage: "download",
     fault: "the disk fills up while the results come",
     before: startedWith(600_000),
-    inject: async (world) => {
-      mountResults(world, "size=1m");
-      await slowly(world, 100_000);
-    },
-    act: (world) =>
+    inject: (world) => slowly(world, 100_000),
+    act: withDisk("size=1m", (world) =>
       world.during("down", async () => {
         const partial = join(results(world), "test", `.partial-${experiment}`, "objects");
         await world.until(() => existsSync(partial) && readdirSync(partial).length > 0, patienceSeconds);
@@ -68,22 +70,23 @@ const ofTheDisk: readonly FaultCase[] = [
         }
         await world.cloud.admin.removeAllFaults();
       }),
+    ),
     outcome: "told",
     message: /The disk of .* is full\. What has arrived stays there; make room and run the command again/,
     after: kept,
-    heal: unmounted,
+    heal: nothingElse,
   },
   {
     kind: "local",
     stage: "download",
     fault: "the results' folder cannot be written",
     before: started,
-    inject: async (world) => mountResults(world, "ro"),
-    act: (world) => world.down(),
+    inject: nothingElse,
+    act: withDisk("ro"),
     outcome: "told",
-    message: /is not terminated and goes on billing.*(EROFS|read-only)/s,
+    message: /is not terminated and goes on billing.*cannot be made.*set results\.directory to another one/s,
     after: kept,
-    heal: unmounted,
+    heal: nothingElse,
   },
 ];
 

@@ -47,7 +47,8 @@ export async function checkAfter(world: World, command: Command, ended: Ended): 
     tally.hold("teaches", sayNext(ended.output), () => told("It does not say what to do.", ended));
 
   if (command !== "down" && command !== "replace") checkRuns(world, ended);
-  if (wasKilled(ended)) return;
+  // Pulumi itself leaves the lock of a killed update to its user; `npm run up` and `down` see to it.
+  if (wasKilled(ended) || /the stack is currently locked by/.test(ended.output)) return;
   const pending = state.checkpoint.latest?.pending_operations ?? [];
   const locks = lockFiles(project.folder, project.stack);
   tally.hold("state", pending.length === 0 && locks.length === 0, () =>
@@ -70,7 +71,9 @@ function checkRuns({ memory, tally }: World, ended: Ended): void {
     if (after === undefined) continue;
     // What ended by itself may have been started again.
     const bySelf = memory.hasEnded(before) && memory.stopReason(before) === "";
-    tally.hold("running", bySelf || after.starts === before.starts, () =>
+    // The attempt that was being started had not counted itself yet.
+    const begun = after.attempt === before.attempt && after.starts <= after.attempt;
+    tally.hold("running", bySelf || begun || after.starts === before.starts, () =>
       told(`${before.experiment} had been started ${before.starts} times and now ${after.starts} times.`, ended),
     );
     tally.hold("running", memory.stopReason(before) === "", () =>
