@@ -7,7 +7,7 @@ import type { Asked } from "./billing/notes";
 export interface TerminationOptions {
   /** Told at every look: what goes on, and of which instance. */
   readonly status?: (phase: string, detail: string) => void;
-  /** The cloud's seconds until giving up. Default 900. */
+  /** The cloud's seconds until giving up. Default 900; calls take their time where the cloud's runs fast, so 20 on the wall. */
   readonly timeoutSeconds?: number;
   /** Told when it is about to be asked to terminate, and again when that was answered. */
   readonly onAsked?: (asked: Asked) => void;
@@ -28,7 +28,7 @@ export interface Ended {
  * to the API. Throws where it is not confirmed in time: the instance may then still be billed.
  */
 export async function terminateAndConfirm(cloud: Cloud, id: string, options: TerminationOptions): Promise<Ended> {
-  const { status, timeoutSeconds = 900, onAsked } = options;
+  const { status, timeoutSeconds = Math.max(900, 20 * cloud.endpoint.timeScale), onAsked } = options;
   let seen: Instance | undefined;
   let last: Instance | undefined;
   let asked: Asked | undefined;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { stringify } from "yaml";
 import { distort, standIn, standIns, strike } from "../faults/api";
@@ -64,10 +65,10 @@ export function apiServer(options: ApiServerOptions): FastifyInstance {
     const isDescription = path.startsWith("/openapi.");
     const call = { operation: operation?.id, method: request.method, path };
     request.action = isDescription ? {} : strike(state.apiFaults, call);
-    const { delayMs, resetBefore, retryAfter } = request.action;
-    if (delayMs) await new Promise((resolve) => setTimeout(resolve, delayMs));
-    if (resetBefore) return reset(request, reply);
+    const { resetBefore, retryAfter } = request.action;
     const answer = standIn(request.action);
+    if (resetBefore || answer) await delay(request.action);
+    if (resetBefore) return reset(request, reply);
     if (answer) {
       if (retryAfter !== undefined) reply.header("retry-after", String(retryAfter));
       return reply.code(answer.status).type(answer.contentType).send(answer.body);
@@ -80,6 +81,11 @@ export function apiServer(options: ApiServerOptions): FastifyInstance {
     request.caller = authenticate(request.headers.authorization, state.apiKeys);
     if (state.settings.account.state === "inactive") throw accountInactive();
     lifecycle.advance();
+  });
+
+  // A late call has been taken whole: it is carried out although its caller may have hung up by then.
+  server.addHook("preValidation", async ({ action }) => {
+    if (!action.resetBefore && standIn(action) === undefined) await delay(action);
   });
 
   const refuse = (reply: FastifyReply, wait: number) => {
@@ -174,6 +180,10 @@ function reset(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   request.raw.socket.resetAndDestroy();
   return reply;
 }
+
+const delay = async ({ delayMs }: ApiAction): Promise<void> => {
+  if (delayMs) await sleep(delayMs);
+};
 
 /** Bodies are JSON whatever the content type says; an empty one is none. */
 function parseJsonBodies(server: FastifyInstance): void {

@@ -41,7 +41,11 @@ export function distort(value: unknown, action: ApiAction): unknown {
   const isInstance = "ssh_key_names" in result;
   if (action.nulls && isInstance) for (const name of nullable) result[name] ??= null;
   if (action.showStatus !== undefined && isInstance) result.status = action.showStatus;
-  if (action.extraFields) Object.assign(result, { workspace_id: "0".repeat(32), is_reserved: false, x_new: { a: 1 } });
+  const isMap = Object.values(value).some(
+    (part) => typeof part === "object" && part !== null && "instance_type" in part,
+  );
+  if (action.extraFields && !isMap)
+    Object.assign(result, { workspace_id: "0".repeat(32), is_reserved: false, x_new: { a: 1 } });
   return result;
 }
 

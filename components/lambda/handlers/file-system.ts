@@ -2,8 +2,8 @@ import { closest } from "../../../plan/closest";
 import { diffByName } from "../../dynamic/diff";
 import type { DynamicHandler } from "../../dynamic/handler";
 import type { Cloud } from "../api/connect";
-import { isKind } from "../api/errors";
 import type { FileSystem } from "../api/schemas";
+import { createdOrFound } from "../unclear";
 import { Failures, isText } from "./checks";
 import { connect } from "./cloud";
 import { deleteUnused } from "./deletion";
@@ -83,14 +83,13 @@ async function named(cloud: Cloud, { name, region }: FileSystemInputs): Promise<
   return found;
 }
 
-async function make(cloud: Cloud, inputs: FileSystemInputs): Promise<FileSystem> {
-  try {
-    return await cloud.client.createFileSystem({ name: inputs.name, region: inputs.region });
-  } catch (error) {
-    const found = isKind(error, "unclear") ? await named(cloud, inputs) : undefined;
-    if (found === undefined) throw error;
-    return found;
-  }
+function make(cloud: Cloud, inputs: FileSystemInputs): Promise<FileSystem> {
+  const { name, region } = inputs;
+  return createdOrFound(
+    cloud,
+    () => cloud.client.createFileSystem({ name, region }),
+    () => named(cloud, inputs),
+  );
 }
 
 async function missing(cloud: Cloud, { name }: FileSystemInputs): Promise<Error> {

@@ -4,6 +4,7 @@ import type { DynamicHandler, HandlerContext } from "../../dynamic/handler";
 import type { Cloud } from "../api/connect";
 import { isKind } from "../api/errors";
 import type { FirewallRule, FirewallRuleset } from "../api/schemas";
+import { createdOrFound } from "../unclear";
 import { Failures, isText } from "./checks";
 import { connect } from "./cloud";
 import { deleteUnused } from "./deletion";
@@ -38,7 +39,13 @@ export const handler: DynamicHandler<FirewallRulesetInputs, FirewallRulesetInput
     }),
   create: async (inputs, context) => {
     const cloud = connect(inputs.endpoint, context);
-    const ruleset = (await adopted(cloud, inputs)) ?? (await created(cloud, inputs));
+    const ruleset =
+      (await adopted(cloud, inputs)) ??
+      (await createdOrFound(
+        cloud,
+        () => cloud.client.createRuleset(inputs),
+        () => adopted(cloud, inputs),
+      ));
     await tellOfGlobalRules(cloud, inputs, context);
     return { id: ruleset.id, outs: outsOf(inputs) };
   },
@@ -88,16 +95,6 @@ async function adopted(cloud: Cloud, inputs: FirewallRulesetInputs): Promise<Fir
   const found = rulesets.find((each) => each.name === inputs.name && each.region === inputs.region);
   if (found === undefined || sameRules(found.rules, inputs.rules)) return found;
   return cloud.client.updateRuleset(found.id, { rules: inputs.rules });
-}
-
-async function created(cloud: Cloud, inputs: FirewallRulesetInputs): Promise<FirewallRuleset> {
-  try {
-    return await cloud.client.createRuleset(inputs);
-  } catch (error) {
-    const found = isKind(error, "unclear", "duplicate") ? await adopted(cloud, inputs) : undefined;
-    if (found === undefined) throw error;
-    return found;
-  }
 }
 
 async function readRuleset(cloud: Cloud, id: string): Promise<FirewallRuleset | undefined> {

@@ -6,6 +6,7 @@ import type { Cloud } from "../api/connect";
 import { isKind } from "../api/errors";
 import type { SshKey } from "../api/schemas";
 import { bareKey, keyComment } from "../key-line";
+import { createdOrFound } from "../unclear";
 import { Failures, isText } from "./checks";
 import { connect } from "./cloud";
 
@@ -52,15 +53,10 @@ export const handler: DynamicHandler<SshKeyInputs, SshKeyInputs> = {
   },
 };
 
-async function add(cloud: Cloud, inputs: SshKeyInputs): Promise<SshKey> {
-  try {
-    return await cloud.client.addSshKey({ name: inputs.name, publicKey: keyLine(inputs.publicKey) });
-  } catch (error) {
-    // The answer was lost, or a lost call came through after all: the list tells.
-    const found = isKind(error, "unclear", "duplicate") ? await named(cloud, inputs) : undefined;
-    if (found === undefined) throw error;
-    return found;
-  }
+function add(cloud: Cloud, inputs: SshKeyInputs): Promise<SshKey> {
+  const { name, publicKey } = inputs;
+  const add = () => cloud.client.addSshKey({ name, publicKey: keyLine(publicKey) });
+  return createdOrFound(cloud, add, () => named(cloud, inputs));
 }
 
 /** The account's key of this name. Throws where it is another key. */

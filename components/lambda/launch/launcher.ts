@@ -7,13 +7,8 @@ import { isKind, LambdaApiError } from "../api/errors";
 import { type Instance, isEnding } from "../api/schemas";
 import { waitFor } from "../api/waiting";
 import { readLiving } from "../termination";
+import { comesThroughWithin } from "../unclear";
 import { LaunchJournal } from "./journal";
-
-/**
- * Seconds after which a launch whose answer was lost, and whose name has not shown up in the list, is taken as never
- * executed.
- */
-const unclearSeconds = 60;
 
 /** How often a launch that was never executed after all is sent again. */
 const launchesAfterUnclear = 2;
@@ -97,7 +92,7 @@ export class Launcher {
 
   /** By the name in the list; by the id in the journal where the list does not show it yet. */
   private async findNow(): Promise<Instance[]> {
-    const { clock, endpoint } = this.cloud;
+    const { clock } = this.cloud;
     const left = this.journal.read();
     const look = async (): Promise<Instance[] | undefined> => {
       const named = await namedInstances(this.cloud, this.name);
@@ -105,7 +100,7 @@ export class Launcher {
       return found.length > 0 ? found : undefined;
     };
     if (left === undefined || left.instanceId !== undefined) return (await look()) ?? [];
-    const wait = Math.max(unclearSeconds, 5 * endpoint.timeScale);
+    const wait = comesThroughWithin(this.cloud);
     const age = Math.abs(clock.now() - left.sentAt) / 1000;
     const timeoutSeconds = Math.max(0, wait - age);
     return (await waitFor(look, { clock, timeoutSeconds, firstPauseSeconds: 2, longestPauseSeconds: 5 })) ?? [];
