@@ -51,6 +51,7 @@ export class Run extends pulumi.ComponentResource {
       {
         instanceId,
         access,
+        endpoint: plan.cloud.endpoint,
         startId: start.id,
         run: withVariables(plan, plan.run),
         workspace: plan.workload.name,

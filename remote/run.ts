@@ -14,7 +14,7 @@ export { followLog } from "./follow";
 export class RunError extends Error {
   override readonly name = "RunError";
   readonly facts: {
-    readonly kind: "absent" | "failed" | "first-step" | "stop" | "evaluation";
+    readonly kind: "absent" | "gone" | "failed" | "first-step" | "stop" | "evaluation";
     readonly status?: RunStatus;
   };
 
@@ -49,13 +49,15 @@ export interface WatchOptions {
   readonly timeoutSeconds?: number;
   /** Seconds without any contact after which the wait is given up; the run itself is left alone. Default 1800. */
   readonly unreachableSeconds?: number;
+  /** Whether the instance has ended. Asked while it cannot be reached: there is nothing to wait for then. */
+  readonly isGone?: () => Promise<boolean>;
   readonly signal?: AbortSignal;
 }
 
 /**
  * Waits until training has logged its first step, or has ended. A lost connection is made again.
  * @throws RunError `failed` when training failed before it, `first-step` when it did not come in time (the run goes on),
- * `absent` when there is no run. SshError when the instance stays unreachable.
+ * `absent` when there is no run, `gone` when the instance has ended. SshError when it stays unreachable.
  */
 export async function waitForFirstStep(
   access: SshAccess,
@@ -75,7 +77,10 @@ export async function waitForFirstStep(
   return status;
 }
 
-/** Waits until the run has ended, evaluation included, and gives its last status, whatever that is. */
+/**
+ * Waits until the run has ended, evaluation included, and gives its last status, whatever that is.
+ * @throws RunError `absent` when there is no run, `gone` when the instance has ended. SshError when it stays unreachable.
+ */
 export async function waitForEnd(
   access: SshAccess,
   run: { readonly experiment: string },
@@ -228,6 +233,12 @@ async function poll(
           Date.now() - contact > unreachableSeconds * 1000
         ) {
           throw error;
+        }
+        if (await options.isGone?.()) {
+          const message =
+            `The instance of ${experiment} is gone (${error.message}). Nothing is billed any more; of the results what was ` +
+            "fetched before is left. Run `up` to rent another and train anew, or `npm run down` to clean up.";
+          throw new RunError(message, { kind: "gone", status });
         }
         options.onProgress?.(`${error.message} The run is not affected; trying again.`);
       }

@@ -1,4 +1,4 @@
-import { isEnding } from "../components/lambda/api/schemas";
+import { isGone } from "../components/lambda/presence";
 import { ensureCloud } from "../emulator/control";
 import { localFolder } from "../plan/paths";
 import { operatorCommand, run } from "./lib/command";
@@ -55,8 +55,7 @@ async function refreshWhereEnded(stack: string): Promise<string[]> {
   if ((stackFileConfig(stack).selfTerminate ?? "false") === "false") return [];
   const view = await stackView(stack);
   const seen = await instanceStatus(view);
-  if (view.instance === undefined || !("status" in seen)) return [];
-  if (seen.status !== "gone" && !isEnding(seen.status)) return [];
+  if (view.instance === undefined || !("status" in seen) || !isGone(seen.status)) return [];
   const home = view.resultsFolder === undefined ? "" : ` What was fetched of its results is in ${view.resultsFolder}.`;
   console.log(
     `Instance ${view.instance.id} is gone: it has ended itself, or was ended elsewhere.${home} ` +

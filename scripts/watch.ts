@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { isEnding } from "../components/lambda/api/schemas";
 import { costSince } from "../components/lambda/forecast";
+import { isGone } from "../components/lambda/presence";
 import { stopRun } from "../remote/run";
 import type { RunStatus } from "../remote/types";
 import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./lib/command";
@@ -62,7 +62,7 @@ async function look(stack: string | undefined): Promise<Seen> {
     throw new CommandError(`Stack ${view.stack} has no instance: nothing is billed.`, exitCodes.nothing);
   }
   const [instance, seen] = await Promise.all([instanceStatus(view), runStatus(view)]);
-  const gone = "status" in instance && (instance.status === "gone" || isEnding(instance.status));
+  const gone = "status" in instance && isGone(instance.status);
   const unreachable = seen !== undefined && "reason" in seen ? seen.reason : undefined;
   const status = seen !== undefined && "state" in seen ? seen : undefined;
   const limits = limitsOf(view, status);

@@ -75,6 +75,8 @@ export interface RunWatchArgs extends OnInstanceArgs {
   readonly dashboard?: pulumi.Input<DashboardPlan | undefined>;
   /** Script that starts the run, or lets one that goes on be. Run again where a refresh has seen that the run failed. */
   readonly startScript: pulumi.Input<string>;
+  /** API endpoint, which tells whether the instance still exists where it cannot be reached. */
+  readonly endpoint: pulumi.Input<string>;
   /** Hash of the code. A change looks at the run again. */
   readonly codeHash: pulumi.Input<string>;
 }

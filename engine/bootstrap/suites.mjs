@@ -6,7 +6,7 @@ import { Failure } from "./failure.mjs";
  */
 export const suites = {
   "test:faults": {
-    what: "the whole fault matrix: --kind api, --stage boot, --case <text>, --lanes 4, --seed 1, --soak-minutes 3",
+    what: "the whole fault matrix: --kind api, --stage boot, --case <text>, --lanes 4, --seed 1, --soak-minutes 3, --resume",
     config: "test/faults/vitest.config.mts",
     env: { FAULTS: "all" },
     options: {
@@ -17,6 +17,7 @@ export const suites = {
       "--seed": "FAULTS_SEED",
       "--soak-minutes": "FAULTS_SOAK_MINUTES",
     },
+    flags: { "--resume": "FAULTS_RESUME" },
   },
   "test:crash": {
     what: "random sequences cut at random: --sequences 300, --seed 1, --path 17, --lanes 4, --minutes 60, --shrink-minutes 10",
@@ -35,10 +36,14 @@ export const suites = {
 
 /** Arguments of vitest for a suite, and the variables that carry the suite's own options. */
 export function suiteCall(name, args) {
-  const { config, env, options } = suites[name];
+  const { config, env, options, flags = {} } = suites[name];
   const variables = { ...env };
   const rest = [];
   for (let i = 0; i < args.length; i += 1) {
+    if (args[i] in flags) {
+      variables[flags[args[i]]] = "yes";
+      continue;
+    }
     const [option, inline] = args[i].split(/=(.*)/s);
     if (!(option in options)) {
       rest.push(args[i]);

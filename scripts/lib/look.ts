@@ -1,6 +1,5 @@
 import { connectCloud } from "../../components/lambda/api/connect";
-import { publicKeyOf } from "../../components/lambda/ed25519";
-import { bareKey } from "../../components/lambda/key-line";
+import { statusOrGone } from "../../components/lambda/presence";
 import { readStatus } from "../../remote/run";
 import { withSession } from "../../remote/session";
 import type { RunStatus } from "../../remote/types";
@@ -12,13 +11,9 @@ export async function instanceStatus(
 ): Promise<{ readonly status: string } | { readonly reason: string }> {
   if (view.instance === undefined) return { status: "none" };
   try {
-    const { client, endpoint } = connectCloud(view.endpoint, { attempts: 2 });
-    const found = (await client.listInstances()).find(({ id }) => id === view.instance?.id);
-    if (found !== undefined) return { status: found.status };
-    // A key of another workspace sees nothing of ours. The stack's SSH key lives longer than its instance.
-    const ours = view.access === undefined ? undefined : publicKeyOf(view.access.privateKey);
-    const seen = endpoint.emulated || (await client.listSshKeys()).some(({ publicKey }) => bareKey(publicKey) === ours);
-    return seen ? { status: "gone" } : { reason: "the API key seems to belong to another workspace" };
+    const cloud = connectCloud(view.endpoint, { attempts: 2 });
+    const status = await statusOrGone(cloud, view.instance.id, view.access?.privateKey);
+    return status === undefined ? { reason: "the API key seems to belong to another workspace" } : { status };
   } catch (error) {
     return { reason: (error as Error).message };
   }

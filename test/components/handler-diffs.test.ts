@@ -122,6 +122,7 @@ describe("diff of a guard of results", () => {
 describe("diff of a run", () => {
   const olds = {
     ...place,
+    endpoint: "lambda",
     startId: "s1",
     run,
     workspace: "work",

@@ -7,6 +7,8 @@ export interface Selection {
   readonly lanes: number;
   readonly seed: number;
   readonly soakMinutes: number;
+  /** Whether cases that an earlier whole run passed on the same product are taken as they were. */
+  readonly resume: boolean;
   /** Whether the run tells of the whole matrix, so that its figures are worth keeping. */
   readonly whole: boolean;
 }
@@ -29,6 +31,7 @@ export function selection(all: readonly FaultCase[], env: NodeJS.ProcessEnv = pr
     lanes: amount("--lanes", env.FAULTS_LANES, isDefault ? 2 : 4),
     seed: amount("--seed", env.FAULTS_SEED, Math.floor(Math.random() * 2 ** 31)),
     soakMinutes: amount("--soak-minutes", env.FAULTS_SOAK_MINUTES, isDefault ? 0 : 3),
+    resume: env.FAULTS_RESUME !== undefined,
     whole: cases.length === all.length,
   };
 }

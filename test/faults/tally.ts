@@ -21,6 +21,12 @@ export type Invariant = keyof typeof invariants;
 export class Tally {
   readonly checks = new Map<Invariant, number>();
 
+  /** Takes in what an earlier run checked. */
+  add(earlier: Readonly<Partial<Record<Invariant, number>>>): void {
+    for (const [invariant, count] of Object.entries(earlier))
+      this.checks.set(invariant as Invariant, (this.checks.get(invariant as Invariant) ?? 0) + count);
+  }
+
   /** @throws Error naming the invariant, unless it holds */
   hold(invariant: Invariant, fine: boolean, detail: () => string): void {
     this.checks.set(invariant, (this.checks.get(invariant) ?? 0) + 1);

@@ -3,10 +3,8 @@ import type { EvaluationPlan, RunPlan } from "../../../plan/types";
 import { endRun, homeText, loseResultsVariable } from "../../../remote/results";
 import { diffByName, sameValue } from "../../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../../dynamic/handler";
-import { isEnding } from "../../lambda/api/schemas";
-import { publicKeyOf } from "../../lambda/ed25519";
 import { connect } from "../../lambda/handlers/cloud";
-import { bareKey } from "../../lambda/key-line";
+import { isGone, statusOrGone } from "../../lambda/presence";
 import { noteEnded, noteUnseen } from "../run-notes";
 import { localPath, type OnInstance } from "./place";
 
@@ -44,7 +42,9 @@ async function secure(props: Outputs, context: HandlerContext): Promise<void> {
     );
   } catch (error) {
     // An address may belong to another machine by now, so that any failure is a reason to ask whether ours still exists.
-    if (await isGone(props, context).catch(() => false)) {
+    const { endpoint, instanceId, access } = props;
+    const status = await statusOrGone(connect(endpoint, context), instanceId, access.privateKey).catch(() => undefined);
+    if (isGone(status)) {
       noteUnseen(props.instanceId, experiment, "lost");
       return context.progress(
         `${experiment}: instance ${props.instanceId} is gone; of its results only what was downloaded before is left`,
@@ -58,19 +58,6 @@ async function secure(props: Outputs, context: HandlerContext): Promise<void> {
       { cause: error },
     );
   }
-}
-
-/**
- * Whether the API says that the instance does not exist any more. A key of another workspace sees nothing of ours: only
- * where it sees the stack's SSH key, which lives longer than the instance, is an instance that it does not see gone.
- */
-async function isGone({ endpoint, instanceId, access }: Outputs, context: HandlerContext): Promise<boolean> {
-  const cloud = connect(endpoint, context);
-  const found = (await cloud.client.listInstances()).find(({ id }) => id === instanceId);
-  if (found !== undefined) return isEnding(found.status);
-  if (cloud.endpoint.emulated) return true;
-  const ours = publicKeyOf(access.privateKey);
-  return (await cloud.client.listSshKeys()).some(({ publicKey }) => bareKey(publicKey) === ours);
 }
 
 /** Life of the guard of an experiment's results: its deletion is what brings them home. */

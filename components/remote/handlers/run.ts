@@ -1,12 +1,15 @@
 import type { DashboardPlan, RunPlan } from "../../../plan/types";
-import { readStatus, trainingFailed, waitForEnd, waitForFirstStep } from "../../../remote/run";
+import { RunError, readStatus, trainingFailed, waitForEnd, waitForFirstStep } from "../../../remote/run";
 import { withSession } from "../../../remote/session";
 import type { RunState, RunStatus } from "../../../remote/types";
 import { diffByName } from "../../dynamic/diff";
 import { CreatedButFailed, type DynamicHandler, type HandlerContext } from "../../dynamic/handler";
+import { connect } from "../../lambda/handlers/cloud";
+import { isGone, statusOrGone } from "../../lambda/presence";
 import { isUnreachable, look, lookOrKeep, type OnInstance } from "./place";
 
 interface Inputs extends OnInstance {
+  readonly endpoint: string;
   readonly startId: string;
   readonly run: RunPlan;
   readonly workspace: string;
@@ -49,7 +52,13 @@ async function watch(id: string, inputs: Inputs, context: HandlerContext): Promi
   const { access, run } = inputs;
   const { experiment } = run;
   const { progress } = context;
-  const told = { onProgress: progress, onStatus: (status: RunStatus) => context.status(...phaseOf(status)) };
+  const cloud = connect(inputs.endpoint, context);
+  const told = {
+    onProgress: progress,
+    onStatus: (status: RunStatus) => context.status(...phaseOf(status)),
+    // Where the API cannot be asked, nothing is known, and the wait goes on.
+    isGone: () => statusOrGone(cloud, inputs.instanceId, access.privateKey).then(isGone, () => false),
+  };
   const current = (): Promise<RunStatus> => look(access, (session) => readStatus(session, experiment));
   try {
     const status =
@@ -61,7 +70,7 @@ async function watch(id: string, inputs: Inputs, context: HandlerContext): Promi
     if (status.state === "stopped") progress(stopped(experiment, status));
     return outputs(inputs, status);
   } catch (error) {
-    if (isUnreachable(error)) throw error;
+    if (isUnreachable(error) || (error instanceof RunError && error.facts.kind === "gone")) throw error;
     throw new CreatedButFailed((error as Error).message, id, outputs(inputs, await current()), { cause: error });
   }
 }
