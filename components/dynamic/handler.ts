@@ -58,6 +58,8 @@ export interface HandlerContext {
   status(phase: string, detail?: string): void;
   /** Whether the engine that asked still runs. A provider outlives a killed CLI and must not rent anything then. */
   engineAlive(): Promise<boolean>;
+  /** Aborted when the user has interrupted the command. For waits alone: what changes something is brought to its end. */
+  readonly interrupted: AbortSignal;
 }
 
 /**

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { dynamic } from "@pulumi/pulumi";
 import { engineAlive } from "./engine";
 import { CreatedButFailed, type DynamicHandler, type HandlerContext } from "./handler";
+import { interrupted } from "./interrupt";
 import { talk } from "./talk";
 import { endWithEngine, inFlight } from "./watchdog";
 
@@ -19,7 +20,13 @@ export function provider(module: string, urn?: string): Required<dynamic.Resourc
   const call = <T>(run: (context: HandlerContext) => T | Promise<T>): Promise<T> =>
     withoutStack(() =>
       talk(urn, async ({ progress, status }) =>
-        run({ config: (key) => config(key), progress, status, engineAlive: () => engineAlive() }),
+        run({
+          config: (key) => config(key),
+          progress,
+          status,
+          engineAlive: () => engineAlive(),
+          interrupted: interrupted(),
+        }),
       ),
     );
   const load = (): DynamicHandler<object, object> => {

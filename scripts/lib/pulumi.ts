@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { parse } from "yaml";
+import { interruptMark } from "../../components/dynamic/interrupt";
 import { projectFolder } from "../../plan/paths";
 
 /** Project name of Pulumi.yaml, and namespace of the configuration. */
@@ -13,15 +14,25 @@ export function pulumi(args: readonly string[]): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn("pulumi", args, { cwd: projectFolder(), stdio: "inherit" });
     // Ctrl-C in a terminal reaches the CLI by itself, and twice would kill it. Without one it has to be handed on.
+    const mark = interruptMark(child.pid ?? 0);
+    const note = (): void => {
+      mkdirSync(dirname(mark), { recursive: true });
+      writeFileSync(mark, "");
+    };
     const interrupt = (): void => {
+      note();
       if (!process.stdin.isTTY) child.kill("SIGINT");
     };
     process.on("SIGINT", interrupt);
-    const forward = (signal: NodeJS.Signals): void => void child.kill(signal);
+    const forward = (signal: NodeJS.Signals): void => {
+      note();
+      child.kill(signal);
+    };
     process.on("SIGTERM", forward);
     child.on("error", reject);
     child.on("exit", (code, signal) => {
       process.off("SIGINT", interrupt);
+      rmSync(mark, { force: true });
       process.off("SIGTERM", forward);
       // As a CLI does that is out of memory, or interrupted before it listens.
       if (signal !== null)

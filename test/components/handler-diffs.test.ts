@@ -14,6 +14,7 @@ const context: HandlerContext = {
   progress: () => {},
   status: () => {},
   engineAlive: async () => true,
+  interrupted: new AbortController().signal,
 };
 const { run } = testPlan();
 const place = { instanceId: "i1", access };

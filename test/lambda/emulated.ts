@@ -18,11 +18,14 @@ export class Emulated {
   readonly doing: string[] = [];
   /** Whether the engine that handlers ask for is alive. */
   engine: () => boolean = () => true;
+  /** Interrupts what waits. */
+  readonly interruption = new AbortController();
   readonly context: HandlerContext = {
     config: () => undefined,
     progress: (line) => this.told.push(line),
     status: (phase, detail) => this.doing.push(detail === undefined ? phase : `${phase}: ${detail}`),
     engineAlive: async () => this.engine(),
+    interrupted: this.interruption.signal,
   };
 
   private constructor(

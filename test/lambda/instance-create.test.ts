@@ -105,6 +105,14 @@ describe("create", () => {
     expect(lambda.told.length).toBeLessThan(8);
   });
 
+  test("ends the wait for capacity when it is interrupted, and has launched nothing", async () => {
+    await lambda.admin.setCapacity({ instanceType: "gpu_1x_a10", region: "us-east-1", free: 0 });
+    const waiting = create({ ...inputs, capacityTimeoutSeconds: 360_000 }, lambda.context);
+    setTimeout(() => lambda.interruption.abort(new Error("interrupted by its user")), 300);
+    await expect(waiting).rejects.toThrow("interrupted by its user");
+    expect(await lambda.living()).toEqual([]);
+  });
+
   test("gives up after the capacity timeout and tells where there is some", async () => {
     await lambda.admin.setCapacity({ instanceType: "gpu_1x_a10", region: "us-east-1", free: 0 });
     await lambda.admin.setCapacity({ instanceType: "gpu_1x_a10", region: "us-west-1", free: 1 });

@@ -4,7 +4,7 @@ import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { nothing, TestCloud } from "../support/cloud";
 import { Project } from "../support/project";
-import { useTinyWorkload } from "../support/tiny";
+import { configureTiny, useTinyWorkload } from "../support/tiny";
 
 /** Stands for the minute: seconds after which a phase that goes on must have been told again. */
 const minute = 1.5;
@@ -93,6 +93,26 @@ describe("what an update tells while it goes on", { timeout: 120_000 }, () => {
     );
     expect(screen).toMatch(/Instance +instance-vm +deleting \(\d+s\)[. ]+terminating: instance [0-9a-f]{32}/);
     expect(screen).not.toMatch(/pulumi:pulumi:Stack.*(stopping|terminating)/);
+    expect(await cloud.inventory()).toEqual(nothing);
+  });
+
+  it("interrupted without a terminal, as when CI is cancelled: the wait for capacity ends, and nothing is rented", async () => {
+    configureTiny(project, { stack: { capacityTimeoutMinutes: 6000 } });
+    await cloud.admin.setCapacity({ instanceType: "*", region: "*", free: 0 });
+    const { child, ended } = project.start(process.execPath, ["dist/scripts/up.js"]);
+    let seen = "";
+    child.stdout?.on("data", (chunk: Buffer) => {
+      seen += chunk.toString();
+    });
+    const deadline = Date.now() + 60_000;
+    while (!seen.includes("no capacity now") && Date.now() < deadline) await sleep(100);
+    child.kill("SIGINT");
+    const { code, output } = await ended;
+    expect(code, output).not.toBe(0);
+    expect(output).toContain("Interrupted while waiting. Run the command again to go on");
+    expect((await cloud.inventory()).instances).toEqual([]);
+    const down = await project.run("down", ["--keep-cloud"]);
+    expect(down.code, down.output).toBe(0);
     expect(await cloud.inventory()).toEqual(nothing);
   });
 });

@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 export interface Clock {
   /** Milliseconds since the epoch, multiplied by the time scale: only differences mean anything. */
   now(): number;
-  /** Waits for so many of the cloud's milliseconds. */
+  /** Waits for so many of the cloud's milliseconds. @throws the reason of the signal */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
@@ -15,6 +15,8 @@ export interface Clock {
 export function cloudClock(timeScale = 1): Clock {
   return {
     now: () => Date.now() * timeScale,
-    sleep: (ms, signal) => delay(Math.max(0, ms) / timeScale, undefined, { signal }),
+    // Node's own error says that something was aborted, and not why.
+    sleep: (ms, signal) =>
+      delay(Math.max(0, ms) / timeScale, undefined, { signal }).catch(() => signal?.throwIfAborted()),
   };
 }

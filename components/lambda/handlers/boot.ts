@@ -49,6 +49,7 @@ export function bootHandler(
       {
         // sshd of an emulated instance starts in our time, however fast the cloud's goes.
         timeoutSeconds: Math.max(left / cloud.endpoint.timeScale, leastLoginSeconds),
+        signal: context.interrupted,
         onWait: (reason) => context.status("waiting for SSH", reason),
       },
     );
@@ -140,6 +141,7 @@ async function waitUntilActive(
   };
   const instance = await waitFor(look, {
     clock,
+    signal: context.interrupted,
     timeoutSeconds,
     firstPauseSeconds: 5,
     longestPauseSeconds: 10,

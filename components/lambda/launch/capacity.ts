@@ -22,7 +22,7 @@ export interface Search {
   readonly offers: readonly Offer[];
   /** Completes a launch for a candidate. */
   readonly request: (candidate: Candidate) => Omit<LaunchRequest, "name">;
-  readonly context: Pick<HandlerContext, "progress" | "status" | "engineAlive">;
+  readonly context: Pick<HandlerContext, "progress" | "status" | "engineAlive" | "interrupted">;
 }
 
 /**
@@ -58,6 +58,7 @@ export async function launchWhereFree(search: Search): Promise<Placed> {
   };
   const placed = await waitFor(look, {
     clock: cloud.clock,
+    signal: context.interrupted,
     timeoutSeconds,
     firstPauseSeconds: 10,
     longestPauseSeconds: 20,

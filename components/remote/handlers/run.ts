@@ -57,6 +57,7 @@ async function watch(id: string, inputs: Inputs, context: HandlerContext): Promi
     onProgress: progress,
     onStatus: (status: RunStatus) => context.status(...phaseOf(status)),
     // Where the API cannot be asked, nothing is known, and the wait goes on.
+    signal: context.interrupted,
     isGone: () => statusOrGone(cloud, inputs.instanceId, access.privateKey).then(isGone, () => false),
   };
   const current = (): Promise<RunStatus> => look(access, (session) => readStatus(session, experiment));
@@ -70,6 +71,7 @@ async function watch(id: string, inputs: Inputs, context: HandlerContext): Promi
     if (status.state === "stopped") progress(stopped(experiment, status));
     return outputs(inputs, status);
   } catch (error) {
+    context.interrupted.throwIfAborted();
     if (isUnreachable(error) || (error instanceof RunError && error.facts.kind === "gone")) throw error;
     throw new CreatedButFailed((error as Error).message, id, outputs(inputs, await current()), { cause: error });
   }
