@@ -4,7 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newEd25519 } from "../../components/lambda/ed25519";
 import { readRunFile } from "../../emulator/run-file";
 import { verifyResults } from "../../remote/transfer/download";
+import type { Notice } from "../../scripts/lib/notify/notice";
 import { TestCloud } from "../support/cloud";
+import { Inbox } from "../support/inbox";
 import { type Ended, Project } from "../support/project";
 import { useTinyWorkload } from "../support/tiny";
 
@@ -13,21 +15,31 @@ describe("money", { timeout: 120_000 }, () => {
   const project = new Project();
   const results = join(project.folder, "results", "test", "tiny-v1");
   const recovery = newEd25519("me");
-  const config = { experiment: "configs/tiny.yaml", recoveryKeys: [recovery.publicKey] };
+  const config: Record<string, unknown> = { experiment: "configs/tiny.yaml", recoveryKeys: [recovery.publicKey] };
   let cloud: TestCloud;
+  let inbox: Inbox;
   let ours: string;
 
   beforeAll(async () => {
+    inbox = await Inbox.start();
+    project.env.TRAIN_HOOK = `${inbox.address}/h00k`;
+    config.notify = [{ webhook: "$TRAIN_HOOK" }, { slack: `${inbox.address}/gone` }];
     useTinyWorkload(project, { overrides: { steps: 100_000 } });
     project.configure(config);
     await project.init();
     project.write("recovery-key", recovery.privateKey, 0o600);
     cloud = await TestCloud.start(project);
     await cloud.admin.patchSettings({ rateLimit: { enabled: false } });
-    expect(await project.run("up")).toMatchObject({ code: 0 });
+    const up = await project.run("up");
+    expect(up.code, up.output).toBe(0);
+    expect(up.output).toMatch(/warning: notifications: slack 2 .*was not told that training has started.*404/);
+    expect(up.output + project.stateText()).not.toContain("h00k");
     ours = (await project.outputs()).instanceId as string;
   }, 120_000);
-  afterAll(() => project.dispose());
+  afterAll(async () => {
+    inbox.stop();
+    await project.dispose();
+  });
 
   const reap = (args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<Ended> =>
     project.run("reap", ["--endpoint", "emulated", ...args], env);
@@ -78,7 +90,7 @@ describe("money", { timeout: 120_000 }, () => {
     const dry = await reap();
     expect(dry.code, dry.output).toBe(1);
     expect(dry.output).toMatch(
-      new RegExp(`${gone} +lambda-train-gone-0a1b2c3d +cpu_4x_general .* 2 h +0.20 +\\$0.40 +remove`),
+      new RegExp(`${gone} +lambda-train-gone-0a1b2c3d +cpu_4x_general .* 2 h( 1 min)? +0.20 +\\$0.40 +remove`),
     );
     expect(dry.output).toMatch(new RegExp(`${young} .*too young`));
     expect(await cloud.inventory()).toEqual(before);
@@ -178,6 +190,17 @@ describe("money", { timeout: 120_000 }, () => {
     const metrics = JSON.parse(readFileSync(join(results, "metrics", "evaluation.json"), "utf8"));
     expect(metrics.step).toBeGreaterThan(0);
     expect((await project.run("watch")).code).toBe(3);
+  });
+
+  it("who wants to know was told of each event once, and nobody's deafness failed a command", async () => {
+    const told = inbox.at<Notice>("/h00k");
+    expect(told.map(({ event }) => event)).toEqual(["started", "finished", "budget", "limit", "terminated"]);
+    for (const notice of told)
+      expect(notice).toMatchObject({ stack: "test", experiment: "tiny-v1", region: "us-east-1" });
+    expect(told[1]?.text).toContain("training was stopped (budget)");
+    expect(told[2]?.text).toContain("80 % of the budget is spent");
+    expect(told[4]).toMatchObject({ results: "results/test/tiny-v1", costDollars: expect.any(Number) });
+    expect(told[4]?.text).toMatch(/the instance is terminated.*in all; its results are in results\/test\/tiny-v1/);
   });
 
   it("without any state left, a key of ours brings the results home and ends the instance", async () => {

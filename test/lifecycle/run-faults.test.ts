@@ -2,7 +2,9 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { verifyResults } from "../../remote/transfer/download";
+import type { Notice } from "../../scripts/lib/notify/notice";
 import { nothing, TestCloud } from "../support/cloud";
+import { Inbox } from "../support/inbox";
 import { Project } from "../support/project";
 import { configureTiny, useTinyWorkload } from "../support/tiny";
 
@@ -48,14 +50,20 @@ describe("faults of a run", { timeout: 180_000 }, () => {
 
   it("an up without a change starts a run again that a refresh has seen fail", async () => {
     // It crashes at a step whose checkpoint is written, so that the next attempt gets past it.
-    configureTiny(project, { overrides: { fail_at: 10, steps: 100_000 } });
+    const inbox = await Inbox.start();
+    const notify = [{ webhook: `${inbox.address}/hook` }];
+    configureTiny(project, { overrides: { fail_at: 10, steps: 100_000 }, stack: { notify } });
     await up();
     await project.run("wait");
+    expect(inbox.at<Notice>("/hook").map(({ event }) => event)).toEqual(["started", "failed"]);
+    expect(inbox.at<Notice>("/hook")[1]?.text).toMatch(/training failed with status \d+: /);
     expect(await up("--refresh")).toContain("it starts again");
     expect(JSON.parse((await project.run("status", ["--json"])).output).run).toMatchObject({
       state: "running",
       attempt: 2,
     });
+    expect(inbox.at<Notice>("/hook").map(({ event }) => event)).toEqual(["started", "failed", "started"]);
+    inbox.stop();
   });
 
   it("destroy does not terminate while the results cannot be brought home", async () => {

@@ -1,7 +1,7 @@
-import { createServer as createHttp, type Server } from "node:http";
-import { type AddressInfo, createServer as createTcp, type Server as TcpServer } from "node:net";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readTargets } from "../../scripts/lib/notify/targets";
+import { Inbox } from "../support/inbox";
 import { Project } from "../support/project";
 
 const secret = "s3cretpath";
@@ -35,25 +35,13 @@ describe("targets", () => {
 
 describe("npm run notify", { timeout: 60_000 }, () => {
   const project = new Project();
-  const posts: { url?: string; headers: NodeJS.Dict<string | string[]>; body: string }[] = [];
   let mail = "";
-  let http: Server;
-  let smtp: TcpServer;
-  const port = (server: Server | TcpServer): number => (server.address() as AddressInfo).port;
+  let inbox: Inbox;
+  let smtp: Server;
 
   beforeAll(async () => {
-    http = createHttp((request, response) => {
-      let body = "";
-      request.on("data", (chunk: Buffer) => {
-        body += chunk.toString();
-      });
-      request.on("end", () => {
-        posts.push({ url: request.url, headers: request.headers, body });
-        response.statusCode = request.url?.includes("gone") ? 404 : 200;
-        response.end();
-      });
-    });
-    smtp = createTcp((socket) => {
+    inbox = await Inbox.start();
+    smtp = createServer((socket) => {
       let inData = false;
       socket.write("220 here\r\n");
       socket.on("error", () => {});
@@ -65,18 +53,18 @@ describe("npm run notify", { timeout: 60_000 }, () => {
         socket.write(inData ? "354 go on\r\n" : "250 fine\r\n");
       });
     });
-    await Promise.all([http, smtp].map((each) => new Promise<void>((done) => each.listen(0, "127.0.0.1", done))));
+    await new Promise<void>((done) => smtp.listen(0, "127.0.0.1", done));
     await project.init();
   });
   afterAll(async () => {
-    http.close();
+    inbox.stop();
     smtp.close();
     await project.dispose();
   });
 
   it("sends a test to each target, tells which did not take it, and prints no secret", async () => {
-    const at = `http://127.0.0.1:${port(http)}`;
-    const server = `smtp://127.0.0.1:${port(smtp)}`;
+    const at = inbox.address;
+    const server = `smtp://127.0.0.1:${(smtp.address() as AddressInfo).port}`;
     const email = { email: "me@example.com", from: "train@example.com", server };
     const targets = [{ webhook: "$HOOK" }, { slack: `${at}/slack` }, { ntfy: `${at}/topic`, token: "$TOKEN" }, email];
     project.configure({ notify: [...targets, { webhook: `${at}/gone` }] });
@@ -86,18 +74,14 @@ describe("npm run notify", { timeout: 60_000 }, () => {
     expect(output.match(/: sent$/gm), output).toHaveLength(4);
     expect(output).toContain("not sent, it answered with status 404");
     for (const word of [secret, "t0ken"]) expect(output).not.toContain(word);
-    const of = (path: string) => posts.find(({ url }) => url === path);
-    expect(JSON.parse(of(`/${secret}`)?.body ?? "")).toMatchObject({
-      version: 1,
-      event: "test",
-      stack: "test",
-      experiment: null,
+    const ofAll = { version: 1, event: "test", stack: "test", experiment: null };
+    expect(inbox.at(`/${secret}`)).toEqual([expect.objectContaining(ofAll)]);
+    expect(inbox.at("/slack")).toEqual([{ text: expect.stringContaining("a test of its notifications") }]);
+    expect(inbox.posts.find(({ path }) => path === "/topic")?.headers).toMatchObject({
+      authorization: "Bearer t0ken",
+      title: "test: test",
     });
-    expect(JSON.parse(of("/slack")?.body ?? "")).toEqual({
-      text: expect.stringContaining("a test of its notifications"),
-    });
-    expect(of("/topic")?.headers).toMatchObject({ authorization: "Bearer t0ken", title: "test: test" });
     expect(mail).toMatch(/RCPT TO:<me@example.com>[\s\S]*Subject: test: test[\s\S]*a test of its notifications/);
-    expect(posts.filter(({ url }) => url === "/gone")).toHaveLength(1);
+    expect(inbox.at("/gone")).toHaveLength(1);
   });
 });

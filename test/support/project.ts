@@ -122,6 +122,15 @@ export class Project {
     return this.start(process.execPath, [join("dist", "scripts", `${name}.js`), ...args], env).ended;
   }
 
+  /** Starts an operator command in a terminal of 100 columns and 40 rows; its standard input is what is typed. */
+  terminal(name: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): ReturnType<Project["start"]> {
+    const words = [process.execPath, `dist/scripts/${name}.js`, ...args].map(
+      (word) => `'${word.replaceAll("'", "'\\''")}'`,
+    );
+    const command = `stty cols 100 rows 40; exec ${words.join(" ")}`;
+    return this.start("script", ["-qefc", command, "/dev/null"], { TERM: "xterm", ...env }, "pipe");
+  }
+
   /** Runs the Pulumi CLI. */
   pulumi(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
     return this.start("pulumi", [...args, "--non-interactive", "--color=never"], env).ended;

@@ -1,7 +1,8 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { verifyResults } from "../../remote/transfer/download";
 import { TestCloud } from "../support/cloud";
@@ -84,6 +85,17 @@ describe("at a terminal of any machine", { timeout: 180_000 }, () => {
     });
   });
 
+  /** Waits until a command has printed something. */
+  const told = (child: ChildProcess, text: string): Promise<void> =>
+    new Promise((found, gone) => {
+      let seen = "";
+      child.stdout?.on("data", (chunk: Buffer) => {
+        seen += chunk.toString();
+        if (seen.includes(text)) found();
+      });
+      child.on("close", () => gone(new Error(`It ended without ${text}: ${seen}`)));
+    });
+
   const cutAll = async (): Promise<void> => {
     const { instances } = await cloud.inventory();
     await cloud.admin.dropConnections(instances[0] ?? "");
@@ -140,6 +152,32 @@ describe("at a terminal of any machine", { timeout: 180_000 }, () => {
     );
     expect(steps.length).toBeGreaterThan(3);
     expect(steps.at(-1)).toBeGreaterThan((steps[0] ?? 0) + 200);
+  });
+
+  it("in a terminal: exec gives the command one of the same size, status --watch draws in place until Ctrl-C", async () => {
+    const script = 'test -t 0 && test -t 1 && stty size; read -r line; echo "got $line"; exit 7';
+    const asked = away.terminal("exec", ["--", "bash", "-c", script]);
+    await told(asked.child, "40 100");
+    asked.child.stdin?.write("hello\r");
+    const answered = await asked.ended;
+    expect(answered.output).toMatch(/40 100\r+\n[\s\S]*got hello/);
+    expect(answered.code).toBe(7);
+
+    const watching = away.terminal("status", ["--watch", "1"]);
+    await told(watching.child, "loss ");
+    await sleep(3000);
+    watching.child.stdin?.write("\u0003");
+    const { code, output } = await watching.ended;
+    expect(code, output).toBe(0);
+    const screens = output.split("\u001b[H").slice(1);
+    expect(screens.length).toBeGreaterThan(2);
+    for (const screen of screens) {
+      // The terminal itself echoes the key.
+      const lines = stripVTControlCharacters(screen).replace("^C", "").split("\r\n");
+      expect(lines.length).toBeLessThanOrEqual(40);
+      for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(100);
+    }
+    expect(output.endsWith("\u001b[?25h\u001b[?1049l"), JSON.stringify(output.slice(-40))).toBe(true);
   });
 
   it("notebook opens Jupyter through a tunnel under a token of its own, and stops it", async () => {
