@@ -136,9 +136,9 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ kind: "terminate" as const }) },
 );
 
-/** What happens to a stack before it is destroyed: an `up`, most often cut short, and one to five more. */
+/** What happens to a stack before it is destroyed: an `up`, most often cut short, and one to four more. */
 export const sequences: fc.Arbitrary<Operation[]> = fc
-  .tuple(up(65), fc.array(operation, { minLength: 1, maxLength: 5, size: "max" }))
+  .tuple(up(65), fc.array(operation, { minLength: 1, maxLength: 4, size: "max" }))
   .map(
     ([first, rest]) => [first, ...rest],
     (operations) => {
