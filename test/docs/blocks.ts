@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 
 const root = resolve(__dirname, "../..");
 
-/** A fenced block of shell commands in a page. */
+/** A fenced block of a page. */
 export interface Block {
   /** Line of the page at which it begins, from 1. */
   readonly line: number;
@@ -18,8 +18,8 @@ export function pages(): string[] {
   return ["README.md", ...docs.sort().map((name) => `docs/${name}`)];
 }
 
-/** The shell blocks of a page in their order: fences that begin with ```sh. */
-export function blocksOf(page: string): Block[] {
+/** The blocks of a page in a language, in their order: fences that begin with ```sh. */
+export function blocksOf(page: string, language = "sh"): Block[] {
   const blocks: Block[] = [];
   let open: { line: number; words: string[]; text: string[] } | undefined;
   for (const [index, line] of readFileSync(join(root, page), "utf8").split("\n").entries()) {
@@ -31,7 +31,7 @@ export function blocksOf(page: string): Block[] {
     } else {
       const { line: begin, words, text } = open;
       const interactive = words.includes("interactive");
-      if (words[0] === "sh") blocks.push({ line: begin, interactive, text: text.join("\n") });
+      if (words[0] === language) blocks.push({ line: begin, interactive, text: text.join("\n") });
       open = undefined;
     }
   }

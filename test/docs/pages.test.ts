@@ -41,6 +41,20 @@ describe("recipes, with a workload that trains in seconds", () => {
     const cloud = await TestCloud.start(project);
     expect(await cloud.inventory()).toMatchObject({ ...nothing, fileSystems: ["datasets"] });
   });
+
+  it("docs/workload.md: the least that works does", { timeout: 120_000 }, async () => {
+    const shown = blocksOf("docs/workload.md", "yaml").find(({ text }) => text.startsWith("# configs/least.yaml"));
+    project.write("configs/least.yaml", shown?.text ?? "");
+    project.write("least/train.py", 'import time\nprint("step 1 loss 0.5", flush=True)\ntime.sleep(1)\n');
+    project.configure({ experiment: "configs/least.yaml" });
+    const { code, output } = await project.run("up");
+    expect(code, output).toBe(0);
+    expect(output).toContain("first step: step 1 loss 0.5");
+    expect(await project.run("wait")).toMatchObject({ code: 0, output: expect.stringContaining("least-v1: finished") });
+    const down = await project.run("down");
+    expect(down.code, down.output).toBe(0);
+    expect(project.read("results/dev/least-v1/run/train.log")).toContain("step 1 loss 0.5");
+  });
 });
 
 describe("a real account, played by the emulated cloud", () => {
@@ -83,7 +97,7 @@ it("every command that the pages and README show is executed", () => {
   const run = ["docs/tutorial.md", "docs/real-account.md", "docs/recipes.md"];
   const others = pages().filter((page) => page !== "README.md" && !run.includes(page));
   expect(others.filter((page) => blocksOf(page).length > 0)).toEqual([]);
-  const executed = new Set(run.flatMap(blocksOf).flatMap(commandsOf));
+  const executed = new Set(run.flatMap((page) => blocksOf(page)).flatMap(commandsOf));
   // `npm test` is what runs this; a crontab line is none for a shell, and its command is the one before it.
   const shown = blocksOf("README.md")
     .flatMap(commandsOf)
