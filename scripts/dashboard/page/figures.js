@@ -64,15 +64,16 @@ function Time() {
   const { run, cost } = report;
   if (run.startedAt === undefined)
     return html`<${Figure} name="Training"><p class="big">–</p><p>not started yet</p></${Figure}>`;
+  const going = ["starting", "running", "evaluating"].includes(run.state);
   const ends = run.endedAt === undefined ? now : Date.parse(run.endedAt);
   const elapsed = (ends - Date.parse(run.startedAt)) / 1000;
   const left = cost?.hoursLeft;
-  const going = run.endedAt === undefined;
+  const status = run.exitCode === undefined ? "ended without a status" : `ended with status ${run.exitCode}`;
   return html`<${Figure} name="Training">
     <p class="big"><time id="elapsed" datetime=${run.startedAt}>${duration(elapsed)}</time></p>
     <p>
       ${run.attempt > 1 && html`start <data id="attempt" value=${run.attempt}>${run.attempt}</data>, `}
-      ${going && left != null ? `${duration(left * 3600)} left by its limits` : going ? "no limit" : `ended with status ${run.exitCode}`}
+      ${going && left != null ? `${duration(left * 3600)} left by its limits` : going ? "no limit" : status}
     </p>
   </${Figure}>`;
 }
