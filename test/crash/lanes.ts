@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { Journal } from "../support/journal";
 import { describeOperation, type Operation, sequences } from "./operations";
 import type { CrashOptions } from "./options";
 import { runSequence, SequenceError, type Tally } from "./sequence";
@@ -23,12 +24,22 @@ export interface CrashReport {
   readonly tally: Tally;
 }
 
+/** What a run has passed so far: sequences by their place in those of the seed. */
+interface Kept {
+  readonly seed: number;
+  readonly passed: readonly number[];
+  readonly minutes: number;
+  readonly tally: Tally;
+}
+
 /** Runs sequences side by side, each lane with a project and an emulated cloud of its own. */
 export class Lanes {
   private readonly tally: Tally = { operations: {}, cuts: {}, invariants: {} };
   private readonly failures: Failure[] = [];
   private readonly began = Date.now();
-  private passed = 0;
+  private readonly passed = new Set<number>();
+  private readonly journal = new Journal<Kept>("crash");
+  private earlierMinutes = 0;
   private next = 0;
 
   /** @param say prints a line for people */
@@ -39,10 +50,11 @@ export class Lanes {
 
   /** Runs all; ends early where sequences fail: three are enough to look into. */
   async run(): Promise<CrashReport> {
-    const { sequences: count, seed, lanes } = this.options;
+    const { sequences: count, seed, lanes, resume } = this.options;
     const { say } = this;
     const queue = fc.sample(sequences, { seed, numRuns: count });
     say(`${count} sequences of seed ${seed} on ${lanes} lanes`);
+    if (resume) this.takeUp();
     const progress = setInterval(() => say(this.progress), 30_000);
     try {
       await Promise.all(Array.from({ length: Math.min(lanes, count) }, () => this.lane(queue)));
@@ -50,8 +62,22 @@ export class Lanes {
       clearInterval(progress);
     }
     say(this.progress);
+    return this.report;
+  }
+
+  /** Takes what an earlier run passed of the same sequences as it was. */
+  private takeUp(): void {
+    const kept = this.journal.read();
+    if (kept?.seed !== this.options.seed) return;
+    for (const index of kept.passed) this.passed.add(index);
+    Object.assign(this.tally, kept.tally);
+    this.earlierMinutes = kept.minutes;
+    this.say(`${this.passed.size} of them were passed before, on the same product`);
+  }
+
+  private get report(): CrashReport {
     const { passed, failures, tally } = this;
-    return { passed, failures, tally, minutes: this.elapsed };
+    return { passed: passed.size, failures, tally, minutes: this.elapsed };
   }
 
   /** Runs one sequence as it was printed, without shrinking. */
@@ -66,25 +92,24 @@ export class Lanes {
       });
       if (details.failed) this.failures.push(failureOf(details, path));
       else {
-        this.passed += 1;
+        this.passed.add(0);
         this.say(`passed:\n${lane.story.join("\n")}`);
       }
     } finally {
       await lane.dispose();
     }
-    const { passed, failures, tally } = this;
-    return { passed, failures, tally, minutes: this.elapsed };
+    return this.report;
   }
 
   private get elapsed(): number {
-    return (Date.now() - this.began) / 60_000;
+    return this.earlierMinutes + (Date.now() - this.began) / 60_000;
   }
 
   private get progress(): string {
     const operations = Object.values(this.tally.operations).reduce((sum, each) => sum + each, 0);
     const cuts = Object.values(this.tally.cuts).reduce((sum, each) => sum + each, 0);
     return (
-      `${this.elapsed.toFixed(1)} min: ${this.passed} of ${this.options.sequences} sequences passed, ` +
+      `${this.elapsed.toFixed(1)} min: ${this.passed.size} of ${this.options.sequences} sequences passed, ` +
       `${this.failures.length} failed; ${operations} operations, ${cuts} of them cut`
     );
   }
@@ -96,9 +121,12 @@ export class Lanes {
       while (this.next < queue.length && this.failures.length < 3 && this.elapsed < minutes) {
         const index = this.next;
         this.next += 1;
+        if (this.passed.has(index)) continue;
         try {
           await lane.run(queue[index] ?? []);
-          this.passed += 1;
+          this.passed.add(index);
+          const { elapsed: minutes, tally } = this;
+          if (this.options.all) this.journal.write({ seed, passed: [...this.passed], minutes, tally });
         } catch (error) {
           this.say(`sequence ${index} failed (seed ${seed}, path ${index}):\n${(error as Error).message}`);
           this.failures.push(await this.shrink(lane, index, queue[index] ?? [], error as Error));

@@ -13,6 +13,8 @@ export interface CrashOptions {
   readonly shrinkMinutes: number;
   /** Every sequence must have run; a run of all tests takes as many as its minute allows. */
   readonly all: boolean;
+  /** Sequences that an earlier run of the seed passed on the same product are taken as they were. */
+  readonly resume: boolean;
 }
 
 /** The seed of a run of all tests, so that it is the same sequences for everybody. */
@@ -31,6 +33,7 @@ export function crashOptions(env: NodeJS.ProcessEnv = process.env): CrashOptions
     minutes: amount("--minutes", env.CRASH_MINUTES, all ? 240 : 1),
     shrinkMinutes: amount("--shrink-minutes", env.CRASH_SHRINK_MINUTES, all ? 10 : 2),
     all,
+    resume: env.CRASH_RESUME !== undefined,
   };
 }
 

@@ -1,16 +1,16 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { publish } from "../reliability/page";
+import { Journal } from "../support/journal";
 import { kinds, nameOf, stages } from "./case";
 import { allCases } from "./cases";
 import { inOrder } from "./figures";
-import { Journal } from "./journal";
 import { Pool } from "./pool";
 import type { CaseFigures, FaultFigures, SoakFigures } from "./report";
 import { runCase } from "./run-case";
 import { selection } from "./selection";
 import { soak } from "./soak/soak";
 import { summary } from "./summary";
-import { invariants } from "./tally";
+import { type Invariant, invariants } from "./tally";
 
 /** Waiting for a lane counts, so the limit is for the whole queue; what a case starts has limits of its own. */
 const limit = { timeout: 60 * 60_000 };
@@ -18,7 +18,13 @@ const limit = { timeout: 60 * 60_000 };
 const { cases, lanes, seed, soakMinutes, resume, whole } = selection(allCases);
 const pool = new Pool(lanes);
 const started = Date.now();
-const journal = new Journal();
+/** What a run has passed so far. */
+interface Kept {
+  readonly minutes: number;
+  readonly cases: readonly CaseFigures[];
+  readonly checks: Readonly<Partial<Record<Invariant, number>>>;
+}
+const journal = new Journal<Kept>("faults");
 const earlier = whole && resume ? journal.read() : undefined;
 const done: CaseFigures[] = [...(earlier?.cases ?? [])];
 pool.tally.add(earlier?.checks ?? {});
@@ -41,7 +47,7 @@ describe.concurrent("faults", limit, () => {
   it.each(open.map((fault) => [nameOf(fault), fault] as const))("%s", async (name, fault) => {
     try {
       done.push(await pool.use((world) => runCase(fault, world)));
-      if (whole) journal.write(minutes(), done, pool.tally.checks);
+      if (whole) journal.write({ minutes: minutes(), cases: done, checks: Object.fromEntries(pool.tally.checks) });
       tell(`ok     ${done.at(-1)?.seconds} s  ${name}`);
     } catch (error) {
       tell(`FAILED ${name}: ${(error as Error).message.split("\n")[0]}`);
