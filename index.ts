@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as runtime from "@pulumi/pulumi/runtime";
 import { callerNetworks } from "./components/caller-networks";
 import { Dataset } from "./components/dataset";
+import { endWithoutEngine } from "./components/engine-gone";
 import { Environment } from "./components/environment";
 import { Evaluation } from "./components/evaluation";
 import { Gate } from "./components/gate";
@@ -49,6 +50,7 @@ async function checkedPlan(config: Readonly<Record<string, string>>): Promise<Pl
 
 /** The program: configuration → plan → components → outputs. */
 async function program(): Promise<pulumi.Output<Record<string, unknown>> | Record<string, unknown>> {
+  endWithoutEngine();
   const config = stackConfig();
   const plan = await checkedPlan(config).catch((error: unknown) => {
     throw error instanceof PlanError ? userError(error.message) : error;

@@ -1,10 +1,20 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { engineAlive } from "../../components/dynamic/engine";
 import { isAlive } from "../../emulator/run-file";
-import { localFolder } from "../../plan/paths";
+import { localFolder, projectFolder } from "../../plan/paths";
 import { project, pulumiOutput } from "./pulumi";
 
 /**
@@ -32,6 +42,7 @@ export async function mendAfterKill(stack: string): Promise<boolean> {
     );
     for (const folder of [stacks, locks]) removeHalfWritten(folder);
     await pulumiOutput(["cancel", "--yes", "--stack", stack]);
+    await endOrphans();
   }
   if (hasBegun) await forgetPendingOperations(stack);
   return existsSync(cutMark(stack));
@@ -50,6 +61,23 @@ export function noteWhole(stack: string): void {
 
 function cutMark(stack: string): string {
   return join(localFolder(), `cut-${stack.replaceAll("/", "-")}`);
+}
+
+/**
+ * Ends provider processes of this project whose engine is gone. They end by themselves (see watchdog.ts) once they have
+ * been called; one whose engine was killed before that would stay. Linux alone tells of other processes.
+ */
+async function endOrphans(): Promise<void> {
+  for (const pid of namesIn("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, -1);
+      const isProvider = words.some((word) => word.endsWith("/cmd/dynamic-provider/index.js"));
+      if (!isProvider || realpathSync(`/proc/${pid}/cwd`) !== realpathSync(projectFolder())) continue;
+      if (!(await engineAlive(words))) process.kill(Number(pid), "SIGKILL");
+    } catch {
+      // It has ended, or is somebody else's.
+    }
+  }
 }
 
 interface Lock {

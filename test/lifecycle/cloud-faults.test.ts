@@ -57,8 +57,13 @@ describe("a killed CLI", { timeout: 180_000 }, () => {
   it("kill -9 while the launch is under way: the next up adopts the instance", async () => {
     await cloud.admin.addApiFault({ match: { operation: "launchInstance" }, times: 1, action: { delayMs: 2500 } });
     await killWhen(isTaken);
+    // A provider that was not called before its engine was killed does not know that it is gone.
+    const provider = "idle/cmd/dynamic-provider/index.js";
+    project.write(provider, "setInterval(() => {}, 1000);\n");
+    const idle = project.start(process.execPath, [provider, "127.0.0.1:9"]);
     const output = await up();
     await expectKnown();
+    expect((await idle.ended).code).toBe(137);
     expect(output).toContain("its lock is removed");
     expect(output).not.toMatch(/warning|pending/);
   });
