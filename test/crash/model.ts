@@ -218,7 +218,9 @@ async function verifiedSoon(folder: string): Promise<Verification> {
 function foldersIn(folder: string): string[] {
   try {
     const entries = readdirSync(folder, { withFileTypes: true });
-    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    // Whoever writes the ledger holds its lock, which is a folder.
+    return folders.filter((name) => !name.endsWith(".lock"));
   } catch {
     return [];
   }
