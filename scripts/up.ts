@@ -1,9 +1,8 @@
-import { isGone } from "../components/lambda/presence";
 import { ensureCloud } from "../emulator/control";
 import { localFolder } from "../plan/paths";
 import { operatorCommand, run } from "./lib/command";
 import { mendAfterKill, noteWhole } from "./lib/killed-cli";
-import { instanceStatus } from "./lib/look";
+import { instanceStatus, sawGone } from "./lib/look";
 import { tellAfterUp } from "./lib/notify/notify";
 import { isEmulated, pulumi, pulumiOutput, stackFileConfig, stackName } from "./lib/pulumi";
 import { aliasesOf, refreshSshFiles } from "./lib/ssh-files";
@@ -55,7 +54,7 @@ async function refreshWhereEnded(stack: string): Promise<string[]> {
   if ((stackFileConfig(stack).selfTerminate ?? "false") === "false") return [];
   const view = await stackView(stack);
   const seen = await instanceStatus(view);
-  if (view.instance === undefined || !("status" in seen) || !isGone(seen.status)) return [];
+  if (view.instance === undefined || !sawGone(seen)) return [];
   const home = view.resultsFolder === undefined ? "" : ` What was fetched of its results is in ${view.resultsFolder}.`;
   console.log(
     `Instance ${view.instance.id} is gone: it has ended itself, or was ended elsewhere.${home} ` +

@@ -1,9 +1,8 @@
-import { isGone } from "../components/lambda/presence";
 import { waitForEnd } from "../remote/run";
 import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./lib/command";
-import { instanceStatus } from "./lib/look";
+import { instanceStatus, sawGone } from "./lib/look";
 import { tellOfRun } from "./lib/notify/notify";
-import { requireRun, type StackView, stackView } from "./lib/stack-view";
+import { requireRun, stackView } from "./lib/stack-view";
 
 const command = operatorCommand("wait", "Waits until the run has ended. Exit code 0: finished; 1: failed or stopped.")
   .option("-t, --timeout <minutes>", "give up waiting after this time; the run goes on", wholeNumber)
@@ -19,7 +18,11 @@ run(async () => {
   const status = await waitForEnd(
     access,
     { experiment },
-    { onLine: options.quiet === true ? undefined : console.log, isGone: () => hasEnded(view), signal },
+    {
+      onLine: options.quiet === true ? undefined : console.log,
+      isGone: async () => sawGone(await instanceStatus(view)),
+      signal,
+    },
   ).catch((error: unknown) => {
     if (signal?.aborted !== true) throw error;
     throw new CommandError(
@@ -32,8 +35,3 @@ run(async () => {
   await tellOfRun(view, status);
   return state === "finished" ? exitCodes.ok : exitCodes.failed;
 });
-
-async function hasEnded(view: StackView): Promise<boolean> {
-  const seen = await instanceStatus(view);
-  return "status" in seen && isGone(seen.status);
-}

@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { costSince } from "../components/lambda/forecast";
-import { isGone } from "../components/lambda/presence";
 import { stopRun } from "../remote/run";
 import type { RunStatus } from "../remote/types";
 import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./lib/command";
 import { destroyStack } from "./lib/destroy";
 import { judge, type Limit, limitsOf, type Verdict } from "./lib/limits";
-import { instanceStatus, runStatus } from "./lib/look";
+import { instanceStatus, runStatus, sawGone } from "./lib/look";
 import { tellOfLimits, tellOfRun } from "./lib/notify/notify";
 import { type StackView, stackView } from "./lib/stack-view";
 
@@ -62,7 +61,7 @@ async function look(stack: string | undefined): Promise<Seen> {
     throw new CommandError(`Stack ${view.stack} has no instance: nothing is billed.`, exitCodes.nothing);
   }
   const [instance, seen] = await Promise.all([instanceStatus(view), runStatus(view)]);
-  const gone = "status" in instance && isGone(instance.status);
+  const gone = sawGone(instance);
   const unreachable = seen !== undefined && "reason" in seen ? seen.reason : undefined;
   const status = seen !== undefined && "state" in seen ? seen : undefined;
   const limits = limitsOf(view, status);

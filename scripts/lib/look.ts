@@ -1,5 +1,5 @@
 import { connectCloud } from "../../components/lambda/api/connect";
-import { statusOrGone } from "../../components/lambda/presence";
+import { isGone, statusOrGone } from "../../components/lambda/presence";
 import { readStatus } from "../../remote/run";
 import { withSession } from "../../remote/session";
 import type { RunStatus } from "../../remote/types";
@@ -17,6 +17,11 @@ export async function instanceStatus(
   } catch (error) {
     return { reason: (error as Error).message };
   }
+}
+
+/** Whether a look has seen that the instance has ended, or is about to. Not known is no. */
+export function sawGone(seen: Awaited<ReturnType<typeof instanceStatus>>): boolean {
+  return "status" in seen && isGone(seen.status);
 }
 
 /** An instance's status in words, also where it is not known. */

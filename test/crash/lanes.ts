@@ -38,7 +38,7 @@ export class Lanes {
   private readonly failures: Failure[] = [];
   private readonly began = Date.now();
   private readonly passed = new Set<number>();
-  private readonly journal = new Journal<Kept>("crash");
+  private journal: Journal<Kept> | undefined;
   private earlierMinutes = 0;
   private next = 0;
 
@@ -50,10 +50,11 @@ export class Lanes {
 
   /** Runs all; ends early where sequences fail: three are enough to look into. */
   async run(): Promise<CrashReport> {
-    const { sequences: count, seed, lanes, resume } = this.options;
+    const { sequences: count, seed, lanes, resume, all } = this.options;
     const { say } = this;
     const queue = fc.sample(sequences, { seed, numRuns: count });
     say(`${count} sequences of seed ${seed} on ${lanes} lanes`);
+    if (all) this.journal = new Journal("crash");
     if (resume) this.takeUp();
     const progress = setInterval(() => say(this.progress), 30_000);
     try {
@@ -67,7 +68,7 @@ export class Lanes {
 
   /** Takes what an earlier run passed of the same sequences as it was. */
   private takeUp(): void {
-    const kept = this.journal.read();
+    const kept = this.journal?.read();
     if (kept?.seed !== this.options.seed) return;
     for (const index of kept.passed) this.passed.add(index);
     Object.assign(this.tally, kept.tally);
@@ -126,7 +127,7 @@ export class Lanes {
           await lane.run(queue[index] ?? []);
           this.passed.add(index);
           const { elapsed: minutes, tally } = this;
-          if (this.options.all) this.journal.write({ seed, passed: [...this.passed], minutes, tally });
+          this.journal?.write({ seed, passed: [...this.passed], minutes, tally });
         } catch (error) {
           this.say(`sequence ${index} failed (seed ${seed}, path ${index}):\n${(error as Error).message}`);
           this.failures.push(await this.shrink(lane, index, queue[index] ?? [], error as Error));

@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { stringify } from "yaml";
+import { shellQuote } from "../../remote/quote";
 
 const root = resolve(__dirname, "../..");
 
@@ -124,9 +125,7 @@ export class Project {
 
   /** Starts an operator command in a terminal of 100 columns and 40 rows; its standard input is what is typed. */
   terminal(name: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): ReturnType<Project["start"]> {
-    const words = [process.execPath, `dist/scripts/${name}.js`, ...args].map(
-      (word) => `'${word.replaceAll("'", "'\\''")}'`,
-    );
+    const words = [process.execPath, `dist/scripts/${name}.js`, ...args].map(shellQuote);
     const command = `stty cols 100 rows 40; exec ${words.join(" ")}`;
     return this.start("script", ["-qefc", command, "/dev/null"], { TERM: "xterm", ...env }, "pipe");
   }

@@ -55,8 +55,11 @@ export const handler: DynamicHandler<SshKeyInputs, SshKeyInputs> = {
 
 function add(cloud: Cloud, inputs: SshKeyInputs): Promise<SshKey> {
   const { name, publicKey } = inputs;
-  const add = () => cloud.client.addSshKey({ name, publicKey: keyLine(publicKey) });
-  return createdOrFound(cloud, add, () => named(cloud, inputs));
+  return createdOrFound(
+    cloud,
+    () => cloud.client.addSshKey({ name, publicKey: keyLine(publicKey) }),
+    () => named(cloud, inputs),
+  );
 }
 
 /** The account's key of this name. Throws where it is another key. */

@@ -128,8 +128,7 @@ export const endCases: readonly FaultCase[] = [
     inject: ({ cloud }) => cloud.admin.patchSettings({ seconds: { terminating: 1_000_000 } }),
     act: (world) => world.down(),
     outcome: "told",
-    message:
-      /is still terminating \d+ min after it was told to terminate\. It may still be billed: run `destroy` again/,
+    message: /is still terminating 40 min after it was told to terminate\. It may still be billed: run `destroy` again/,
   },
   {
     kind: "instance",
