@@ -69,8 +69,7 @@ describe("the dashboard page", { timeout: 90_000 }, () => {
   it("says that nothing is rented, and shows the run by itself once an up has started it", async () => {
     expect(page.url()).toBe(`${dashboard.origin}/`);
     expect(await text("empty")).toContain("npm run up");
-    const { code, output } = await project.run("up");
-    expect(code, output).toBe(0);
+    await project.succeeds("up");
     await expect.poll(() => text("state"), poll).toBe("running");
     expect(await page.locator("#empty").count()).toBe(0);
     const cookie = (await page.context().cookies()).map(({ name, value }) => `${name}=${value}`).join("; ");

@@ -47,12 +47,10 @@ describe("recipes, with a workload that trains in seconds", () => {
     project.write("configs/least.yaml", shown?.text ?? "");
     project.write("least/train.py", 'import time\nprint("step 1 loss 0.5", flush=True)\ntime.sleep(1)\n');
     project.configure({ experiment: "configs/least.yaml" });
-    const { code, output } = await project.run("up");
-    expect(code, output).toBe(0);
+    const output = await project.succeeds("up");
     expect(output).toContain("first step: step 1 loss 0.5");
     expect(await project.run("wait")).toMatchObject({ code: 0, output: expect.stringContaining("least-v1: finished") });
-    const down = await project.run("down");
-    expect(down.code, down.output).toBe(0);
+    await project.succeeds("down");
     expect(project.read("results/dev/least-v1/run/train.log")).toContain("step 1 loss 0.5");
   });
 });

@@ -16,18 +16,13 @@ describe("a killed CLI", { timeout: 180_000 }, () => {
   });
   afterEach(async () => {
     await cloud.admin.removeAllFaults();
-    const { code, output } = await project.run("down", ["--keep-cloud"]);
-    expect(code, output).toBe(0);
+    await project.succeeds("down", ["--keep-cloud"]);
     expect(await cloud.inventory()).toEqual(nothing);
     expect(await project.resources()).toEqual([]);
   }, 60_000);
   afterAll(() => project.dispose());
 
-  const up = async (): Promise<string> => {
-    const { code, output } = await project.run("up");
-    expect(code, output).toBe(0);
-    return output;
-  };
+  const up = (): Promise<string> => project.succeeds("up");
   /** The state knows what is rented, and nothing else is. */
   const expectKnown = async (): Promise<string> => {
     const { instances } = await cloud.inventory();

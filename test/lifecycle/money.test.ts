@@ -30,10 +30,9 @@ describe("money", { timeout: 120_000 }, () => {
     project.write("recovery-key", recovery.privateKey, 0o600);
     cloud = await TestCloud.start(project);
     await cloud.admin.patchSettings({ rateLimit: { enabled: false } });
-    const up = await project.run("up");
-    expect(up.code, up.output).toBe(0);
-    expect(up.output).toMatch(/warning: notifications: slack 2 .*was not told that training has started.*404/);
-    expect(up.output + project.stateText()).not.toContain("h00k");
+    const output = await project.succeeds("up");
+    expect(output).toMatch(/warning: notifications: slack 2 .*was not told that training has started.*404/);
+    expect(output + project.stateText()).not.toContain("h00k");
     ours = (await project.outputs()).instanceId as string;
   }, 120_000);
   afterAll(async () => {
@@ -143,8 +142,7 @@ describe("money", { timeout: 120_000 }, () => {
     expect(other.output).toContain("kept elsewhere");
     expect(await living()).toContain(ours);
 
-    const { code, output } = await project.run("adopt");
-    expect(code, output).toBe(0);
+    const output = await project.succeeds("adopt");
     expect(output).toContain("Run: running");
     expect(JSON.parse((await project.run("status", ["--json"])).output)).toMatchObject({ instance: { id: ours } });
     expect(await project.run("results")).toMatchObject({ code: 0 });
@@ -168,8 +166,7 @@ describe("money", { timeout: 120_000 }, () => {
 
   it("a budget that is spent ends the run on the instance, cleanly, and watch reports it", async () => {
     project.configure({ ...config, budgetDollars: 0.001 });
-    const { code, output } = await project.run("up");
-    expect(code, output).toBe(0);
+    await project.succeeds("up");
     expect((await project.run("wait")).code).toBe(1);
     const { run } = JSON.parse((await project.run("status", ["--json"])).output);
     expect(run).toMatchObject({ state: "stopped", stopReason: "budget", exitCode: 143 });
@@ -178,8 +175,7 @@ describe("money", { timeout: 120_000 }, () => {
   });
 
   it("watch --destroy brings the results home, evaluated, and terminates", async () => {
-    const { code, output } = await project.run("watch", ["--destroy"]);
-    expect(code, output).toBe(0);
+    const output = await project.succeeds("watch", ["--destroy"]);
     expect(output).toContain("is terminated");
     cloud = await TestCloud.start(project);
     expect(await living()).not.toContain(ours);
@@ -218,8 +214,7 @@ describe("money", { timeout: 120_000 }, () => {
     });
     expect(await living()).toContain(instanceId);
     rmSync(results, { recursive: true });
-    const { code, output } = await project.run("adopt", ["--identity", "recovery-key", "--end"]);
-    expect(code, output).toBe(0);
+    await project.succeeds("adopt", ["--identity", "recovery-key", "--end"]);
     expect(await verifyResults(results)).toMatchObject({ ok: true });
     expect(readFileSync(join(results, "run", "train.log"), "utf8")).toContain("stopped at step");
     expect(await living()).not.toContain(instanceId);

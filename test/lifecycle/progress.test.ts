@@ -80,11 +80,7 @@ describe("what an update tells while it goes on", { timeout: 120_000 }, () => {
 
   it("in a terminal: each resource's own row shows its phase", async () => {
     await cloud.admin.addLinkFault({ match: {}, trouble: { kind: "throttle", bytesPerSecond: 20_000 } });
-    const down = `stty cols 200 rows 50; ${process.execPath} dist/scripts/down.js --keep-cloud`;
-    const { ended } = project.start("script", ["-qefc", down, "/dev/null"], {
-      TERM: "xterm",
-      PULUMI_DISABLE_CI_DETECTION: "yes",
-    });
+    const { ended } = project.terminal("down", ["--keep-cloud"], { PULUMI_DISABLE_CI_DETECTION: "yes" }, 200);
     const { code, output } = await ended;
     expect(code, output).toBe(0);
     const screen = stripVTControlCharacters(output);
@@ -111,8 +107,7 @@ describe("what an update tells while it goes on", { timeout: 120_000 }, () => {
     expect(code, output).not.toBe(0);
     expect(output).toContain("Interrupted while waiting. Run the command again to go on");
     expect((await cloud.inventory()).instances).toEqual([]);
-    const down = await project.run("down", ["--keep-cloud"]);
-    expect(down.code, down.output).toBe(0);
+    await project.succeeds("down", ["--keep-cloud"]);
     expect(await cloud.inventory()).toEqual(nothing);
   });
 });

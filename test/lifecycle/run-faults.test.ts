@@ -22,18 +22,13 @@ describe("faults of a run", { timeout: 180_000 }, () => {
   beforeEach(() => useTinyWorkload(project));
   afterEach(async () => {
     await cloud.admin.removeAllFaults();
-    const { code, output } = await project.run("down", ["--keep-cloud"]);
-    expect(code, output).toBe(0);
+    await project.succeeds("down", ["--keep-cloud"]);
     expect(await cloud.inventory()).toEqual(nothing);
     rmSync(join(project.folder, "results"), { recursive: true, force: true });
   }, 60_000);
   afterAll(() => project.dispose());
 
-  const up = async (...args: string[]): Promise<string> => {
-    const { code, output } = await project.run("up", args);
-    expect(code, output).toBe(0);
-    return output;
-  };
+  const up = (...args: string[]): Promise<string> => project.succeeds("up", args);
   const lastCheckpoint = (): { step: number; started_at: number[] } =>
     JSON.parse(readFileSync(join(results, "checkpoints", "last.json"), "utf8"));
 
@@ -71,8 +66,7 @@ describe("faults of a run", { timeout: 180_000 }, () => {
     await up();
     const { instances } = await cloud.inventory();
     project.write("results", "a file where the folder should be");
-    const { code, output } = await project.run("down", ["--keep-cloud"]);
-    expect(code).not.toBe(0);
+    const output = await project.fails("down", ["--keep-cloud"]);
     expect(output).toContain("is not terminated and goes on billing");
     expect(output).toContain("npm run down -- --lose-results");
     expect((await cloud.inventory()).instances).toEqual(instances);
@@ -91,8 +85,7 @@ describe("faults of a run", { timeout: 180_000 }, () => {
     await up();
     await project.run("wait");
     await cloud.admin.addLinkFault({ match: {}, times: 4, trouble: { kind: "drop-after", bytes: 700_000 } });
-    const { code, output } = await project.run("down", ["--keep-cloud"]);
-    expect(code, output).toBe(0);
+    await project.succeeds("down", ["--keep-cloud"]);
     expect(await verifyResults(results)).toMatchObject({ ok: true });
   });
 
@@ -101,8 +94,7 @@ describe("faults of a run", { timeout: 180_000 }, () => {
     await up();
     const { instances } = await cloud.inventory();
     await cloud.admin.addLinkFault({ match: { instanceId: instances[0] ?? "" }, trouble: { kind: "refuse" } });
-    const { code, output } = await project.run("down", ["--keep-cloud", "--lose-results"]);
-    expect(code, output).toBe(0);
+    const output = await project.succeeds("down", ["--keep-cloud", "--lose-results"]);
     expect(output).toContain("left behind");
   });
 });

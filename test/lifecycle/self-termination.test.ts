@@ -20,8 +20,7 @@ describe("self-termination", { timeout: 240_000 }, () => {
     useTinyWorkload(project, { overrides: { steps: 10 }, stack });
     await project.init();
     await project.pulumi(["config", "set", "--secret", "selfTerminateApiKey", key]);
-    const { code, output } = await project.run("up");
-    expect(code, output).toBe(0);
+    const output = await project.succeeds("up");
     expect(output).toContain("It holds an API key");
     expect(output).not.toContain(key);
     id = (await project.outputs()).instanceId as string;
@@ -47,8 +46,7 @@ describe("self-termination", { timeout: 240_000 }, () => {
       'cd ~/.lambda-train/self-terminate; stat -c "%a %U" key .; ' +
       "grep -laF -f key /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null; " +
       'grep -rlF -f key "$HOME" | grep -v /self-terminate/key; echo end';
-    const { code, output } = await project.run("ssh", ["--", script]);
-    expect(code, output).toBe(0);
+    const output = await project.succeeds("ssh", ["--", script]);
     expect(output.trim().split("\n")).toEqual(["600 ubuntu", "700 ubuntu", "end"]);
     expect(project.stateText().includes(key)).toBe(false);
     expect(JSON.stringify(await project.outputs(true))).not.toContain(key);
@@ -64,8 +62,7 @@ describe("self-termination", { timeout: 240_000 }, () => {
     const body = JSON.stringify({ error: { code: "global/invalid-api-key", message: "no" } });
     const fault = { match: { operation: "terminateInstance" }, action: { answer: { status: 401, body } } };
     await cloud.admin.addApiFault(fault);
-    const { code, output } = await project.run("results");
-    expect(code, output).toBe(0);
+    await project.succeeds("results");
     await until(async () => ((await selfEnd()).startsWith("FAILED, goes on billing: ") ? true : undefined));
     expect(await selfEnd()).toContain("refuses the key (401 global/invalid-api-key)");
     await cloud.admin.removeAllFaults();
@@ -75,11 +72,9 @@ describe("self-termination", { timeout: 240_000 }, () => {
   });
 
   it("what comes after sees that it is gone; down cleans up", async () => {
-    const up = await project.run("up", ["--preview-only"]);
-    expect(up.code, up.output).toBe(0);
-    expect(up.output).toContain(`Instance ${id} is gone: it has ended itself`);
-    const down = await project.run("down", ["--keep-cloud"]);
-    expect(down.code, down.output).toBe(0);
+    const output = await project.succeeds("up", ["--preview-only"]);
+    expect(output).toContain(`Instance ${id} is gone: it has ended itself`);
+    await project.succeeds("down", ["--keep-cloud"]);
     expect(await cloud.inventory()).toEqual(nothing);
   });
 });

@@ -44,16 +44,8 @@ describe("another kind of workload", { timeout: 120_000 }, () => {
       ...changes,
       train: { directory: "code", waitFor: "end", ...changes.train },
     });
-  const up = async (): Promise<string> => {
-    const { code, output } = await project.run("up");
-    expect(code, output).toBe(0);
-    return output;
-  };
-  const upFails = async (): Promise<string> => {
-    const { code, output } = await project.run("up");
-    expect(code, output).not.toBe(0);
-    return output;
-  };
+  const up = (): Promise<string> => project.succeeds("up");
+  const upFails = (): Promise<string> => project.fails("up");
   const onInstance = async (command: string): Promise<string> => (await project.run("ssh", [command])).output;
   const outputOf = async (name: string): Promise<unknown> => (await project.outputs())[name];
 
@@ -166,8 +158,7 @@ describe("another kind of workload", { timeout: 120_000 }, () => {
   });
 
   it("leaves its file system when it goes, with what that holds", async () => {
-    const { code, output } = await project.run("down", ["--keep-cloud"]);
-    expect(code, output).toBe(0);
+    const output = await project.succeeds("down", ["--keep-cloud"]);
     expect(output).toContain("file system weights in us-east-1 is kept");
     const results = join(project.folder, "results", "test", "rough-2");
     expect(await verifyResults(results)).toMatchObject({ ok: true });

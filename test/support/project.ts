@@ -123,10 +123,29 @@ export class Project {
     return this.start(process.execPath, [join("dist", "scripts", `${name}.js`), ...args], env).ended;
   }
 
-  /** Starts an operator command in a terminal of 100 columns and 40 rows; its standard input is what is typed. */
-  terminal(name: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): ReturnType<Project["start"]> {
+  /** Runs an operator command that must end well. Gives all that it printed. @throws Error of what it printed */
+  async succeeds(name: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<string> {
+    const { code, output } = await this.run(name, args, env);
+    if (code !== 0) throw new Error(`${name} ended with status ${code}:\n${output}`);
+    return output;
+  }
+
+  /** Runs an operator command that must fail. Gives all that it printed. @throws Error of what it printed */
+  async fails(name: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<string> {
+    const { code, output } = await this.run(name, args, env);
+    if (code === 0) throw new Error(`${name} ended well:\n${output}`);
+    return output;
+  }
+
+  /** Starts an operator command in a terminal of 40 rows; its standard input is what is typed. */
+  terminal(
+    name: string,
+    args: readonly string[] = [],
+    env: NodeJS.ProcessEnv = {},
+    columns = 100,
+  ): ReturnType<Project["start"]> {
     const words = [process.execPath, `dist/scripts/${name}.js`, ...args].map(shellQuote);
-    const command = `stty cols 100 rows 40; exec ${words.join(" ")}`;
+    const command = `stty cols ${columns} rows 40; exec ${words.join(" ")}`;
     return this.start("script", ["-qefc", command, "/dev/null"], { TERM: "xterm", ...env }, "pipe");
   }
 

@@ -12,8 +12,7 @@ describe("npm run new-experiment", () => {
 
   it("writes a valid file with the comments of the one it is made from, and its changes", async () => {
     const set = ["--set", "train.overrides.lr=0.001", "--set", "train.maxHours=2"];
-    const { code, output } = await project.run("new-experiment", ["--name", "fast", ...set]);
-    expect(code, output).toBe(0);
+    const output = await project.succeeds("new-experiment", ["--name", "fast", ...set]);
     expect(output).toContain(`config set experiment ${file} --stack <stack>`);
     const from = project.read("configs/hmer-ink.yaml");
     const made = project.read(file);
