@@ -49,14 +49,16 @@ export class Instance extends pulumi.ComponentResource {
     const { cloud } = plan;
     const { endpoint } = cloud;
     const inside = { parent: this };
+    // Also where `--replace` forces it: a name is one thing's at a time, and a second would be the first, adopted.
+    const named = { ...inside, deleteBeforeReplace: true };
 
     const suffix = new RandomId(`${name}-suffix`, { byteLength: 4, prefix: namePrefix(plan.stack) }, inside);
     const claim = new Claim(`${name}-claim`, { name: suffix.hex, endpoint }, inside);
     const login = new KeyPair(`${name}-login`, { comment: "lambda-train" }, inside);
     const host = new KeyPair(`${name}-host`, { comment: "lambda-train host" }, inside);
-    const sshKey = new SshKey(`${name}-ssh-key`, { name: claim.name, publicKey: login.publicKey, endpoint }, inside);
-    const rulesetIds = rulesets(name, cloud, claim.name, sshSources, inside);
-    const fileSystem = attached(name, cloud, inside);
+    const sshKey = new SshKey(`${name}-ssh-key`, { name: claim.name, publicKey: login.publicKey, endpoint }, named);
+    const rulesetIds = rulesets(name, cloud, claim.name, sshSources, named);
+    const fileSystem = attached(name, cloud, named);
 
     const needs = [sshKey.id, ...Object.values(rulesetIds), ...(fileSystem === undefined ? [] : [fileSystem.id])];
     const launches = new LaunchClaim(`${name}-launches`, { name: claim.name, endpoint, needs }, inside);
@@ -87,8 +89,7 @@ export class Instance extends pulumi.ComponentResource {
         budgetDollars: cloud.budgetDollars,
         expectedHours: cloud.expectedHours,
       },
-      // Also where `--replace` forces it: its name is one instance's at a time, and a second would be the first, adopted.
-      { ...inside, deleteBeforeReplace: true },
+      named,
     );
     const boot = new Boot(
       `${name}-boot`,

@@ -113,9 +113,10 @@ describe("an instance", () => {
     expect(mocks.of("box-vm").inputs.fileSystemNames).toBeUndefined();
   });
 
-  it("is deleted before it is replaced, where the user asks for that too: its name is one instance's at a time", async () => {
-    await made();
-    expect(mocks.of("box-vm").deleteBeforeReplace).toBe(true);
+  it("and what else has its name is deleted before it is replaced, where the user asks for that too: it would be adopted", async () => {
+    await made({ fileSystem: { name: "weights", create: true }, regions: ["us-west-1"] });
+    for (const name of ["box-vm", "box-ssh-key", "box-firewall-us-west-1", "box-file-system"])
+      expect(mocks.of(name).deleteBeforeReplace, name).toBe(true);
   });
 
   it("launches what the plan says", async () => {
