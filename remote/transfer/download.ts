@@ -8,6 +8,7 @@ import { fetchObjects } from "./fetch";
 import { HashCache } from "./hashes";
 import { listRemote, type RemoteEntry } from "./listing";
 import { Objects } from "./objects";
+import { oneAtATime } from "./one-at-a-time";
 import { parseResults, resultsFile } from "./results-file";
 import { type Attempt, onTarget } from "./retry";
 
@@ -50,10 +51,9 @@ const rounds = 4;
  * Makes a local folder hold what a folder on the instance holds. Everything is fetched into `.partial-<name>` beside it
  * (which a broken download leaves for the next one), checked against the instance's checksums, and then gets its name in
  * one step. The folder gets a `manifest.json` with all checksums. With an access instead of a session a lost connection
- * is made again.
+ * is made again. Downloads into one folder wait for each other.
  */
 export async function downloadTree(target: SshSession | SshAccess, options: DownloadTreeOptions): Promise<Downloaded> {
-  const started = Date.now();
   const final = resolve(options.localFinal);
   if (options.remoteRoot === "") {
     throw new Error(
@@ -68,6 +68,16 @@ export async function downloadTree(target: SshSession | SshAccess, options: Down
       { cause: error },
     );
   });
+  return oneAtATime(partial, options, (signal) => downloadAlone(target, { ...options, signal }, { final, partial }));
+}
+
+/** The download into a folder that is this process's alone. */
+async function downloadAlone(
+  target: SshSession | SshAccess,
+  options: DownloadTreeOptions & { readonly signal: AbortSignal },
+  { final, partial }: { readonly final: string; readonly partial: string },
+): Promise<Downloaded> {
+  const started = Date.now();
   await recoverSwap(final);
   const objects = await Objects.open(join(partial, "objects"), final, await HashCache.open(options.hashFolder, final));
   const fetched = { files: 0, bytes: 0 };
@@ -85,6 +95,7 @@ export async function downloadTree(target: SshSession | SshAccess, options: Down
   }
   const manifest: Manifest = { files: entries.map(({ id: _id, ...entry }) => entry) };
   const source = options.source ?? `${access.user}@${access.host}:${options.remoteRoot}`;
+  options.signal.throwIfAborted();
   options.onStatus?.("verifying", `${entries.length} files`);
   await assemble({ manifest, objects, partial, final, source });
   const bytes = entries.reduce((sum, { size }) => sum + size, 0);

@@ -1,6 +1,6 @@
-import { chmod, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type SshError, SshSession } from "../../remote/session";
 import { type Downloaded, type DownloadTreeOptions, downloadTree, verifyResults } from "../../remote/transfer/download";
 import { hashFile } from "../../remote/transfer/hashes";
@@ -126,6 +126,41 @@ describe("download", () => {
     await fill(left, { [await name("a")]: "wrong", [`${await name("b")}.part`]: random(1000, 9), junk: "x" });
     await fetch();
     expect(await withoutRecord()).toEqual(await contents(remote()));
+  });
+
+  it("waits for another download into the folder, and then has nothing left to fetch", async () => {
+    await fill(remote(), { a: random(3_000_000, 3), b: "b" });
+    const told: string[] = [];
+    const onProgress = (line: string): number => told.push(line);
+    const both = await Promise.all([fetch({ onProgress }), fetch({ onProgress })]);
+    expect(both.map(({ fetchedFiles }) => fetchedFiles).sort()).toEqual([0, 2]);
+    expect(told).toEqual(["Another command brings these results home: waiting for it"]);
+    expect(await withoutRecord()).toEqual(await contents(remote()));
+    expect(await readdir(join(place.local, "results"))).toEqual(["exp"]);
+  });
+
+  it("passes over a download that died, and stops waiting when it is told to", async () => {
+    await fill(remote(), { a: "1" });
+    const held = join(place.local, "results/.partial-exp.lock");
+    await mkdir(held, { recursive: true });
+    await expect(fetch({ signal: AbortSignal.timeout(300) })).rejects.toThrow("timeout");
+    const past = new Date(Date.now() - 11_000);
+    await utimes(held, past, past);
+    await fetch();
+    expect(await readdir(join(place.local, "results"))).toEqual(["exp"]);
+  });
+
+  it("gives up where another took over while it stood still", async () => {
+    await fill(remote(), { a: "1" });
+    place.relay.stall();
+    const overtaken = expect(fetch({}, through())).rejects.toThrow("took over");
+    const held = join(place.local, "results/.partial-exp.lock");
+    await vi.waitFor(() => stat(held));
+    await rm(held, { recursive: true });
+    await overtaken;
+    place.relay.accept();
+    await fetch();
+    expect(await withoutRecord()).toEqual({ a: "1" });
   });
 
   it("survives a crash between the renames", async () => {
