@@ -140,7 +140,8 @@ def checkpoints(output):
 
 def main():
     if len(sys.argv) not in (2, 3):
-        sys.exit(__doc__.split("\n")[2])
+        print(__doc__.split("\n")[2], file=sys.stderr)
+        sys.exit(2)
     base = os.environ.get("LAMBDA_TRAIN_BASE") or os.path.expanduser("~/.lambda-train")
     look = {
         "now": time.time(),

@@ -46,7 +46,8 @@ def candidates(output):
 
 def main():
     if len(sys.argv) != 3:
-        sys.exit(__doc__.split("\n")[2])
+        print(__doc__.split("\n")[2], file=sys.stderr)
+        sys.exit(2)
     output, known = sys.argv[1:]
     chosen = candidates(output)
     mark = hashlib.sha256(repr(chosen).encode("utf-8", "surrogateescape")).hexdigest()

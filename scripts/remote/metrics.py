@@ -17,7 +17,8 @@ MOST_FILES = 100
 
 def main():
     if len(sys.argv) != 3:
-        sys.exit(__doc__.split("\n")[2])
+        print(__doc__.split("\n")[2], file=sys.stderr)
+        sys.exit(2)
     folder, pattern = sys.argv[1:]
     found = {}
     for path in sorted(glob.glob(os.path.join(glob.escape(folder), pattern), recursive=True)):

@@ -205,8 +205,8 @@ describe("firewall ruleset", () => {
   });
 
   test("tells of global rules that let in more, and of none that lets in no more", async () => {
-    const told = async (sourceNetwork: string, portRange: [number, number]): Promise<string> => {
-      const rules = [{ protocol: "tcp", port_range: portRange, source_network: sourceNetwork, description: "" }];
+    const told = async (sourceNetwork: string, portRange: [number, number], protocol = "tcp"): Promise<string> => {
+      const rules = [{ protocol, port_range: portRange, source_network: sourceNetwork, description: "" }];
       const { url, apiKey } = cloud.endpoint;
       const headers = { authorization: `Bearer ${apiKey()}`, "content-type": "application/json" };
       const path = `${url}/firewall-rulesets/global`;
@@ -216,6 +216,9 @@ describe("firewall ruleset", () => {
       return lambda.told.slice(before).join("\n");
     };
     expect(await told("0.0.0.0/0", [20, 30])).toContain("also let in SSH from 0.0.0.0/0");
+    expect(await told("0.0.0.0/0", [1, 65535], "all")).toContain("also let in SSH from 0.0.0.0/0");
+    expect(await told("0.0.0.0/0", [80, 80], "all")).toBe("");
+    expect(await told("0.0.0.0/0", [22, 22], "udp")).toBe("");
     expect(await told("0.0.0.0/0", [80, 80])).toBe("");
     expect(await told(ssh.sourceNetwork, [22, 22])).toBe("");
   });

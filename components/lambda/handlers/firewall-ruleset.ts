@@ -120,7 +120,7 @@ function sameRules(a: readonly FirewallRule[], b: readonly FirewallRule[]): bool
 
 function opensSsh({ protocol, portRange }: FirewallRule): boolean {
   const [first = 1, last = 65535] = portRange ?? [];
-  return protocol === "all" || (protocol === "tcp" && first <= 22 && last >= 22);
+  return (protocol === "all" || protocol === "tcp") && first <= 22 && last >= 22;
 }
 
 /** A single address is the same as its /32, which the API may write instead. */
