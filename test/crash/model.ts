@@ -18,7 +18,7 @@ export const invariants = {
   whole: "results at home are as their manifest says, also after a cut download",
   fine: "a command that is not cut ends well, whatever was cut before it",
   rented: "`up` ends with one active instance of the wanted type and region, the one in the state",
-  started: "`up` ends with the wanted experiment started and past its first step",
+  started: "`up` ends with the wanted experiment past its first step, or finished",
   still: "`up` after a whole `up` changes nothing",
   empty: faultInvariants.empty,
   ended: "what a killed command leaves running ends by itself",
@@ -122,7 +122,7 @@ export class Model {
     });
     this.holds(
       "started",
-      runs.some((run) => run.experiment === experiment && run.hasFirstStep),
+      runs.some((run) => run.experiment === experiment && (run.hasFirstStep || run.isFinished)),
       { runs, wanted: this.wanted, output: performed.output },
     );
   }

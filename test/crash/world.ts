@@ -26,6 +26,8 @@ export interface SeenRun {
   /** How often it was started. */
   readonly attempts: number;
   readonly hasFirstStep: boolean;
+  /** Its last attempt came to its end: from a checkpoint of the last step on, without a step of its own. */
+  readonly isFinished: boolean;
   /** Step of the last checkpoint; 0 before the first. */
   readonly step: number;
 }
@@ -247,9 +249,11 @@ export class World {
     return readdirSync(folder).flatMap((experiment) => {
       const attempts = Number(textOf(join(folder, experiment, "attempt")) || 0);
       if (attempts === 0) return [];
-      const hasFirstStep = existsSync(join(folder, experiment, "attempts", String(attempts), "first_step"));
+      const facts = join(folder, experiment, "attempts", String(attempts));
+      const hasFirstStep = existsSync(join(facts, "first_step"));
+      const isFinished = textOf(join(facts, "exit")).trim() === "0";
       const step = stepOf(join(home, "tiny/outputs", experiment));
-      return [{ instanceId, experiment, attempts, hasFirstStep, step }];
+      return [{ instanceId, experiment, attempts, hasFirstStep, isFinished, step }];
     });
   }
 }
