@@ -94,7 +94,9 @@ async function checkSpace(objects: Objects, bytes: number): Promise<void> {
 function isBrokenStream(error: unknown): boolean {
   const { code = "", message = "" } = error as { code?: string; message?: string };
   return (
-    code === "Z_BUF_ERROR" || code === "ERR_STREAM_PREMATURE_CLOSE" || /premature close|end of data/i.test(message)
+    code === "Z_BUF_ERROR" ||
+    code === "ERR_STREAM_PREMATURE_CLOSE" ||
+    /premature close|end of data|stream was destroyed/i.test(message)
   );
 }
 

@@ -43,13 +43,16 @@ describe("npm run notify", { timeout: 60_000 }, () => {
     inbox = await Inbox.start();
     smtp = createServer((socket) => {
       let inData = false;
+      let text = "";
       socket.write("220 here\r\n");
       socket.on("error", () => {});
       socket.on("data", (chunk: Buffer) => {
-        const text = chunk.toString();
+        text += chunk.toString();
+        // A command or a message may come in parts.
+        if (!text.endsWith(inData ? "\r\n.\r\n" : "\r\n")) return;
         mail += text;
-        if (inData && !text.endsWith("\r\n.\r\n")) return;
         inData = /^DATA/im.test(text) && !inData;
+        text = "";
         socket.write(inData ? "354 go on\r\n" : "250 fine\r\n");
       });
     });

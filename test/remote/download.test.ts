@@ -110,6 +110,16 @@ describe("download", () => {
     expect(await readdir(join(place.local, "results"))).toEqual(["exp"]);
   });
 
+  it("knows a lost connection wherever the stream was cut", async () => {
+    await fill(remote(), { a: "1", b: random(30_000, 2), big: random(900_000, 12) });
+    for (let cut = 1; cut <= 16; cut++) {
+      const session = await SshSession.connect(through());
+      place.relay.cutAfter(cut * 50_000, "received");
+      const error = await fetch({ localFinal: join(place.local, `${cut}/exp`) }, session).catch((e: unknown) => e);
+      expect((error as SshError).facts?.kind, String(error)).toBe("lost");
+    }
+  });
+
   it("makes lost connections again by itself when given an access", async () => {
     await fill(remote(), { big: random(4_000_000, 12) });
     place.relay.cutAfter(1_000_000, "received");
