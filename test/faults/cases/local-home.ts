@@ -34,6 +34,12 @@ const startedWith =
     await started(world);
   };
 
+/** Whether content of the results has come home, of a download that goes on. */
+function someArrived(world: World): boolean {
+  const partial = join(results(world), "test", `.partial-${experiment}`, "objects");
+  return existsSync(partial) && readdirSync(partial).length > 0;
+}
+
 /** The instance lives on, with its results. */
 const kept = async (world: World): Promise<void> => {
   await world.instanceId();
@@ -61,8 +67,7 @@ const ofTheDisk: readonly FaultCase[] = [
     inject: (world) => slowly(world, 100_000),
     act: withDisk("size=1m", (world) =>
       world.during("down", async () => {
-        const partial = join(results(world), "test", `.partial-${experiment}`, "objects");
-        await world.until(() => existsSync(partial) && readdirSync(partial).length > 0, patienceSeconds);
+        await world.until(() => someArrived(world), patienceSeconds);
         try {
           writeFileSync(join(results(world), "filler"), Buffer.alloc(2_000_000, 1));
         } catch {
@@ -111,6 +116,24 @@ export const homeCases: readonly FaultCase[] = [
     message: /is not terminated and goes on billing[\s\S]*npm run down -- --lose-results/,
     after: kept,
     heal: async (world) => rmSync(results(world)),
+  },
+  {
+    kind: "local",
+    stage: "download",
+    fault: "another download into the folder goes on",
+    before: startedWith(600_000),
+    inject: (world) => slowly(world, 20_000),
+    act: async (world) => {
+      const first = unwatched(world, "results");
+      await world.until(() => someArrived(world), patienceSeconds);
+      const waits = /Another command brings these results home: waiting for it/;
+      const second = await atOutput(world, "down", waits, () => world.cloud.admin.removeAllFaults());
+      const { code, output } = await first;
+      expect(code, output).toBe(0);
+      return second;
+    },
+    outcome: "ridden out",
+    heal: nothingElse,
   },
   {
     kind: "local",
