@@ -1,6 +1,7 @@
 import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Listener } from "../listener";
+import { takeLock } from "../lock";
 import type { SshSession } from "../session";
 import type { Manifest, SshAccess } from "../types";
 import { assemble } from "./assemble";
@@ -8,7 +9,6 @@ import { fetchObjects } from "./fetch";
 import { HashCache } from "./hashes";
 import { listRemote, type RemoteEntry } from "./listing";
 import { Objects } from "./objects";
-import { oneAtATime } from "./one-at-a-time";
 import { parseResults, resultsFile } from "./results-file";
 import { type Attempt, onTarget } from "./retry";
 
@@ -51,7 +51,8 @@ const rounds = 4;
  * Makes a local folder hold what a folder on the instance holds. Everything is fetched into `.partial-<name>` beside it
  * (which a broken download leaves for the next one), checked against the instance's checksums, and then gets its name in
  * one step. The folder gets a `manifest.json` with all checksums. With an access instead of a session a lost connection
- * is made again. Downloads into one folder wait for each other.
+ * is made again. Downloads into one folder wait for each other: `results --watch` in one terminal, a page's button and
+ * `down` in another may well meet.
  */
 export async function downloadTree(target: SshSession | SshAccess, options: DownloadTreeOptions): Promise<Downloaded> {
   const final = resolve(options.localFinal);
@@ -68,7 +69,27 @@ export async function downloadTree(target: SshSession | SshAccess, options: Down
       { cause: error },
     );
   });
-  return oneAtATime(partial, options, (signal) => downloadAlone(target, { ...options, signal }, { final, partial }));
+  const overtaken = new AbortController();
+  const release = await takeLock(partial, {
+    staleSeconds: 10,
+    onWait: (tries) => {
+      if (tries === 0) options.onProgress?.("Another command brings these results home: waiting for it");
+      options.onStatus?.("waiting for another download");
+    },
+    onLost: () =>
+      overtaken.abort(
+        new Error(
+          `Another process took over the work in ${partial} while this one stood still. Run the command again.`,
+        ),
+      ),
+    signal: options.signal,
+  });
+  try {
+    const signal = AbortSignal.any([overtaken.signal, ...(options.signal === undefined ? [] : [options.signal])]);
+    return await downloadAlone(target, { ...options, signal }, { final, partial });
+  } finally {
+    await release();
+  }
 }
 
 /** The download into a folder that is this process's alone. */

@@ -8,7 +8,7 @@ import type { Notice } from "../../scripts/lib/notify/notice";
 import { TestCloud } from "../support/cloud";
 import { Inbox } from "../support/inbox";
 import { type Ended, Project } from "../support/project";
-import { useTinyWorkload } from "../support/tiny";
+import { startTinyStack } from "../support/tiny";
 
 /** What watches over money beside `up` and `destroy`; each test goes on from where the one before ended. */
 describe("money", { timeout: 120_000 }, () => {
@@ -24,11 +24,9 @@ describe("money", { timeout: 120_000 }, () => {
     inbox = await Inbox.start();
     project.env.TRAIN_HOOK = `${inbox.address}/h00k`;
     config.notify = [{ webhook: "$TRAIN_HOOK" }, { slack: `${inbox.address}/gone` }];
-    useTinyWorkload(project, { overrides: { steps: 100_000 } });
+    cloud = await startTinyStack(project, { overrides: { steps: 100_000 } });
     project.configure(config);
-    await project.init();
     project.write("recovery-key", recovery.privateKey, 0o600);
-    cloud = await TestCloud.start(project);
     await cloud.admin.patchSettings({ rateLimit: { enabled: false } });
     const output = await project.succeeds("up");
     expect(output).toMatch(/warning: notifications: slack 2 .*was not told that training has started.*404/);

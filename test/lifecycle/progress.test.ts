@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { nothing, TestCloud } from "../support/cloud";
+import { nothing, type TestCloud } from "../support/cloud";
 import { Project } from "../support/project";
-import { configureTiny, useTinyWorkload } from "../support/tiny";
+import { configureTiny, startTinyStack } from "../support/tiny";
 
 /** Stands for the minute: seconds after which a phase that goes on must have been told again. */
 const minute = 1.5;
@@ -29,14 +29,12 @@ describe("what an update tells while it goes on", { timeout: 120_000 }, () => {
   let cloud: TestCloud;
 
   beforeAll(async () => {
-    useTinyWorkload(project, {
+    cloud = await startTinyStack(project, {
       environment: { setup: "for i in 1 2 3 4; do echo Installing package $i; sleep 1; done" },
       overrides: { steps: 100_000 },
     });
     // What cannot be compressed takes four seconds over the throttled line.
     project.write("tiny-data/valid/big.bin", randomBytes(300_000).toString("latin1"));
-    await project.init();
-    cloud = await TestCloud.start(project);
   });
   afterAll(() => project.dispose());
 

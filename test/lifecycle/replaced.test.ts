@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { verifyResults } from "../../remote/transfer/download";
-import { nothing, TestCloud } from "../support/cloud";
+import { nothing, type TestCloud } from "../support/cloud";
 import { Project } from "../support/project";
-import { useTinyWorkload } from "../support/tiny";
+import { startTinyStack } from "../support/tiny";
 
 /** What has a name of its own in the account cannot be there twice: it and what uses it must go before it is made anew. */
 describe("what a user replaces by force", { timeout: 180_000 }, () => {
@@ -11,9 +11,7 @@ describe("what a user replaces by force", { timeout: 180_000 }, () => {
   let cloud: TestCloud;
 
   beforeAll(async () => {
-    useTinyWorkload(project, { overrides: { steps: 100_000 } });
-    await project.init();
-    cloud = await TestCloud.start(project);
+    cloud = await startTinyStack(project, { overrides: { steps: 100_000 } });
     await project.succeeds("up");
   }, 60_000);
   afterAll(() => project.dispose());

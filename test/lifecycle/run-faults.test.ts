@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { verifyResults } from "../../remote/transfer/download";
 import type { Notice } from "../../scripts/lib/notify/notice";
-import { nothing, TestCloud } from "../support/cloud";
+import { nothing, type TestCloud } from "../support/cloud";
 import { Inbox } from "../support/inbox";
 import { Project } from "../support/project";
-import { configureTiny, useTinyWorkload } from "../support/tiny";
+import { configureTiny, startTinyStack, useTinyWorkload } from "../support/tiny";
 
 /** Faults of the workload and of bringing results home, each through the real CLI. */
 describe("faults of a run", { timeout: 180_000 }, () => {
@@ -15,9 +15,7 @@ describe("faults of a run", { timeout: 180_000 }, () => {
   const results = join(project.folder, "results", "test", "tiny-v1");
 
   beforeAll(async () => {
-    useTinyWorkload(project);
-    await project.init();
-    cloud = await TestCloud.start(project);
+    cloud = await startTinyStack(project);
   });
   beforeEach(() => useTinyWorkload(project));
   afterEach(async () => {

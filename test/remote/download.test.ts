@@ -201,9 +201,10 @@ describe("download", () => {
   it("tells files that keep changing, and refuses them once the run has ended", async () => {
     await fill(remote(), { stable: "s" });
     const changing = place.session.exec(
-      `end=$((SECONDS + 6)); while [ $SECONDS -lt $end ]; do head -c 300000 /dev/urandom >${place.root}/.t && mv ${place.root}/.t ${place.root}/state; done`,
+      `end=$((SECONDS + 6)); while [ $SECONDS -lt $end ]; do head -c 300000 /dev/urandom >${place.root}.t && mv ${place.root}.t ${place.root}/state; done`,
       { timeoutSeconds: 20 },
     );
+    await vi.waitFor(() => stat(remote("state")));
     const { unstable } = await fetch();
     expect(unstable).toContain("state");
     expect(await withoutRecord()).toEqual({ stable: "s" });

@@ -22,9 +22,10 @@ describe("the scripts", () => {
   });
 
   it("say how they are called, and refuse other calls", async () => {
-    const env = { HOME: host.sshd.home, PATH: process.env.PATH };
+    const env = { HOME: host.sshd.home, PATH: process.env.PATH, PYTHONDONTWRITEBYTECODE: "1" };
     let refused = 0;
-    for (const name of await readdir(folder)) {
+    const files = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isFile());
+    for (const { name } of files) {
       const content = await readFile(join(folder, name), "utf8");
       const python = name.endsWith(".py");
       expect(content, name).toMatch(python ? /^(#!.*\n)?"""/ : /^#!\/usr\/bin\/env bash\n# |^external/);
@@ -32,7 +33,7 @@ describe("the scripts", () => {
       const result = run(python ? "python3" : "bash", [join(folder, name)], { env });
       expect(await result.catch((e: unknown) => e), name).toMatchObject({
         code: 2,
-        stderr: expect.stringMatching(/usage|is not set/i),
+        stderr: expect.stringMatching(python ? /^Usage:/m : /usage|is not set/),
       });
       refused++;
     }

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { providerText } from "../../components/dynamic/resource";
 import { readRunFile } from "../../emulator/run-file";
-import { TestCloud } from "../support/cloud";
+import type { TestCloud } from "../support/cloud";
 import { Project } from "../support/project";
-import { useTinyWorkload } from "../support/tiny";
+import { startTinyStack } from "../support/tiny";
 import { family, listeningAddresses, processes, watchProcesses } from "./processes";
 
 /** The middle of a private key's text, in which no line ends: it is found however the lines around it are written. */
@@ -42,9 +42,7 @@ describe("an up, seen from outside", { timeout: 120_000 }, () => {
 
   beforeAll(async () => {
     const environment = { variables: { SERVICE_TOKEN: token } };
-    useTinyWorkload(project, { overrides: { steps: 100_000 }, environment });
-    await project.init();
-    cloud = await TestCloud.start(project);
+    cloud = await startTinyStack(project, { overrides: { steps: 100_000 }, environment });
     emulator = readRunFile(local)?.pid ?? 0;
     const watch = watchProcesses((all) => {
       const machines = family(all, emulator);

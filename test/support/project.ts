@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { stringify } from "yaml";
@@ -181,7 +181,16 @@ export class Project {
 
   /** The state file as it lies on disk. */
   stateText(): string {
-    return this.read(`.local/state/.pulumi/stacks/lambda-train/${this.stack}.json`);
+    return this.read(this.statePath);
+  }
+
+  /** When the state file was last written, in milliseconds since 1970. */
+  stateWrittenAt(): number {
+    return statSync(join(this.folder, this.statePath)).mtimeMs;
+  }
+
+  private get statePath(): string {
+    return `.local/state/.pulumi/stacks/lambda-train/${this.stack}.json`;
   }
 
   /** Ends everything that was started, and removes the folder. */

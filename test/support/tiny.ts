@@ -1,6 +1,7 @@
 import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import { TestCloud } from "./cloud";
 import type { Project } from "./project";
 
 /** Changes of the experiment file, by section. */
@@ -27,6 +28,13 @@ export function useTinyWorkload(project: Project, changes: TinyChanges = {}): vo
   project.write("tiny-data/valid/x.jsonl", lines(6));
   project.write("tiny-data/test/ünï.jsonl", lines(11));
   configureTiny(project, changes);
+}
+
+/** A stack of the tiny workload, with an emulated cloud that runs; nothing is up yet. */
+export async function startTinyStack(project: Project, changes: TinyChanges = {}): Promise<TestCloud> {
+  useTinyWorkload(project, changes);
+  await project.init();
+  return TestCloud.start(project);
 }
 
 /** Writes the experiment file anew. */

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { lock } from "proper-lockfile";
 import { z } from "zod";
+import { takeLock } from "../../../remote/lock";
 
 const entry = z.object({
   /** The cloud's time at which the launch was sent, in milliseconds. */
@@ -59,37 +59,30 @@ export class LaunchJournal {
    */
   async exclusively<T>(run: (held: () => boolean) => Promise<T>, onWait: () => void): Promise<T> {
     let held = true;
-    const options = {
-      realpath: false,
-      stale: 15_000,
-      update: 3_000,
-      onCompromised: () => {
-        held = false;
-      },
+    const onLost = (): void => {
+      held = false;
     };
-    const take = async (): Promise<(() => Promise<void>) | undefined> => {
-      try {
-        mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-        return await lock(this.file, options);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "ELOCKED") return undefined;
-      }
-      onWait();
-      try {
-        // Longer than any launch: its turn, an answer that never comes, the search for what it made.
-        const retries = { retries: 600, factor: 1, minTimeout: 1_000, maxTimeout: 1_000 };
-        return await lock(this.file, { ...options, retries });
-      } catch (cause) {
+    // Longer than any launch: its turn, an answer that never comes, the search for what it made.
+    const signal = AbortSignal.timeout(600_000);
+    const once = (tries: number): void => {
+      if (tries === 0) onWait();
+    };
+    let release: (() => Promise<void>) | undefined;
+    try {
+      mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+      release = await takeLock(this.file, { staleSeconds: 15, onWait: once, onLost, signal });
+    } catch (cause) {
+      // Where it cannot be written: see the class comment.
+      if (signal.aborted) {
         throw new Error("Another process has been launching under this name for ten minutes: end it and run again.", {
           cause,
         });
       }
-    };
-    const release = await take();
+    }
     try {
       return await run(() => held);
     } finally {
-      await release?.().catch(() => undefined);
+      await release?.();
     }
   }
 }
