@@ -2,7 +2,7 @@
 """Sends an experiment's log from a place on, and goes on until the current attempt has ended.
 
 Usage: follow.py EXPERIMENT MODE START
-  MODE   follow, or once: what there is
+  MODE   follow, or once: to the end that the log has at the start, however fast it grows
   START  byte:N[:ANCHOR]  after N bytes, which ended in ANCHOR (hex): where they do not any more, the log is another one
          lines:N          with the last N lines
          at:SECONDS       with what was written since then (seconds since the epoch)
@@ -49,9 +49,9 @@ def goes_on(run):
     return len(stat) > 19 and stat[0] not in "ZX" and stat[19] == started and fact("/proc/sys/kernel/random/boot_id") == boot
 
 
-def before_lines(log, count):
+def before_lines(log, end, count):
     """Bytes before the last lines; a line that is not ended yet is one."""
-    end = place = log.seek(0, os.SEEK_END)
+    place = end
     if end == 0:
         return 0
     log.seek(end - 1)
@@ -85,7 +85,7 @@ def line_start(log, offset):
     return 0
 
 
-def before_time(run, log, since):
+def before_time(run, log, end, since):
     """Bytes that were there before a time: those of the last note that is not later."""
     offset = 0
     try:
@@ -98,21 +98,20 @@ def before_time(run, log, since):
             # A clock that was set back begins again.
             if seconds.isdigit() and size.strip().isdigit() and int(seconds) <= since:
                 offset = int(size)
-    end = log.seek(0, os.SEEK_END)
     return line_start(log, offset) if offset <= end else 0
 
 
-def start_of(run, log, start):
+def start_of(run, log, end, start):
     kind, _, value = start.partition(":")
     if kind == "lines":
-        return before_lines(log, int(value))
+        return before_lines(log, end, int(value))
     if kind == "at":
-        return before_time(run, log, int(value))
+        return before_time(run, log, end, int(value))
     if kind == "ago":
-        return before_time(run, log, int(time.time()) - int(value))
+        return before_time(run, log, end, int(time.time()) - int(value))
     offset, _, anchor = value.partition(":")
     offset, anchor = int(offset), bytes.fromhex(anchor)
-    if log.seek(0, os.SEEK_END) < offset:
+    if end < offset:
         return 0
     log.seek(offset - len(anchor))
     return offset if log.read(len(anchor)) == anchor else 0
@@ -141,7 +140,8 @@ def main(experiment, mode, start):
         log = open(path, "rb")
     except OSError:
         sys.exit(44)
-    offset = start_of(run, log, start)
+    end = log.seek(0, os.SEEK_END)
+    offset = start_of(run, log, end, start)
     anchor = b""
     send(offset, anchor)
     reader = select.poll()
@@ -151,7 +151,8 @@ def main(experiment, mode, start):
         more = mode == "follow" and goes_on(run)
         while True:
             log.seek(offset - len(anchor))
-            data = log.read(len(anchor) + BLOCK)
+            block = BLOCK if mode == "follow" else min(BLOCK, end - offset)
+            data = log.read(len(anchor) + block)
             if not data.startswith(anchor):
                 offset, anchor = 0, b""
                 continue
@@ -160,7 +161,7 @@ def main(experiment, mode, start):
                 break
             send(offset, new)
             offset, anchor = offset + len(new), data[-ANCHOR:]
-        if replaced(log, path):
+        if mode == "follow" and replaced(log, path):
             log.close()
             log = open(path, "rb")
             offset, anchor = 0, b""

@@ -1,5 +1,6 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFile, mkdir, readFile, rename, truncate, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readFile, rename, stat, truncate, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { type FollowOptions, followLog, type LogStart } from "../../remote/follow";
@@ -20,9 +21,9 @@ async function makeRun(log: string | Buffer, times = ""): Promise<{ path: string
   const [first] = (await once(supervisor.stdout, "data")) as [Buffer];
   supervisor.stdout.resume();
   const pid = first.toString().trim();
-  const stat = (await readFile(`/proc/${pid}/stat`, "utf8")).split(") ")[1]?.split(" ") ?? [];
+  const fields = (await readFile(`/proc/${pid}/stat`, "utf8")).split(") ")[1]?.split(" ") ?? [];
   const boot = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
-  await writeFile(host.home(folder, "attempts/1/supervisor"), `${pid} ${stat[19]} ${boot}\n`);
+  await writeFile(host.home(folder, "attempts/1/supervisor"), `${pid} ${fields[19]} ${boot}\n`);
   return {
     path: host.home(folder, "train.log"),
     end: async () => {
@@ -110,7 +111,7 @@ describe("following a log", { timeout: 60_000 }, () => {
     const stopped = reader(host.sshd.access, { signal: abort.signal });
     const lost = reader(over(relay), { signal: abort.signal });
     const left = async (): Promise<number> =>
-      Number(await host.session.run("pgrep -fc '[f]ollow.py exp' || true", "counting"));
+      Number(await host.session.run("pgrep -fc '[f]ollow.py exp ' || true", "counting"));
     for (let tries = 0; (await left()) < 2 && tries < 100; tries++) await sleep(50);
     expect(await left()).toBe(2);
     relay.refuse();
@@ -131,6 +132,20 @@ describe("following a log", { timeout: 60_000 }, () => {
     expect((await readOnce({ lines: 50_000 })).split("\n")[0]).toBe("line 0");
     await appendFile(run.path, "open");
     expect(await readOnce({ lines: 2 })).toBe("line 29999\nopen");
+  });
+
+  it("ends at the end that a log had, however fast it grows meanwhile", async () => {
+    const run = await makeRun("0\n1\n2\n");
+    const writer = spawn("bash", ["-c", 'while echo "a line of a log that never rests"; do :; done >> "$0"', run.path]);
+    try {
+      while ((await stat(run.path)).size < 1_000_000) await sleep(10);
+      expect((await readOnce({ lines: 3 })).replace(/\n$/, "").split("\n")).toHaveLength(3);
+      expect(await readOnce({ byte: 0 })).toMatch(/^0\n1\n2\na line/);
+    } finally {
+      writer.kill();
+      await once(writer, "exit");
+      await run.end();
+    }
   });
 
   it("begins with what was written since a time, at the beginning of a line", async () => {
