@@ -231,5 +231,19 @@ evaluates_itself() {
   esac
 }
 
+# is_over: whether the attempt at run_paths has ended, and its supervisor has nothing left to do but to go.
+is_over() {
+  [ -f "$facts/exit" ] || return 1
+  [ -f "$facts/evaluation_exit" ] || [ -z "$(wanted_evaluation)" ] || ! evaluates_itself "$(fact "$facts/exit")" "$(fact "$facts/stop_reason")"
+}
+
+# wanted_evaluation: the command that evaluates the attempt at run_paths, or nothing where there is none.
+wanted_evaluation() {
+  if [ -f "$facts/run.env" ]; then
+    # shellcheck disable=SC1091 # made by run.sh
+    (. "$facts/run.env" && printf '%s' "${LT_EVALUATE:-}")
+  fi
+}
+
 # session_name EXPERIMENT: tmux takes neither . nor : in a name.
 session_name() { printf '%s\n' "${1//[.:]/_}"; }

@@ -26,7 +26,7 @@ flock 9
 run_paths "$experiment"
 same=no
 if [ "$(fact "$facts/hash")" = "$LT_HASH" ]; then same=yes; fi
-if is_alive "$facts/supervisor"; then
+if is_alive "$facts/supervisor" && ! is_over; then
   if [ "$same" = yes ]; then
     put "$facts/limits" "${LT_LIMITS:-}"
     say "already running: attempt $attempt, session $session"

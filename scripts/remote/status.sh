@@ -25,10 +25,7 @@ evaluating=no
 if is_alive "$facts/evaluation"; then evaluating=yes; fi
 exit_code="$(fact "$facts/exit")"
 stop_reason="$(fact "$facts/stop_reason")"
-wanted="$(if [ -f "$facts/run.env" ]; then
-  # shellcheck disable=SC1091 # made by run.sh
-  . "$facts/run.env" && printf '%s' "${LT_EVALUATE:-}"
-fi)"
+wanted="$(wanted_evaluation)"
 
 if [ "$attempt" = 0 ]; then
   state=absent
@@ -43,7 +40,7 @@ elif [ -z "$exit_code" ]; then
   else
     state=starting
   fi
-elif [ -n "$wanted" ] && [ "$supervised" = yes ] && [ ! -f "$facts/evaluation_exit" ] && evaluates_itself "$exit_code" "$stop_reason"; then
+elif [ "$supervised" = yes ] && ! is_over; then
   state=evaluating
 elif [ -n "$stop_reason" ]; then
   state=stopped

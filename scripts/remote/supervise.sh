@@ -30,8 +30,11 @@ log="$run/train.log"
 # The session may be closed, the run goes on. Ctrl-C in it is a wish to stop.
 trap '' HUP
 trap 'request_stop interrupt' INT
-trap 'request_stop terminated' TERM
 request_stop() { if [ ! -f "$facts/stop_request" ]; then put "$facts/stop_request" "$1"; fi; }
+# TERM comes when the machine goes down, and to training too. That is no end of the run: without a status it goes on
+# from its checkpoint, however training takes it.
+going_down=no
+trap 'going_down=yes' TERM
 
 set -a
 # shellcheck disable=SC1091 # made by run.sh
@@ -99,7 +102,13 @@ stop_training() {
   asked="$(fact "$facts/stop_grace")"
   put "$facts/stop_reason" "$1"
   note "=== lambda-train: stopping ($1): TERM, then KILL after ${asked:-$grace} s"
-  stop_cleanly "LAMBDA_TRAIN_RUN=$experiment" "${asked:-$grace}"
+  end_training "${asked:-$grace}"
+}
+
+# end_training GRACE: also where it has not begun yet, since its environment is being made ready.
+end_training() {
+  stop_cleanly "LAMBDA_TRAIN_RUN=$experiment" "$1"
+  kill -TERM "$child" 2>/dev/null || true
 }
 
 # gpu_works: whether a GPU has something to do. One that cannot be asked may have: only a certain 0 is idle.
@@ -177,8 +186,15 @@ while kill -0 "$child" 2>/dev/null; do
     stop_training "$reached"
     break
   fi
-  sleep 0.3
+  if [ "$going_down" = yes ]; then break; fi
+  # A TERM for all ends it as well.
+  sleep 0.3 || true
 done
+if [ "$going_down" = yes ]; then
+  note "=== lambda-train: the machine goes down, $(now)"
+  end_training "$LT_GRACE"
+  exit 0
+fi
 code=0
 wait "$child" || code=$?
 # Workers that lost their parent would keep the GPU.

@@ -192,6 +192,39 @@ describe("a run", () => {
     expect(Number(sleepers.stdout)).toBeLessThanOrEqual(2);
     await stopRun(sshd.access, orphan.run, { reason: "test", graceSeconds: 1 });
   });
+
+  it("starts again at once where it has failed, although its supervisor is not gone yet", async () => {
+    const plan = planOf("test -f tried && { echo step 1; sleep 60; }; touch tried; exit 7");
+    await start(plan);
+    await until(plan, "failed");
+    const facts = join(sshd.home, ".lambda-train/runs", plan.run.experiment, "attempts/1");
+    const lingering = await session.exec("sleep 30 >/dev/null 2>&1 & . .lambda-train/scripts/*/lib.sh; process_key $!");
+    await writeFile(join(facts, "supervisor"), lingering.stdout);
+    expect(await start(plan)).toMatchObject({ code: 0, said: expect.stringContaining("started: attempt 2") });
+    await until(plan, "running");
+    await stopRun(sshd.access, plan.run, { reason: "test", graceSeconds: 1 });
+  });
+
+  it.each([
+    ["waits", "pgrep -P"],
+    ["works", "echo"],
+  ])("is not over when the machine goes down while the supervisor %s, however training ends", async (_, list) => {
+    const plan = planOf("trap 'echo saved; exit 0' TERM; echo step 1; while :; do sleep 0.1; done");
+    await start(plan);
+    await until(plan, "running");
+    const facts = join(sshd.home, ".lambda-train/runs", plan.run.experiment, "attempts/1");
+    const [supervisor = ""] = (await readFile(join(facts, "supervisor"), "utf8")).split(" ");
+    // As init does it: to all at once, a program that the supervisor waits for among them.
+    const { stdout } = await session.exec(
+      `${list} ${supervisor}; grep -lzxF -e LAMBDA_TRAIN_RUN=${plan.run.experiment} /proc/[0-9]*/environ | tr -dc '0-9\\n'`,
+    );
+    await session.exec(`kill -TERM ${supervisor} ${stdout.trim().split("\n").join(" ")}`);
+    const { exitCode, stopReason } = await until(plan, "failed");
+    expect({ exitCode, stopReason }).toEqual({ exitCode: undefined, stopReason: undefined });
+    expect((await start(plan)).said).toContain("started: attempt 2");
+    await until(plan, "running");
+    await stopRun(sshd.access, plan.run, { reason: "test", graceSeconds: 1 });
+  });
 });
 
 const trainer = `
@@ -245,11 +278,26 @@ describe("a clean stop", () => {
   it("comes by itself at the time limit, which counts over attempts", async () => {
     const plan = planOf("echo step 1; sleep 60", { run: { maxSeconds: 1 } });
     await start(plan);
-    expect(await until(plan, "stopped")).toMatchObject({ stopReason: "limit" });
+    const { stopReason, usedSeconds = 0 } = await until(plan, "stopped");
+    expect(stopReason).toBe("limit");
     expect(await start(plan)).toMatchObject({ code: 4, said: expect.stringContaining("used up") });
-    const more = { ...plan, run: { ...plan.run, maxSeconds: 3 } };
+    const more = { ...plan, run: { ...plan.run, maxSeconds: usedSeconds + 2 } };
     expect((await start(more)).said).toContain("attempt 2");
     expect(await until(plan, "stopped")).toMatchObject({ stopReason: "limit", attempt: 2 });
+  });
+
+  it("ends a run whose training has not begun, since its environment is being made ready", async () => {
+    const environment = join(sshd.home, ".lambda-train/env.sh");
+    await writeFile(environment, "while :; do sleep 0.1; done\n");
+    try {
+      const plan = planOf("touch begun; sleep 60");
+      await start(plan);
+      const stopped = await stopRun(sshd.access, plan.run, { reason: "user", graceSeconds: 1 });
+      expect(stopped).toMatchObject({ state: "stopped", stopReason: "user" });
+      await expect(stat(join(sshd.home, "work/begun"))).rejects.toThrow("ENOENT");
+    } finally {
+      await rm(environment);
+    }
   });
 
   it("is not taken for the end of a run that was never there", async () => {
@@ -354,7 +402,7 @@ describe("following the log", () => {
   });
 
   it("is not a reason to fail while the instance cannot be reached", async () => {
-    const plan = planOf("echo step 1; sleep 3; echo end");
+    const plan = planOf("echo step 1; sleep 6; echo end");
     await start(plan);
     const relay = await startRelay(sshd.access.port);
     const told: string[] = [];
