@@ -38,6 +38,8 @@ WORKING = {
 BEFORE_FIRST_RUN = 900
 LONGEST_PAUSE = 60
 REFUSED_PAUSE = 300
+# The longest that a watch takes to start.
+STARTING = 30
 
 
 def read_process(pid, name):
@@ -186,28 +188,47 @@ def arm():
     write_json(SETTINGS, settings)
     program = os.path.realpath(__file__)
     survives = cron(f"@reboot python3 {program} watch")
-    subprocess.Popen(["python3", program, "watch"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                     stderr=subprocess.DEVNULL, start_new_session=True, cwd="/")
+    watching = subprocess.Popen(["python3", program, "watch"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL, start_new_session=True, cwd="/")
+    wait_until_it_watches(watching)
     print(json.dumps({"survivesReboot": survives}))
 
 
-def alive():
+def watching_key():
+    """The key of the process that watches, or None where that has ended."""
     try:
         with open(PROCESS) as file:
             key = file.read().strip()
-        print(json.dumps({"alive": process_key(key.split(" ")[0]) == key}))
+        return key if process_key(key.split(" ")[0]) == key else None
     except OSError:
-        print(json.dumps({"alive": False}))
+        return None
+
+
+def wait_until_it_watches(process):
+    """Armed is what is watched: whoever asks next finds it so, and `disarm` meets a watch that it can end."""
+    due = time.monotonic() + STARTING
+    while (watching_key() or "").split(" ")[0] != str(process.pid):
+        if process.poll() is not None or time.monotonic() > due:
+            sys.exit(f"The instance cannot end itself: its watch did not start (status {process.poll()}).")
+        time.sleep(0.05)
+
+
+def alive():
+    print(json.dumps({"alive": watching_key() is not None}))
+
+
+def forget(*paths):
+    for path in paths:
+        if os.path.exists(path):
+            os.unlink(path)
 
 
 def disarm():
     cron(None)
-    for path in (SETTINGS, KEY, STATUS):
-        if os.path.exists(path):
-            os.unlink(path)
+    forget(SETTINGS, KEY)
+    # The watch ends here; a look that it was at may have told something last.
     lock("self-terminate", take_over=True)
-    if os.path.exists(PROCESS):
-        os.unlink(PROCESS)
+    forget(STATUS, PROCESS)
 
 
 def main():

@@ -45,7 +45,7 @@ describe("self-termination", { timeout: 240_000 }, () => {
     const script =
       'cd ~/.lambda-train/self-terminate; stat -c "%a %U" key .; ' +
       "grep -laF -f key /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null; " +
-      'grep -rlF -f key "$HOME" | grep -v /self-terminate/key; echo end';
+      'grep -rslF -f key "$HOME" | grep -v /self-terminate/key; echo end';
     const output = await project.succeeds("ssh", ["--", script]);
     expect(output.trim().split("\n")).toEqual(["600 ubuntu", "700 ubuntu", "end"]);
     expect(project.stateText().includes(key)).toBe(false);

@@ -92,12 +92,13 @@ describe("an instance that may end itself", { timeout: 60_000 }, () => {
   const termination = "POST /instance-operations/terminate";
 
   it("waits for its results to be at home, and for nothing to work; retries an API that is down", async () => {
-    await run("mkdir -p outputs/mine; echo step 1; sleep 4; echo model >outputs/mine/best");
+    await run("mkdir -p outputs/mine; echo step 1; until [ -f go ]; do sleep 0.1; done; echo model >outputs/mine/best");
     answers = [0, 500, 200];
     expect(await arm()).toEqual({ survivesReboot: false });
     expect(((await stat(own("key"))).mode & 0o777).toString(8)).toBe("600");
     expect(await isSelfTerminationAlive(session)).toBe(true);
     await becomes("busy");
+    await writeFile(host.home("work", "go"), "");
     await ended();
     expect(await becomes("unsafe")).toContain(`the results of ${experiment} are not at home (npm run results)`);
     expect(calls).toEqual([]);
