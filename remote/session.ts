@@ -109,6 +109,8 @@ export class SshSession {
           );
     const aborted = (): void => stop.abort(options.signal?.reason);
     options.signal?.addEventListener("abort", aborted, { once: true });
+    // An abort while the channel was opened told no listener.
+    if (options.signal?.aborted === true) aborted();
     try {
       const exit = await endOf(running, feed(channel, options.stdin), stop.signal);
       return { ...exit, stdout: stdout.text(), stderr: stderr.text(), truncated: stdout.cut() || stderr.cut() };

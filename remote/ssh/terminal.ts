@@ -32,6 +32,8 @@ export async function runInTerminal(
   stdin.on("data", keys);
   stdin.on("end", hungUp);
   stdout.on("resize", resized);
+  // It may have been resized while the channel was opened.
+  resized();
   try {
     if (raw) {
       stdin.setRawMode?.(true);

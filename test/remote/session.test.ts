@@ -3,7 +3,7 @@ import { PassThrough, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inspect } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { newEd25519 } from "../../components/lambda/ed25519";
 import { SshError, SshSession, waitForSsh, withSession } from "../../remote/session";
 import type { SshAccess } from "../../remote/types";
@@ -124,17 +124,19 @@ describe("stream, attach, forward", () => {
     const stdin = Object.assign(new PassThrough(), { isTTY: true, raw: [] as boolean[] });
     const setRawMode = (on: boolean): unknown => stdin.raw.push(on);
     const stdout = Object.assign(new PassThrough(), { columns: 101, rows: 33 });
-    const shown = text(stdout);
+    let shown = "";
+    stdout.on("data", (chunk: Buffer) => {
+      shown += chunk.toString();
+    });
     const terminal = { stdin: Object.assign(stdin, { setRawMode }), stdout } as never;
     const done = session.attach("tty >/dev/null && stty size; read line; stty size; echo got $line; exit 5", terminal);
-    await sleep(300);
+    await vi.waitFor(() => expect(shown).toContain("33 101"), { timeout: 10_000 });
     Object.assign(stdout, { columns: 55, rows: 22 });
     stdout.emit("resize");
     await sleep(100);
     stdin.write("hey\r");
     expect(await done).toEqual({ code: 5 });
-    stdout.end();
-    expect(await shown).toMatch(/33 101[\s\S]*22 55[\s\S]*got hey/);
+    expect(shown).toMatch(/33 101[\s\S]*22 55[\s\S]*got hey/);
     expect(stdin.raw).toEqual([true, false]);
   });
 
@@ -187,8 +189,8 @@ describe("connections that break", () => {
 
   it("notices a half-open connection by its probes", async () => {
     const relay = await startRelay(sshd.access.port);
-    const through = await SshSession.connect({ ...sshd.access, port: relay.port }, { keepaliveSeconds: 0.1 });
-    await sleep(600);
+    const through = await SshSession.connect({ ...sshd.access, port: relay.port }, { keepaliveSeconds: 0.3 });
+    await sleep(1800);
     expect((await through.exec("echo alive")).stdout).toBe("alive\n");
     relay.stall();
     expect((await failure(through.exec("true"))).facts.kind).toBe("lost");
