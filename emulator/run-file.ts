@@ -40,11 +40,19 @@ export function readRunFile(localDir: string): RunFile | undefined {
   return isEmulator(run.pid, localDir) ? run : undefined;
 }
 
-/** Whether the process is there and is this folder's emulator: after a crash its number may be another process's. */
+/** Whether the process is there and is this folder's emulator. */
 function isEmulator(pid: number, localDir: string): boolean {
+  return isAliveAs(pid, (words) => words.includes(path.resolve(localDir)));
+}
+
+/**
+ * Whether a process is there, and is the one that is meant by its command line: after a crash, and all the more after a
+ * restart of the machine, its number may be another's. Only Linux tells; elsewhere the number must do.
+ */
+export function isAliveAs(pid: number, isMeant: (words: readonly string[]) => boolean): boolean {
   if (!isAlive(pid)) return false;
   try {
-    return fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").includes(path.resolve(localDir));
+    return isMeant(fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0"));
   } catch {
     return process.platform !== "linux";
   }

@@ -9,11 +9,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { hostname, tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { engineAlive } from "../../components/dynamic/engine";
-import { isAlive } from "../../emulator/run-file";
+import { isAliveAs } from "../../emulator/run-file";
 import { localFolder, projectFolder } from "../../plan/paths";
 import { project, pulumiOutput } from "./pulumi";
 
@@ -30,7 +30,7 @@ export async function mendAfterKill(stack: string): Promise<boolean> {
   const stacks = join(root, "stacks", project);
   const locks = join(root, "locks", "organization", project, stack);
   const held = await locksIn(locks);
-  if (held.some((lock) => lock !== undefined && (lock.hostname !== hostname() || isAlive(lock.pid)))) return false;
+  if (held.some((lock) => lock !== undefined && isHeld(lock))) return false;
   const state = join(stacks, `${stack}.json`);
   const hasBegun = existsSync(state) && /"pending_operations":/.test(readFileSync(state, "utf8"));
   // Kept in a file from before anything is mended: this command may be killed as well.
@@ -83,6 +83,11 @@ async function endOrphans(): Promise<void> {
 interface Lock {
   readonly pid: number;
   readonly hostname: string;
+}
+
+/** Whether a lock's process lives, as far as can be seen from here. */
+function isHeld({ pid, hostname: holder }: Lock): boolean {
+  return holder !== hostname() || isAliveAs(pid, ([program = ""]) => basename(program).startsWith("pulumi"));
 }
 
 /** What holds the stack; undefined for a lock that was being written when its process was killed. */

@@ -51,10 +51,23 @@ describe("a file backend after a kill", { timeout: 60_000 }, () => {
   });
 
   it("is left as it is where the process that holds the lock lives", async () => {
+    const cli = spawn("pulumi", ["whoami"], { argv0: "pulumi", env: project.env });
+    cli.kill("SIGSTOP");
+    try {
+      lock(cli.pid ?? 0);
+      const { code, output } = await down();
+      expect(code).not.toBe(0);
+      expect(output).toContain("currently locked");
+      expect(readdirSync(locks)).toEqual([`${cli.pid}.json`]);
+    } finally {
+      cli.kill("SIGKILL");
+    }
+  });
+
+  it("is mended where the number of the process that held the lock is another's by now", async () => {
     lock(process.pid);
     const { code, output } = await down();
-    expect(code).not.toBe(0);
-    expect(output).toContain("currently locked");
-    expect(readdirSync(locks)).toContain(`${process.pid}.json`);
+    expect(code, output).toBe(0);
+    expect(output).toContain(`was killed (process ${process.pid}); its lock is removed`);
   });
 });
