@@ -48,7 +48,12 @@ export async function ensureCloud(localDir: string, options: StartOptions = {}):
   const deadline = Date.now() + seconds * 1000;
   while (Date.now() < deadline) {
     const run = readRunFile(localDir);
-    if (run && (await answers(run))) return { ...run, started: run.pid === child.pid };
+    if (run && (await answers(run))) {
+      const started = run.pid === child.pid;
+      // One that was slower ends by itself; until then it would take the place of a cloud that is stopped.
+      while (!started && child.exitCode === null && child.signalCode === null && Date.now() < deadline) await sleep(50);
+      return { ...run, started };
+    }
     // Status 75 means that another process was faster: its run file will be there.
     if (child.exitCode !== null && child.exitCode !== 75)
       throw new Error(`The emulated cloud did not start. Its log, ${logFile}, ends with:\n${tail(logFile)}`);
