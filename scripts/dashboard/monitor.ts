@@ -15,7 +15,7 @@ import { RunMonitor } from "./run-monitor";
 
 /** Milliseconds between two readings of the stack's state: it changes while an `up` or `down` works. */
 const stateMs = { changing: 4000, settled: 20_000, alone: 60_000 };
-/** Milliseconds between two questions to the API about the instance. */
+/** Milliseconds between two questions to the API about an instance that is active. */
 const instanceMs = 20_000;
 const experimentsMs = 5000;
 
@@ -24,7 +24,8 @@ export class StackMonitor {
   private readonly stop = new AbortController();
   private view: StackView | undefined;
   private instanceState = "none";
-  private instanceAskedAt = 0;
+  /** What was asked about, and when; until it is active its status changes by itself. */
+  private asked: { readonly id: string | undefined; readonly at: number } | undefined;
   private runMonitor: RunMonitor | undefined;
   private watching = "";
   private homes = new HomeExperiments(join(projectFolder(), "results"));
@@ -64,7 +65,7 @@ export class StackMonitor {
 
   /** Reads the state and asks the API again, soon. */
   async refresh(): Promise<void> {
-    this.instanceAskedAt = 0;
+    this.asked = undefined;
     await this.readStack();
     this.tellExperiments();
   }
@@ -117,13 +118,20 @@ export class StackMonitor {
       if (!(error instanceof CommandError)) return;
       this.view = undefined;
     }
-    if (this.view !== undefined && Date.now() - this.instanceAskedAt > instanceMs) {
-      const seen = await instanceStatus(this.view);
+    if (this.view !== undefined && this.isToBeAsked(this.view.instance?.id)) {
+      const { view } = this;
+      const seen = await instanceStatus(view);
       this.instanceState = statusText(seen);
-      this.instanceAskedAt = Date.now();
+      this.asked = { id: view.instance?.id, at: Date.now() };
     }
     if (!this.stop.signal.aborted) this.watch();
     this.tell();
+  }
+
+  private isToBeAsked(id: string | undefined): boolean {
+    const { asked, instanceState } = this;
+    if (asked === undefined || asked.id !== id || instanceState !== "active") return true;
+    return Date.now() - asked.at > instanceMs;
   }
 
   /** Watches the instance and the experiment that the stack has now. */

@@ -109,10 +109,12 @@ export class RunMonitor {
     await this.kept.use(async (session) => {
       if (experiment !== undefined) this.status = await readStatus(session, experiment);
       const outputPath = this.status?.outputPath;
+      const asked = Date.now();
       const look = await readMachine(session, { experiment: experiment ?? "", outputPath });
-      this.use = addLook(this.use, this.machine, look, Date.now());
+      const answered = Date.now();
+      this.use = addLook(this.use, this.machine, look, answered);
       this.machine = look;
-      this.skewMs = Date.now() - look.now * 1000;
+      this.skewMs = (asked + answered) / 2 - look.now * 1000;
       this.events.set("machine", this.use);
       this.events.set("checkpoints", look.checkpoints);
       if (outputPath !== undefined && this.looks++ % metricsEvery === 0) {

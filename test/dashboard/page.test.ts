@@ -108,7 +108,8 @@ describe("the dashboard page", { timeout: 90_000 }, () => {
       page.locator("[data-step]").evaluateAll((steps) => steps.map((step) => step.className));
     await expect.poll(states, poll).toEqual([...Array(6).fill("done"), "active", "waiting", "waiting"]);
     for (const name of ["launch", "boot", "code", "dataset", "setup", "gate", "training"]) {
-      expect(await page.locator(`[data-step=${name}] .time`).textContent(), name).toMatch(/^\d+(\.\d)? (s|min)/);
+      const time = (): Promise<string | null> => page.locator(`[data-step=${name}] .time`).textContent();
+      await expect.poll(time, { ...poll, message: name }).toMatch(/^\d+(\.\d)? (s|min)/);
     }
     await expect.poll(() => figure("cpu"), poll).toBeGreaterThan(0);
     expect(await figure("memory")).toBeGreaterThan(1e8);
