@@ -41,7 +41,11 @@ export class Bystander {
       firewall_rulesets: [{ id: ruleset.id }],
     });
     const [id = ""] = launched.instance_ids as string[];
-    while ((await cloud.admin.instance(id)).status !== "active") await sleep(100);
+    const deadline = Date.now() + 120_000;
+    for (let status = ""; status !== "active"; { status } = await cloud.admin.instance(id)) {
+      if (Date.now() > deadline) throw new Error(`The bystander's instance is ${status} and not active after 120 s.`);
+      await sleep(100);
+    }
     return new Bystander(id, traces(await cloud.admin.state()));
   }
 

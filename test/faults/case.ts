@@ -47,6 +47,8 @@ export interface FaultCase {
   readonly after?: (world: World, ended: Ended) => Promise<unknown>;
   /** Takes the fault away. Default: {@link World.heal}. */
   readonly heal?: (world: World) => Promise<unknown>;
+  /** Only root can strike so; others leave it out. */
+  readonly needsRoot?: boolean;
   /** Part of the covering subset that the default test run takes. */
   readonly inDefault?: boolean;
 }

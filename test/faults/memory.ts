@@ -25,8 +25,11 @@ export class Memory {
   runs: readonly RunSeen[] = [];
   /** Experiments whose run had written something at the last look. */
   written: readonly string[] = [];
-  /** Instances that were restarted: a run on them ends without an exit status. */
-  readonly restarted = new Set<string>();
+  /**
+   * Instances on which a run may end, or be started again, by what was done before: they were restarted, or a destroy
+   * that had begun to stop the run was killed.
+   */
+  readonly disturbed = new Set<string>();
 
   constructor(private readonly world: World) {}
 
@@ -36,7 +39,7 @@ export class Memory {
     this.before = new Set(instances.map(({ id }) => id));
     this.begun = Date.now();
     this.seen.clear();
-    this.restarted.clear();
+    this.disturbed.clear();
     this.runs = [];
     this.written = [];
   }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Ended } from "../support/project";
@@ -23,30 +23,25 @@ export const begins = {
   terminate: /Instance instance-vm deleting/,
 } as const;
 
-/** Seconds for a stage to come, on a machine that is busy. */
-export const patienceSeconds = 240;
-
 /** A stage that can be seen in the engine's output. */
 export type Moment = keyof typeof begins;
 
 /** Whether a stage belongs to `down`. */
 export const isEnding = (moment: Moment): boolean => moment === "download" || moment === "terminate";
 
+/** What is done at a moment of a command: gets its process's id and what it has printed so far. */
+export type Strike = (pid: number, output: () => string) => Promise<unknown>;
+
 /** Runs `up` (or `down`) and does something when its output shows that a stage has begun. */
-export function atStage(world: World, moment: Moment, strike: (pid: number) => Promise<unknown>): Promise<Ended> {
+export function atStage(world: World, moment: Moment, strike: Strike): Promise<Ended> {
   return atOutput(world, isEnding(moment) ? "down" : "up", begins[moment], strike);
 }
 
 /** Runs a command and does something when its output matches. */
-export function atOutput(
-  world: World,
-  command: "up" | "down",
-  pattern: RegExp,
-  strike: (pid: number) => Promise<unknown>,
-): Promise<Ended> {
+export function atOutput(world: World, command: "up" | "down", pattern: RegExp, strike: Strike): Promise<Ended> {
   return world.during(command, async (output, pid) => {
     await meet(world, () => pattern.test(output()), output, pid);
-    await strike(pid);
+    await strike(pid, output);
   });
 }
 
@@ -57,7 +52,7 @@ export async function meet(
   output: () => string,
   pid: number,
 ): Promise<void> {
-  await world.until(async () => (await so()) || !existsSync(`/proc/${pid}`), patienceSeconds);
+  await world.until(async () => (await so()) || !existsSync(`/proc/${pid}`));
   if (!(await so())) throw new Error(`It ended before it came to that:\n${output()}`);
 }
 
@@ -126,19 +121,31 @@ export const healedWith =
   };
 
 /** Runs a command and does something as soon as a path exists in the home of the stack's instance. */
-export function atInstance(
-  world: World,
-  command: "up" | "down",
-  path: string,
-  strike: (pid: number) => Promise<unknown>,
-): Promise<Ended> {
+export function atInstance(world: World, command: "up" | "down", path: string, strike: Strike): Promise<Ended> {
   return world.during(command, async (output, pid) => {
     const inHome = async (): Promise<boolean> => {
       const [instance] = await world.living();
       return instance !== undefined && world.memory.inHome(instance.id, path);
     };
     await meet(world, inHome, output, pid);
-    await strike(pid);
+    await strike(pid, output);
+  });
+}
+
+/** Bytes of a file whose sending can be met: more than what is on its way at any time. */
+export const bigBytes = 8_000_000;
+
+/** Runs `up` and does something while a big file arrives in a folder of the instance's home, which then goes on at once. */
+export function whileArriving(world: World, folder: string, strike: () => void): Promise<Ended> {
+  return world.during("up", async (output, pid) => {
+    const arrives = async (): Promise<boolean> => {
+      const [instance] = await world.living();
+      const place = join(world.memory.homeOf(instance?.id ?? "none"), folder);
+      return existsSync(place) && readdirSync(place).some((name) => statSync(join(place, name)).size > 500_000);
+    };
+    await meet(world, arrives, output, pid);
+    strike();
+    await world.cloud.admin.removeAllFaults();
   });
 }
 

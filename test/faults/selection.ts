@@ -4,6 +4,8 @@ import { type FaultCase, kinds, nameOf, stages } from "./case";
 export interface Selection {
   /** All that is chosen; the covering subset where nothing was asked for. */
   readonly cases: readonly FaultCase[];
+  /** What is chosen too, and beyond this user. */
+  readonly beyond: readonly FaultCase[];
   readonly lanes: number;
   readonly seed: number;
   readonly soakMinutes: number;
@@ -19,15 +21,18 @@ export function selection(all: readonly FaultCase[], env: NodeJS.ProcessEnv = pr
   const { FAULTS_KIND: kind, FAULTS_STAGE: stage, FAULTS_CASE: part } = env;
   oneOf("--kind", kind, kinds);
   oneOf("--stage", stage, stages);
-  const cases = all.filter(
+  const chosen = all.filter(
     (one) =>
       (!isDefault || one.inDefault === true) &&
       (kind === undefined || one.kind === kind) &&
       (stage === undefined || one.stage === stage) &&
       (part === undefined || nameOf(one).includes(part)),
   );
+  const isRoot = process.getuid?.() === 0;
+  const cases = chosen.filter(({ needsRoot = false }) => isRoot || !needsRoot);
   return {
     cases,
+    beyond: chosen.filter((one) => !cases.includes(one)),
     lanes: amount("--lanes", env.FAULTS_LANES, isDefault ? 2 : 4),
     seed: amount("--seed", env.FAULTS_SEED, Math.floor(Math.random() * 2 ** 31)),
     soakMinutes: amount("--soak-minutes", env.FAULTS_SOAK_MINUTES, isDefault ? 0 : 3),

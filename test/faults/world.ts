@@ -195,6 +195,7 @@ export class World {
   ): Promise<Ended> {
     return this.watched(command === "up" ? "up" : "down", async () => {
       const args = [command, "--yes", "--skip-preview", "--non-interactive", "--color=never"];
+      if (command === "destroy") for (const { id } of await this.living()) this.memory.disturbed.add(id);
       const { child, ended } = this.project.start("pulumi", args);
       let output = "";
       child.stdout?.on("data", (chunk: Buffer) => {
@@ -210,8 +211,8 @@ export class World {
     });
   }
 
-  /** Waits until something is so. */
-  async until(so: () => Promise<boolean> | boolean, seconds = 60): Promise<void> {
+  /** Waits until something is so, by default for as long as a stage may take to come on a machine that is busy. */
+  async until(so: () => Promise<boolean> | boolean, seconds = 240): Promise<void> {
     const deadline = Date.now() + seconds * 1000;
     while (!(await so())) {
       if (Date.now() > deadline) throw new Error(`It never came to that in ${seconds} s: ${so}`);
@@ -252,7 +253,7 @@ export class World {
 
   /** Restarts an instance behind its owner's back. */
   async restart(id: string): Promise<void> {
-    this.memory.restarted.add(id);
+    this.memory.disturbed.add(id);
     await this.cloud.admin.restart(id);
   }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { tarOf } from "../archives";
 import type { FaultCase } from "../case";
-import { atInstance, atStage, bulk, dropAll, patienceSeconds, started, withBulk, withLateFirstStep } from "../moments";
+import { atInstance, atStage, bulk, dropAll, started, withBulk, withLateFirstStep } from "../moments";
 import { experiment, type World } from "../world";
 
 const run = `.lambda-train/runs/${experiment}`;
@@ -99,7 +99,7 @@ export const droppedCases: readonly FaultCase[] = [
     act: (world) =>
       atStage(world, "gate", async () => {
         await world.cloud.admin.putFile(await world.instanceId(), { path: "/usr/local/bin/tmux", content: slowTmux });
-        await world.until(async () => world.memory.inHome(await world.instanceId(), `${run}/attempt`), patienceSeconds);
+        await world.until(async () => world.memory.inHome(await world.instanceId(), `${run}/attempt`));
         await dropAll(world);
       }),
     outcome: "told",
@@ -112,7 +112,7 @@ export const droppedCases: readonly FaultCase[] = [
     fault: "dropped again and again while the first step is waited for",
     inject: withLateFirstStep,
     act: (world) =>
-      atInstance(world, "up", `${run}/attempt`, async () => {
+      atStage(world, "training", async () => {
         for (let i = 0; i < 4; i++) {
           await sleep(700);
           await dropAll(world);
@@ -129,10 +129,15 @@ export const droppedCases: readonly FaultCase[] = [
     before: (world) => world.fine(world.up()),
     inject: async () => {},
     act: async (world) => {
-      const ended = world.project.run("logs");
+      const { child, ended } = world.project.start(process.execPath, ["dist/scripts/logs.js"]);
+      let shown = "";
+      child.stdout?.on("data", (chunk: Buffer) => {
+        shown += chunk.toString();
+      });
+      await world.until(() => shown.includes("step 1 loss"));
       for (let i = 0; i < 4; i++) {
-        await sleep(1000);
         await dropAll(world);
+        await sleep(1000);
       }
       return ended;
     },
@@ -140,6 +145,7 @@ export const droppedCases: readonly FaultCase[] = [
     after: async (_world, { output }) => {
       const steps = [...output.matchAll(/^step (\d+) loss/gm)].map(([, step]) => Number(step));
       expect(steps).toEqual(Array.from({ length: 60 }, (_, i) => i + 1));
+      expect(output).toMatch(/was lost/);
     },
   },
   {

@@ -38,11 +38,11 @@ function hindered(
   world: World,
   moment: Moment,
   trouble: NewLinkFault["trouble"],
-  during: () => Promise<unknown>,
+  during: (output: () => string) => Promise<unknown>,
 ): ReturnType<World["up"]> {
-  return atStage(world, moment, async () => {
+  return atStage(world, moment, async (_pid, output) => {
     const { id } = await world.cloud.admin.addLinkFault({ match: {}, trouble });
-    await during();
+    await during(output);
     await world.cloud.admin.removeFault(id);
   });
 }
@@ -52,6 +52,8 @@ const before =
   async (world: World): Promise<void> => {
     if (isEnding(moment)) await started(world);
   };
+
+const noConnection = /waiting for SSH.*: No SSH connection to/;
 
 /** Connections that are there but carry nothing, or little, and those that cannot be made for a while. */
 export const hinderedCases: readonly FaultCase[] = [
@@ -90,9 +92,10 @@ export const hinderedCases: readonly FaultCase[] = [
     fault: "refused for a while",
     inject: async () => {},
     // A log tells of what is waited for once that has lasted some seconds.
-    act: (world) => hindered(world, "boot", { kind: "refuse" }, () => sleep(9000)),
+    act: (world) =>
+      hindered(world, "boot", { kind: "refuse" }, (output) => world.until(() => noConnection.test(output()))),
     outcome: "ridden out",
-    message: /waiting for SSH.*: No SSH connection to/,
+    message: noConnection,
   },
   {
     kind: "connection",

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import { type Member, splits, writeArchive } from "../archives";
 import type { FaultCase } from "../case";
-import { atStage } from "../moments";
+import { bigBytes, whileArriving } from "../moments";
 import type { World } from "../world";
 
 /** What is sound is put in the archive's place. */
@@ -89,15 +89,13 @@ export const archiveCases: readonly FaultCase[] = [
     fault: "an archive that is changed while it is sent",
     tiny: { dataset: { source: "data.tar" } },
     inject: async ({ project, cloud }) => {
-      writeFileSync(join(project.folder, "data.tar"), Buffer.alloc(300_000, "x"));
-      await cloud.admin.addLinkFault({ match: {}, trouble: { kind: "throttle", bytesPerSecond: 60_000 } });
+      writeFileSync(join(project.folder, "data.tar"), Buffer.alloc(bigBytes, "x"));
+      await cloud.admin.addLinkFault({ match: {}, trouble: { kind: "throttle", bytesPerSecond: 1_500_000 } });
     },
     act: (world) =>
-      atStage(world, "dataset", async () => {
-        await world.until(() => true);
-        writeFileSync(join(world.project.folder, "data.tar"), Buffer.alloc(300_000, "y"));
-        await world.cloud.admin.removeAllFaults();
-      }),
+      whileArriving(world, ".lambda-train/archives", () =>
+        writeFileSync(join(world.project.folder, "data.tar"), Buffer.alloc(bigBytes, "y")),
+      ),
     outcome: "told",
     message: /data\.tar does not have the checksum .* it was changed while it was uploaded. Run the command again/,
     heal: async (world) => {

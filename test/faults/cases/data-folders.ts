@@ -1,22 +1,10 @@
 import { randomBytes } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  openSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  truncateSync,
-  unlinkSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, openSync, rmSync, symlinkSync, truncateSync, unlinkSync, writeFileSync, writeSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
 import type { FaultCase } from "../case";
-import { healedWith, meet, slowly } from "../moments";
+import { bigBytes, healedWith, slowly, whileArriving } from "../moments";
 import type { World } from "../world";
 
 const inData = ({ project }: World, path: string): string => join(project.folder, "tiny-data", path);
@@ -53,9 +41,6 @@ const smallFiles = 100_000;
 /** A link to content that not even root can read. */
 const unreadable = "/proc/self/mem";
 
-/** Bytes of a file whose sending can be met: more than what is on its way at any time. */
-const bigBytes = 8_000_000;
-
 /** A big file, and one that is sent after it, on a line that takes seconds for them. Training reads those in train alone. */
 async function slowlySent(world: World): Promise<void> {
   writeFileSync(inData(world, "test/big.bin"), randomBytes(bigBytes));
@@ -64,18 +49,8 @@ async function slowlySent(world: World): Promise<void> {
 }
 
 /** Runs `up` and does something to the dataset's files while the big one is on its way. */
-function whileSent(world: World, strike: () => void): ReturnType<World["up"]> {
-  return world.during("up", async (output, pid) => {
-    const arrives = async (): Promise<boolean> => {
-      const [instance] = await world.living();
-      const staging = join(world.memory.homeOf(instance?.id ?? "none"), ".lambda-train/staging/tiny-data");
-      return existsSync(staging) && readdirSync(staging).some((name) => statSync(join(staging, name)).size > 500_000);
-    };
-    await meet(world, arrives, output, pid);
-    strike();
-    await world.cloud.admin.removeAllFaults();
-  });
-}
+const whileSent = (world: World, strike: () => void): ReturnType<World["up"]> =>
+  whileArriving(world, ".lambda-train/staging/tiny-data", strike);
 
 /** Overwrites a file where it is. */
 function overwrite(path: string): void {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import type { Ended } from "../../support/project";
 import type { FaultCase } from "../case";
-import { atOutput, begins, patienceSeconds, slowly, started, withBulk } from "../moments";
+import { atOutput, begins, slowly, started, withBulk } from "../moments";
 import { experiment, type World } from "../world";
 
 const results = ({ project }: World): string => join(project.folder, "results");
@@ -67,7 +67,7 @@ const ofTheDisk: readonly FaultCase[] = [
     inject: (world) => slowly(world, 100_000),
     act: withDisk("size=1m", (world) =>
       world.during("down", async () => {
-        await world.until(() => someArrived(world), patienceSeconds);
+        await world.until(() => someArrived(world));
         try {
           writeFileSync(join(results(world), "filler"), Buffer.alloc(2_000_000, 1));
         } catch {
@@ -104,7 +104,7 @@ const unwatched = (world: World, name: string, args: readonly string[] = [], env
 
 /** Faults of this machine's files and of what else is done on it. */
 export const homeCases: readonly FaultCase[] = [
-  ...(process.getuid?.() === 0 ? ofTheDisk : []),
+  ...ofTheDisk.map((one) => ({ ...one, needsRoot: true })),
   {
     kind: "local",
     stage: "download",
@@ -121,11 +121,11 @@ export const homeCases: readonly FaultCase[] = [
     kind: "local",
     stage: "download",
     fault: "another download into the folder goes on",
-    before: startedWith(600_000),
+    before: startedWith(3_000_000),
     inject: (world) => slowly(world, 20_000),
     act: async (world) => {
       const first = unwatched(world, "results");
-      await world.until(() => someArrived(world), patienceSeconds);
+      await world.until(() => someArrived(world));
       const waits = /Another command brings these results home: waiting for it/;
       const second = await atOutput(world, "down", waits, () => world.cloud.admin.removeAllFaults());
       const { code, output } = await first;

@@ -2,16 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { type FaultCase, nameOf, type Stage } from "../case";
-import {
-  begins,
-  isEnding,
-  type Moment,
-  patienceSeconds,
-  slowly,
-  started,
-  withBulk,
-  withLateFirstStep,
-} from "../moments";
+import { begins, isEnding, type Moment, slowly, started, withBulk, withLateFirstStep } from "../moments";
 import { experiment, type World } from "../world";
 
 /** Where the CLI is interrupted, and what makes this moment long enough to be met. */
@@ -141,7 +132,7 @@ function interrupted(signal: Signal, place: Place): FaultCase {
       if (signal === "SIGKILL") return world.killWhen(met, { command: ends ? "destroy" : "up", signal });
       // As from a terminal or a service manager: to the command, which hands it on.
       return world.during(ends ? "down" : "up", async (output, pid) => {
-        await world.until(() => met(output()), patienceSeconds);
+        await world.until(() => met(output()));
         process.kill(pid, signal);
       });
     },

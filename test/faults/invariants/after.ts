@@ -66,7 +66,7 @@ export function readState(world: World): StateFile {
 /** Runs that went on before the command: the fault must not have started them again, nor stopped them. */
 function checkRuns({ memory, tally }: World, ended: Ended): void {
   for (const before of memory.runs) {
-    if (before.ended || memory.restarted.has(before.instanceId)) continue;
+    if (before.ended || memory.disturbed.has(before.instanceId)) continue;
     const after = memory.runsOf(before.instanceId).find((run) => run.experiment === before.experiment);
     if (after === undefined) continue;
     // What ended by itself may have been started again.

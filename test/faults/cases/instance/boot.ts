@@ -31,10 +31,10 @@ export const bootCases: readonly FaultCase[] = [
     kind: "instance",
     stage: "boot",
     fault: "never gets an address",
-    tiny: { stack: { bootTimeoutMinutes: 20 } },
+    tiny: { stack: { bootTimeoutMinutes: 40 } },
     inject: trouble({ kind: "no-ip" }),
     outcome: "told",
-    message: /is still active without an address after 20 min \(bootTimeoutMinutes\)/,
+    message: /is still active without an address after 40 min \(bootTimeoutMinutes\)/,
     after: (world) => world.instanceId(),
   },
   {
@@ -115,7 +115,7 @@ export const bootCases: readonly FaultCase[] = [
     kind: "instance",
     stage: "connect",
     fault: "sshd never comes",
-    tiny: { stack: { bootTimeoutMinutes: 10 } },
+    tiny: { stack: { bootTimeoutMinutes: 60 } },
     inject: trouble({ kind: "ssh-late", seconds: 1_000_000 }),
     outcome: "told",
     message: /No SSH login on .* within 60 s\. Last reason: /,
@@ -125,7 +125,7 @@ export const bootCases: readonly FaultCase[] = [
     kind: "instance",
     stage: "connect",
     fault: "restarts before sshd is there",
-    inject: trouble({ kind: "ssh-late", seconds: 400 }),
+    inject: trouble({ kind: "ssh-late", seconds: 900 }),
     act: (world) =>
       world.during("up", async () => {
         await world.until(async () => (await world.living())[0]?.status === "active");

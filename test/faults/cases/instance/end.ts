@@ -1,5 +1,4 @@
 import type { FaultCase } from "../../case";
-import { patienceSeconds } from "../../moments";
 import type { World } from "../../world";
 import { expectSame } from "../expect";
 import { refreshed } from "./heal";
@@ -100,10 +99,7 @@ export const endCases: readonly FaultCase[] = [
     },
     act: (world) =>
       world.during("up", async () => {
-        await world.until(
-          async () => world.memory.inHome((await world.living())[0]?.id ?? "none", "evaluating"),
-          patienceSeconds,
-        );
+        await world.until(async () => world.memory.inHome((await world.living())[0]?.id ?? "none", "evaluating"));
         await terminated(world);
       }),
     outcome: "told",

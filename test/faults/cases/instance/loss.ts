@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FaultCase, Stage } from "../../case";
-import { patienceSeconds } from "../../moments";
 import type { World } from "../../world";
 import { refreshed } from "./heal";
 
@@ -68,7 +67,7 @@ export const lossCases: readonly FaultCase[] = moments.flatMap(({ stage, prolong
           await world.until(async () => {
             const [instance] = await world.living();
             return instance !== undefined && come(world, instance.id, output());
-          }, patienceSeconds);
+          });
           await sleep(500);
           await lose(world, await world.instanceId());
           // The transfer would take long at this pace; what is tested is the loss.
