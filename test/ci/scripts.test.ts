@@ -98,7 +98,7 @@ describe("the scripts of the workflows", () => {
     project.bootstrap(
       `process.on("SIGTERM", () => { console.log("state saved"); process.exit(1); }); setTimeout(() => {}, 20000);`,
     );
-    const { status, output } = script("up", ["gpu", "", "0.02"]);
+    const { status, output } = script("up", ["gpu", "", "0.05"]);
     expect(output).toBe("state saved\n");
     expect(status).toBe(124);
   });

@@ -68,10 +68,15 @@ async function inTerminal(
   child.stdout?.on("data", (chunk: Buffer) => {
     output += chunk.toString();
   });
+  // It may end by itself before the keys come.
+  child.stdin?.on("error", () => {});
+  let isOver = false;
+  void ended.finally(() => {
+    isOver = true;
+  });
   const deadline = Date.now() + 60_000;
   while (!shows.test(output)) {
-    if (Date.now() > deadline || child.exitCode !== null)
-      throw new Error(`"${command}" did not show ${shows}: ${output}`);
+    if (Date.now() > deadline || isOver) throw new Error(`"${command}" did not show ${shows}: ${output}`);
     await sleep(100);
   }
   child.stdin?.write(keys);

@@ -61,7 +61,7 @@ describe("trouble", () => {
     await hosts.admin.addInstanceFault({ match: { name: "odd" }, trouble: { kind: "machine", machine: "aarch64" } });
     await hosts.admin.addInstanceFault({ match: { name: "odd" }, trouble: { kind: "small-disk", bytes: 200_000 } });
     await hosts.admin.addInstanceFault({ match: { name: "liar" }, trouble: { kind: "wrong-host-key" } });
-    await hosts.admin.addInstanceFault({ match: { name: "late" }, trouble: { kind: "ssh-late", seconds: 900 } });
+    await hosts.admin.addInstanceFault({ match: { name: "late" }, trouble: { kind: "ssh-late", seconds: 1800 } });
     ({ id, target, ssh } = await hosts.boot({ name: "odd" }));
   });
   afterAll(async () => {

@@ -19,7 +19,7 @@ beforeAll(async () => {
   const { host, port, user, privateKey, hostKey } = sshd.access;
   connection = { host, port, user, privateKey, hostKey, dialErrorLimit: 0, perDialTimeout: 5 };
   plugin = await PluginProcess.start("command", undefined, {
-    env: { ...process.env, LAMBDA_TRAIN_STATUS_SECONDS: "0.2" },
+    env: { ...process.env, LAMBDA_TRAIN_STATUS_SECONDS: "0.05" },
   });
 });
 afterAll(async () => {

@@ -65,6 +65,7 @@ describe("create", () => {
   });
 
   test.each(["terminated", "preempted"] as const)("fails at once when the instance is %s", async (kind) => {
+    await lambda.admin.patchSettings({ seconds: { terminated: 1_000_000 } });
     await lambda.admin.addInstanceFault({ match: {}, times: 1, trouble: { kind, afterSeconds: 0 } });
     const inputs = await launched();
     await lambda.admin.addInstanceFault({ match: { instanceId: inputs.instanceId }, trouble: { kind: "no-ip" } });

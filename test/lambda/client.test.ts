@@ -173,7 +173,7 @@ describe("failures", () => {
 
   test("an answer that never comes is a timeout", async () => {
     cloud.surprise("GET /regions", { hang: true }, { hang: true });
-    const error = await failureOf(client({ timeoutMs: 100, attempts: 2 }).listRegions());
+    const error = await failureOf(client({ timeoutMs: 500, attempts: 2 }).listRegions());
     expect(error.facts).toMatchObject({ kind: "timeout", mayHaveRun: true });
     expect(cloud.requests).toHaveLength(2);
   });
@@ -260,7 +260,7 @@ describe("retries", () => {
     ["a page with status 200", { body: "<html>Welcome</html>" }],
   ])("a launch that ends in %s is unclear, and not sent again", async (_name, surprise) => {
     cloud.surprise("POST /instance-operations/launch", surprise);
-    const error = await failureOf(client({ timeoutMs: 100 }).launch(launchRequest));
+    const error = await failureOf(client({ timeoutMs: 500 }).launch(launchRequest));
     expect(error.facts).toMatchObject({ kind: "unclear", retryable: false, mayHaveRun: true });
     expect(cloud.count("POST /instance-operations/launch")).toBe(1);
   });

@@ -25,6 +25,7 @@ async function launches(): Promise<number> {
 
 describe("create", () => {
   test("launches, and returns as soon as the id is known with all but the user data", async () => {
+    await lambda.admin.patchSettings({ seconds: { bootOneGpu: 1_000_000 } });
     const { id, outs } = await create({ ...inputs, tags: { team: "ink" } }, lambda.context);
     const record = await lambda.admin.instance(id);
     expect(record).toMatchObject({ name: inputs.name, status: "booting", sshKeyNames: ["key"] });
@@ -97,7 +98,7 @@ describe("create", () => {
   test("waits for capacity and tells that it does", async () => {
     await lambda.admin.setCapacity({ instanceType: "gpu_1x_a10", region: "us-east-1", free: 0 });
     const waiting = create({ ...inputs, capacityTimeoutSeconds: 3600 }, lambda.context);
-    await new Promise((done) => setTimeout(done, 500));
+    await vi.waitFor(() => expect(lambda.told.join()).toContain("no capacity now"), { timeout: 10_000 });
     await lambda.admin.setCapacity({ instanceType: "gpu_1x_a10", region: "us-east-1", free: 1 });
     await waiting;
     expect(lambda.told.join("\n")).toMatch(/no capacity now for gpu_1x_a10 in us-east-1: waiting up to 60 min/);
@@ -195,7 +196,7 @@ describe("create", () => {
   test("looks again for the name once it holds it", async () => {
     await lambda.fault("launchInstance", { delayMs: 400 });
     const first = create(inputs, lambda.context);
-    await vi.waitFor(async () => expect((await lambda.admin.faults()).api[0]?.fired).toBe(1));
+    await vi.waitFor(async () => expect((await lambda.admin.faults()).api[0]?.fired).toBe(1), { timeout: 10_000 });
     const { sshKeyName, userData } = inputs;
     const launcher = new Launcher(connectCloud("emulated"), inputs.name, lambda.context);
     const second = await launcher.launch({ sshKeyName, userData, region: "us-east-1", instanceType: "gpu_1x_a10" });

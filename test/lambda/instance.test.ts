@@ -85,6 +85,7 @@ describe("update", () => {
 
 describe("delete", () => {
   test("terminates and waits until the API confirms that it is gone", async () => {
+    await lambda.admin.patchSettings({ seconds: { terminated: 1_000_000 } });
     const { id, outs } = await create(inputs, lambda.context);
     await remove(id, outs, lambda.context);
     expect((await lambda.admin.instance(id)).status).toBe("terminated");

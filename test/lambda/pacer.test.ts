@@ -16,12 +16,15 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Turns are reserved on a grid of their interval; a busy machine may take one up to 80 ms of our time late. */
+/**
+ * Turns are reserved on a grid of their interval; a busy machine may notice one, the first as well, up to 300 ms of our
+ * time late. Processes that did not share would be done in a fraction of the time.
+ */
 function expectApart(times: readonly number[], seconds: number, scale: number): void {
   const sorted = [...times].sort((a, b) => a - b);
   const first = sorted[0] ?? 0;
   for (const [index, time] of sorted.entries()) {
-    expect(time - first).toBeGreaterThanOrEqual(index * seconds * 1000 - 80 * scale);
+    expect(time - first).toBeGreaterThanOrEqual(index * seconds * 1000 - 300 * scale);
   }
 }
 
@@ -49,7 +52,7 @@ test("processes share one second a call between them", async () => {
 });
 
 test("launches are twelve seconds apart and hold up no other calls", async () => {
-  const scale = 30;
+  const scale = 10;
   const clock = cloudClock(scale);
   const pacer = new SharedPacer({ folder, identity: () => "a", clock });
   const start = clock.now();
@@ -62,7 +65,7 @@ test("launches are twelve seconds apart and hold up no other calls", async () =>
 });
 
 test("a refusal holds off the next call of every pacer of that key", async () => {
-  const clock = cloudClock(100);
+  const clock = cloudClock(10);
   const [one, two, other] = ["k", "k", "l"].map((key) => new SharedPacer({ folder, identity: () => key, clock }));
   const start = clock.now();
   await one?.holdOff("call", 20);

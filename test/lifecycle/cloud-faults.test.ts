@@ -72,8 +72,7 @@ describe("a killed CLI", { timeout: 180_000 }, () => {
     const before = await expectKnown();
     await cloud.admin.addApiFault({ match: { operation: "terminateInstance" }, times: 1, action: { delayMs: 1500 } });
     await killWhen(isTaken, "destroy");
-    await sleep(3000);
-    expect((await cloud.inventory()).instances).toEqual([]);
+    await expect.poll(async () => (await cloud.inventory()).instances, { timeout: 20_000 }).toEqual([]);
     await up();
     expect(await expectKnown()).not.toBe(before);
   });

@@ -30,11 +30,11 @@ describe("what an update tells while it goes on", { timeout: 120_000 }, () => {
 
   beforeAll(async () => {
     cloud = await startTinyStack(project, {
-      environment: { setup: "for i in 1 2 3 4; do echo Installing package $i; sleep 1; done" },
+      environment: { setup: "for i in 1 2 3 4 5 6 7 8 9 10; do echo Installing package $i; sleep 1; done" },
       overrides: { steps: 100_000 },
     });
-    // What cannot be compressed takes four seconds over the throttled line.
-    project.write("tiny-data/valid/big.bin", randomBytes(300_000).toString("latin1"));
+    // What cannot be compressed takes over ten seconds over the throttled line.
+    project.write("tiny-data/valid/big.bin", randomBytes(900_000).toString("latin1"));
   });
   afterAll(() => project.dispose());
 
@@ -62,7 +62,8 @@ describe("what an update tells while it goes on", { timeout: 120_000 }, () => {
     for (const name of ["instance-vm", "environment-setup", "dataset-upload"]) {
       const said = row(lines, name);
       const gaps = said.slice(1).map(({ at }, i) => at - (said[i]?.at ?? 0));
-      expect(Math.max(...gaps), output).toBeLessThan(2 * minute);
+      // A phase that told nothing would leave a gap of twice that; a busy machine may tell late.
+      expect(Math.max(...gaps), output).toBeLessThan(3 * minute);
       const lasted = (said.at(-1)?.at ?? 0) - (said[0]?.at ?? 0);
       // Besides one a minute: begin, end, and the facts that are kept.
       expect(said.length, output).toBeLessThan(lasted / minute + 7);
@@ -70,7 +71,7 @@ describe("what an update tells while it goes on", { timeout: 120_000 }, () => {
     expect(output).toMatch(
       /instance-vm creating.*waiting for capacity since \d\d:\d\d: cpu_4x_general in us-east-1; asked \w+( times)?, refused \w+( times)?; \d+ min left/,
     );
-    expect(output).toMatch(/dataset-upload creating .*sending: 0\.\d of 0\.\d MB/);
+    expect(output).toMatch(/dataset-upload creating .*sending: \d\.\d of \d\.\d MB/);
     expect(output).toMatch(/environment-setup creating .*setup: started/);
     expect(output).toMatch(/Diagnostics:[\s\S]*Run \(run-watch\):\s+first step: step 1 loss/);
     expect(output).toMatch(/Instance \(instance-vm\):[\s\S]*launched cpu_4x_general in us-east-1 at \$0\.20 per hour/);

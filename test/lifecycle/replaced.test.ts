@@ -13,7 +13,7 @@ describe("what a user replaces by force", { timeout: 180_000 }, () => {
   beforeAll(async () => {
     cloud = await startTinyStack(project, { overrides: { steps: 100_000 } });
     await project.succeeds("up");
-  }, 60_000);
+  });
   afterAll(() => project.dispose());
 
   it.each(["instance-ssh-key", "instance-firewall-us-east-1"])(

@@ -31,7 +31,7 @@ describe("faults of a run", { timeout: 180_000 }, () => {
     JSON.parse(readFileSync(join(results, "checkpoints", "last.json"), "utf8"));
 
   it("training that crashes later is seen by a refresh, and goes on from its checkpoint", async () => {
-    configureTiny(project, { overrides: { fail_at: 12, steps: 30 } });
+    configureTiny(project, { overrides: { fail_at: 12, steps: 30, seconds_per_step: 0.5 } });
     await up();
     expect((await project.run("wait")).code).toBe(1);
     configureTiny(project, { overrides: { fail_at: 0, steps: 30 } });
@@ -45,7 +45,7 @@ describe("faults of a run", { timeout: 180_000 }, () => {
     // It crashes at a step whose checkpoint is written, so that the next attempt gets past it.
     const inbox = await Inbox.start();
     const notify = [{ webhook: `${inbox.address}/hook` }];
-    configureTiny(project, { overrides: { fail_at: 10, steps: 100_000 }, stack: { notify } });
+    configureTiny(project, { overrides: { fail_at: 10, steps: 100_000, seconds_per_step: 0.5 }, stack: { notify } });
     await up();
     await project.run("wait");
     expect(inbox.at<Notice>("/hook").map(({ event }) => event)).toEqual(["started", "failed"]);

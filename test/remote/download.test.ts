@@ -201,15 +201,16 @@ describe("download", () => {
   it("tells files that keep changing, and refuses them once the run has ended", async () => {
     await fill(remote(), { stable: "s" });
     const changing = place.session.exec(
-      `end=$((SECONDS + 6)); while [ $SECONDS -lt $end ]; do head -c 300000 /dev/urandom >${place.root}.t && mv ${place.root}.t ${place.root}/state; done`,
-      { timeoutSeconds: 20 },
+      `while [ ! -f ${place.root}.stop ]; do head -c 300000 /dev/urandom >${place.root}.t && mv ${place.root}.t ${place.root}/state; done`,
+      { timeoutSeconds: 60 },
     );
-    await vi.waitFor(() => stat(remote("state")));
+    await vi.waitFor(() => stat(remote("state")), { timeout: 10_000 });
     const { unstable } = await fetch();
     expect(unstable).toContain("state");
     expect(await withoutRecord()).toEqual({ stable: "s" });
     await expect(fetch({ runEnded: true })).rejects.toThrow(/could not be read as they are.*is (state|\.t)/);
     expect(await withoutRecord()).toEqual({ stable: "s" });
+    await writeFile(join(place.sshd.home, `${place.root}.stop`), "");
     await changing;
     expect((await fetch({ runEnded: true })).unstable).toEqual([]);
   });

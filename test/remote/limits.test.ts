@@ -60,7 +60,7 @@ ${loop}
 
   it("a budget ends the run with its checkpoint, and does not let it start again until it is raised", async () => {
     const plan = planOf(saving("budget-checkpoint", talking), { graceSeconds: 1 });
-    await start(plan, Date.now() + 4000);
+    await start(plan, Date.now() + 8000);
     const status = await ended(plan);
     expect(status).toMatchObject({ state: "stopped", stopReason: "budget", exitCode: 143, lastLine: "saved" });
     expect((await session.exec("test -f work/budget-checkpoint")).code).toBe(0);
@@ -90,7 +90,7 @@ ${loop}
         },
         evaluation,
       });
-    const limited = runOf({ idleSeconds: 2 });
+    const limited = runOf({ idleSeconds: 4 });
     await start(limited);
     expect(await ended(limited)).toMatchObject({
       state: "stopped",
@@ -124,9 +124,9 @@ ${loop}
   });
 
   it("a log that grows keeps the run", async () => {
-    const plan = planOf(saving("talks", talking), { idleSeconds: 2 });
+    const plan = planOf(saving("talks", talking), { idleSeconds: 4 });
     await start(plan);
-    await sleep(5000);
+    await sleep(8000);
     const status = await readStatus(session, plan.run.experiment);
     expect(status.state).toBe("running");
     expect(status.usedSeconds).toBeGreaterThanOrEqual(0);

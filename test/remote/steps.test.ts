@@ -16,9 +16,7 @@ describe("a step", () => {
       code: 0,
       stdout: expect.stringMatching(/^setup: done in \d+ s: The environment is ready/m),
     });
-    const started = Date.now();
     expect(await send(once)).toMatchObject({ code: 0, stdout: "setup: already done\n" });
-    expect(Date.now() - started).toBeLessThan(3000);
     await send(setupPlan({ setup: "echo ran >> runs", hash: "h2" }));
     await rm(home(".lambda-train/env.sh"));
     await send(setupPlan({ setup: "echo ran >> runs", hash: "h2" }));
@@ -43,7 +41,7 @@ describe("a step", () => {
     const relay = await startRelay(host.sshd.access.port);
     const cut = send(slow, await SshSession.connect({ ...host.sshd.access, port: relay.port }));
     cut.catch(() => {});
-    await sleep(1500);
+    while ((await text("work/runs").catch(() => "")) !== "begun\n") await sleep(50);
     relay.cut();
     await expect(cut).rejects.toThrow("lost");
     expect(await send(slow)).toMatchObject({
@@ -72,10 +70,10 @@ describe("a step", () => {
   });
 
   it("has a time limit", async () => {
-    const result = await send(setupPlan({ setup: "trap '' TERM; echo stuck; sleep 60", timeoutSeconds: 1 }));
+    const result = await send(setupPlan({ setup: "trap '' TERM; echo stuck; sleep 60", timeoutSeconds: 3 }));
     expect(result).toMatchObject({
       code: 124,
-      stderr: expect.stringMatching(/stuck[\s\S]*stopped at its time limit of 1 s/),
+      stderr: expect.stringMatching(/stuck[\s\S]*stopped at its time limit of 3 s/),
     });
   });
 

@@ -17,13 +17,23 @@ const usersKey = "secret_users_0123456789abcdef.0123456789abcdef";
 /** What a workload may need to call some service. */
 const token = "token-of-the-workload-0123456789";
 
-/** Every file below a folder as text, except below the folders named. */
+/** Every file below a folder as text, except below the folders named. What is renamed meanwhile is met by its new name. */
 function filesBelow(folder: string, except: readonly string[] = []): [path: string, text: string][] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+  return (ifThere(() => readdirSync(folder, { withFileTypes: true })) ?? []).flatMap((entry) => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) return except.includes(path) ? [] : filesBelow(path, except);
-    return entry.isFile() ? [[path, readFileSync(path, "latin1")] as [string, string]] : [];
+    const text = entry.isFile() ? ifThere(() => readFileSync(path, "latin1")) : undefined;
+    return text === undefined ? [] : [[path, text] as [string, string]];
   });
+}
+
+function ifThere<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    return undefined;
+  }
 }
 
 describe("an up, seen from outside", { timeout: 120_000 }, () => {

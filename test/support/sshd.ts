@@ -42,7 +42,6 @@ export async function startSshd(options: { env?: Record<string, string> } = {}):
   await Promise.all([home, bin, tmux].map((folder) => mkdir(folder, { mode: 0o700 })));
   const hostKey = newEd25519();
   const clientKey = newEd25519();
-  const port = await freePort();
   await writeFile(join(root, "host_key"), hostKey.privateKey, { mode: 0o600 });
   await writeFile(join(root, "authorized_keys"), `${clientKey.publicKey}\n`, { mode: 0o600 });
   const env = {
@@ -53,7 +52,6 @@ export async function startSshd(options: { env?: Record<string, string> } = {}):
     ...options.env,
   };
   await writeFile(join(root, "login.sh"), loginScript(), { mode: 0o755 });
-  await writeFile(join(root, "sshd_config"), sshdConfig(root, port, env));
   let log = "";
   let child: ChildProcess | undefined;
 
@@ -82,7 +80,20 @@ export async function startSshd(options: { env?: Record<string, string> } = {}):
       kill(connections);
     }
   };
-  await start();
+  let port = 0;
+  for (let tries = 1; port === 0; tries++) {
+    const free = await freePort();
+    await writeFile(join(root, "sshd_config"), sshdConfig(root, free, env));
+    await start().then(
+      () => {
+        port = free;
+      },
+      (error: Error) => {
+        // Somebody else has taken it meanwhile.
+        if (tries === 5 || !error.message.includes("Address already in use")) throw error;
+      },
+    );
+  }
   return {
     access: {
       host: "127.0.0.1",

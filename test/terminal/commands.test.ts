@@ -141,9 +141,9 @@ describe("at a terminal of any machine", { timeout: 180_000 }, () => {
     const report = JSON.parse((await away.run("status", ["--json"])).output);
     expect(report).toMatchObject({ run: { state: "running" }, progress: { axis: "step" }, machine: { gpus: [] } });
     const { child, ended } = away.start(process.execPath, ["dist/scripts/status.js", "--watch", "1"]);
-    await sleep(5000);
+    for (let line = 0; line < 2; line++) await told(child, "  running  step ");
     await cutAll();
-    await sleep(5000);
+    for (let line = 0; line < 3; line++) await told(child, "  running  step ");
     child.kill("SIGINT");
     const watched = await ended;
     expect(watched.code, watched.output).toBe(0);
@@ -165,7 +165,7 @@ describe("at a terminal of any machine", { timeout: 180_000 }, () => {
 
     const watching = away.terminal("status", ["--watch", "1"]);
     await told(watching.child, "loss ");
-    await sleep(3000);
+    for (let drawn = 0; drawn < 2; drawn++) await told(watching.child, "\u001b[H");
     watching.child.stdin?.write("\u0003");
     const { code, output } = await watching.ended;
     expect(code, output).toBe(0);
