@@ -59,7 +59,8 @@ export async function bringHome(place: ResultsPlace, listener: Listener): Promis
     remoteRoot: status.outputPath ?? posix.join(workspace, run.outputs, run.experiment),
     // What the terminal showed comes home as well: a run that crashed early may have written nothing else.
     also: {
-      ...earlierFolders(status),
+      ...named("earlier", status.earlierOutputPaths),
+      ...named("beside", status.outputsBeside),
       "run/train.log": posix.join(logs, "train.log"),
       "run/evaluate.log": posix.join(logs, "evaluate.log"),
     },
@@ -83,14 +84,14 @@ function look<T>(
   return withRetries(access, async (session) => then(session, await readStatus(session, experiment)), { attempts: 3 });
 }
 
-/** Local folder → folder there, of attempts whose workload made a folder of its own for each. The newest is the results' own. */
-function earlierFolders({ earlierOutputPaths = [] }: RunStatus): Record<string, string> {
-  const names = earlierOutputPaths.map((path) => posix.basename(path));
+/** Local path below a folder → path there, of what comes home besides the results' own folder. */
+function named(folder: string, paths: readonly string[] = []): Record<string, string> {
+  const names = paths.map((path) => posix.basename(path));
   return Object.fromEntries(
-    earlierOutputPaths.map((path, index) => {
+    paths.map((path, index) => {
       const name = names[index] ?? "";
       const taken = names.indexOf(name) !== index;
-      return [`earlier/${taken ? `${name}-${index + 1}` : name}`, path];
+      return [`${folder}/${taken ? `${name}-${index + 1}` : name}`, path];
     }),
   );
 }
@@ -110,7 +111,9 @@ export async function endRun(
   listener.status?.("looking at the run");
   let status = await look(access, experiment, async (_session, seen) => seen);
   if (status.state === "absent") return undefined;
-  if (status.state === "starting" || status.state === "running") {
+  // Training may have outlived its supervisor: then nothing tells how it ended, and it may go on.
+  const mayGoOn = status.state === "failed" && status.exitCode === undefined;
+  if (status.state === "starting" || status.state === "running" || mayGoOn) {
     listener.progress?.(`${experiment}: stopping the run, ${graceSeconds} s for a checkpoint`);
     const left = (seconds: number): string => `${Math.max(0, graceSeconds - seconds)} s left for a checkpoint`;
     status = await tellingTime(listener, "stopping", left, () =>

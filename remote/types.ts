@@ -48,6 +48,8 @@ export interface RunStatus {
   readonly outputPath?: string;
   /** Absolute paths of the output folders of earlier attempts, where the workload makes one for each. */
   readonly earlierOutputPaths?: readonly string[];
+  /** Absolute paths of files and folders that training or evaluation wrote beside these, under the workload's outputs. */
+  readonly outputsBeside?: readonly string[];
   readonly evaluation?: {
     readonly state: "none" | "pending" | "running" | "done" | "failed";
     readonly exitCode?: number;

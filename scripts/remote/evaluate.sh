@@ -60,8 +60,11 @@ if [ "$mode" = run ]; then
   set +a
   rm -f -- "$facts/evaluation_exit"
   put "$facts/evaluation" "$(process_key "$$")"
+  # Its supervisor may have gone before it saw the last of what training wrote; and the evaluation writes too.
+  find_output "$experiment" || true
   code=0
   (evaluate 8>&-) </dev/null >>"$log" 2>&1 || code=$?
+  find_output "$experiment" || true
   put "$facts/evaluation_exit" "$code"
   rm -f -- "$request"
   exit "$code"

@@ -126,18 +126,17 @@ all_marked() {
 
 # end_marked NAME=VALUE GRACE: TERM, up to GRACE seconds of patience, then KILL.
 end_marked() {
-  local pids waited=0 limit=$(($2 * 5))
+  local pids until=$((SECONDS + $2 + ($2 > 0)))
   pids="$(all_marked "$1")"
   [ -n "$pids" ] || return 0
   # shellcheck disable=SC2086 # a list of numbers
   kill -TERM $pids 2>/dev/null || true
   while pids="$(all_marked "$1")" && [ -n "$pids" ]; do
-    if [ "$waited" -ge "$limit" ]; then
+    if [ "$SECONDS" -ge "$until" ]; then
       # shellcheck disable=SC2086
       kill -KILL $pids 2>/dev/null || true
     fi
     sleep 0.2
-    waited=$((waited + 1))
   done
 }
 
@@ -155,7 +154,8 @@ kind_of() {
 # The wrappers are held meanwhile, so that a Makefile does not go on to its next command; what the work started itself
 # (loader processes, ranks) is left to it, because losing them would break it while it saves.
 stop_cleanly() {
-  local pid parent told=" " working waited=0 limit=$(($2 * 5))
+  # By the clock: a look at many processes takes longer than the pause between two.
+  local pid parent told=" " working until=$((SECONDS + $2 + ($2 > 0)))
   while :; do
     working=no
     for pid in $(marked "$1"); do
@@ -172,9 +172,8 @@ stop_cleanly() {
           ;;
       esac
     done
-    if [ "$working" = no ] || [ "$waited" -ge "$limit" ]; then break; fi
+    if [ "$working" = no ] || [ "$SECONDS" -ge "$until" ]; then break; fi
     sleep 0.2
-    waited=$((waited + 1))
   done
   for pid in $(marked "$1"); do
     kill -TERM "$pid" 2>/dev/null || true
@@ -229,6 +228,53 @@ evaluates_itself() {
     budget | limit | idle) true ;;
     *) false ;;
   esac
+}
+
+# has_checkpoint FOLDER: whether what the evaluation looks for is in it.
+has_checkpoint() (
+  [ -n "${LT_EVALUATE_CHECKPOINT:-}" ] && cd "$1" 2>/dev/null || exit 1
+  shopt -s nullglob globstar
+  IFS=
+  # shellcheck disable=SC2086 # the glob is to be expanded
+  set -- $LT_EVALUATE_CHECKPOINT
+  [ "$#" -gt 0 ]
+)
+
+# find_output EXPERIMENT: notes where the attempt at run_paths writes, by what is newer than its beginning: output_path, the folder
+# that holds its results, and output_beside, what else there is under the outputs, a line each. Makefiles change the
+# experiment's name or leave it out, and checkpoints and logs may lie in folders of their own.
+find_output() {
+  local outputs own name each main="" beside="" names=() folders=()
+  outputs="$(under_home "$LT_WORKSPACE")/$LT_OUTPUTS"
+  own="$outputs/$1"
+  while IFS= read -r -d '' name; do
+    # A link to what has a name of its own here, such as `latest`, is nothing more.
+    if [ -L "$outputs/$name" ] && [[ "$(realpath -- "$outputs/$name")" == "$(realpath -- "$outputs")"/* ]]; then continue; fi
+    names+=("$name")
+    if [ -d "$outputs/$name" ]; then folders+=("$outputs/$name"); fi
+  done < <(find -L "$outputs" -mindepth 1 -type f -newer "$facts/mark" -printf '%P\0' 2>/dev/null | sed -z 's,/.*,,' | sort -zu)
+  if [ "${#names[@]}" -eq 0 ]; then
+    if [ ! -f "$facts/output_path" ] && [ -d "$own" ]; then put "$facts/output_path" "$own"; fi
+    return
+  fi
+  for each in "$own" "${folders[@]}" "$outputs"; do
+    if has_checkpoint "$each"; then
+      main="$each"
+      break
+    fi
+  done
+  for each in "${folders[@]}"; do
+    if [ -z "$main" ] && { [ "$each" = "$own" ] || [ "${#names[@]}" -eq 1 ]; }; then main="$each"; fi
+  done
+  # Lines would not hold a name with a line's end.
+  if [ -z "$main" ] || [[ "${names[*]}" == *$'\n'* ]]; then main="$outputs"; fi
+  if [ "$main" != "$outputs" ]; then
+    for name in "${names[@]}"; do
+      if [ "$outputs/$name" != "$main" ]; then beside+="$outputs/$name"$'\n'; fi
+    done
+  fi
+  put "$facts/output_path" "$main"
+  put "$facts/output_beside" "${beside%$'\n'}"
 }
 
 # is_over: whether the attempt at run_paths has ended, and its supervisor has nothing left to do but to go.

@@ -34,7 +34,9 @@ def latest_attempts():
 def places_of(experiment):
     """What a download brings home: name -> folder or log."""
     run = os.path.join(RUNS, experiment)
-    folders = {fact(attempt, "output_path") for attempt in glob.glob(os.path.join(glob.escape(run), "attempts", "*"))}
+    attempts = glob.glob(os.path.join(glob.escape(run), "attempts", "*"))
+    folders = {fact(attempt, "output_path") for attempt in attempts}
+    folders.update(line for attempt in attempts for line in fact(attempt, "output_beside").splitlines())
     places = {os.path.basename(folder): folder for folder in sorted(folders - {""})}
     if len(places) < len(folders - {""}):
         places = {folder.strip("/").replace("/", "-"): folder for folder in sorted(folders - {""})}

@@ -69,8 +69,11 @@ def works():
         for word in read_process(pid, "cmdline")[:3]:
             if word.startswith(scripts) and os.path.basename(word).decode() in WORKING:
                 return os.path.basename(word).decode()
-        if not marks.isdisjoint(read_process(pid, "environ")):
+        environment = read_process(pid, "environ")
+        if not marks.isdisjoint(environment):
             return "training"
+        if any(word.startswith(b"LAMBDA_TRAIN_UPLOAD=" + os.fsencode(BASE)) for word in environment):
+            return "upload"
     return None
 
 

@@ -85,16 +85,21 @@ text outputPath "$(fact "$facts/output_path")"
 printf ',"evaluation":{"state":"%s"' "$evaluation"
 number exitCode "$evaluation_exit"
 printf '}'
-# The folders of earlier attempts, where the workload makes one for each.
-earlier="" paths="$(fact "$facts/output_path")"
-for each in "$run"/attempts/*/output_path; do
-  path="$(fact "$each")"
-  if [ -n "$path" ] && ! grep -qxF -e "$path" <<<"$paths"; then
-    paths="$paths"$'\n'"$path"
-    earlier="$earlier${earlier:+,}$(json_text "$path")"
-  fi
-done
-if [ -n "$earlier" ]; then printf ',"earlierOutputPaths":[%s]' "$earlier"; fi
+# The folders of earlier attempts, where the workload makes one for each, and what was written beside any of them.
+own="$(fact "$facts/output_path")" paths="$(fact "$facts/output_path")"
+paths_in() { # paths_in NAME FILE...: a member with the paths that these facts hold, each once, without what is in own
+  local name="$1" list="" path
+  shift
+  while IFS= read -r path; do
+    if [ -n "$path" ] && [[ -z "$own" || "$path/" != "$own"/* ]] && ! grep -qxF -e "$path" <<<"$paths"; then
+      paths="$paths"$'\n'"$path"
+      list="$list${list:+,}$(json_text "$path")"
+    fi
+  done < <(cat -- "$@" 2>/dev/null)
+  if [ -n "$list" ]; then printf ',"%s":[%s]' "$name" "$list"; fi
+}
+paths_in earlierOutputPaths "$run"/attempts/*/output_path
+paths_in outputsBeside "$run"/attempts/*/output_beside
 ending="$base/self-terminate"
 if [ -f "$ending/status.json" ]; then
   watched=false

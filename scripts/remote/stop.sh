@@ -26,9 +26,11 @@ if ! is_alive "$facts/supervisor"; then
     exit 0
   fi
   # Nobody else will write down how it ended.
-  put "$facts/stop_reason" "$reason"
+  put "$facts/stop_reason" "$reason" || true
   stop_cleanly "LAMBDA_TRAIN_RUN=$experiment" "$grace"
-  put "$facts/ended_at" "$(now)"
+  # shellcheck disable=SC1091 # made by run.sh
+  (set -a && . "$facts/run.env" && find_output "$experiment") || true
+  put "$facts/ended_at" "$(now)" || true
   put "$facts/exit" 143
   say "stopped: $reason (its supervisor was gone)"
   exit 0
@@ -37,11 +39,10 @@ if [ ! -f "$facts/stop_request" ]; then
   put "$facts/stop_grace" "$grace"
   put "$facts/stop_request" "$reason"
 fi
-waited=0
+until=$((SECONDS + grace + 60))
 while [ ! -f "$facts/exit" ] && is_alive "$facts/supervisor"; do
-  [ "$waited" -lt $(((grace + 60) * 5)) ] || die 1 "$experiment did not end within $((grace + 60)) s. Log on the instance: $run/train.log"
+  [ "$SECONDS" -lt "$until" ] || die 1 "$experiment did not end within $((grace + 60)) s. Log on the instance: $run/train.log"
   sleep 0.2
-  waited=$((waited + 1))
 done
 if [ -f "$facts/stop_reason" ]; then
   say "stopped: $(fact "$facts/stop_reason"), status $(fact "$facts/exit")"

@@ -16,7 +16,7 @@
 #   LT_MAX_SECONDS  seconds that all attempts together may take (stop reason: limit)
 #   LT_IDLE_SECONDS seconds without a new byte in the log and without work on a GPU (idle)
 #   LT_DEADLINE     seconds since the epoch at which the budget is spent (budget)
-# Writes facts beside it: supervisor, first_step, first_step_line, output_path, exit, ended_at, seconds, active_at,
+# Writes facts beside it: supervisor, first_step, first_step_line, output_path, output_beside, exit, ended_at, seconds, active_at,
 # stop_reason; and log.times beside the log.
 # Exit codes: 0 (what happened to training is in the file exit).
 set -euo pipefail
@@ -30,7 +30,7 @@ log="$run/train.log"
 # The session may be closed, the run goes on. Ctrl-C in it is a wish to stop.
 trap '' HUP
 trap 'request_stop interrupt' INT
-request_stop() { if [ ! -f "$facts/stop_request" ]; then put "$facts/stop_request" "$1"; fi; }
+request_stop() { if [ ! -f "$facts/stop_request" ]; then put "$facts/stop_request" "$1" || true; fi; }
 # TERM comes when the machine goes down, and to training too. That is no end of the run: without a status it goes on
 # from its checkpoint, however training takes it.
 going_down=no
@@ -73,34 +73,16 @@ find_first_step() {
   line="$(tail -c "+$((from + 1))" "$log" | tr '\r' '\n' | grep -av '^=== lambda-train: ' | grep -a -m 1 -iE -e "$LT_PATTERN" | cut -c 1-500)" || true
   scanned="$end"
   if [ -n "$line" ]; then
-    put "$facts/first_step_line" "$line"
-    put "$facts/first_step" "$(now)"
-  fi
-}
-
-# The folder the workload really wrote to: Makefiles change the experiment's name, or leave it out.
-find_output() {
-  local outputs="$workspace/$LT_OUTPUTS" own newest
-  own="$outputs/$experiment"
-  if [ -d "$own" ] && [ -n "$(find -L "$own" -newer "$facts/mark" -print -quit 2>/dev/null)" ]; then
-    put "$facts/output_path" "$own"
-    return
-  fi
-  newest="$(find -L "$outputs" -mindepth 2 -type f -newer "$facts/mark" -printf '%T@ %P\n' 2>/dev/null | sort -n | tail -n 1)" || true
-  newest="${newest#* }"
-  if [ -n "$newest" ]; then
-    put "$facts/output_path" "$outputs/${newest%%/*}"
-  elif [ -n "$(find -L "$outputs" -maxdepth 1 -type f -newer "$facts/mark" -print -quit 2>/dev/null)" ]; then
-    put "$facts/output_path" "$outputs"
-  elif [ ! -f "$facts/output_path" ] && [ -d "$own" ]; then
-    put "$facts/output_path" "$own"
+    put "$facts/first_step_line" "$line" || true
+    put "$facts/first_step" "$(now)" || true
   fi
 }
 
 stop_training() {
   local grace="$LT_GRACE" asked
   asked="$(fact "$facts/stop_grace")"
-  put "$facts/stop_reason" "$1"
+  # A disk that stays full must not keep training from being stopped.
+  put "$facts/stop_reason" "$1" || true
   note "=== lambda-train: stopping ($1): TERM, then KILL after ${asked:-$grace} s"
   end_training "${asked:-$grace}"
 }
@@ -173,7 +155,7 @@ while kill -0 "$child" 2>/dev/null; do
     # Known before the end: the machine may go down, or its results be wanted while it trains. A disk that stays full
     # does not end the supervision.
     put "$facts/seconds" "$((SECONDS - began))" || true
-    find_output || true
+    find_output "$experiment" || true
     put "$facts/active_at" "$(($(date +%s) - SECONDS + active))" || true
     noted=$((SECONDS - began + 10))
   fi
@@ -200,9 +182,9 @@ wait "$child" || code=$?
 # Workers that lost their parent would keep the GPU.
 end_marked "LAMBDA_TRAIN_RUN=$experiment" 10
 if [ ! -f "$facts/first_step" ]; then find_first_step; fi
-find_output
-put "$facts/seconds" "$((SECONDS - began))"
-put "$facts/ended_at" "$(now)"
+find_output "$experiment" || true
+put "$facts/seconds" "$((SECONDS - began))" || true
+put "$facts/ended_at" "$(now)" || true
 note "=== lambda-train: training ended with status $code, $(now)"
 # was_killed: by SIGKILL, seen here or by the make or shell between, which end with a status of their own.
 was_killed() {

@@ -1,7 +1,10 @@
-import { appendFile, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { appendFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { endRun } from "../../remote/results";
 import {
   evaluateRun,
   followLog,
@@ -206,6 +209,59 @@ describe("a run", () => {
   });
 
   it.each([
+    ["in one folder, whatever its name", { "mine/best.pt": "", "mine/log/a": "" }, "mine", []],
+    ["in folders by kind", { "checkpoints/best.pt": "", "logs/a": "" }, "", []],
+    ["in files alone", { "best.pt": "", log: "" }, "", []],
+    [
+      "in its own folder, and beside it",
+      { "EXP/best.pt": "", "tensorboard/a": "", note: "" },
+      "EXP",
+      ["note", "tensorboard"],
+    ],
+  ])("has its results found: %s", async (_, files, main, beside) => {
+    const plan = planOf("");
+    const { experiment } = plan.run;
+    const outputs = `outputs/found-${experiment}`;
+    const writes = Object.keys(files).map((path) => {
+      const file = `${outputs}/${path.replace("EXP", experiment)}`;
+      return `mkdir -p $(dirname ${file}); echo x > ${file}; sleep 0.05`;
+    });
+    const command = `echo step 1; ${writes.join("; ")}; ln -s ${experiment} ${outputs}/latest`;
+    const found = { ...plan, run: { ...plan.run, command, outputs } };
+    await start(found);
+    const { outputPath, outputsBeside = [] } = await until(found, "finished");
+    const at = (path: string): string => join(sshd.home, "work", outputs, path.replace("EXP", experiment));
+    expect(outputPath).toBe(at(main));
+    expect(outputsBeside).toEqual(beside.map(at));
+  });
+
+  it("is ended with its results although its supervisor is gone", async () => {
+    const plan = planOf("");
+    const { experiment } = plan.run;
+    const out = `outputs/${experiment}`;
+    const command = `trap 'echo saved > ${out}/checkpoint; exit' TERM; mkdir -p ${out} outputs/plots; echo step 1; echo x > outputs/plots/loss; while :; do sleep 0.1; done`;
+    const trained = { ...plan, run: { ...plan.run, command } };
+    await start(trained);
+    await until(trained, "running");
+    const facts = join(sshd.home, ".lambda-train/runs", experiment, "attempts/1");
+    for (let tries = 0; !existsSync(join(facts, "output_beside")) && tries < 200; tries++) await sleep(100);
+    process.kill(Number((await readFile(join(facts, "supervisor"), "utf8")).split(" ")[0]), "SIGKILL");
+    await until(trained, "failed");
+    const directory = await mkdtemp(join(tmpdir(), "lambda-train-home-"));
+    try {
+      const place = { instanceId: "i", access: sshd.access, run: trained.run, workspace: "work", directory };
+      await endRun(place, "destroy", {});
+      const home = (path: string): Promise<string> => readFile(join(directory, experiment, path), "utf8");
+      expect(await home("checkpoint")).toBe("saved\n");
+      expect(await home("beside/plots/loss")).toBe("x\n");
+      const left = await session.exec(`grep -lzxF -e LAMBDA_TRAIN_RUN=${experiment} /proc/[0-9]*/environ 2>/dev/null`);
+      expect(left.stdout).toBe("");
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+
+  it.each([
     ["waits", "pgrep -P"],
     ["works", "echo"],
   ])("is not over when the machine goes down while the supervisor %s, however training ends", async (_, list) => {
@@ -273,6 +329,19 @@ describe("a clean stop", () => {
       `grep -lzxF -e LAMBDA_TRAIN_RUN=${plan.run.experiment} /proc/[0-9]*/environ 2>/dev/null`,
     );
     expect(left.stdout).toBe("");
+  });
+
+  it("has its grace by the clock, however many processes there are to look at", async () => {
+    const many = "for i in $(seq 60); do sleep 60 & done";
+    const plan = planOf(
+      `${many}; echo step 1; exec python3 -c 'import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)'`,
+    );
+    await start(plan);
+    await until(plan, "running");
+    const began = Date.now();
+    await stopRun(sshd.access, plan.run, { reason: "user", graceSeconds: 4 });
+    expect(Date.now() - began).toBeGreaterThan(4000);
+    expect(Date.now() - began).toBeLessThan(16_000);
   });
 
   it("comes by itself at the time limit, which counts over attempts", async () => {

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ensureScripts } from "../../remote/bundle";
 import { readStatus } from "../../remote/run";
 import { renderStart } from "../../remote/scripts";
 import {
@@ -71,11 +72,12 @@ describe("an instance that may end itself", { timeout: 60_000 }, () => {
   const last = async () => (await readStatus(session, experiment)).selfTermination?.last;
   const becomes = async (state: string, seconds = 15): Promise<string | undefined> => {
     const deadline = Date.now() + seconds * 1000;
-    while ((await last())?.state !== state) {
-      if (Date.now() > deadline) throw new Error(`It is ${JSON.stringify(await last())}, not ${state}.`);
+    for (;;) {
+      const seen = await last();
+      if (seen?.state === state) return seen.text;
+      if (Date.now() > deadline) throw new Error(`It is ${JSON.stringify(seen)}, not ${state}.`);
       await sleep(200);
     }
-    return (await last())?.text;
   };
   /** A run that ends at once and leaves a result. */
   const run = async (command = "mkdir -p outputs/mine; echo model >outputs/mine/best; echo step 1"): Promise<void> => {
@@ -105,6 +107,19 @@ describe("an instance that may end itself", { timeout: 60_000 }, () => {
     await fetchAll();
     await becomes("terminating");
     expect(calls.slice(0, 3)).toEqual([termination, termination, termination]);
+  });
+
+  it("does not end while a dataset is sent to it", async () => {
+    const scripts = await ensureScripts(session, ["transfer.py", "uploads.py", "place.py", "receive.py"]);
+    await session.run("mkdir -p .lambda-train/staging/set", "making room");
+    const sent = await session.stream(`python3 ${scripts}/receive.py take set`);
+    await arm({ after: 600 });
+    await utimes(own("active"), 1, 1);
+    await becomes("busy");
+    expect(calls).toEqual([]);
+    for (const stream of [sent.stdout, sent.stderr]) stream.resume();
+    sent.stdin.end();
+    await sent.exit;
   });
 
   it("takes what was written after the download for results that are nowhere else", async () => {
