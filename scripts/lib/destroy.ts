@@ -35,13 +35,20 @@ export async function destroyStack(stack: string, options: DestroyOptions = {}):
   const before = wantsNotices(stack) ? await stackView(stack).catch(() => undefined) : undefined;
   const args = options.args ?? [];
   const code = await pulumi(["destroy", "--stack", stack, ...unasked, ...args]);
-  if (code === 0) noteWhole(stack);
-  else noteCut(stack);
-  if (code === 0 && args.length === 0) await requireEmpty(stack);
-  if (code === 0) removeSshFiles(stack);
+  if (code !== 0) noteCut(stack);
+  else if (!args.some(isPartial)) {
+    await requireEmpty(stack);
+    noteWhole(stack);
+    removeSshFiles(stack);
+  }
   if (code === 0 && before !== undefined) await tellAfterDown(before);
   if (code === 0 && emulated && options.keepCloud !== true && (await isIdle())) await stopCloud(localFolder());
   return code;
+}
+
+/** Whether an argument of `pulumi destroy` makes it leave something, as it should. */
+function isPartial(arg: string): boolean {
+  return /^(--(target|exclude|preview-only)|-t)/.test(arg);
 }
 
 /**
@@ -49,7 +56,12 @@ export async function destroyStack(stack: string, options: DestroyOptions = {}):
  * @throws CommandError where something is left
  */
 async function requireEmpty(stack: string): Promise<void> {
-  const { deployment } = JSON.parse(await pulumiOutput(["stack", "export", "--stack", stack])) as {
+  const exported = await pulumiOutput(["stack", "export", "--stack", stack]).catch((error: Error) => {
+    // With `--remove` the stack itself is gone.
+    if (error.message.includes("no stack named")) return '{"deployment":{}}';
+    throw error;
+  });
+  const { deployment } = JSON.parse(exported) as {
     deployment: { resources?: readonly { readonly type: string; readonly id?: string }[] };
   };
   const { resources = [] } = deployment;
