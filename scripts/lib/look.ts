@@ -1,8 +1,8 @@
-import { connectCloud } from "../../components/lambda/api/connect";
 import { isGone, statusOrGone } from "../../components/lambda/presence";
 import { readStatus } from "../../remote/run";
 import { withSession } from "../../remote/session";
 import type { RunStatus } from "../../remote/types";
+import { connectStack } from "./stack-cloud";
 import type { StackView } from "./stack-view";
 
 /** Status of the stack's instance by the API: `none` without one, `gone`, or why the API cannot be asked. */
@@ -11,7 +11,7 @@ export async function instanceStatus(
 ): Promise<{ readonly status: string } | { readonly reason: string }> {
   if (view.instance === undefined) return { status: "none" };
   try {
-    const cloud = connectCloud(view.endpoint, { attempts: 2 });
+    const cloud = await connectStack(view);
     const status = await statusOrGone(cloud, view.instance.id, view.access?.privateKey);
     return status === undefined ? { reason: "the API key seems to belong to another workspace" } : { status };
   } catch (error) {

@@ -1,7 +1,7 @@
 import { connect } from "node:net";
-import { connectCloud } from "../../components/lambda/api/connect";
 import { letCallerIn } from "../../components/lambda/caller-access";
 import type { SshAccess } from "../../remote/types";
+import { connectStack } from "./stack-cloud";
 import type { StackView } from "./stack-view";
 
 const patienceMs = 4_000;
@@ -10,14 +10,11 @@ const patienceMs = 4_000;
  * Sees that the way to the stack's instance is open: where sshd is silent, as behind a firewall, the firewall is opened
  * for this machine if its address has changed. What keeps it closed is told; whoever connects then fails by itself.
  */
-export async function openWay({
-  access,
-  instance,
-  endpoint,
-}: Pick<StackView, "access" | "instance" | "endpoint">): Promise<void> {
+export async function openWay(view: Pick<StackView, "stack" | "access" | "instance" | "endpoint">): Promise<void> {
+  const { access, instance, endpoint } = view;
   if (access === undefined || instance === undefined || !(await isSilent(access))) return;
   try {
-    await letCallerIn(connectCloud(endpoint, { attempts: 2 }), endpoint, instance.id, console.error);
+    await letCallerIn(await connectStack(view), endpoint, instance.id, console.error);
   } catch (error) {
     console.error(`Whether the firewall lets this machine in cannot be told: ${(error as Error).message}`);
   }

@@ -48,6 +48,7 @@ describe("a caller who has moved", { timeout: 90_000 }, () => {
     const { id, target } = booted;
     const instance = { id, type: "cpu_4x_general", region: "us-east-1", priceCents: 20 };
     return openWay({
+      stack: "test",
       endpoint: "emulated",
       instance,
       access: { ...target, user: "ubuntu", hostKey: hosts.hostKey.publicKey },
