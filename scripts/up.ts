@@ -4,7 +4,7 @@ import { operatorCommand, run } from "./lib/command";
 import { mendAfterKill, noteWhole } from "./lib/killed-cli";
 import { instanceStatus, sawGone } from "./lib/look";
 import { tellAfterUp } from "./lib/notify/notify";
-import { isEmulated, pulumi, pulumiOutput, stackFileConfig, stackName } from "./lib/pulumi";
+import { isEmulated, pulumi, pulumiOutput, stackName } from "./lib/pulumi";
 import { aliasesOf, refreshSshFiles } from "./lib/ssh-files";
 import { stackView } from "./lib/stack-view";
 
@@ -49,12 +49,11 @@ async function refreshSshHost(stack: string): Promise<void> {
   if (access !== undefined) refreshSshFiles(stack, access);
 }
 
-/** An instance that may end itself may be gone: then the engine must look anew. Says so. */
+/** An instance may be gone, by itself or by somebody else: then the engine must look anew. Says so. */
 async function refreshWhereEnded(stack: string): Promise<string[]> {
-  if ((stackFileConfig(stack).selfTerminate ?? "false") === "false") return [];
-  const view = await stackView(stack);
-  const seen = await instanceStatus(view);
-  if (view.instance === undefined || !sawGone(seen)) return [];
+  // Where the state cannot be read, the `up` says so.
+  const view = await stackView(stack).catch(() => undefined);
+  if (view?.instance === undefined || !sawGone(await instanceStatus(view))) return [];
   const home = view.resultsFolder === undefined ? "" : ` What was fetched of its results is in ${view.resultsFolder}.`;
   console.log(
     `Instance ${view.instance.id} is gone: it has ended itself, or was ended elsewhere.${home} ` +

@@ -31,21 +31,39 @@ interface Seen extends Verdict {
   readonly limits: readonly Limit[];
   readonly view: StackView;
   readonly status?: RunStatus;
+  readonly gone: boolean;
 }
 
 run(async () => {
   command.parse();
-  const { stack, every, destroy, json } = command.opts<Options>();
+  const options = command.opts<Options>();
+  const { every } = options;
+  if (every === undefined) return (await watchOnce(options)).code;
   for (;;) {
-    const seen = await look(stack);
-    print(seen, json === true);
-    await tellOfRun(seen.view, seen.status);
-    await tellOfLimits(seen.view, seen);
-    if (seen.outcome === "limit" || seen.outcome === "ended") return destroy === true ? end(seen) : codes[seen.outcome];
-    if (every === undefined) return codes[seen.outcome];
+    try {
+      const { code, over } = await watchOnce(options);
+      if (over || isInterrupted) return code;
+    } catch (error) {
+      const isOver = error instanceof CommandError && error.exitCode === exitCodes.nothing;
+      if (isOver || isInterrupted) throw error;
+      // Who watches guards money: what cannot be done now, as while the state cannot be read, is tried again.
+      console.error(`${(error as Error).message}\nTrying again in ${every} min.`);
+    }
     await sleep(every * 60_000);
   }
 });
+
+/** One look and what follows from it. `over`: there is nothing more to watch. */
+async function watchOnce({ stack, destroy, json }: Options): Promise<{ code: number; over: boolean }> {
+  const seen = await look(stack);
+  print(seen, json === true);
+  await tellOfRun(seen.view, seen.status);
+  await tellOfLimits(seen.view, seen);
+  const due = seen.outcome === "limit" || seen.outcome === "ended";
+  if (!due || destroy !== true) return { code: codes[seen.outcome], over: due };
+  const code = await end(seen);
+  return { code, over: code === exitCodes.ok };
+}
 
 const codes: Readonly<Record<Verdict["outcome"], number>> = {
   within: exitCodes.ok,
@@ -64,13 +82,14 @@ async function look(stack: string | undefined): Promise<Seen> {
   const gone = sawGone(instance);
   const unreachable = seen !== undefined && "reason" in seen ? seen.reason : undefined;
   const status = seen !== undefined && "state" in seen ? seen : undefined;
-  const limits = limitsOf(view, status);
-  return { view, status, limits, ...judge({ status, unreachable, gone, limits }) };
+  // What has ended costs no more.
+  const limits = gone ? [] : limitsOf(view, status);
+  return { view, status, gone, limits, ...judge({ status, unreachable, gone, limits }) };
 }
 
-function print({ view, status, outcome, reason, lines }: Seen, json: boolean): void {
+function print({ view, status, gone, outcome, reason, lines }: Seen, json: boolean): void {
   const { launchedAt, priceCents = 0 } = view.instance ?? {};
-  const cost = launchedAt === undefined ? 0 : costSince(launchedAt, priceCents);
+  const cost = launchedAt === undefined || gone ? null : costSince(launchedAt, priceCents);
   const { stack } = view;
   const experiment = view.run?.experiment ?? null;
   const state = status?.state ?? (outcome === "unreachable" ? "unknown" : "none");
@@ -80,7 +99,9 @@ function print({ view, status, outcome, reason, lines }: Seen, json: boolean): v
     return;
   }
   const what = { within: "within limits", limit: `over: ${reason}`, ended: "ended", unreachable: "unknown" }[outcome];
-  console.log(`${stack}  ${experiment ?? "no run"}  ${state}  $${cost.toFixed(2)} so far  ${what}`);
+  console.log(
+    `${stack}  ${experiment ?? "no run"}  ${state}  ${cost === null ? "" : `$${cost.toFixed(2)} so far  `}${what}`,
+  );
   for (const line of lines) console.log(`  ${line}`);
 }
 
@@ -95,6 +116,19 @@ async function end({ view, status, reason }: Seen): Promise<number> {
       console.error(error.message),
     );
   }
-  const code = await destroyStack(stack, { unasked: true });
-  return code === 0 ? exitCodes.ok : exitCodes.failed;
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  for (const signal of signals) process.on(signal, noteInterruption);
+  try {
+    const code = await destroyStack(stack, { unasked: true });
+    return code === 0 ? exitCodes.ok : exitCodes.failed;
+  } finally {
+    for (const signal of signals) process.off(signal, noteInterruption);
+  }
+}
+
+/** Whether somebody wanted to end while a destroy went on: the engine hears of it by itself, and the watching is over. */
+let isInterrupted = false;
+
+function noteInterruption(): void {
+  isInterrupted = true;
 }

@@ -1,5 +1,6 @@
 import { type Bill, dollarsOf } from "../../components/lambda/billing/bill";
 import { costSince } from "../../components/lambda/forecast";
+import { instanceStatus, sawGone } from "./look";
 import { type StackView, stackView } from "./stack-view";
 
 /** By what bills are added up. */
@@ -46,17 +47,18 @@ function nameOf({ stack, runs, terminatedAt }: Bill, by: Grouping): string {
   }
 }
 
-/** What a stack's instance has cost so far, from its launch; null where it has none, or no state is there. */
+/** What a stack's instance has cost so far, from its launch. */
 export interface RunningCost {
   readonly stack: string;
   readonly dollars: number;
   readonly dollarsPerHour: number;
 }
 
-/** @returns null where the stack has no instance, or its state cannot be read */
+/** @returns null where the stack has no instance, it has ended, or the state cannot be read */
 export async function runningCost(stack: string): Promise<RunningCost | null> {
   const view = await stackView(stack).catch((): StackView | undefined => undefined);
   if (view?.instance?.launchedAt === undefined) return null;
+  if (sawGone(await instanceStatus(view))) return null;
   const { launchedAt, priceCents } = view.instance;
   return { stack, dollars: costSince(launchedAt, priceCents), dollarsPerHour: priceCents / 100 };
 }

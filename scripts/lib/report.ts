@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { costSince, spentAt } from "../../components/lambda/forecast";
+import { isGone } from "../../components/lambda/presence";
 import type { RunStatus } from "../../remote/types";
 import type { StackView } from "./stack-view";
 
@@ -29,7 +30,7 @@ export interface StackReport {
     | null;
   readonly experiment: string | null;
   readonly run: RunReport;
-  /** null where nothing was launched. */
+  /** null where nothing was launched, or the instance has ended. */
   readonly cost: CostReport | null;
   /** Local folder of verified results, absolute. */
   readonly results: string | null;
@@ -50,7 +51,8 @@ export function reportOf(view: StackView, instanceState: string, run: RunReport,
       view.instance === undefined ? null : { ...view.instance, status: instanceState, ip: view.access?.host ?? null },
     experiment: view.run?.experiment ?? null,
     run,
-    cost: costOf(view, run, now),
+    // What has ended costs no more, and what it came to is known by its bill alone.
+    cost: isGone(instanceState) ? null : costOf(view, run, now),
     results: home !== undefined && existsSync(join(home, "manifest.json")) ? home : null,
   };
 }

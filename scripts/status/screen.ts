@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from "node:util";
 import pc from "picocolors";
 import { duration } from "../../components/lambda/api/waiting";
 import { money } from "../../components/lambda/billing/bill";
+import { isGone } from "../../components/lambda/presence";
 import type { MachineLook } from "../../remote/machine";
 import { megabytes } from "../../remote/transfer/progress";
 import type { RunStatus } from "../../remote/types";
@@ -46,6 +47,7 @@ function whatIsRented({ stack, instance, cost }: StatusReport): Row[] {
     ["instance", `${colour(status)}  ${type} in ${region}  ${ip ?? "no address yet"}`],
     ["", pc.dim(id)],
   ];
+  if (isGone(status)) return [...rows, ["cost", "nothing more: it has ended; its bill comes with `up` or `down`"]];
   return cost === null ? rows : [...rows, ...describeCost(cost)];
 }
 
@@ -140,6 +142,7 @@ function selfEnd({ selfTermination, now }: RunStatus): string | undefined {
 function nextStep({ stack, instance, experiment, run, results }: StatusReport): string {
   const call = (name: string): string => pc.bold(`npm run ${name}${stack === "dev" ? "" : ` -- --stack ${stack}`}`);
   if (instance === null) return `${call("up")} rents and starts`;
+  if (isGone(instance.status)) return `${call("up")} rents another and trains anew; ${call("down")} cleans up`;
   if (experiment === null) return `${call("up")} goes on from where it stopped`;
   if (run.state === "unreachable") return `${call("up")} opens the firewall to this address; ${call("doctor")}`;
   if (run.state === "failed") return `${call("logs")}; mend it, and ${call("up")} starts it again`;
