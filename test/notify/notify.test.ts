@@ -1,5 +1,10 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { RunPlan } from "../../plan/types";
+import { noticeOf } from "../../scripts/lib/notify/notice";
 import { readTargets } from "../../scripts/lib/notify/targets";
 import { Inbox } from "../support/inbox";
 import { Project } from "../support/project";
@@ -30,6 +35,23 @@ describe("targets", () => {
     ]);
     expect(() => read([{ slack: "$HOOK" }])).toThrow("the environment variable HOOK is not set");
     expect(read([{ ntfy: "http://127.0.0.1:1/t" }])).toHaveLength(1);
+  });
+});
+
+describe("a notice", () => {
+  const folder = mkdtempSync(join(tmpdir(), "lambda-train-notice-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const told = () => {
+    const run = { experiment: "ink" } as RunPlan;
+    return noticeOf({ stack: "test", run, resultsFolder: folder }, "terminated", "the instance is terminated");
+  };
+
+  it("names results that are at home, and says where none are", () => {
+    expect(told()).toMatchObject({ results: null, text: expect.stringContaining("no results of it are here") });
+    mkdirSync(join(folder, "ink"));
+    writeFileSync(join(folder, "ink", "manifest.json"), "{}");
+    expect(told().results).toMatch(/ink$/);
+    expect(told().text).toContain(`its results are in ${told().results}`);
   });
 });
 

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { dollarsOf, money } from "../../../components/lambda/billing/bill";
 import { lastBill } from "../../../components/lambda/billing/ledger";
@@ -17,7 +18,7 @@ export interface Notice {
   readonly region: string | null;
   /** Cost of the instance since its launch, dollars before tax. */
   readonly costDollars: number | null;
-  /** Local folder of the results, relative to the project. */
+  /** Local folder of verified results, relative to the project; null where none have come home yet. */
   readonly results: string | null;
   /** ISO 8601 in UTC. */
   readonly time: string;
@@ -40,7 +41,10 @@ export function noticeOf(view: Facts, event: Notice["event"], what: string, now 
   const place = instance === undefined ? "" : ` on ${instance.type} in ${instance.region}`;
   const ended = event === "terminated";
   const spent = cost === null ? "" : `, ${ended ? "about " : ""}${money(cost)} ${ended ? "in all" : "so far"}`;
-  const home = ended && folder !== null ? `; its results are in ${relative(projectFolder(), folder)}` : "";
+  const atHome = folder !== null && existsSync(join(folder, "manifest.json"));
+  const results = atHome ? relative(projectFolder(), folder) : null;
+  const home =
+    !ended || folder === null ? "" : atHome ? `; its results are in ${results}` : "; no results of it are here";
   return {
     version: 1,
     event,
@@ -49,7 +53,7 @@ export function noticeOf(view: Facts, event: Notice["event"], what: string, now 
     instanceType: instance?.type ?? null,
     region: instance?.region ?? null,
     costDollars: cost,
-    results: folder === null ? null : relative(projectFolder(), folder),
+    results,
     time: new Date(now).toISOString(),
     text: `${experiment ?? "no run"} (stack ${stack}): ${what}${place}${spent}${home}.`,
   };
