@@ -13,6 +13,7 @@ import { Run } from "./components/run";
 import { SelfTermination } from "./components/self-termination";
 import { userError } from "./components/user-error";
 import { Workspace } from "./components/workspace";
+import { unreachable } from "./plan/git";
 import { makePlan } from "./plan/plan";
 import { PlanError } from "./plan/problems";
 import { smokeTest } from "./plan/smoke";
@@ -44,7 +45,14 @@ function refuseKeysInClear(namespace: string, config: Readonly<Record<string, st
 /** The plan, after everything that can fail for free has been tried. A preview runs nothing of the workload's. */
 async function checkedPlan(config: Readonly<Record<string, string>>): Promise<Plan> {
   const plan = await makePlan(pulumi.getStack(), config);
-  if (!pulumi.runtime.isDryRun()) smokeTest(plan.workload);
+  const { source, commit, unfetched } = plan.workload;
+  if (pulumi.runtime.isDryRun()) {
+    if (unfetched !== undefined) pulumi.log.warn(`workload.source: ${unfetched}. Shown is ${commit}, as last fetched.`);
+    return plan;
+  }
+  // What would be trained may be older than what was asked for.
+  if (unfetched !== undefined) throw unreachable(source, unfetched);
+  smokeTest(plan.workload);
   return plan;
 }
 

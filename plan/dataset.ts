@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import type { Experiment } from "./experiment";
 import { runLocally } from "./local-command";
 import { PlanError, type Problem } from "./problems";
@@ -12,12 +13,18 @@ const archiveName = /\.(tar|tar\.gz|tgz|tar\.zst|tar\.xz|tar\.bz2|zip)$/;
 
 /**
  * Finds the dataset and checks its layout as far as this machine can see it. Runs `dataset.prepare` when the source
- * folder does not exist yet.
+ * folder does not exist yet, or the command has not come to its end since it was begun: what it left may be a part.
  * @param root Folder to which a relative source refers.
  * @param workload Folder of the workload, in which `prepare` runs.
+ * @param cache Folder in which is noted that `prepare` was begun.
  * @throws PlanError with every problem.
  */
-export function findDataset(experiment: Experiment, root: string, workload: string): DatasetSource | undefined {
+export function findDataset(
+  experiment: Experiment,
+  root: string,
+  workload: string,
+  cache: string,
+): DatasetSource | undefined {
   const { dataset } = experiment;
   if (dataset === undefined) return undefined;
   const { source, sha256 } = dataset;
@@ -41,7 +48,10 @@ export function findDataset(experiment: Experiment, root: string, workload: stri
   }
   if (source.includes("://")) throw wrong({ message: "must be a folder, an archive, an https URL or lambda-fs://…" });
   const path = resolve(root, source);
-  if (!existsSync(path) && dataset.prepare !== undefined) prepare(dataset.prepare, workload, source);
+  if (dataset.prepare !== undefined) {
+    const begun = join(cache, "prepare", createHash("sha256").update(`${path}\n${dataset.prepare}`).digest("hex"));
+    if (!existsSync(path) || existsSync(begun)) prepare(dataset.prepare, workload, source, begun);
+  }
   if (!existsSync(path)) {
     throw wrong({
       message: `there is no such folder or file (looked at ${path})`,
@@ -73,9 +83,14 @@ export function findDataset(experiment: Experiment, root: string, workload: stri
   return { kind: "folder", path };
 }
 
-function prepare(command: string, workload: string, source: string): void {
+function prepare(command: string, workload: string, source: string, begun: string): void {
+  mkdirSync(dirname(begun), { recursive: true });
+  writeFileSync(begun, "");
   const said = runLocally(command, workload);
-  if (said === undefined) return;
+  if (said === undefined) {
+    rmSync(begun);
+    return;
+  }
   const message = `it failed, so ${source} could not be made: ${said}`;
   const next = "Run it by hand in the workload and mend what it says";
   throw new PlanError([{ field: "dataset.prepare", value: command, message, next }]);

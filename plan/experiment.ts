@@ -35,7 +35,13 @@ export const experimentSchema = z.strictObject({
         .string({ error: "must be a folder or a git URL" })
         .min(1)
         .describe("Folder (relative to the project) or git URL of the workload."),
-      ref: z.string().optional().describe("Branch, tag or commit, for a git URL. Default: the default branch."),
+      ref: z
+        .string()
+        .optional()
+        .describe(
+          "Branch, tag or commit, for a git URL. Default: the default branch. All but a full commit are looked up there at " +
+            "each `up`, which fails where that cannot be reached.",
+        ),
       subfolder: insidePath.optional().describe("Folder inside the source that is the workload."),
       name: z
         .string()
@@ -55,7 +61,9 @@ export const experimentSchema = z.strictObject({
         .describe("Folder or archive (relative to the project), https URL, or `lambda-fs://<file system>/<path>`."),
       prepare: command
         .optional()
-        .describe("Command run here, in the workload, when the source folder does not exist yet."),
+        .describe(
+          "Command run here, in the workload, when the source folder does not exist yet, and again until it has ended well.",
+        ),
       sha256: z
         .string()
         .regex(/^[0-9a-f]{64}$/, "must be 64 hexadecimal digits")

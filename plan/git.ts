@@ -12,6 +12,14 @@ export function isGitUrl(source: string): boolean {
   return gitUrl.test(source);
 }
 
+/** A commit on this machine. */
+export interface Checkout {
+  readonly folder: string;
+  readonly commit: string;
+  /** Why the ref could not be looked up where it comes from: it may lead to a newer commit there. */
+  readonly unfetched?: string;
+}
+
 function git(args: readonly string[]): string {
   // No terminal: a private repository without credentials must fail, not wait for a password.
   const env = { ...localEnvironment(), GIT_TERMINAL_PROMPT: "0" };
@@ -29,24 +37,10 @@ function git(args: readonly string[]): string {
  * @param cache Folder of the cache.
  * @throws PlanError when the URL or ref cannot be had.
  */
-export function checkout(url: string, ref: string | undefined, cache: string): { folder: string; commit: string } {
+export function checkout(url: string, ref: string | undefined, cache: string): Checkout {
   const key = createHash("sha256").update(url).digest("hex").slice(0, 16);
   const mirror = join(cache, "workloads", key, "mirror.git");
-  const failed = (message: string, cause: unknown): PlanError => {
-    const stderr =
-      String((cause as { stderr?: unknown }).stderr ?? "")
-        .trim()
-        .split("\n")
-        .at(-1) ?? "";
-    return new PlanError([
-      {
-        field: "workload.source",
-        value: withoutUser(url),
-        message: `${message}: ${withoutUser(stderr)}`,
-        next: "Check the URL, the ref and your git credentials",
-      },
-    ]);
-  };
+  let unfetched: string | undefined;
   if (!existsSync(mirror)) {
     const fresh = `${mirror}.${process.pid}`;
     mkdirSync(join(mirror, ".."), { recursive: true });
@@ -55,13 +49,14 @@ export function checkout(url: string, ref: string | undefined, cache: string): {
       renameSync(fresh, mirror);
     } catch (error) {
       rmSync(fresh, { recursive: true, force: true });
-      if (!existsSync(mirror)) throw failed("git cannot clone it", error);
+      if (!existsSync(mirror)) throw unreachable(url, `git cannot clone it: ${saidBy(error)}`);
     }
-  } else {
+  } else if (ref === undefined || !isCommit(ref) || resolve(mirror, ref) === undefined) {
     try {
       git(["-C", mirror, "fetch", "--quiet", "--prune", "origin"]);
     } catch (error) {
-      if (ref === undefined || resolve(mirror, ref) === undefined) throw failed("git cannot fetch it", error);
+      unfetched = `git cannot fetch it: ${saidBy(error)}`;
+      if (ref === undefined || resolve(mirror, ref) === undefined) throw unreachable(url, unfetched);
     }
   }
   const commit = resolve(mirror, ref ?? "HEAD");
@@ -82,7 +77,24 @@ export function checkout(url: string, ref: string | undefined, cache: string): {
       if (!existsSync(folder)) throw error;
     }
   }
-  return { folder, commit };
+  return { folder, commit, unfetched };
+}
+
+/** The error for a URL from which nothing can be had now. */
+export function unreachable(url: string, message: string): PlanError {
+  const next = "Check the URL, the ref and your git credentials; a full commit in workload.ref needs no look";
+  return new PlanError([{ field: "workload.source", value: withoutUser(url), message, next }]);
+}
+
+/** Whether a ref can only ever lead to one commit. */
+function isCommit(ref: string): boolean {
+  return /^[0-9a-f]{40}$/.test(ref);
+}
+
+/** The last line of what git said when it failed. */
+function saidBy(error: unknown): string {
+  const stderr = String((error as { stderr?: unknown }).stderr ?? "");
+  return withoutUser(stderr.trim().split("\n").at(-1) ?? "");
 }
 
 function resolve(mirror: string, ref: string): string | undefined {

@@ -24,7 +24,7 @@ export async function makePlan(stack: string, raw: Readonly<Record<string, strin
   const root = projectFolder();
   const { config, experiment } = readBoth(raw, root);
   const workload = findWorkload(experiment, root, cacheFolder());
-  const dataset = findDataset(experiment, root, workload.folder);
+  const dataset = findDataset(experiment, root, workload.folder, cacheFolder());
   // Training writes where it runs; everything else reads paths from the workspace.
   const outputs = pathIn(experiment.train.directory, experiment.results.outputs);
   const protectedPaths = [outputs, ...(experiment.dataset ? [pathIn(experiment.dataset.target)] : [])];
@@ -43,6 +43,7 @@ export async function makePlan(stack: string, raw: Readonly<Record<string, strin
       folder: workload.folder,
       source: experiment.workload.source,
       commit: workload.commit,
+      unfetched: workload.unfetched,
       extraFiles,
       protectedPaths,
       smoke: experiment.workload.smoke,

@@ -53,6 +53,8 @@ export interface WorkloadPlan {
   readonly source: string;
   /** Commit that was checked out, where the source is a git URL. */
   readonly commit?: string;
+  /** Why the ref could not be looked up where it comes from: it may lead to a newer commit there. */
+  readonly unfetched?: string;
   /** Files written into the workspace besides the repository's own, path → content (the rendered config). */
   readonly extraFiles: Readonly<Record<string, string>>;
   /** Paths in the workspace that code upload never touches: dataset target and outputs. */

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
 import type { Experiment } from "./experiment";
-import { checkout, isGitUrl } from "./git";
+import { type Checkout, checkout, isGitUrl } from "./git";
 import { nearest, PlanError, type Problem } from "./problems";
 
 /** A workload found and checked: where it is, and which config its training reads. */
@@ -10,6 +10,8 @@ export interface FoundWorkload {
   readonly name: string;
   readonly folder: string;
   readonly commit?: string;
+  /** Why the ref could not be looked up where the workload comes from: it may lead to a newer commit there. */
+  readonly unfetched?: string;
   /** Config path that training gets, relative to the workload; undefined where it takes none. */
   readonly config?: string;
   /** Content of that config file. */
@@ -28,7 +30,9 @@ export interface FoundWorkload {
 export function findWorkload(experiment: Experiment, root: string, cache: string): FoundWorkload {
   const { source, ref, subfolder } = experiment.workload;
   const remote = isGitUrl(source);
-  const got = remote ? checkout(source, ref, cache) : { folder: resolve(root, source), commit: undefined };
+  const got: Partial<Checkout> & Pick<Checkout, "folder"> = remote
+    ? checkout(source, ref, cache)
+    : { folder: resolve(root, source) };
   const folder = subfolder === undefined ? got.folder : join(got.folder, subfolder);
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
     const field = subfolder === undefined ? "workload.source" : "workload.subfolder";
@@ -48,7 +52,7 @@ export function findWorkload(experiment: Experiment, root: string, cache: string
   const config = findConfig(experiment, folder, problems);
   if (problems.length > 0) throw new PlanError(problems);
   const name = experiment.workload.name ?? nameAfter(subfolder ?? (remote ? source : folder));
-  return { name, folder, commit: got.commit, ...config };
+  return { name, folder, commit: got.commit, unfetched: got.unfetched, ...config };
 }
 
 /** Name of the workspace after the last part of a folder or git URL. */

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -118,11 +118,15 @@ describe("workload", () => {
       findWorkload(experiment({ workload: { source: `file://${folder}`, ref } }), folder, cache);
     expect(() => readFileSync(join(at("v1").folder, "new.py"))).toThrow("ENOENT");
     expect(readFileSync(join(at().folder, "new.py"), "utf8")).toBe("x = 1\n");
-    expect(at("main").commit).toBe(git("rev-parse", "HEAD").trim());
+    expect(at("main")).toMatchObject({ commit: git("rev-parse", "HEAD").trim(), unfetched: undefined });
     expect(() => readFileSync(join(at().folder, ".git"))).toThrow("ENOENT");
     expect(fields(() => at("nonesuch"))).toEqual(["workload.ref"]);
     rmSync(join(folder, ".git"), { recursive: true });
-    expect(at("v1").commit).toMatch(/^[0-9a-f]{40}$/); // the cache serves where the URL cannot be reached
+    // The cache serves where the URL cannot be reached, and says so; a commit is what it is.
+    const { commit = "", unfetched } = at("v1");
+    expect(commit).toMatch(/^[0-9a-f]{40}$/);
+    expect(unfetched).toContain("git cannot fetch it");
+    expect(at(commit)).toMatchObject({ commit, unfetched: undefined });
     rmSync(cache, { recursive: true });
   });
 
@@ -190,7 +194,7 @@ describe("smoke command", () => {
 });
 
 describe("dataset", () => {
-  const find = (dataset: object) => findDataset(experiment({ dataset }), folder, folder);
+  const find = (dataset: object) => findDataset(experiment({ dataset }), folder, folder, join(folder, "cache"));
 
   it("is a folder whose splits exist and hold files", () => {
     files({ "d/train/1": "a", "d/valid/1": "b" });
@@ -204,6 +208,18 @@ describe("dataset", () => {
       kind: "folder",
     });
     expect(() => find({ source: "e", prepare: "echo no generator >&2; exit 3" })).toThrow("no generator");
+  });
+
+  it("is prepared again where the command did not come to its end, whatever it has left", () => {
+    const prepare = "echo run >> runs; mkdir -p d/train; touch d/train/1; test -f mended || exit 3; touch d/train/2";
+    const dataset = { source: "d", splits: ["train"], prepare };
+    expect(() => find(dataset)).toThrow("dataset.prepare");
+    expect(() => find(dataset)).toThrow("dataset.prepare");
+    files({ mended: "" });
+    find(dataset);
+    find(dataset);
+    expect(existsSync(join(folder, "d/train/2"))).toBe(true);
+    expect(readFileSync(join(folder, "runs"), "utf8")).toBe("run\n".repeat(3));
   });
 
   it("is an archive, a URL or a folder of a file system", () => {
