@@ -1,6 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isGone } from "../../components/lambda/presence";
 import { projectFolder } from "../../plan/paths";
 import { resultsFile } from "../../remote/transfer/results-file";
 import { CommandError } from "../lib/command";
@@ -15,7 +16,7 @@ import { RunMonitor } from "./run-monitor";
 
 /** Milliseconds between two readings of the stack's state: it changes while an `up` or `down` works. */
 const stateMs = { changing: 4000, settled: 20_000, alone: 60_000 };
-/** Milliseconds between two questions to the API about an instance that is active. */
+/** Milliseconds between two questions to the API about an instance whose status is not about to change. */
 const instanceMs = 20_000;
 const experimentsMs = 5000;
 
@@ -24,7 +25,7 @@ export class StackMonitor {
   private readonly stop = new AbortController();
   private view: StackView | undefined;
   private instanceState = "none";
-  /** What was asked about, and when; until it is active its status changes by itself. */
+  /** What was asked about, and when. */
   private asked: { readonly id: string | undefined; readonly at: number } | undefined;
   private runMonitor: RunMonitor | undefined;
   private watching = "";
@@ -130,8 +131,8 @@ export class StackMonitor {
 
   private isToBeAsked(id: string | undefined): boolean {
     const { asked, instanceState } = this;
-    if (asked === undefined || asked.id !== id || instanceState !== "active") return true;
-    return Date.now() - asked.at > instanceMs;
+    const settled = instanceState === "active" || isGone(instanceState);
+    return asked === undefined || asked.id !== id || !settled || Date.now() - asked.at > instanceMs;
   }
 
   /** Watches the instance and the experiment that the stack has now. */
