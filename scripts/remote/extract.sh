@@ -20,6 +20,25 @@ target="$(under_home "$LT_WORKSPACE")/$LT_DATASET_TARGET"
 archives="$base/archives"
 mkdir -p "$(dirname "$target")" "$archives"
 
+# claim_target: to be called before what lies at the target is replaced. No upload places anything there from then on, and
+# none takes for its own what it finds there: the mark tells the next one to begin with an empty folder.
+claim_target() {
+  # The upload's name, as remote/scripts.ts makes it.
+  local name="$LT_WORKSPACE/$LT_DATASET_TARGET" held
+  name="${name//\//-}"
+  held="$base/locks/$name.apply"
+  mkdir -p "$base/locks" "$base/manifests"
+  # Placing that was cut off from its caller still goes on; held until this script ends.
+  exec 8>>"$held"
+  if ! flock --nonblock 8; then
+    say "Waiting for an upload to $target that is being put into place"
+    flock 8
+  fi
+  printf '%s' "$$" >"$held"
+  put "$base/manifests/$name.extracted" "$target"
+  rm -f -- "$base/manifests/$name"{,.owned,.next}.json
+}
+
 # unpack ARCHIVE: into a folder beside the target, which it then replaces in one step.
 unpack() {
   local partial
@@ -30,6 +49,7 @@ unpack() {
     rm -rf -- "$partial"
     exit "$code"
   }
+  claim_target
   if [ -L "$target" ]; then rm -f -- "$target"; fi
   local old="$partial.old"
   rm -rf -- "$old"
@@ -109,6 +129,7 @@ case "$LT_DATASET_KIND" in
     need LT_DATASET_PATH
     source="$(under_home "$LT_DATASET_PATH")"
     [ -d "$source" ] || die 3 "There is no folder $source. Is the file system attached, and the dataset in it?"
+    claim_target
     if [ ! -L "$target" ] && [ -e "$target" ]; then rm -rf -- "$target"; fi
     ln -sfn -- "$source" "$target.link.$$"
     mv -fT -- "$target.link.$$" "$target"

@@ -5,7 +5,7 @@ import shutil
 import sys
 
 from transfer import in_threads, lock, read_json, write_json
-from uploads import manifest_path, record_of, staged_right, staging_of, stored
+from uploads import clear, foreign, manifest_path, record_of, staged_right, staging_of, stored, unlink_if_there
 
 
 def apply(name, root):
@@ -19,11 +19,16 @@ def apply(name, root):
     bad = [checksum for checksum, right in zip(staged, in_threads(lambda c: staged_right(name, c), staged)) if not right]
     for checksum in bad:
         os.unlink(os.path.join(staging, checksum))
-    todo = [entry for entry in wanted["files"] if not still_kept(root, entry, wanted["kept"])]
+    # Also where it became so after the planning: then all must arrive first, and what lies there stays until then.
+    others = foreign(name, root)
+    kept = {} if others else wanted["kept"]
+    todo = [entry for entry in wanted["files"] if not still_kept(root, entry, kept)]
     missing = {e["sha256"] for e in todo if e.get("link") is None} - set(staged).difference(bad)
     if missing:
         print(json.dumps({"removed": 0, "bad": sorted(missing)}))
         return
+    if others:
+        clear(name, root)
     owned = set(stored(name, root).get("files", {})) | set(read_json(manifest_path(name, ".owned"), []))
     paths = {entry["path"] for entry in wanted["files"]}
     # Before the first file is placed: an apply that is cut must not leave files that nobody knows to be ours.
@@ -113,5 +118,4 @@ def finish(name, root, wanted):
         files[entry["path"]] = [info.st_size, info.st_mtime_ns, entry["sha256"], entry["executable"], link]
     write_json(manifest_path(name), {"root": root, "hash": wanted["hash"], "files": files})
     for kind in (".owned", ".next"):
-        if os.path.exists(manifest_path(name, kind)):
-            os.unlink(manifest_path(name, kind))
+        unlink_if_there(manifest_path(name, kind))

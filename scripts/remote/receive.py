@@ -6,7 +6,7 @@ Usage:
   receive.py plan NAME ROOT       reads a gzipped manifest, prints {"need": [checksum…]}: content that is not here yet
   receive.py take NAME            reads a gzipped tar of files named by their checksum into the staging folder
   receive.py apply NAME ROOT      checks and places what was planned, removes what an earlier upload had put and this one
-                                  has not, prints {"removed": n, "bad": [checksum…]}
+                                  has not, or what extract.sh had put there; prints {"removed": n, "bad": [checksum…]}
   receive.py check NAME ROOT      a line of evidence: are the uploaded files there?
 ROOT relative: below the home folder. What an upload put is kept in ~/.lambda-train/manifests/NAME.json.
 Exit codes: 0 done, 1 failed (reason on stderr), 2 usage.
@@ -19,13 +19,14 @@ import sys
 
 from place import apply
 from transfer import in_threads, lock, sha256_of, under_home, write_json
-from uploads import manifest_path, record_of, staged_right, staging_of, stored, unchanged
+from uploads import foreign, manifest_path, record_of, staged_right, staging_of, stored, unchanged
 
 
 def same(name, root, wanted):
     last = stored(name, root)
     files = last.get("files", {})
-    holds = last.get("hash") == wanted and all(unchanged(root, path, record) for path, record in files.items())
+    known = last.get("hash") == wanted and not foreign(name, root)
+    holds = known and all(unchanged(root, path, record) for path, record in files.items())
     print(json.dumps({"same": holds and os.path.isdir(root)}))
 
 
@@ -33,10 +34,30 @@ def plan(name, root):
     lock(f"{name}.apply")
     with gzip.open(sys.stdin.buffer) as stream:
         wanted = json.load(stream)
+    # Nothing is kept of what is not an upload's, however alike: it goes once all has arrived.
+    kept = {} if foreign(name, root) else kept_of(name, root, wanted["files"])
+    need = {e["sha256"] for e in wanted["files"] if e["path"] not in kept and e.get("link") is None}
+    staging = staging_of(name)
+    os.makedirs(staging, exist_ok=True)
+    arrived = os.listdir(staging)
+    for checksum, right in zip(arrived, in_threads(lambda c: c in need and staged_right(name, c), arrived)):
+        if right:
+            need.discard(checksum)
+        else:
+            os.unlink(os.path.join(staging, checksum))
+    require_space(staging, sum({e["sha256"]: e["size"] for e in wanted["files"] if e["sha256"] in need}.values()))
+    wanted["kept"] = kept
+    wanted["root"] = root
+    write_json(manifest_path(name, ".next"), wanted)
+    print(json.dumps({"need": sorted(need)}))
+
+
+def kept_of(name, root, files):
+    """Which of the files are in place already, path -> mtime_ns."""
     records = stored(name, root).get("files", {})
     doubtful = []
     kept = {}
-    for entry in wanted["files"]:
+    for entry in files:
         path = entry["path"]
         record = records.get(path)
         if record is not None and record[2] == entry["sha256"] and record[4] == entry.get("link"):
@@ -60,20 +81,7 @@ def plan(name, root):
     for (entry, mtime), right in zip(doubtful, in_threads(holds, doubtful)):
         if right:
             kept[entry["path"]] = mtime
-    need = {e["sha256"] for e in wanted["files"] if e["path"] not in kept and e.get("link") is None}
-    staging = staging_of(name)
-    os.makedirs(staging, exist_ok=True)
-    arrived = os.listdir(staging)
-    for checksum, right in zip(arrived, in_threads(lambda c: c in need and staged_right(name, c), arrived)):
-        if right:
-            need.discard(checksum)
-        else:
-            os.unlink(os.path.join(staging, checksum))
-    require_space(staging, sum({e["sha256"]: e["size"] for e in wanted["files"] if e["sha256"] in need}.values()))
-    wanted["kept"] = kept
-    wanted["root"] = root
-    write_json(manifest_path(name, ".next"), wanted)
-    print(json.dumps({"need": sorted(need)}))
+    return kept
 
 
 def require_space(folder, size):

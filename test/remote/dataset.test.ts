@@ -1,14 +1,17 @@
 import { execFile } from "node:child_process";
-import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:https";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DatasetPlan } from "../../plan/types";
-import { archivePath, renderExtract } from "../../remote/scripts";
+import { archivePath, datasetPath, renderExtract, uploadName } from "../../remote/scripts";
 import { hashFile } from "../../remote/transfer/hashes";
+import { type Uploaded, uploadTree } from "../../remote/transfer/upload";
+import { walkAll } from "../../remote/transfer/walk";
 import { testPlan } from "./plan";
 import { useScriptHost } from "./script-host";
+import { contents, fill as fillFolder } from "./transfer-place";
 
 const run = promisify(execFile);
 const host = useScriptHost();
@@ -110,6 +113,132 @@ describe("the dataset", () => {
       (await send(renderExtract(datasetPlan({ kind: "fileSystem", path: home("nfs/set") }, { hash: "d2" })))).code,
     ).toBe(0);
     expect(await readdir(home("nfs/set"))).toEqual(["test", "train"]);
+  });
+
+  describe("as a folder, in place of another dataset", () => {
+    const folderPlan = datasetPlan({ kind: "folder", path: "/local/data" });
+    const linkPlan = datasetPlan({ kind: "fileSystem", path: "nfs/set" });
+    const shared = { "train/a": "shared a", "train/only": "shared", "test/b": "shared b" };
+    const first = { "train/a": "first a", "train/only": "first", "test/b": "first b" };
+    const second = { "train/a": "second a", "test/new": "second" };
+
+    /** Uploads these files to the dataset's place, as the stack does. */
+    const upload = async (files: Readonly<Record<string, string>>): Promise<Uploaded> => {
+      await rm(home("local"), { recursive: true, force: true });
+      await fillFolder(home("local"), files);
+      const target = datasetPath(folderPlan);
+      const tree = await walkAll(home("local"));
+      return uploadTree(host.sshd.access, { tree, remoteRoot: target, name: uploadName(target) });
+    };
+    const extract = async (plan: typeof folderPlan): Promise<void> => {
+      const result = await send(renderExtract(plan));
+      expect(result, result.stderr).toMatchObject({ code: 0 });
+    };
+    const expectOnly = async (files: Readonly<Record<string, string>>): Promise<void> => {
+      expect((await lstat(home("work/data"))).isDirectory()).toBe(true);
+      expect(await contents(home("work/data"))).toEqual(files);
+    };
+
+    it("replaces the link to a file system and leaves what it leads to", async () => {
+      await fillFolder(home("nfs/set"), shared);
+      await extract(linkPlan);
+      await upload(second);
+      expect(await contents(home("nfs/set"))).toEqual(shared);
+      await expectOnly(second);
+      expect(await upload(second)).toMatchObject({ sentFiles: 0, removed: 0 });
+    });
+
+    it("removes nothing from a file system for having been uploaded before it", async () => {
+      await fillFolder(home("nfs/set"), shared);
+      await upload(first);
+      await extract(linkPlan);
+      expect(await upload(second)).toMatchObject({ removed: 0 });
+      expect(await contents(home("nfs/set"))).toEqual(shared);
+      await expectOnly(second);
+    });
+
+    it("replaces a link that nothing is known of, and forgets what was uploaded before it", async () => {
+      await fillFolder(home("nfs/set"), shared);
+      await upload(first);
+      await rm(home("work/data"), { recursive: true });
+      await symlink(home("nfs/set"), home("work/data"));
+      await upload(second);
+      expect(await contents(home("nfs/set"))).toEqual(shared);
+      await expectOnly(second);
+    });
+
+    it("does not take for its own what the file system holds alike", async () => {
+      await fillFolder(home("nfs/set"), first);
+      await extract(linkPlan);
+      await upload(first);
+      expect(await contents(home("nfs/set"))).toEqual(first);
+      await expectOnly(first);
+    });
+
+    it("holds nothing of the archive that was extracted there, nor of a folder before that", async () => {
+      await upload(first);
+      await archive(`${fill}; tar -czf "$OUT" train test`);
+      await extract(archivePlan);
+      expect(await contents(home("work/data"))).toEqual({ "train/a": "a\n", "test/b c": "b\n" });
+      await upload(second);
+      await expectOnly(second);
+      await writeFile(home("work/data/theirs"), "kept");
+      await upload(first);
+      await expectOnly({ ...first, theirs: "kept" });
+    });
+
+    it("leaves the earlier dataset until all of it has arrived, and is put right where emptying was cut", async () => {
+      await archive(`${fill}; tar -czf "$OUT" train test`);
+      await extract(archivePlan);
+      const tar = join(host.sshd.bin, "tar");
+      await writeFile(tar, "#!/bin/sh\ncat >/dev/null; echo cut >&2; exit 2\n", { mode: 0o755 });
+      await expect(upload(second)).rejects.toThrow("cut");
+      await rm(tar);
+      expect(await contents(home("work/data"))).toEqual({ "train/a": "a\n", "test/b c": "b\n" });
+      // As an emptying that was killed leaves it.
+      await rm(home("work/data/train"), { recursive: true });
+      await upload(second);
+      await expectOnly(second);
+    });
+
+    it("that was planned before another dataset came is not placed over it", async () => {
+      await fillFolder(home("nfs/set"), shared);
+      const name = uploadName(datasetPath(folderPlan));
+      await upload(first);
+      await mkdir(home(".lambda-train/staging", name), { recursive: true });
+      await writeFile(
+        home(`.lambda-train/manifests/${name}.next.json`),
+        JSON.stringify({ root: home("work/data"), hash: "h", files: [], kept: {}, protected: [] }),
+      );
+      await extract(linkPlan);
+      const [scripts] = (
+        await host.session.run(`ls -d .lambda-train/scripts/*/receive.py`, "Looking for the scripts")
+      ).split("\n");
+      expect(await host.session.exec(`python3 ${scripts} apply ${name} work/data`)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining("No upload of work-data was planned"),
+      });
+      expect((await lstat(home("work/data"))).isSymbolicLink()).toBe(true);
+      expect(await contents(home("nfs/set"))).toEqual(shared);
+    });
+
+    it("waits until an upload that still goes on has been put into place", async () => {
+      await fillFolder(home("nfs/set"), shared);
+      await upload(first);
+      const held = home("held");
+      const holding = host.session.exec(
+        `flock .lambda-train/locks/work-data.apply sh -c 'touch ${held}; while [ -e ${held} ]; do sleep 0.05; done'`,
+      );
+      await expect.poll(() => stat(held).catch(() => undefined)).toBeDefined();
+      const done = extract(linkPlan);
+      await expect
+        .poll(() => text(".lambda-train/steps/dataset/log").catch(() => ""), { timeout: 10_000 })
+        .toContain("Waiting for an upload");
+      expect((await lstat(home("work/data"))).isDirectory()).toBe(true);
+      await rm(held);
+      await Promise.all([holding, done]);
+      expect((await lstat(home("work/data"))).isSymbolicLink()).toBe(true);
+    });
   });
 
   describe("at an address", () => {

@@ -1,4 +1,4 @@
-import { appendFile, chmod, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { appendFile, chmod, lstat, mkdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { SshError, SshSession } from "../../remote/session";
@@ -84,6 +84,17 @@ describe("upload", () => {
     await fill(place.local, { x: "a file" });
     await expect(send()).rejects.toThrow("move them away");
     expect(await contents(remote())).toEqual({ "x/theirs": "keep me" });
+  });
+
+  it("goes through a workspace that somebody made a link", async () => {
+    await mkdir(remote("../big-disk"));
+    await symlink("big-disk", remote());
+    await fill(place.local, { a: "1" });
+    await send();
+    await fill(place.local, { a: "2" });
+    await send();
+    expect((await lstat(remote())).isSymbolicLink()).toBe(true);
+    expect(await contents(remote("../big-disk"))).toEqual({ a: "2" });
   });
 
   it("remembers what it had put even where putting it into place broke off", async () => {
