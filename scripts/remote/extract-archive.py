@@ -8,6 +8,7 @@ Usage: extract-archive.py ARCHIVE FOLDER NAME SPLITS
   SPLITS   folders that must come out on top, one a line
 Exit codes: 0 done, 4 refused or damaged, 6 the splits are not in it.
 """
+import lzma
 import os
 import shutil
 import stat
@@ -15,12 +16,17 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+import zlib
 
 from transfer import inside
 
 
 class Refused(Exception):
     pass
+
+
+# What the modules raise for content that is no archive, a damaged one, or one in a form that they do not know.
+DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, RuntimeError)
 
 
 def checked(name):
@@ -168,7 +174,7 @@ def main():
     except Refused as error:
         print(f"The archive is refused: {error}.", file=sys.stderr)
         sys.exit(4)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+    except DAMAGED as error:
         print(f"The archive could not be extracted: {error}.", file=sys.stderr)
         sys.exit(4)
     finally:

@@ -47,6 +47,8 @@ unpack() {
   python3 "$scripts/extract-archive.py" "$1" "$partial" "$(basename "$target")" "${LT_DATASET_SPLITS:-}" || {
     local code=$?
     rm -rf -- "$partial"
+    # What the address answered once need not be what it answers next time: a refused archive must not be in the way.
+    if [ "$LT_DATASET_KIND" = url ] && { [ "$code" = 4 ] || [ "$code" = 6 ]; }; then rm -f -- "$1"; fi
     exit "$code"
   }
   claim_target

@@ -311,5 +311,30 @@ describe("the dataset", () => {
       });
       expect((await stat(home("work/data/train/noise"))).size).toBe(500_000);
     });
+
+    it("is fetched again where what came was no archive, a broken one or another one", async () => {
+      const made = async (commands: string): Promise<Buffer> => {
+        await archive(commands, home("made"));
+        return readFile(home("made"));
+      };
+      const broken = await made(`${fill}; seq 200000 > train/n; tar -cJf "$OUT" train test`);
+      broken.fill(0xff, broken.length >> 1, (broken.length >> 1) + 100);
+      const refused: [Buffer, number, string][] = [
+        [Buffer.from("<html>Too many requests, try again later</html>"), 4, "could not be extracted"],
+        [broken, 4, "could not be extracted"],
+        [await made(`${fill}; ln -s ../../../.ssh train/keys; tar -czf "$OUT" train test`), 4, "is refused"],
+        [await made(`${fill}; tar -czf "$OUT" train`), 6, "no folders train, test on top"],
+      ];
+      const script = `export CURL_CA_BUNDLE=${join(host.sshd.bin, "../cert.pem")}\n${renderExtract(datasetPlan({ kind: "url", url }))}`;
+      for (const [content, code, why] of refused) {
+        file = content;
+        expect(await send(script)).toMatchObject({ code, stderr: expect.stringContaining(why) });
+        expect(await readdir(home(".lambda-train/archives"))).toEqual([]);
+      }
+      file = await made(`${fill}; tar -czf "$OUT" train test`);
+      const result = await send(script);
+      expect(result, result.stderr).toMatchObject({ code: 0 });
+      expect(await contents(home("work/data"))).toEqual({ "train/a": "a\n", "test/b c": "b\n" });
+    });
   });
 });
