@@ -7,7 +7,8 @@ import type { Manifest, SshAccess } from "../types";
 import { assemble } from "./assemble";
 import { fetchObjects } from "./fetch";
 import { HashCache } from "./hashes";
-import { listRemote, type RemoteEntry } from "./listing";
+import { type Listing, listRemote } from "./listing";
+import { quoted } from "./manifest";
 import { Objects } from "./objects";
 import { parseResults, resultsFile } from "./results-file";
 import { type Attempt, onTarget } from "./retry";
@@ -26,7 +27,7 @@ export interface DownloadTreeOptions {
   readonly runEnded?: boolean;
   /** Folder for remembered checksums of local files, `<local>/hashes`. */
   readonly hashFolder?: string;
-  /** A line for people when the connection is lost. */
+  /** A line for people when the connection is lost, or of what stays on the instance. */
   readonly onProgress?: (line: string) => void;
   readonly onStatus?: Listener["status"];
   readonly signal?: AbortSignal;
@@ -40,7 +41,7 @@ export interface Downloaded {
   /** What of it went over the line. */
   readonly fetchedFiles: number;
   readonly fetchedBytes: number;
-  /** Files that kept changing while they were read, and names that the instance could not read: not among the results. */
+  /** Files that kept changing while they were read, and files that could not be opened: not among the results. */
   readonly unstable: readonly string[];
   readonly seconds: number;
 }
@@ -107,12 +108,13 @@ async function downloadAlone(
       fetched.files += files;
       fetched.bytes += bytes;
     });
-  const { entries, unstable, access } = await onTarget(target, collect, options);
-  if (unstable.length > 0 && options.runEnded === true) {
-    throw new Error(
-      `${unstable.length} files could not be read as they are, though the run has ended; the first is ${unstable[0]}. ` +
-        `What has arrived is kept in ${partial}. See which program on the instance still writes to them, and run the command again.`,
-    );
+  const collected = await onTarget(target, collect, options);
+  const { entries, unstable, skipped, hollow, access } = collected;
+  if (hollow.length > 0) {
+    options.onProgress?.(hollowText(hollow));
+  }
+  if (options.runEnded === true) {
+    requireAll(collected, partial);
   }
   const manifest: Manifest = { files: entries.map(({ id: _id, ...entry }) => entry) };
   const source = options.source ?? `${access.user}@${access.host}:${options.remoteRoot}`;
@@ -121,13 +123,48 @@ async function downloadAlone(
   await assemble({ manifest, objects, partial, final, source });
   const bytes = entries.reduce((sum, { size }) => sum + size, 0);
   const seconds = (Date.now() - started) / 1000;
-  return { files: entries.length, bytes, fetchedFiles: fetched.files, fetchedBytes: fetched.bytes, unstable, seconds };
+  return {
+    files: entries.length,
+    bytes,
+    fetchedFiles: fetched.files,
+    fetchedBytes: fetched.bytes,
+    unstable: [...unstable, ...skipped],
+    seconds,
+  };
 }
 
-interface Collected {
-  readonly entries: readonly RemoteEntry[];
+interface Collected extends Listing {
+  /** Files that kept changing while they were read. */
   readonly unstable: readonly string[];
   readonly access: SshAccess;
+}
+
+const mostNamed = 3;
+
+/** Links without content cannot come home: that is worth a line, and no reason to keep the rest away. */
+function hollowText(hollow: readonly string[]): string {
+  const names = hollow.slice(0, mostNamed).map(quoted).join(", ");
+  const more = hollow.length > mostNamed ? ` and ${hollow.length - mostNamed} more` : "";
+  return `Links that lead nowhere, or to a folder that holds them, are left out (${hollow.length}): ${names}${more}`;
+}
+
+/** Once the run has ended all files must be here: a last download that leaves some behind would lose them. */
+function requireAll({ unstable, skipped }: Collected, partial: string): void {
+  const kept = `What has arrived is kept in ${partial}.`;
+  const [changing] = unstable;
+  if (changing !== undefined) {
+    throw new Error(
+      `${unstable.length} files could not be read as they are, though the run has ended; the first is ${quoted(changing)}. ` +
+        `${kept} See which program on the instance still writes to them, and run the command again.`,
+    );
+  }
+  const [closed] = skipped;
+  if (closed !== undefined) {
+    throw new Error(
+      `${skipped.length} files cannot be opened on the instance; the first is ${quoted(closed)}. ` +
+        `${kept} Make them readable there, or remove them, and run the command again.`,
+    );
+  }
 }
 
 /** Fetches until all content is here. A file that is written to meanwhile has another checksum: then it is listed anew. */
@@ -140,14 +177,16 @@ async function collectContent(
 ): Promise<Collected> {
   for (let round = 1; ; round++) {
     options.onStatus?.("listing the results");
-    const { entries, skipped } = await listRemote(session, options);
+    const { entries, skipped, hollow } = await listRemote(session, options);
     const missing = await objects.missing(entries);
     await fetchObjects(session, missing, objects, { ...options, count, progressed: attempt.progressed });
     const unstable = entries.filter((entry) => !objects.has(entry)).map(({ path }) => path);
     if (unstable.length === 0 || round === rounds) {
       return {
         entries: entries.filter((entry) => objects.has(entry)),
-        unstable: [...unstable, ...skipped],
+        unstable,
+        skipped,
+        hollow,
         access: session.access,
       };
     }

@@ -13,10 +13,13 @@ export interface RemoteEntry extends ManifestEntry {
   readonly id: string;
 }
 
-/** What was found, and the paths that could not be read. */
+/** What was found. */
 export interface Listing {
   readonly entries: readonly RemoteEntry[];
+  /** Paths that could not be opened. */
   readonly skipped: readonly string[];
+  /** Symbolic links without content: they lead nowhere, or to a folder that holds them. */
+  readonly hollow: readonly string[];
 }
 
 export const sendScripts = ["transfer.py", "remote-manifest.py"] as const;
@@ -45,11 +48,11 @@ export async function listRemote(
   const text = await promisify(gunzip)(Buffer.concat(packed), { maxOutputLength: mostListingBytes });
   const lines = text.toString("utf8").split("\n");
   const origin = session.access.host;
-  const last = JSON.parse(lines.at(-2) ?? "{}") as { end?: boolean; skipped?: unknown };
-  if (last.end !== true || !Array.isArray(last.skipped)) {
+  const last = JSON.parse(lines.at(-2) ?? "{}") as { end?: boolean; skipped?: unknown; hollow?: unknown };
+  if (last.end !== true || !Array.isArray(last.skipped) || !Array.isArray(last.hollow)) {
     throw new Error(`${what} on ${origin} ended too early; run the command again.`);
   }
-  if (lines.length > mostFiles) {
+  if (lines.length + last.skipped.length + last.hollow.length > mostFiles) {
     throw new Error(
       `${options.remoteRoot} on ${origin} has over ${mostFiles.toLocaleString("en-US")} files; that is refused.`,
     );
@@ -62,7 +65,12 @@ export async function listRemote(
     }
   }
   checkManifest({ files: entries }, origin);
-  return { entries: entries.sort(byPath), skipped: last.skipped.map(String).filter(isSafePath) };
+  return { entries: entries.sort(byPath), skipped: saneNames(last.skipped), hollow: saneNames(last.hollow) };
+}
+
+/** Names that are only told: what is none is left out, nothing is written under them. */
+function saneNames(names: readonly unknown[]): string[] {
+  return names.filter((name): name is string => typeof name === "string" && isSafePath(name));
 }
 
 /** Only what an entry has: further members must not come into the results' manifest. */

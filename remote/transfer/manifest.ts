@@ -25,6 +25,12 @@ export function isSafePath(path: string): boolean {
   );
 }
 
+/** A path from an instance as messages show it: short, and without characters that a terminal would obey. */
+export function quoted(path: string): string {
+  const code = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(path.slice(0, 200)).replace(/\p{Cc}/gu, code);
+}
+
 /** True where a symbolic link at `path` with this target stays below the root. An absolute target never does. */
 export function staysInside(path: string, target: string): boolean {
   if (target === "" || target.startsWith("/") || target.includes("\0")) {
@@ -66,7 +72,7 @@ export function normalizePaths(paths: readonly string[]): string[] {
  */
 export function checkManifest(manifest: Manifest, origin: string): void {
   const refuse = (path: string, why: string): never => {
-    throw new Error(`The manifest from ${origin} is refused: ${JSON.stringify(path.slice(0, 200))} ${why}.`);
+    throw new Error(`The manifest from ${origin} is refused: ${quoted(path)} ${why}.`);
   };
   const files = new Set<string>();
   for (const entry of manifest.files) {
@@ -82,7 +88,7 @@ export function checkManifest(manifest: Manifest, origin: string): void {
       refuse(path, "has no proper size and checksum");
     }
     if (link !== undefined && (typeof link !== "string" || !staysInside(path, link))) {
-      refuse(path, `is a link that leads out of the folder (${JSON.stringify(String(link).slice(0, 200))})`);
+      refuse(path, `is a link that leads out of the folder (${quoted(String(link))})`);
     }
   }
   for (const path of files) {

@@ -5,7 +5,8 @@ Usage:
   remote-manifest.py list AT PATH [AT PATH]...
       Prints one JSON object a line for each file under the given places: path, size, sha256, executable, link where it is
       a symbolic link, and id to ask for it. A place is a folder, or one file; its files' paths begin with AT (empty: with
-      nothing). A place that is not there is left out. Last line: {"end": true, "skipped": [path…]}.
+      nothing). A place that is not there is left out. Last line: {"end": true, "skipped": [path…], "hollow": [path…]}.
+      skipped: what cannot be opened. hollow: links that lead nowhere, or to a folder that holds them; they have no content.
   remote-manifest.py send
       Reads JSON lines [id, offset, size], writes a gzipped tar with one entry for each, named by its number in the input.
       A file that has got shorter is filled up with zeros, one that is gone is sent as "NUMBER.gone".
@@ -14,6 +15,7 @@ Links are kept where they stay inside their place, otherwise what they lead to i
 time of listing, and its checksum is of that many bytes: a log that grows stays a true prefix.
 Exit codes: 0 done, 1 failed, 2 usage.
 """
+import errno
 import gzip
 import hashlib
 import json
@@ -23,23 +25,32 @@ import sys
 import tarfile
 import time
 import zlib
+from pathlib import PurePath
 
 from transfer import BASE, in_threads, inside, read_json, sha256_of, under_home, write_json
 
 SETTLED_NS = 2_000_000_000
+NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 def shown(name):
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def walk(root, relative, above, found, skipped):
-    """Lists files and links below a folder; `above`: real paths of the folders that hold it."""
+def holders(folder):
+    """Paths of a folder and of all that it lies in."""
+    return frozenset(map(str, (PurePath(folder), *PurePath(folder).parents)))
+
+
+def walk(root, relative, above, found, skipped, hollow):
+    """Lists files and links below a folder; `above`: real paths of it and of the folders that hold it."""
     with os.scandir(os.path.join(root, relative)) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             path = os.path.join(relative, entry.name)
+            is_link = False
             try:
-                if entry.is_symlink():
+                is_link = entry.is_symlink()
+                if is_link:
                     link = os.readlink(entry.path)
                     if link.startswith(root + "/"):
                         # Absolute, but within the folder: the same link in relative form.
@@ -48,15 +59,15 @@ def walk(root, relative, above, found, skipped):
                         found.append((path, None, link))
                         continue
                 info = entry.stat()
-            except OSError:
-                skipped.append(shown(path))
+            except OSError as error:
+                (hollow if is_link and error.errno in NOWHERE else skipped).append(path)
                 continue
             if stat.S_ISDIR(info.st_mode):
                 real = os.path.realpath(entry.path)
                 if real in above:
-                    skipped.append(shown(path))
+                    hollow.append(path)
                 else:
-                    walk(root, path, above | {real}, found, skipped)
+                    walk(root, path, above | holders(real), found, skipped, hollow)
             elif stat.S_ISREG(info.st_mode):
                 found.append((path, info, None))
 
@@ -66,13 +77,17 @@ def list_places(places):
     known = read_json(cache_file, {})
     fresh = {}
     skipped = []
+    hollow = []
     now = time.time_ns()
     lines = []
+
+    def named(at, path):
+        return shown("/".join(part for part in (at, path) if part))
 
     def describe(item):
         root, at, path, info, link = item
         full = os.path.join(root, path) if path else root
-        name = shown("/".join(part for part in (at, path) if part))
+        name = named(at, path)
         entry = {"path": name, "id": os.fsencode(full).hex()}
         if link is not None:
             raw = os.fsencode(link)
@@ -91,11 +106,13 @@ def list_places(places):
 
     for at, place in zip(places[::2], places[1::2]):
         root = os.path.realpath(under_home(place))
-        found = []
+        found, unread, empty = [], [], []
         if os.path.isdir(root):
-            walk(root, "", frozenset([root]), found, skipped)
+            walk(root, "", holders(root), found, unread, empty)
         elif os.path.isfile(root):
             found.append(("", os.stat(root), None))
+        skipped += [named(at, path) for path in unread]
+        hollow += [named(at, path) for path in empty]
         lines += in_threads(describe, [(root, at, path, info, link) for path, info, link in found])
     out = sys.stdout
     for entry in lines:
@@ -106,7 +123,7 @@ def list_places(places):
             write_json(cache_file, fresh)
         except OSError:
             pass  # The disk is full: the next listing reads more, this one is as good.
-    out.write(json.dumps({"end": True, "skipped": skipped}) + "\n")
+    out.write(json.dumps({"end": True, "skipped": skipped, "hollow": hollow}) + "\n")
 
 
 class Exactly:

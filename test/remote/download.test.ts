@@ -198,6 +198,54 @@ describe("download", () => {
     await growing;
   });
 
+  it("leaves out links without content, and tells of them once", async () => {
+    await fill(remote(), { "best.pt": "content", "sub/log": "a log" });
+    await symlink("/nowhere/x", remote("dead"));
+    await symlink("itself", remote("itself"));
+    await symlink("best.pt/x", remote("below-a-file"));
+    await symlink(remote(), remote("around"));
+    await symlink("../..", remote("sub/up"));
+    await fill(join(place.sshd.home, `${place.root}-earlier`), { log: "of the first attempt" });
+    await symlink("/nowhere/y", join(place.sshd.home, `${place.root}-earlier`, "dead"));
+    const told: string[] = [];
+    const done = await fetch({
+      also: { "earlier/1": `${place.root}-earlier` },
+      runEnded: true,
+      onProgress: (line) => told.push(line),
+    });
+    expect(done.unstable).toEqual([]);
+    expect(await withoutRecord()).toEqual({
+      "best.pt": "content",
+      "sub/log": "a log",
+      "earlier/1/log": "of the first attempt",
+      // They lead to a place within the results.
+      "below-a-file": "-> best.pt/x",
+      itself: "-> itself",
+    });
+    expect(told).toEqual([
+      'Links that lead nowhere, or to a folder that holds them, are left out (4): "around", "dead", "sub/up" and 1 more',
+    ]);
+  });
+
+  it("names files that cannot be opened, and refuses to go without them once the run has ended", async () => {
+    await fill(remote(), { open: "o", "locked.pt": "l" });
+    await chmod(remote("locked.pt"), 0);
+    const python = join(place.sshd.bin, "python3");
+    // Root reads everything, unless it gives that right away.
+    const plain = 'setpriv --bounding-set=-dac_override,-dac_read_search /usr/bin/python3 "$@"';
+    await writeFile(python, `#!/bin/bash\n[ "$(id -u)" = 0 ] && exec ${plain}\nexec /usr/bin/python3 "$@"\n`, {
+      mode: 0o755,
+    });
+    try {
+      expect((await fetch()).unstable).toEqual(["locked.pt"]);
+      const message = /1 files cannot be opened on the instance; the first is "locked\.pt"\..*Make them readable/;
+      await expect(fetch({ runEnded: true })).rejects.toThrow(message);
+    } finally {
+      await rm(python);
+    }
+    expect((await fetch({ runEnded: true })).unstable).toEqual([]);
+  });
+
   it("tells files that keep changing, and refuses them once the run has ended", async () => {
     await fill(remote(), { stable: "s" });
     const changing = place.session.exec(
@@ -208,7 +256,7 @@ describe("download", () => {
     const { unstable } = await fetch();
     expect(unstable).toContain("state");
     expect(await withoutRecord()).toEqual({ stable: "s" });
-    await expect(fetch({ runEnded: true })).rejects.toThrow(/could not be read as they are.*is (state|\.t)/);
+    await expect(fetch({ runEnded: true })).rejects.toThrow(/could not be read as they are.*is "(state|\.t)"/);
     expect(await withoutRecord()).toEqual({ stable: "s" });
     await writeFile(join(place.sshd.home, `${place.root}.stop`), "");
     await changing;

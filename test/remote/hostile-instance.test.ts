@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { lstat, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { downloadTree } from "../../remote/transfer/download";
+import { type DownloadTreeOptions, downloadTree } from "../../remote/transfer/download";
 import { HostileStreamError } from "../../remote/transfer/taker";
 import { useTransferPlace } from "./transfer-place";
 
@@ -18,19 +18,21 @@ describe("a hostile instance", () => {
     const line = JSON.stringify({
       path,
       size: 4,
-      sha256: "5994471abb01112afcc18159f6cc74b4f511b99806da59b3caf5a9c173cacfc5",
+      sha256: "03ac674216f3e15c761ee1a5e255f067953623c8b388b4459e13f978d7c846f4",
       executable: false,
       id: "61",
       ...more,
     });
     return `echo '${line.replaceAll("'", "'\\''")}'`;
   };
-  const end = `echo '{"end": true, "skipped": []}'`;
+  const end = `echo '{"end": true, "skipped": [], "hollow": []}'`;
   const honest = `${entry("a")}; ${end}`;
-  const fetch = (): Promise<unknown> =>
-    downloadTree(place.session, { remoteRoot: place.root, localFinal: join(place.local, "out/exp") }).catch(
-      (e: unknown) => e,
-    );
+  const fetch = (options: Partial<DownloadTreeOptions> = {}): Promise<unknown> =>
+    downloadTree(place.session, {
+      remoteRoot: place.root,
+      localFinal: join(place.local, "out/exp"),
+      ...options,
+    }).catch((e: unknown) => e);
   /** Makes a folder in which tar entries of any name can be packed. */
   const packed = (commands: string, what: string): string => `d=$(mktemp -d); cd $d; ${commands}; tar -czf - ${what}`;
 
@@ -38,8 +40,7 @@ describe("a hostile instance", () => {
 
   it("is heard when honest", async () => {
     await fake(honest, packed("printf 1234 > 0", "0"));
-    const error = await fetch();
-    expect(error).not.toBeInstanceOf(Error);
+    expect(await fetch()).toMatchObject({ files: 1, unstable: [] });
   });
 
   const tars: Record<string, string> = {
@@ -91,6 +92,28 @@ describe("a hostile instance", () => {
   it("that ends its listing early is not believed", async () => {
     await fake(entry("a"), "true");
     expect(String(await fetch())).toMatch(/ended too early/);
+  });
+
+  const endWith = (lists: object): string => `echo '${JSON.stringify({ end: true, ...lists })}'`;
+
+  it.each([
+    ["none of links without content", { skipped: [] }],
+    ["something else as links without content", { skipped: [], hollow: "a" }],
+    ["something else as files that cannot be opened", { skipped: {}, hollow: [] }],
+  ])("that lists %s is not believed", async (_, lists) => {
+    await fake(`${entry("a")}; ${endWith(lists)}`, "true");
+    expect(String(await fetch())).toMatch(/ended too early/);
+  });
+
+  it("that names what is no path, or what a terminal would obey, does no harm with it", async () => {
+    const names = ["../evil", 7, null, ["x"], "", "a\u001b[2J\u009b1m", "b".repeat(255), `${"c/".repeat(2000)}c`];
+    await fake(`${entry("a")}; ${endWith({ skipped: names, hollow: names })}`, packed("printf 1234 > 0", "0"));
+    const told: string[] = [];
+    const error = await fetch({ runEnded: true, onProgress: (line) => told.push(line) });
+    const shown = '"a\\u001b[2J\\u009b1m"';
+    expect(told).toEqual([expect.stringMatching(/left out \(3\): .{1,500}$/)]);
+    expect(told[0]).toContain(`(3): ${shown}, "${"b".repeat(200)}", `);
+    expect(String(error)).toContain(`3 files cannot be opened on the instance; the first is ${shown}.`);
   });
 
   it("that sends other content than it lists keeps the final folder away", async () => {
