@@ -52,7 +52,7 @@ const scripts = ["transfer.py", "uploads.py", "place.py", "receive.py"] as const
  */
 export async function uploadTree(target: SshSession | SshAccess, options: UploadTreeOptions): Promise<Uploaded> {
   const started = Date.now();
-  const sent = { files: 0, bytes: 0 };
+  const sent = { files: 0, bytes: 0, fewestNeeded: options.tree.files.length };
   const removed = await onTarget(target, (session, attempt) => synchronize(session, options, sent, attempt), options);
   return { sentFiles: sent.files, sentBytes: sent.bytes, removed, seconds: (Date.now() - started) / 1000 };
 }
@@ -60,7 +60,7 @@ export async function uploadTree(target: SshSession | SshAccess, options: Upload
 async function synchronize(
   session: SshSession,
   options: UploadTreeOptions,
-  sent: { files: number; bytes: number },
+  sent: { files: number; bytes: number; fewestNeeded: number },
   attempt: Attempt,
 ): Promise<number> {
   const { tree, remoteRoot, name, signal, onStatus } = options;
@@ -80,6 +80,12 @@ async function synchronize(
   for (let round = 1; ; round++) {
     const planned = await receive(["plan", name, remoteRoot], `Planning the upload to ${remoteRoot}`, manifest);
     const need = new Set(planned.need as string[]);
+    // What a lost try has left counts, or a line that drops now and then would use up all tries. Fewer than ever, not than
+    // at the last plan: content that goes bad again and again is no progress.
+    if (need.size < sent.fewestNeeded) {
+      sent.fewestNeeded = need.size;
+      attempt.progressed();
+    }
     const files = tree.files.filter(({ sha256 }) => need.delete(sha256));
     if (files.length > 0) {
       const bytes = files.reduce((sum, file) => sum + file.size, 0);

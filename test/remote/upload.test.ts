@@ -147,6 +147,48 @@ describe("upload", () => {
     expect(await contents(remote())).toEqual(await contents(place.local));
   });
 
+  it("goes on for as long as each try brings some of the files over", async () => {
+    await fill(
+      place.local,
+      Object.fromEntries(Array.from({ length: 250 }, (_, i) => [`f${i}`, random(150_000, i + 1)])),
+    );
+    // More than all buffers on the way, as above.
+    const cut = (): void => place.relay.cutAfter(4_000_000);
+    const told: string[] = [];
+    cut();
+    await uploadTree(through(), {
+      tree: await walkAll(place.local),
+      remoteRoot: place.root,
+      name: place.root,
+      onProgress: (line) => {
+        if (told.push(line) < 7) cut();
+      },
+    });
+    expect(told).toHaveLength(7);
+    expect(await contents(remote())).toEqual(await contents(place.local));
+  });
+
+  it("takes a file that never arrives whole for no progress", async () => {
+    await fill(place.local, { "1": "small", "2": random(8_000_000, 2) });
+    const cut = (): void => place.relay.cutAfter(4_000_000);
+    const told: string[] = [];
+    const stop = new AbortController();
+    cut();
+    const upload = uploadTree(through(), {
+      tree: await walkAll(place.local),
+      remoteRoot: place.root,
+      name: place.root,
+      signal: stop.signal,
+      onProgress: (line) => {
+        if (told.push(line) < 4) cut();
+        else stop.abort(new Error("seen enough"));
+      },
+    });
+    await expect(upload).rejects.toThrow("seen enough");
+    // The small one came with the first try, which begins the count anew once.
+    expect(told.map((line) => /in \d+ s/.exec(line)?.[0])).toEqual(["in 1 s", "in 1 s", "in 2 s", "in 4 s"]);
+  });
+
   it("sees a file that changes under its hands", async () => {
     await fill(place.local, { stable: "s", moving: random(50_000, 3) });
     const tree = await walkAll(place.local);
