@@ -31,9 +31,10 @@ def same(name, root, wanted):
 
 
 def plan(name, root):
-    lock(f"{name}.apply")
     with gzip.open(sys.stdin.buffer) as stream:
         wanted = json.load(stream)
+    # Not before: where the connection dies silently the manifest never comes, and nobody else would get the lock.
+    lock(f"{name}.apply")
     # Nothing is kept of what is not an upload's, however alike: it goes once all has arrived.
     kept = {} if foreign(name, root) else kept_of(name, root, wanted["files"])
     need = {e["sha256"] for e in wanted["files"] if e["path"] not in kept and e.get("link") is None}

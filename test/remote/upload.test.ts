@@ -1,5 +1,5 @@
 import { appendFile, chmod, lstat, mkdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { SshError, SshSession } from "../../remote/session";
 import { hashFile } from "../../remote/transfer/hashes";
@@ -187,6 +187,15 @@ describe("upload", () => {
     await expect(upload).rejects.toThrow("seen enough");
     // The small one came with the first try, which begins the count anew once.
     expect(told.map((line) => /in \d+ s/.exec(line)?.[0])).toEqual(["in 1 s", "in 1 s", "in 2 s", "in 4 s"]);
+  });
+
+  it("is not kept waiting by one whose connection died before its manifest came", async () => {
+    const receive = resolve("scripts/remote/receive.py");
+    const silent = await place.session.stream(`exec python3 -B ${receive} plan ${place.root} ${place.root}`);
+    await fill(place.local, { a: "1" });
+    await send();
+    expect(await contents(remote())).toEqual({ a: "1" });
+    silent.kill();
   });
 
   it("sees a file that changes under its hands", async () => {
