@@ -67,7 +67,12 @@ def walk(root, relative, above, found, skipped, hollow):
                 if real in above:
                     hollow.append(path)
                 else:
-                    walk(root, path, above | holders(real), found, skipped, hollow)
+                    try:
+                        walk(root, path, above | holders(real), found, skipped, hollow)
+                    except FileNotFoundError:
+                        pass  # Removed meanwhile, as old checkpoints are.
+                    except OSError:
+                        skipped.append(path)
             elif stat.S_ISREG(info.st_mode):
                 found.append((path, info, None))
 

@@ -228,8 +228,8 @@ describe("download", () => {
   });
 
   it("names files that cannot be opened, and refuses to go without them once the run has ended", async () => {
-    await fill(remote(), { open: "o", "locked.pt": "l" });
-    await chmod(remote("locked.pt"), 0);
+    await fill(remote(), { open: "o", "locked.pt": "l", "closed/a": "a" });
+    for (const path of ["locked.pt", "closed"]) await chmod(remote(path), 0);
     const python = join(place.sshd.bin, "python3");
     // Root reads everything, unless it gives that right away.
     const plain = 'setpriv --bounding-set=-dac_override,-dac_read_search /usr/bin/python3 "$@"';
@@ -237,11 +237,14 @@ describe("download", () => {
       mode: 0o755,
     });
     try {
-      expect((await fetch()).unstable).toEqual(["locked.pt"]);
-      const message = /1 files cannot be opened on the instance; the first is "locked\.pt"\..*Make them readable/;
+      expect((await fetch()).unstable.toSorted()).toEqual(["closed", "locked.pt"]);
+      const message =
+        /2 files cannot be opened on the instance; the first is "(closed|locked\.pt)"\..*Make them readable/;
       await expect(fetch({ runEnded: true })).rejects.toThrow(message);
     } finally {
       await rm(python);
+      await chmod(remote("closed"), 0o755);
+      await chmod(remote("locked.pt"), 0o644);
     }
     expect((await fetch({ runEnded: true })).unstable).toEqual([]);
   });
