@@ -240,9 +240,9 @@ has_checkpoint() (
   [ "$#" -gt 0 ]
 )
 
-# find_output EXPERIMENT: notes where the attempt at run_paths writes, by what is newer than its beginning: output_path, the folder
-# that holds its results, and output_beside, what else there is under the outputs, a line each. Makefiles change the
-# experiment's name or leave it out, and checkpoints and logs may lie in folders of their own.
+# find_output EXPERIMENT: notes where the attempt at run_paths writes, by what is newer than its beginning: output_path,
+# the folder that holds its results, and output_beside, what else there is under the outputs, a line each. Makefiles
+# change the experiment's name or leave it out, and checkpoints and logs may lie in folders of their own.
 find_output() {
   local outputs own name each main="" beside="" names=() folders=()
   outputs="$(under_home "$LT_WORKSPACE")/$LT_OUTPUTS"
@@ -251,20 +251,24 @@ find_output() {
     # A link to what has a name of its own here, such as `latest`, is nothing more.
     if [ -L "$outputs/$name" ] && [[ "$(realpath -- "$outputs/$name")" == "$(realpath -- "$outputs")"/* ]]; then continue; fi
     names+=("$name")
-    if [ -d "$outputs/$name" ]; then folders+=("$outputs/$name"); fi
+    if [ "$outputs/$name" = "$own" ] && [ -d "$own" ]; then
+      folders=("$own" "${folders[@]}")
+    elif [ -d "$outputs/$name" ]; then
+      folders+=("$outputs/$name")
+    fi
   done < <(find -L "$outputs" -mindepth 1 -type f -newer "$facts/mark" -printf '%P\0' 2>/dev/null | sed -z 's,/.*,,' | sort -zu)
   if [ "${#names[@]}" -eq 0 ]; then
     if [ ! -f "$facts/output_path" ] && [ -d "$own" ]; then put "$facts/output_path" "$own"; fi
     return
   fi
-  for each in "$own" "${folders[@]}" "$outputs"; do
+  for each in "${folders[@]}" "$outputs"; do
     if has_checkpoint "$each"; then
       main="$each"
       break
     fi
   done
   for each in "${folders[@]}"; do
-    if [ -z "$main" ] && { [ "$each" = "$own" ] || [ "${#names[@]}" -eq 1 ]; }; then main="$each"; fi
+    if [ -z "$main" ] && { [ "$each" = "$own" ] || [ "${#folders[@]}" -eq 1 ]; }; then main="$each"; fi
   done
   # Lines would not hold a name with a line's end.
   if [ -z "$main" ] || [[ "${names[*]}" == *$'\n'* ]]; then main="$outputs"; fi

@@ -210,6 +210,7 @@ describe("a run", () => {
 
   it.each([
     ["in one folder, whatever its name", { "mine/best.pt": "", "mine/log/a": "" }, "mine", []],
+    ["in one folder, and a file beside it", { "mine/best.pt": "", note: "" }, "mine", ["note"]],
     ["in folders by kind", { "checkpoints/best.pt": "", "logs/a": "" }, "", []],
     ["in files alone", { "best.pt": "", log: "" }, "", []],
     [
