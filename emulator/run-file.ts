@@ -47,14 +47,14 @@ function isEmulator(pid: number, localDir: string): boolean {
 
 /**
  * Whether a process is there, and is the one that is meant by its command line: after a crash, and all the more after a
- * restart of the machine, its number may be another's. Only Linux tells; elsewhere the number must do.
+ * restart of the machine, its number may be another's. Where its command line cannot be read the number must do.
  */
 export function isAliveAs(pid: number, isMeant: (words: readonly string[]) => boolean): boolean {
   if (!isAlive(pid)) return false;
   try {
     return isMeant(fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0"));
   } catch {
-    return process.platform !== "linux";
+    return isAlive(pid);
   }
 }
 

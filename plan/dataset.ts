@@ -49,7 +49,7 @@ export function findDataset(
   if (source.includes("://")) throw wrong({ message: "must be a folder, an archive, an https URL or lambda-fs://…" });
   const path = resolve(root, source);
   if (dataset.prepare !== undefined) {
-    const begun = join(cache, "prepare", createHash("sha256").update(`${path}\n${dataset.prepare}`).digest("hex"));
+    const begun = join(cache, "prepare", createHash("sha256").update(path).digest("hex"));
     if (!existsSync(path) || existsSync(begun)) prepare(dataset.prepare, workload, source, begun);
   }
   if (!existsSync(path)) {
@@ -92,6 +92,6 @@ function prepare(command: string, workload: string, source: string, begun: strin
     return;
   }
   const message = `it failed, so ${source} could not be made: ${said}`;
-  const next = "Run it by hand in the workload and mend what it says";
+  const next = "Mend what it says (try it in the workload); the next `up` runs it again, whatever it has left";
   throw new PlanError([{ field: "dataset.prepare", value: command, message, next }]);
 }

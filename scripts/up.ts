@@ -6,7 +6,7 @@ import { instanceStatus, sawGone } from "./lib/look";
 import { tellAfterUp } from "./lib/notify/notify";
 import { isEmulated, pulumi, pulumiOutput, stackName } from "./lib/pulumi";
 import { aliasesOf, refreshSshFiles } from "./lib/ssh-files";
-import { stackView } from "./lib/stack-view";
+import { readView, stackView } from "./lib/stack-view";
 
 const command = operatorCommand("up", "Everything that a training run needs, then `pulumi up`.")
   .option("--preview-only", "show what would be done, and do nothing")
@@ -52,7 +52,7 @@ async function refreshSshHost(stack: string): Promise<void> {
 /** An instance may be gone, by itself or by somebody else: then the engine must look anew. Says so. */
 async function refreshWhereEnded(stack: string): Promise<string[]> {
   // Where the state cannot be read, the `up` says so.
-  const view = await stackView(stack).catch(() => undefined);
+  const view = await readView(stack).catch(() => undefined);
   if (view?.instance === undefined || !sawGone(await instanceStatus(view))) return [];
   const home = view.resultsFolder === undefined ? "" : ` What was fetched of its results is in ${view.resultsFolder}.`;
   console.log(

@@ -34,6 +34,12 @@ interface Seen extends Verdict {
   readonly gone: boolean;
 }
 
+/** The stack whose destroy has begun and not ended well. */
+let ending: string | undefined;
+
+/** Whether somebody wanted to end while a destroy went on: the engine hears of it by itself, and the watching is over. */
+let isInterrupted = false;
+
 run(async () => {
   command.parse();
   const options = command.opts<Options>();
@@ -55,14 +61,16 @@ run(async () => {
 
 /** One look and what follows from it. `over`: there is nothing more to watch. */
 async function watchOnce({ stack, destroy, json }: Options): Promise<{ code: number; over: boolean }> {
+  // What is left may be without an instance, and yet to be destroyed.
+  if (ending !== undefined) return destroyed(ending);
   const seen = await look(stack);
   print(seen, json === true);
   await tellOfRun(seen.view, seen.status);
   await tellOfLimits(seen.view, seen);
   const due = seen.outcome === "limit" || seen.outcome === "ended";
   if (!due || destroy !== true) return { code: codes[seen.outcome], over: due };
-  const code = await end(seen);
-  return { code, over: code === exitCodes.ok };
+  await stopFor(seen);
+  return destroyed(seen.view.stack);
 }
 
 const codes: Readonly<Record<Verdict["outcome"], number>> = {
@@ -105,9 +113,9 @@ function print({ view, status, gone, outcome, reason, lines }: Seen, json: boole
   for (const line of lines) console.log(`  ${line}`);
 }
 
-/** Ends the stack: the run as its own limits on the instance would, then everything. */
-async function end({ view, status, reason }: Seen): Promise<number> {
-  const { access, run: plan, stack } = view;
+/** Stops the run as its own limits on the instance would. */
+async function stopFor({ view, status, reason }: Seen): Promise<void> {
+  const { access, run: plan } = view;
   const going = status?.state === "starting" || status?.state === "running";
   if (reason !== undefined && going && access !== undefined && plan !== undefined) {
     const { experiment, graceSeconds } = plan;
@@ -116,18 +124,19 @@ async function end({ view, status, reason }: Seen): Promise<number> {
       console.error(error.message),
     );
   }
+}
+
+async function destroyed(stack: string): Promise<{ code: number; over: boolean }> {
+  ending = stack;
   const signals = ["SIGINT", "SIGTERM"] as const;
   for (const signal of signals) process.on(signal, noteInterruption);
   try {
-    const code = await destroyStack(stack, { unasked: true });
-    return code === 0 ? exitCodes.ok : exitCodes.failed;
+    const code = await destroyStack(stack, { unasked: true, isWanted: () => !isInterrupted });
+    return { code: code === 0 ? exitCodes.ok : exitCodes.failed, over: code === 0 };
   } finally {
     for (const signal of signals) process.off(signal, noteInterruption);
   }
 }
-
-/** Whether somebody wanted to end while a destroy went on: the engine hears of it by itself, and the watching is over. */
-let isInterrupted = false;
 
 function noteInterruption(): void {
   isInterrupted = true;

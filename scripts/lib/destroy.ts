@@ -3,7 +3,7 @@ import { isEnding } from "../../components/lambda/api/schemas";
 import { ensureCloud, stopCloud } from "../../emulator/control";
 import { localFolder } from "../../plan/paths";
 import { loseResultsVariable } from "../../remote/results";
-import { CommandError } from "./command";
+import { CommandError, exitCodes } from "./command";
 import { mendAfterKill, noteCut, noteWhole } from "./killed-cli";
 import { tellAfterDown, wantsNotices } from "./notify/notify";
 import { isEmulated, pulumi, pulumiOutput } from "./pulumi";
@@ -20,6 +20,8 @@ export interface DestroyOptions {
   readonly unasked?: boolean;
   /** Further arguments of `pulumi destroy`. */
   readonly args?: readonly string[];
+  /** Asked right before anything is destroyed. */
+  readonly isWanted?: () => boolean;
 }
 
 /** `pulumi destroy` with everything that it needs: stops the run, brings the results home, terminates. Gives its exit code. */
@@ -34,6 +36,7 @@ export async function destroyStack(stack: string, options: DestroyOptions = {}):
   const unasked = emulated || options.unasked === true ? ["--yes", "--skip-preview"] : [];
   const before = wantsNotices(stack) ? await stackView(stack).catch(() => undefined) : undefined;
   const args = options.args ?? [];
+  if (options.isWanted?.() === false) return exitCodes.failed;
   const code = await pulumi(["destroy", "--stack", stack, ...unasked, ...args]);
   if (code !== 0) noteCut(stack);
   else if (!args.some(isPartial)) {

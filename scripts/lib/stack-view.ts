@@ -122,16 +122,22 @@ function progressOf({ resources = [], pending_operations: begun = [] }: Deployme
  * @throws CommandError when there is no such stack.
  */
 export async function stackView(named: string | undefined): Promise<StackView> {
-  const stack = await stackName(named);
-  let view: StackView;
+  const view = await readView(await stackName(named));
+  await openWay(view);
+  return view;
+}
+
+/**
+ * Reads the stack's state alone.
+ * @throws CommandError when there is no such stack.
+ */
+export async function readView(stack: string): Promise<StackView> {
   try {
-    view = viewOf(stack, await pulumiOutput(["stack", "export", "--show-secrets", "--stack", stack]));
+    return viewOf(stack, await pulumiOutput(["stack", "export", "--show-secrets", "--stack", stack]));
   } catch (error) {
     if (!/no stack named/.test((error as Error).message)) throw error;
     throw new CommandError(`There is no stack ${stack}. \`npm run up\` creates it.`, exitCodes.nothing);
   }
-  await openWay(view);
-  return view;
 }
 
 /** A stack whose instance can be spoken to. */

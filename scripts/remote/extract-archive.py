@@ -6,8 +6,9 @@ Usage: extract-archive.py ARCHIVE FOLDER NAME SPLITS
   FOLDER   folder to make; where the archive has everything in one folder, that folder's content goes there
   NAME     name that this one folder may have besides holding the splits
   SPLITS   folders that must come out on top, one a line
-Exit codes: 0 done, 4 refused or damaged, 6 the splits are not in it.
+Exit codes: 0 done, 4 refused or damaged, 6 the splits are not in it, 7 the disk is full.
 """
+import errno
 import lzma
 import os
 import shutil
@@ -19,6 +20,9 @@ import zipfile
 import zlib
 
 from transfer import inside
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Refused(Exception):
@@ -176,7 +180,7 @@ def main():
         sys.exit(4)
     except DAMAGED as error:
         print(f"The archive could not be extracted: {error}.", file=sys.stderr)
-        sys.exit(4)
+        sys.exit(7 if getattr(error, "errno", None) in FULL else 4)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

@@ -9,7 +9,8 @@
 #   LT_DATASET_URL     url: https address of an archive (http on this machine's own 127.…)
 #   LT_DATASET_SHA256  url: checksum of the archive; empty: not checked
 #   LT_DATASET_SPLITS  folders under the target that must not be empty, one a line
-# Exit codes: 0 done, 2 usage, 3 the source is not there, 4 the archive is refused, 5 checksum, 6 the layout is wrong.
+# Exit codes: 0 done, 2 usage, 3 the source is not there, 4 the archive is refused, 5 checksum, 6 the layout is wrong,
+# 7 the disk is full.
 set -euo pipefail
 scripts="${LAMBDA_TRAIN_SCRIPTS:-$(cd "$(dirname "$0")" && pwd)}"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -47,8 +48,11 @@ unpack() {
   python3 "$scripts/extract-archive.py" "$1" "$partial" "$(basename "$target")" "${LT_DATASET_SPLITS:-}" || {
     local code=$?
     rm -rf -- "$partial"
-    # What the address answered once need not be what it answers next time: a refused archive must not be in the way.
-    if [ "$LT_DATASET_KIND" = url ] && { [ "$code" = 4 ] || [ "$code" = 6 ]; }; then rm -f -- "$1"; fi
+    # What the address answered once need not be what it answers next time: a refused archive must not be in the way,
+    # unless its checksum is the one that is asked for.
+    if [ "$LT_DATASET_KIND" = url ] && [ -z "${LT_DATASET_SHA256:-}" ] && { [ "$code" = 4 ] || [ "$code" = 6 ]; }; then
+      rm -f -- "$1"
+    fi
     exit "$code"
   }
   claim_target

@@ -230,21 +230,28 @@ evaluates_itself() {
   esac
 }
 
-# has_checkpoint FOLDER: whether what the evaluation looks for is in it.
+# has_checkpoint FOLDER [MARK]: whether what the evaluation looks for is in it, newer than the mark.
 has_checkpoint() (
+  mark="${2:-}"
   [ -n "${LT_EVALUATE_CHECKPOINT:-}" ] && cd "$1" 2>/dev/null || exit 1
   shopt -s nullglob globstar
   IFS=
-  # shellcheck disable=SC2086 # the glob is to be expanded
-  set -- $LT_EVALUATE_CHECKPOINT
-  [ "$#" -gt 0 ]
+  for match in $LT_EVALUATE_CHECKPOINT; do
+    if [ -z "$mark" ] || [ "$match" -nt "$mark" ]; then exit 0; fi
+  done
+  exit 1
 )
+
+# is_plain NAME...: whether the names can stand in lines and in JSON as they are.
+is_plain() {
+  [[ "$*" != *[[:cntrl:]]* ]] && printf '%s' "$*" | iconv -f UTF-8 -t UTF-8 >/dev/null 2>&1
+}
 
 # find_output EXPERIMENT: notes where the attempt at run_paths writes, by what is newer than its beginning: output_path,
 # the folder that holds its results, and output_beside, what else there is under the outputs, a line each. Makefiles
 # change the experiment's name or leave it out, and checkpoints and logs may lie in folders of their own.
 find_output() {
-  local outputs own name each main="" beside="" names=() folders=()
+  local outputs own name each known main="" beside="" names=() folders=()
   outputs="$(under_home "$LT_WORKSPACE")/$LT_OUTPUTS"
   own="$outputs/$1"
   while IFS= read -r -d '' name; do
@@ -262,17 +269,24 @@ find_output() {
     return
   fi
   for each in "${folders[@]}" "$outputs"; do
-    if has_checkpoint "$each"; then
+    if has_checkpoint "$each" "$facts/mark"; then
       main="$each"
       break
     fi
   done
+  # Until there is a new checkpoint, that of an earlier attempt is the best.
+  known="$(fact "$facts/output_path")"
+  if [ -z "$main" ] && [ -n "$known" ] && has_checkpoint "$known"; then main="$known"; fi
   for each in "${folders[@]}"; do
     if [ -z "$main" ] && { [ "$each" = "$own" ] || [ "${#folders[@]}" -eq 1 ]; }; then main="$each"; fi
   done
-  # Lines would not hold a name with a line's end.
-  if [ -z "$main" ] || [[ "${names[*]}" == *$'\n'* ]]; then main="$outputs"; fi
-  if [ "$main" != "$outputs" ]; then
+  if [ -z "$main" ] || ! is_plain "$main"; then main="$outputs"; fi
+  if [ "$main" = "$outputs" ]; then
+    beside=""
+  elif [ "${#names[@]}" -gt 20 ] || ! is_plain "${names[@]}"; then
+    # More than a command would hold, or names that it would not: all of them together, the results' own once more.
+    beside="$outputs"
+  else
     for name in "${names[@]}"; do
       if [ "$outputs/$name" != "$main" ]; then beside+="$outputs/$name"$'\n'; fi
     done

@@ -15,7 +15,7 @@ class Unsafe(Exception):
 def fact(folder, name):
     """A fact's text, or "" where there is none."""
     try:
-        with open(os.path.join(folder, name)) as file:
+        with open(os.path.join(folder, name), errors="surrogateescape") as file:
             return file.read().strip()
     except OSError:
         return ""

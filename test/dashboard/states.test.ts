@@ -89,9 +89,10 @@ describe("the dashboard page, told of", { timeout: 60_000 }, () => {
 
   it("an instance that is gone", async () => {
     const instance = { ...report.instance, status: "gone" };
-    await told({ report: { ...report, instance, run: { state: "unreachable" } } }, async (page) => {
+    await told({ report: { ...report, instance, cost: null, run: { state: "unreachable" } } }, async (page) => {
       await shown(page, "The instance is gone");
       await shown(page, "npm run down -- --stack test");
+      expect(await page.locator("body").textContent()).not.toContain("not launched yet");
     });
   });
 

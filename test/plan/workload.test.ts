@@ -211,13 +211,13 @@ describe("dataset", () => {
   });
 
   it("is prepared again where the command did not come to its end, whatever it has left", () => {
-    const prepare = "echo run >> runs; mkdir -p d/train; touch d/train/1; test -f mended || exit 3; touch d/train/2";
-    const dataset = { source: "d", splits: ["train"], prepare };
-    expect(() => find(dataset)).toThrow("dataset.prepare");
-    expect(() => find(dataset)).toThrow("dataset.prepare");
-    files({ mended: "" });
-    find(dataset);
-    find(dataset);
+    const begin = "echo run >> runs; mkdir -p d/train; touch d/train/1";
+    const broken = { source: "d", splits: ["train"], prepare: `${begin}; exit 3` };
+    expect(() => find(broken)).toThrow("dataset.prepare");
+    expect(() => find(broken)).toThrow("dataset.prepare");
+    const mended = { ...broken, prepare: `${begin}; touch d/train/2` };
+    find(mended);
+    find(mended);
     expect(existsSync(join(folder, "d/train/2"))).toBe(true);
     expect(readFileSync(join(folder, "runs"), "utf8")).toBe("run\n".repeat(3));
   });

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { shellQuote } from "../../remote/quote";
 import { endRun } from "../../remote/results";
 import {
   evaluateRun,
@@ -71,6 +72,8 @@ const evaluation = {
   metrics: "metrics/*.json",
   timeoutSeconds: 20,
 };
+
+const samples = Array.from({ length: 30 }, (_, i) => `sample-${i}.png`);
 
 describe("a run", () => {
   it("starts, logs its first step, ends, is evaluated and found finished", async () => {
@@ -209,23 +212,21 @@ describe("a run", () => {
   });
 
   it.each([
-    ["in one folder, whatever its name", { "mine/best.pt": "", "mine/log/a": "" }, "mine", []],
-    ["in one folder, and a file beside it", { "mine/best.pt": "", note: "" }, "mine", ["note"]],
-    ["in folders by kind", { "checkpoints/best.pt": "", "logs/a": "" }, "", []],
-    ["in files alone", { "best.pt": "", log: "" }, "", []],
-    [
-      "in its own folder, and beside it",
-      { "EXP/best.pt": "", "tensorboard/a": "", note: "" },
-      "EXP",
-      ["note", "tensorboard"],
-    ],
+    ["in one folder, whatever its name", ["mine/best.pt", "mine/log/a"], "mine", []],
+    ["in one folder, and a file beside it", ["mine/best.pt", "note"], "mine", ["note"]],
+    ["in folders by kind", ["checkpoints/best.pt", "logs/a"], "", []],
+    ["in files alone", ["best.pt", "log"], "", []],
+    ["in its own folder, and beside it", ["EXP/best.pt", "tensorboard/a", "note"], "EXP", ["note", "tensorboard"]],
+    // Together, since a command would not hold so many, nor a line such a name.
+    ["in its own folder, and much beside it", ["EXP/best.pt", ...samples], "EXP", [""]],
+    ["in its own folder, and a strange name beside it", ["EXP/best.pt", "a\tb"], "EXP", [""]],
   ])("has its results found: %s", async (_, files, main, beside) => {
     const plan = planOf("");
     const { experiment } = plan.run;
     const outputs = `outputs/found-${experiment}`;
-    const writes = Object.keys(files).map((path) => {
-      const file = `${outputs}/${path.replace("EXP", experiment)}`;
-      return `mkdir -p $(dirname ${file}); echo x > ${file}; sleep 0.05`;
+    const writes = files.map((path) => {
+      const file = shellQuote(`${outputs}/${path.replace("EXP", experiment)}`);
+      return `mkdir -p "$(dirname ${file})"; echo x > ${file}`;
     });
     const command = `echo step 1; ${writes.join("; ")}; ln -s ${experiment} ${outputs}/latest`;
     const found = { ...plan, run: { ...plan.run, command, outputs } };

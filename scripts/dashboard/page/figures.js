@@ -43,8 +43,12 @@ function Spark({ values }) {
 }
 
 function Cost() {
-  const cost = useTopic("report")?.cost;
-  if (cost == null) return html`<${Figure} name="Cost"><p class="big">–</p><p>not launched yet</p></${Figure}>`;
+  const report = useTopic("report");
+  const cost = report?.cost;
+  if (cost == null) {
+    const why = report?.instance == null ? "not launched yet" : "the instance has ended";
+    return html`<${Figure} name="Cost"><p class="big">–</p><p>${why}</p></${Figure}>`;
+  }
   const { dollars: spent, dollarsPerHour, budgetDollars, dollarsLeft } = cost;
   return html`<${Figure} name="Cost">
     <p class="big"><data id="cost" value=${spent}>${dollars(spent)}</data></p>
