@@ -92,6 +92,7 @@ function prepare(command: string, workload: string, source: string, begun: strin
     return;
   }
   const message = `it failed, so ${source} could not be made: ${said}`;
-  const next = "Mend what it says (try it in the workload); the next `up` runs it again, whatever it has left";
+  const next =
+    "Run it by hand in the workload and mend what it says; the next `up` runs it again, whatever it has left";
   throw new PlanError([{ field: "dataset.prepare", value: command, message, next }]);
 }
