@@ -41,10 +41,6 @@ export interface StackReport {
  * @param now Milliseconds since the epoch.
  */
 export function reportOf(view: StackView, instanceState: string, run: RunReport, now = Date.now()): StackReport {
-  const home =
-    view.resultsFolder !== undefined && view.run !== undefined
-      ? join(view.resultsFolder, view.run.experiment)
-      : undefined;
   return {
     stack: view.stack,
     instance:
@@ -53,8 +49,15 @@ export function reportOf(view: StackView, instanceState: string, run: RunReport,
     run,
     // What has ended costs no more, and what it came to is known by its bill alone.
     cost: isGone(instanceState) ? null : costOf(view, run, now),
-    results: home !== undefined && existsSync(join(home, "manifest.json")) ? home : null,
+    results: resultsAtHome(view),
   };
+}
+
+/** Local folder of a stack's verified results, absolute; null where none have come home. */
+export function resultsAtHome({ resultsFolder, run }: Pick<StackView, "resultsFolder" | "run">): string | null {
+  if (resultsFolder === undefined || run === undefined) return null;
+  const home = join(resultsFolder, run.experiment);
+  return existsSync(join(home, "manifest.json")) ? home : null;
 }
 
 function costOf({ instance, run }: StackView, status: RunReport, now: number): CostReport | null {

@@ -277,9 +277,7 @@ find_output() {
   # Until there is a new checkpoint, that of an earlier attempt is the best.
   known="$(fact "$facts/output_path")"
   if [ -z "$main" ] && [ -n "$known" ] && has_checkpoint "$known"; then main="$known"; fi
-  for each in "${folders[@]}"; do
-    if [ -z "$main" ] && { [ "$each" = "$own" ] || [ "${#folders[@]}" -eq 1 ]; }; then main="$each"; fi
-  done
+  if [ -z "$main" ] && { [ "${folders[0]:-}" = "$own" ] || [ "${#folders[@]}" -eq 1 ]; }; then main="${folders[0]}"; fi
   if [ -z "$main" ] || ! is_plain "$main"; then main="$outputs"; fi
   if [ "$main" = "$outputs" ]; then
     beside=""

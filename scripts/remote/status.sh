@@ -86,7 +86,8 @@ printf ',"evaluation":{"state":"%s"' "$evaluation"
 number exitCode "$evaluation_exit"
 printf '}'
 # The folders of earlier attempts, where the workload makes one for each, and what was written beside any of them.
-own="$(fact "$facts/output_path")" paths="$(fact "$facts/output_path")"
+own="$(fact "$facts/output_path")"
+paths="$own"
 paths_in() { # paths_in NAME FILE...: a member with the paths that these facts hold, each once, without what is in own
   local name="$1" list="" path
   shift

@@ -1,10 +1,10 @@
-import { existsSync } from "node:fs";
-import { join, relative } from "node:path";
+import { relative } from "node:path";
 import { dollarsOf, money } from "../../../components/lambda/billing/bill";
 import { lastBill } from "../../../components/lambda/billing/ledger";
 import { costSince } from "../../../components/lambda/forecast";
 import type { NoticeEvent } from "../../../plan/notify";
 import { projectFolder } from "../../../plan/paths";
+import { resultsAtHome } from "../report";
 import type { StackView } from "../stack-view";
 
 /** What a target is told: the body of a webhook. Members are added, never changed, within a version. */
@@ -37,14 +37,13 @@ export function noticeOf(view: Facts, event: Notice["event"], what: string, now 
   const bill = event === "terminated" ? lastBill(stack) : undefined;
   const used = instance?.launchedAt === undefined ? null : costSince(instance.launchedAt, instance.priceCents, now);
   const cost = bill !== undefined && bill.instanceId === instance?.id ? dollarsOf(bill) : used;
-  const folder = resultsFolder === undefined || experiment === null ? null : join(resultsFolder, experiment);
   const place = instance === undefined ? "" : ` on ${instance.type} in ${instance.region}`;
   const ended = event === "terminated";
   const spent = cost === null ? "" : `, ${ended ? "about " : ""}${money(cost)} ${ended ? "in all" : "so far"}`;
-  const atHome = folder !== null && existsSync(join(folder, "manifest.json"));
-  const results = atHome ? relative(projectFolder(), folder) : null;
-  const home =
-    !ended || folder === null ? "" : atHome ? `; its results are in ${results}` : "; no results of it are here";
+  const folder = resultsAtHome(view);
+  const results = folder === null ? null : relative(projectFolder(), folder);
+  const where = results === null ? "; no results of it are here" : `; its results are in ${results}`;
+  const home = ended && resultsFolder !== undefined && run !== undefined ? where : "";
   return {
     version: 1,
     event,
