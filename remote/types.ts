@@ -34,6 +34,8 @@ export interface RunStatus {
   readonly stopReason?: string;
   /** Which start of this experiment this is, from 1. */
   readonly attempt?: number;
+  /** Hash of what that attempt runs: the plan's `run.hash` when it started. */
+  readonly hash?: string;
   /** Seconds that training has taken, all attempts together; up to ten seconds behind. */
   readonly usedSeconds?: number;
   /** Seconds since the log grew or a GPU worked, while training goes on; up to ten seconds ahead. */
@@ -75,7 +77,7 @@ export interface RunStatus {
   readonly now: number;
 }
 
-/** One file of a manifest. */
+/** One file, symbolic link or empty folder of a manifest. */
 export interface ManifestEntry {
   /** Path relative to the root, with `/`, never absolute, never with `..`. */
   readonly path: string;
@@ -87,9 +89,11 @@ export interface ManifestEntry {
   readonly executable: boolean;
   /** Target of a symbolic link, absent for a file. */
   readonly link?: string;
+  /** True for a folder without any entry below it; its size is 0, its checksum that of no content. */
+  readonly folder?: true;
 }
 
-/** All files under a root, sorted by path (by code unit). */
+/** All files, links and empty folders under a root, sorted by path (by code unit). */
 export interface Manifest {
   readonly files: readonly ManifestEntry[];
 }

@@ -1,11 +1,15 @@
 import { createHash } from "node:crypto";
 import type { Manifest, ManifestEntry } from "../types";
 
+/** SHA-256 of no content, as the entry of an empty folder has it. */
+export const emptySha256 = createHash("sha256").digest("hex");
+
 /** SHA-256 over all that a manifest says; the same for the same files in any order of finding. */
 export function manifestHash(manifest: Manifest): string {
   const hash = createHash("sha256");
-  for (const { path, size, sha256, executable, link } of [...manifest.files].sort(byPath)) {
-    hash.update(`${JSON.stringify([path, size, sha256, executable, link ?? null])}\n`);
+  for (const { path, size, sha256, executable, link, folder } of [...manifest.files].sort(byPath)) {
+    const kind = folder === true ? ["folder"] : [];
+    hash.update(`${JSON.stringify([path, size, sha256, executable, link ?? null, ...kind])}\n`);
   }
   return hash.digest("hex");
 }
@@ -76,7 +80,7 @@ export function checkManifest(manifest: Manifest, origin: string): void {
   };
   const files = new Set<string>();
   for (const entry of manifest.files) {
-    const { path, size, sha256, link } = entry;
+    const { path, size, sha256, link, folder } = entry;
     if (typeof path !== "string" || !isSafePath(path)) {
       refuse(String(path), "is not a path below the folder");
     }
@@ -86,6 +90,9 @@ export function checkManifest(manifest: Manifest, origin: string): void {
     files.add(path);
     if (!Number.isSafeInteger(size) || size < 0 || typeof sha256 !== "string" || !/^[0-9a-f]{64}$/.test(sha256)) {
       refuse(path, "has no proper size and checksum");
+    }
+    if (folder !== undefined && (folder !== true || size !== 0 || sha256 !== emptySha256 || link !== undefined)) {
+      refuse(path, "is no proper empty folder");
     }
     if (link !== undefined && (typeof link !== "string" || !staysInside(path, link))) {
       refuse(path, `is a link that leads out of the folder (${quoted(String(link))})`);

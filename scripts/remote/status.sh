@@ -69,6 +69,7 @@ number exitCode "$exit_code"
 text stopReason "$stop_reason"
 if [ "$attempt" != 0 ]; then
   number attempt "$attempt"
+  text hash "$(fact "$facts/hash")"
   used="$(fact "$facts/used")" seconds="$(fact "$facts/seconds")"
   number usedSeconds $((${used:-0} + ${seconds:-0}))
 fi
