@@ -33,7 +33,8 @@ export async function armSelfTermination(
   const stdin = JSON.stringify({ ...settings, key });
   const command = `python3 ${await ensureScripts(session, scripts)}/self-terminate.py arm`;
   const what = "Preparing the instance to terminate itself";
-  return JSON.parse(await session.run(command, what, { stdin, timeoutSeconds: 180 }));
+  // It waits for its turn at the API, which others of the account may take.
+  return JSON.parse(await session.run(command, what, { stdin, timeoutSeconds: 300 }));
 }
 
 /** Whether the watch goes on. */

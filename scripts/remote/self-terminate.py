@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 
-from cloud import ApiError, Cloud
+from cloud import Abandoned, ApiError, Cloud
 from safety import Unsafe, is_fetched, keep, latest_attempts
 from transfer import BASE, lock, read_json, write_json
 
@@ -126,12 +126,15 @@ def terminate(settings):
     with open(KEY) as file:
         cloud = Cloud(settings["url"], file.read().strip())
     try:
+        # Terminating twice is an error to the API.
         status = cloud.status(settings["instance"])
         if status not in ("terminating", "terminated"):
-            cloud.terminate(settings["instance"])
+            cloud.terminate(settings["instance"], wanted=lambda: works() is None)
         tell("terminating")
         terminate.pause = 5
         return 15
+    except Abandoned:
+        return 0
     except ApiError as error:
         tell("refused" if error.refused else "failed", str(error))
         if error.refused:
@@ -173,8 +176,14 @@ def cron(line):
 def arm():
     settings = json.load(sys.stdin)
     key = settings.pop("key")
+    cloud = Cloud(settings["url"], key)
     try:
-        status = Cloud(settings["url"], key).status(settings["instance"])
+        # One answer that does not know an instance proves nothing: the API may not show it yet.
+        for pause in (5, 5, 0):
+            status = cloud.status(settings["instance"])
+            if status is not None:
+                break
+            time.sleep(pause)
     except ApiError as error:
         sys.exit(f"The instance cannot end itself: {error}.")
     if status is None:

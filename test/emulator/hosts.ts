@@ -28,6 +28,7 @@ export class Hosts {
     const { folder, remove } = temporaryFolder();
     const cloud = await Cloud.start({ folder, timeScale });
     const admin = new AdminClient(cloud.adminUrl);
+    // Tests of the emulated instances call the API as fast as they can; nothing of the project does so here.
     await admin.patchSettings({ rateLimit: { enabled: false } });
     return new Hosts(cloud, admin, folder, remove);
   }

@@ -51,7 +51,10 @@ export class Clock {
   }
 }
 
-/** A cloud in memory, without machines and without rate limits, on a clock of its own. Time scale 1. */
+/**
+ * A cloud in memory, without machines and without rate limits, on a clock of its own. Time scale 1. For tests of the
+ * emulated cloud itself, one call after the other: its limits have tests of their own.
+ */
 export async function apiCloud(
   options: CloudOptions = {},
 ): Promise<{ cloud: Cloud; admin: AdminClient; clock: Clock }> {

@@ -38,7 +38,6 @@ export class Emulated {
     const folder = mkdtempSync(join(tmpdir(), "lambda-train-emulated-"));
     const cloud = await Cloud.start({ timeScale });
     const admin = new AdminClient(cloud.adminUrl);
-    await admin.patchSettings({ rateLimit: { enabled: false } });
     const { url, adminUrl, apiKey, sshPort } = cloud;
     mkdirSync(join(folder, "cloud"));
     const run = { url, adminUrl, apiKey, sshPort, timeScale, pid: process.pid };

@@ -5,16 +5,19 @@ import { nothing, TestCloud } from "../support/cloud";
 import { Project } from "../support/project";
 import { useTinyWorkload } from "../support/tiny";
 
-/** An instance that may end itself; each test goes on from where the one before ended. */
-describe("self-termination", { timeout: 240_000 }, () => {
+/**
+ * An instance that may end itself, under the API's real limit: it knows nothing of a cloud whose time runs fast. Each test
+ * goes on from where the one before ended.
+ */
+describe("self-termination", { timeout: 300_000 }, () => {
   const project = new Project();
   let cloud: TestCloud;
   let key: string;
   let id: string;
 
   beforeAll(async () => {
-    cloud = await TestCloud.start(project);
-    await cloud.admin.patchSettings({ rateLimit: { enabled: false } });
+    cloud = await TestCloud.start(project, 1);
+    await cloud.admin.patchSettings({ seconds: { bootCpu: 1, sshLag: 0, terminating: 2 } });
     ({ key } = await cloud.admin.addKey("instance"));
     const stack = { selfTerminate: true, selfTerminateAfterMinutes: 0.05 };
     useTinyWorkload(project, { overrides: { steps: 10 }, stack });
@@ -24,7 +27,7 @@ describe("self-termination", { timeout: 240_000 }, () => {
     expect(output).toContain("It holds an API key");
     expect(output).not.toContain(key);
     id = (await project.outputs()).instanceId as string;
-  }, 120_000);
+  }, 240_000);
   afterAll(() => project.dispose());
 
   const until = async <T>(look: () => Promise<T | undefined>, seconds = 90): Promise<T> => {

@@ -29,16 +29,30 @@ describe("an instance that may end itself", { timeout: 60_000 }, () => {
   /** What the API answers to a termination, the last one for good; 0 drops the connection. */
   let answers: number[];
   let calls: string[];
+  /** When the last call was let through that counts against the account's limit of one a second. */
+  let takenAt: number;
+  let tooEarly: number;
+  /** What a call that is too early is told to wait. */
+  let retryAfter: string | undefined;
 
   beforeEach(async () => {
     answers = [200];
     calls = [];
+    takenAt = 0;
+    tooEarly = 0;
+    retryAfter = undefined;
     // One of its own: the home is empty anew, and a session knows what it has put there.
     session = await SshSession.connect(host.sshd.access);
     api = createServer((request, response) => {
       const json = (status: number, body: object): void => {
         response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
       };
+      if (Date.now() - takenAt < 1000) {
+        tooEarly += 1;
+        const headers = { "content-type": "text/plain", ...(retryAfter && { "retry-after": retryAfter }) };
+        return response.writeHead(429, headers).end("error code: 1015");
+      }
+      takenAt = Date.now();
       if (request.headers.authorization !== `Bearer ${key}`) {
         return json(401, { error: { code: "global/invalid-api-key", message: "no" } });
       }
@@ -107,6 +121,36 @@ describe("an instance that may end itself", { timeout: 60_000 }, () => {
     await fetchAll();
     await becomes("terminating");
     expect(calls.slice(0, 3)).toEqual([termination, termination, termination]);
+  });
+
+  it("keeps to one call a second by itself", async () => {
+    await run();
+    await ended();
+    await arm({ loseResults: true, after: 3 });
+    await becomes("terminating");
+    expect(calls).toEqual([termination]);
+    expect(tooEarly).toBe(0);
+  });
+
+  it.each([
+    ["as the API asks", "2"],
+    ["longer each time", undefined],
+  ])("waits %s where others of the account take its turns", async (_, asked) => {
+    retryAfter = asked;
+    await run();
+    await ended();
+    await arm({ loseResults: true, after: 3 });
+    const others = setInterval(() => {
+      takenAt = Date.now();
+    }, 100);
+    try {
+      await expect.poll(() => tooEarly, { timeout: 20_000 }).toBeGreaterThan(1);
+      expect(calls).toEqual([]);
+    } finally {
+      clearInterval(others);
+    }
+    await becomes("terminating", 30);
+    expect(calls).toEqual([termination]);
   });
 
   it("does not end while a dataset is sent to it", async () => {
