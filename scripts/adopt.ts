@@ -15,7 +15,7 @@ import { runStatus } from "./lib/look";
 import { pulumiOutput, stackFileConfig, stackName } from "./lib/pulumi";
 import { placeOfLost } from "./lib/rescue";
 import { stackView } from "./lib/stack-view";
-import { allStates } from "./lib/states";
+import { allStates, straysOf } from "./lib/states";
 
 const description =
   "Brings an instance whose state was lost back under the control of its stack, from the newest state that is left: of " +
@@ -95,7 +95,7 @@ async function findLost(stack: string, { endpoint, instance }: Options): Promise
     return [];
   });
   const orphans = findOrphans(account, {
-    known: (text) => states.some((state) => state.includes(text)),
+    known: (known) => states.some(({ text }) => text.includes(known)),
     anyState: true,
     minAgeHours: 0,
     includeUnknownAge: true,
@@ -108,6 +108,14 @@ async function findLost(stack: string, { endpoint, instance }: Options): Promise
   if (wanted.length === 0) {
     const there = others === "" ? "no instance that no state knows" : `only these that no state knows: ${others}`;
     const what = instance === undefined ? `stack ${stack}` : `id ${instance}`;
+    const stray = straysOf(account.instances, states).find((each) => each.stack === stack || each.id === instance);
+    if (stray !== undefined) {
+      const to = `-- --stack ${stray.stack}`;
+      throw new CommandError(
+        `The state of stack ${stray.stack} is there: it launched instance ${stray.id}, which it does not know yet. ` +
+          `\`npm run up ${to}\` adopts the instance, \`npm run down ${to}\` terminates it.`,
+      );
+    }
     throw new CommandError(`Nothing of ${what} to adopt: the account has ${there}.`, exitCodes.nothing);
   }
   const [one, second] = wanted;

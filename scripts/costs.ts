@@ -57,13 +57,17 @@ run(async () => {
     ...(all === true && bills.length > 0 ? [...billLines(bills), ""] : []),
     ...(paid.length > 0 || unpaid.length === 0 ? [`total     ${money(total.dollars)}`] : []),
     ...(unpaid.length > 0 ? [`emulated  ${money(total.emulatedDollars)} (nobody pays it)`] : []),
-    ...(now === null
-      ? []
-      : [`running   about ${money(now.dollars)} so far, ${money(now.dollarsPerHour)} per hour: stack ${now.stack}`]),
+    ...runningLines(now),
   ];
   for (const line of lines) console.log(line);
   return exitCodes.ok;
 });
+
+function runningLines(now: Awaited<ReturnType<typeof runningCost>>): string[] {
+  if (now === null) return [];
+  if ("unknown" in now) return [`running   cannot be told: ${now.unknown}`];
+  return [`running   about ${money(now.dollars)} so far, ${money(now.dollarsPerHour)} per hour: stack ${now.stack}`];
+}
 
 function sumLines(by: Grouping, sums: readonly CostSum[]): string[] {
   const rows = sums.map(({ name, instances, hours, dollars, emulated, estimated }) => [

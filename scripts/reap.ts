@@ -9,7 +9,7 @@ import { table } from "../plan/table";
 import { accountAt, readable } from "./lib/account";
 import { exitCodes, plainCommand, run } from "./lib/command";
 import { printing } from "./lib/listener";
-import { allStates } from "./lib/states";
+import { allStates, type KnownStray, straysOf } from "./lib/states";
 
 interface Options {
   readonly endpoint?: string;
@@ -33,7 +33,8 @@ const command = plainCommand("reap", description)
   .option("--json", "print one JSON object")
   .addHelpText(
     "after",
-    "\nExit codes: 0 nothing to remove, or all removed; 1 something to remove is there (or would not go); " +
+    "\nExit codes: 0 nothing to remove, or all removed; 1 something to remove is there (or would not go), or an instance " +
+      "that its stack's state does not know; " +
       "2 wrong use; 4 API or states not readable: nothing was removed.",
   );
 
@@ -51,20 +52,24 @@ run(async () => {
   const account = await readable("The account", () => readAccount(cloud));
   const states = await readable("The states of this backend", allStates);
   const orphans = findOrphans(account, {
-    known: (text) => states.some((state) => state.includes(text)),
+    known: (known) => states.some(({ text }) => text.includes(known)),
     origin: stateOrigin(),
     anyState: options.anyState === true,
     minAgeHours: options.minAge,
     includeUnknownAge: options.includeUnknownAge === true,
     now: Date.now(),
   });
+  const strays = straysOf(account.instances, states);
   const removable = orphans.filter(({ verdict }) => verdict === "remove");
   const doubtful = orphans.filter(({ verdict }) => verdict === "age");
-  if (options.json !== true) for (const line of describe(orphans, account, states.length, options)) console.log(line);
+  if (options.json !== true) {
+    for (const line of describe({ orphans, strays }, account, states.length, options)) console.log(line);
+  }
   const failed = options.yes === true ? await removeAll(cloud, removable) : [];
-  if (options.json === true) console.log(JSON.stringify({ orphans, removed: options.yes === true, failed }, null, 2));
+  if (options.json === true)
+    console.log(JSON.stringify({ orphans, strays, removed: options.yes === true, failed }, null, 2));
   const left = options.yes === true ? failed.length : removable.length;
-  return left + doubtful.length > 0 ? exitCodes.failed : exitCodes.ok;
+  return left + doubtful.length + strays.length > 0 ? exitCodes.failed : exitCodes.ok;
 });
 
 /** Removes claim by claim, side by side; returns the claims of which something is left. */
@@ -80,17 +85,37 @@ async function removeAll(cloud: Cloud, orphans: readonly Orphan[]): Promise<stri
   });
 }
 
-function describe(orphans: readonly Orphan[], account: Account, states: number, options: Options): string[] {
+interface Found {
+  readonly orphans: readonly Orphan[];
+  readonly strays: readonly KnownStray[];
+}
+
+function describe({ orphans, strays }: Found, account: Account, states: number, options: Options): string[] {
   const seen = `${account.instances.length} instances, ${account.sshKeys.length} SSH keys, ${account.rulesets.length} firewall rulesets`;
-  if (orphans.length === 0) return [`Nothing is left over: ${seen} in the account, ${states} stacks in the backend.`];
+  if (orphans.length + strays.length === 0)
+    return [`Nothing is left over: ${seen} in the account, ${states} stacks in the backend.`];
   const head = ["what", "name", "type", "region", "age", "$/hour", "cost so far", "verdict"];
-  const rows = orphans.flatMap((orphan) => orphan.things.map((thing) => row(thing, orphan)));
+  const rows = [
+    ...orphans.flatMap((orphan) => orphan.things.map((thing) => row(thing, verdictOf(thing, orphan)))),
+    ...strays.map(strayRow),
+  ];
   const ready = orphans.some(({ verdict }) => verdict === "remove");
   const next = "Removing an instance loses its results: `npm run adopt` may bring them home first. To remove: --yes";
   return [...table([head, ...rows]), ...(ready && options.yes !== true ? [next] : [])];
 }
 
-function row({ kind, name, id, type, region, createdAt, priceCentsPerHour }: Claimed, orphan: Orphan): string[] {
+function strayRow({ stack, launchedAt, priceCents, ...stray }: KnownStray): string[] {
+  const thing = { ...stray, kind: "instance", createdAt: launchedAt, priceCentsPerHour: priceCents } as const;
+  const end = `\`npm run up -- --stack ${stack}\` adopts it, \`npm run down -- --stack ${stack}\` terminates it`;
+  return row(thing, `left: stack ${stack} launched it, but its state does not know it: ${end}`);
+}
+
+function verdictOf({ kind }: Claimed, { verdict, origin }: Orphan): string {
+  if (kind === "file system") return verdicts.data;
+  return verdict === "elsewhere" ? `${verdicts.elsewhere}: ${origin}` : verdicts[verdict];
+}
+
+function row({ kind, name, id, type, region, createdAt, priceCentsPerHour }: Claimed, verdict: string): string[] {
   const instance = kind === "instance";
   const age = createdAt === undefined ? "unknown" : duration((Date.now() - Date.parse(createdAt)) / 1000);
   const price = priceCentsPerHour === undefined ? "?" : (priceCentsPerHour / 100).toFixed(2);
@@ -98,7 +123,6 @@ function row({ kind, name, id, type, region, createdAt, priceCentsPerHour }: Cla
     createdAt === undefined || priceCentsPerHour === undefined
       ? "?"
       : `$${costSince(createdAt, priceCentsPerHour).toFixed(2)}`;
-  const verdict = kind === "file system" ? verdicts.data : verdicts[orphan.verdict];
   return [
     instance ? `instance ${id}` : kind,
     name,
@@ -107,7 +131,7 @@ function row({ kind, name, id, type, region, createdAt, priceCentsPerHour }: Cla
     age,
     instance ? price : "-",
     instance ? cost : "-",
-    orphan.verdict === "elsewhere" ? `${verdict}: ${orphan.origin}` : verdict,
+    verdict,
   ];
 }
 

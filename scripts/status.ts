@@ -1,7 +1,7 @@
 import { withSession } from "../remote/session";
 import { exitCodes, operatorCommand, run, wholeNumber } from "./lib/command";
 import { instanceStatus, statusText } from "./lib/look";
-import { reportOf } from "./lib/report";
+import { besideOf, reportOf } from "./lib/report";
 import { type StackView, stackView } from "./lib/stack-view";
 import { lookAtRun, type RunLook } from "./status/look";
 import { type StatusReport, screenOf } from "./status/screen";
@@ -24,6 +24,8 @@ run(async () => {
   const report = await statusReport(await stackView(stack));
   if (json === true) console.log(JSON.stringify(report, null, 2));
   else for (const line of screenOf(report, process.stdout.columns ?? 200)) console.log(line);
+  if (report.strays.length > 0) return exitCodes.failed;
+  if (report.unknown !== null) return exitCodes.unreachable;
   if (report.instance === null) return exitCodes.nothing;
   if (report.run.state === "unreachable") return exitCodes.unreachable;
   return report.run.state === "failed" ? exitCodes.failed : exitCodes.ok;
@@ -34,10 +36,13 @@ async function statusReport(view: StackView): Promise<StatusReport> {
   const [seen, look] = await Promise.all([instanceStatus(view), lookOnce(view)]);
   const state = statusText(seen);
   const nothing = { machine: null, progress: null, log: [] };
-  if (look === undefined) return { ...reportOf(view, state, { state: "none" }), ...nothing };
-  if ("reason" in look) return { ...reportOf(view, state, { state: "unreachable", reason: look.reason }), ...nothing };
+  const beside = besideOf(view, seen);
+  if (look === undefined) return { ...reportOf(view, state, { state: "none" }, beside), ...nothing };
+  if ("reason" in look) {
+    return { ...reportOf(view, state, { state: "unreachable", reason: look.reason }, beside), ...nothing };
+  }
   const { status, ...rest } = look;
-  return { ...reportOf(view, state, status), ...rest };
+  return { ...reportOf(view, state, status, beside), ...rest };
 }
 
 async function lookOnce({ access, run: plan }: StackView): Promise<RunLook | undefined | { readonly reason: string }> {

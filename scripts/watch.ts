@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { costSince } from "../components/lambda/forecast";
+import type { Stray } from "../components/lambda/strays";
 import { stopRun } from "../remote/run";
 import type { RunStatus } from "../remote/types";
 import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./lib/command";
 import { destroyStack } from "./lib/destroy";
+import { isWorkedOn } from "./lib/killed-cli";
 import { judge, type Limit, limitsOf, type Verdict } from "./lib/limits";
-import { instanceStatus, runStatus, sawGone } from "./lib/look";
+import { type AccountLook, instanceStatus, runStatus, sawGone } from "./lib/look";
 import { tellOfLimits, tellOfRun } from "./lib/notify/notify";
+import { stackFileConfig } from "./lib/pulumi";
 import { type StackView, stackView } from "./lib/stack-view";
 
 const description =
@@ -17,7 +20,11 @@ const command = operatorCommand("watch", description)
   .option("--every <minutes>", "look again and again, until a limit is reached or the run has ended", wholeNumber)
   .option("--destroy", "then stop the run, bring its results home and terminate, without asking")
   .option("--json", "print one JSON object a look")
-  .addHelpText("after", "\nAlso: 0 within all limits (with --destroy: or ended well), 10 limit reached, 11 run ended.");
+  .addHelpText(
+    "after",
+    "\nAlso: 0 within all limits (with --destroy: or ended well), 1 an instance is billed that the state does not know, " +
+      "10 limit reached, 11 run ended.",
+  );
 
 interface Options {
   readonly stack?: string;
@@ -32,6 +39,7 @@ interface Seen extends Verdict {
   readonly view: StackView;
   readonly status?: RunStatus;
   readonly gone: boolean;
+  readonly strays: readonly Stray[];
 }
 
 /** The stack whose destroy has begun and not ended well. */
@@ -68,9 +76,26 @@ async function watchOnce({ stack, destroy, json }: Options): Promise<{ code: num
   await tellOfRun(seen.view, seen.status);
   await tellOfLimits(seen.view, seen);
   const due = seen.outcome === "limit" || seen.outcome === "ended";
-  if (!due || destroy !== true) return { code: codes[seen.outcome], over: due };
+  // A stray is no end of the watching: an `up` may adopt it, and train.
+  const stray = seen.gone && seen.strays.length > 0;
+  if (destroy !== true || !(due || stray)) return { code: codes[seen.outcome], over: due && !stray };
+  if (stray) return strayDestroyed(seen);
   await stopFor(seen);
   return destroyed(seen.view.stack);
+}
+
+/**
+ * Ends what an `up` launched that was killed. While another one works on the stack it may be the launch of that one, so
+ * that nothing is done, now or after it.
+ */
+async function strayDestroyed({ view: { stack } }: Seen): Promise<{ code: number; over: boolean }> {
+  if (await isWorkedOn(stack)) {
+    console.error(`Another command works on ${stack} now, and may adopt the instance: nothing is terminated.`);
+    return { code: codes.stray, over: false };
+  }
+  const done = await destroyed(stack);
+  ending = undefined;
+  return done;
 }
 
 const codes: Readonly<Record<Verdict["outcome"], number>> = {
@@ -78,35 +103,67 @@ const codes: Readonly<Record<Verdict["outcome"], number>> = {
   limit: exitCodes.limit,
   ended: exitCodes.ended,
   unreachable: exitCodes.unreachable,
+  stray: exitCodes.failed,
 };
 
 /** Read anew each time: an `up` may have changed the limits, or replaced the instance. */
 async function look(stack: string | undefined): Promise<Seen> {
   const view = await stackView(stack);
-  if (view.instance === undefined) {
-    throw new CommandError(`Stack ${view.stack} has no instance: nothing is billed.`, exitCodes.nothing);
-  }
   const [instance, seen] = await Promise.all([instanceStatus(view), runStatus(view)]);
+  const strays = "strays" in instance ? instance.strays : [];
+  if (view.instance === undefined && strays.length === 0) throw nothingOrUnknown(view.stack, instance);
   const gone = sawGone(instance);
   const unreachable = seen !== undefined && "reason" in seen ? seen.reason : undefined;
   const status = seen !== undefined && "state" in seen ? seen : undefined;
   // What has ended costs no more.
-  const limits = gone ? [] : limitsOf(view, status);
-  return { view, status, gone, limits, ...judge({ status, unreachable, gone, limits }) };
+  const living = gone || view.instance === undefined ? undefined : view;
+  const limits = limitsOf(living ?? { ...view, instance: undefined, run: undefined }, status, Date.now(), {
+    strays,
+    budgetDollars: budgetOf(view),
+  });
+  const verdict = judge({ status, unreachable, gone: living === undefined, limits, strays });
+  return { view, status, gone: living === undefined, limits, strays, ...verdict };
 }
 
-function print({ view, status, gone, outcome, reason, lines }: Seen, json: boolean): void {
-  const { launchedAt, priceCents = 0 } = view.instance ?? {};
-  const cost = launchedAt === undefined || gone ? null : costSince(launchedAt, priceCents);
+/** The most that the stack may cost: as of the last `up`, or else as it is configured. */
+function budgetOf({ stack, instance }: StackView): number | undefined {
+  const configured = Number(stackFileConfig(stack).budgetDollars);
+  return instance?.budgetDollars ?? (configured > 0 ? configured : undefined);
+}
+
+/** What a stack without an instance means, as far as the API tells. */
+function nothingOrUnknown(stack: string, seen: AccountLook): CommandError {
+  if ("status" in seen)
+    return new CommandError(`Stack ${stack} has no instance: nothing is billed.`, exitCodes.nothing);
+  return new CommandError(
+    `Whether an instance of stack ${stack} is billed cannot be told: ${seen.reason}. Its state knows none, but a launch ` +
+      "may have been cut off. Run again when the API answers.",
+    exitCodes.unreachable,
+  );
+}
+
+function print({ view, status, gone, outcome, reason, lines, strays }: Seen, json: boolean): void {
+  const billed = [...(gone || view.instance === undefined ? [] : [view.instance]), ...strays];
+  const costs = billed.flatMap(({ launchedAt, priceCents = 0 }) =>
+    launchedAt === undefined ? [] : costSince(launchedAt, priceCents),
+  );
+  const cost = costs.length === 0 ? null : costs.reduce((sum, each) => sum + each, 0);
   const { stack } = view;
   const experiment = view.run?.experiment ?? null;
   const state = status?.state ?? (outcome === "unreachable" ? "unknown" : "none");
   if (json) {
-    const report = { stack, experiment, run: state, costDollars: cost, outcome, reason: reason ?? null, notes: lines };
+    const said = { outcome, reason: reason ?? null, notes: lines };
+    const report = { stack, experiment, run: state, costDollars: cost, ...said, strays: strays.map(({ id }) => id) };
     console.log(JSON.stringify(report));
     return;
   }
-  const what = { within: "within limits", limit: `over: ${reason}`, ended: "ended", unreachable: "unknown" }[outcome];
+  const what = {
+    within: "within limits",
+    limit: `over: ${reason}`,
+    ended: "ended",
+    unreachable: "unknown",
+    stray: "billed for nothing",
+  }[outcome];
   console.log(
     `${stack}  ${experiment ?? "no run"}  ${state}  ${cost === null ? "" : `$${cost.toFixed(2)} so far  `}${what}`,
   );

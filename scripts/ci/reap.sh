@@ -14,5 +14,5 @@ found=$(node engine/bootstrap.mjs reap "${yes[@]}") || status=$?
 printf '%s\n' "$found"
 printf '%s\n' '```' "$found" '```' >>"${GITHUB_STEP_SUMMARY:-/dev/null}"
 [ "$status" -ne 1 ] ||
-  annotate "Something is left over" "It costs money and no state of this backend knows it: see the list. Run this workflow with \`yes\` to remove it; \`npm run adopt\` may bring results home first."
+  annotate "Something is left over" "It costs money, and no state of this backend knows it, or knows no more than its name: see the list. Run this workflow with \`yes\` to remove it; \`npm run adopt\` may bring results home first."
 exit "$status"

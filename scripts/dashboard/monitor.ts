@@ -6,7 +6,7 @@ import { projectFolder } from "../../plan/paths";
 import { resultsFile } from "../../remote/transfer/results-file";
 import { CommandError } from "../lib/command";
 import { instanceStatus, statusText } from "../lib/look";
-import { type RunReport, reportOf, type StackReport } from "../lib/report";
+import { type Beside, besideOf, type RunReport, reportOf, type StackReport } from "../lib/report";
 import { type StackView, stackView } from "../lib/stack-view";
 import { configurationOf } from "./configuration";
 import type { Events } from "./events";
@@ -25,6 +25,7 @@ export class StackMonitor {
   private readonly stop = new AbortController();
   private view: StackView | undefined;
   private instanceState = "none";
+  private beside: Beside = {};
   /** What was asked about, and when. */
   private asked: { readonly id: string | undefined; readonly at: number } | undefined;
   private runMonitor: RunMonitor | undefined;
@@ -61,7 +62,7 @@ export class StackMonitor {
 
   /** The stack's report, put together as `status --json` does. undefined where there is no such stack. */
   report(): StackReport | undefined {
-    return this.view === undefined ? undefined : reportOf(this.view, this.instanceState, this.runReport());
+    return this.view === undefined ? undefined : reportOf(this.view, this.instanceState, this.runReport(), this.beside);
   }
 
   /** Reads the state and asks the API again, soon. */
@@ -123,6 +124,7 @@ export class StackMonitor {
       const { view } = this;
       const seen = await instanceStatus(view);
       this.instanceState = statusText(seen);
+      this.beside = besideOf(view, seen);
       this.asked = { id: view.instance?.id, at: Date.now() };
     }
     if (!this.stop.signal.aborted) this.watch();

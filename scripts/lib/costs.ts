@@ -47,18 +47,29 @@ function nameOf({ stack, runs, terminatedAt }: Bill, by: Grouping): string {
   }
 }
 
-/** What a stack's instance has cost so far, from its launch. */
+/** What a stack's instances have cost so far, from their launch; also one that its state does not know. */
 export interface RunningCost {
   readonly stack: string;
   readonly dollars: number;
   readonly dollarsPerHour: number;
 }
 
-/** @returns null where the stack has no instance, it has ended, or the state cannot be read */
-export async function runningCost(stack: string): Promise<RunningCost | null> {
+/** @returns null where nothing of the stack is billed, or its state cannot be read; why, where the API does not tell. */
+export async function runningCost(stack: string): Promise<RunningCost | { readonly unknown: string } | null> {
   const view = await stackView(stack).catch((): StackView | undefined => undefined);
-  if (view?.instance?.launchedAt === undefined) return null;
-  if (sawGone(await instanceStatus(view))) return null;
-  const { launchedAt, priceCents } = view.instance;
-  return { stack, dollars: costSince(launchedAt, priceCents), dollarsPerHour: priceCents / 100 };
+  if (view === undefined) return null;
+  const seen = await instanceStatus(view);
+  if (view.instance === undefined && "reason" in seen) return { unknown: seen.reason };
+  const known = view.instance === undefined || sawGone(seen) ? [] : [view.instance];
+  const billed = [...known, ...("strays" in seen ? seen.strays : [])];
+  if (billed.length === 0) return null;
+  const dollars = billed.map(({ launchedAt, priceCents = 0 }) =>
+    launchedAt === undefined ? 0 : costSince(launchedAt, priceCents),
+  );
+  const sum = (numbers: readonly number[]): number => numbers.reduce((all, each) => all + each, 0);
+  return {
+    stack,
+    dollars: sum(dollars),
+    dollarsPerHour: sum(billed.map(({ priceCents = 0 }) => priceCents)) / 100,
+  };
 }

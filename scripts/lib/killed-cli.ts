@@ -48,6 +48,15 @@ export async function mendAfterKill(stack: string): Promise<boolean> {
   return existsSync(cutMark(stack));
 }
 
+/** Whether a command that is known to live works on the stack. Of another kind of backend than a folder: not known, so not. */
+export async function isWorkedOn(stack: string): Promise<boolean> {
+  const backend = process.env.PULUMI_BACKEND_URL ?? "";
+  if (!backend.startsWith("file://")) return false;
+  const root = join(fileURLToPath(backend.replace(/\?.*$/, "")), ".pulumi");
+  const held = await locksIn(join(root, "locks", "organization", project, stack));
+  return held.some((lock) => lock !== undefined && isHeld(lock));
+}
+
 /** Notes that an update was cut: what it had deleted may be in the state still. */
 export function noteCut(stack: string): void {
   mkdirSync(localFolder(), { recursive: true });

@@ -1,19 +1,44 @@
+import { mayStillShow } from "../../components/lambda/launch/launcher";
 import { isGone, statusOrGone } from "../../components/lambda/presence";
+import { type Stray, straysAmong } from "../../components/lambda/strays";
+import { isYoung } from "../../components/lambda/young";
 import { readStatus } from "../../remote/run";
 import { withSession } from "../../remote/session";
 import type { RunStatus } from "../../remote/types";
 import { connectStack } from "./stack-cloud";
 import type { StackView } from "./stack-view";
 
-/** Status of the stack's instance by the API: `none` without one, `gone`, or why the API cannot be asked. */
-export async function instanceStatus(
-  view: StackView,
-): Promise<{ readonly status: string } | { readonly reason: string }> {
-  if (view.instance === undefined) return { status: "none" };
+/** What the API shows of a stack, or why nothing is known of it. */
+export type AccountLook =
+  | {
+      /** Status of the instance in the state: `none` without one, `gone` where it does not exist any more. */
+      readonly status: string;
+      /** Instances that carry the stack's unique name, and that its state does not know. */
+      readonly strays: readonly Stray[];
+    }
+  | { readonly reason: string };
+
+/** Asks the API what the stack rents: by the id in the state, and by the name that it may have launched under. */
+export async function instanceStatus(view: StackView): Promise<AccountLook> {
+  const { instance, access, claims = { names: [], instanceIds: [] } } = view;
+  // Before there is a claim nothing can have been launched.
+  if (instance === undefined && claims.names.length === 0) return { status: "none", strays: [] };
   try {
     const cloud = await connectStack(view);
-    const status = await statusOrGone(cloud, view.instance.id, view.access?.privateKey);
-    return status === undefined ? { reason: "the API key seems to belong to another workspace" } : { status };
+    const listed = await cloud.client.listInstances();
+    const strays = straysAmong(listed, claims);
+    if (instance === undefined) {
+      const sent = claims.names.find((name) => mayStillShow(cloud, name));
+      if (strays.length > 0 || sent === undefined) return { status: "none", strays };
+      return { reason: `a launch of ${sent} was sent a moment ago, and may still come through` };
+    }
+    const status = await statusOrGone(cloud, instance, access?.privateKey, listed);
+    if (status !== undefined) return { status, strays };
+    return {
+      reason: isYoung(cloud, instance.launchedAt)
+        ? "the API does not show it yet"
+        : "the API key seems to belong to another workspace",
+    };
   } catch (error) {
     return { reason: (error as Error).message };
   }

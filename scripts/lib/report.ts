@@ -2,7 +2,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { costSince, spentAt } from "../../components/lambda/forecast";
 import { isGone } from "../../components/lambda/presence";
+import type { Stray } from "../../components/lambda/strays";
 import type { RunStatus } from "../../remote/types";
+import type { AccountLook } from "./look";
 import type { StackView } from "./stack-view";
 
 /** The run as it was seen: its status, none, or why nothing is known. */
@@ -30,26 +32,61 @@ export interface StackReport {
     | null;
   readonly experiment: string | null;
   readonly run: RunReport;
+  /** Instances that carry the stack's name, and that its state does not know: an `up` was killed while it launched. */
+  readonly strays: readonly StrayReport[];
+  /** Why it cannot be told whether something is billed, where the state knows no instance. null: it can. */
+  readonly unknown: string | null;
   /** null where nothing was launched, or the instance has ended. */
   readonly cost: CostReport | null;
   /** Local folder of verified results, absolute. */
   readonly results: string | null;
 }
 
-/**
- * Puts together what is known of a stack.
- * @param now Milliseconds since the epoch.
- */
-export function reportOf(view: StackView, instanceState: string, run: RunReport, now = Date.now()): StackReport {
+/** A stray, and what it has cost. null: not known. */
+export type StrayReport = Pick<Stray, "id" | "name" | "type" | "region" | "status"> & {
+  readonly launchedAt: string | null;
+  readonly dollarsPerHour: number | null;
+  readonly dollars: number | null;
+};
+
+/** What else the API shows of a stack: see {@link StackReport}. */
+export interface Beside {
+  readonly strays?: readonly Stray[];
+  readonly unknown?: string | null;
+  /** Milliseconds since the epoch. */
+  readonly now?: number;
+}
+
+/** What a look at the account shows beside the instance in the state. */
+export function besideOf(view: StackView, seen: AccountLook): Beside {
+  if ("strays" in seen) return { strays: seen.strays };
+  return view.instance === undefined ? { unknown: seen.reason } : {};
+}
+
+/** Puts together what is known of a stack. */
+export function reportOf(view: StackView, instanceState: string, run: RunReport, beside: Beside = {}): StackReport {
+  const { strays = [], unknown = null, now = Date.now() } = beside;
   return {
     stack: view.stack,
     instance:
       view.instance === undefined ? null : { ...view.instance, status: instanceState, ip: view.access?.host ?? null },
     experiment: view.run?.experiment ?? null,
     run,
+    strays: strays.map((stray) => strayReport(stray, now)),
+    unknown,
     // What has ended costs no more, and what it came to is known by its bill alone.
     cost: isGone(instanceState) ? null : costOf(view, run, now),
     results: resultsAtHome(view),
+  };
+}
+
+function strayReport({ priceCents, launchedAt, ...stray }: Stray, now: number): StrayReport {
+  const isKnown = priceCents !== undefined && launchedAt !== undefined;
+  return {
+    ...stray,
+    launchedAt: launchedAt ?? null,
+    dollarsPerHour: priceCents === undefined ? null : priceCents / 100,
+    dollars: isKnown ? costSince(launchedAt, priceCents, now) : null,
   };
 }
 

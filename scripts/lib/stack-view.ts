@@ -1,8 +1,10 @@
 import { resolve } from "node:path";
+import type { Claims } from "../../components/lambda/strays";
 import { projectFolder } from "../../plan/paths";
 import type { DashboardPlan, EvaluationPlan, RunPlan } from "../../plan/types";
 import type { ResultsPlace } from "../../remote/results";
 import type { SshAccess } from "../../remote/types";
+import { claimsIn } from "./claims";
 import { CommandError, exitCodes } from "./command";
 import { pulumiOutput, stackName } from "./pulumi";
 import { openWay } from "./way";
@@ -22,6 +24,8 @@ export interface StackView {
     /** Most dollars that it may cost, as of the last `up`. */
     readonly budgetDollars?: number;
   };
+  /** Names that it may have launched under, and its instances. */
+  readonly claims?: Claims;
   readonly access?: SshAccess;
   readonly run?: RunPlan;
   readonly evaluation?: EvaluationPlan;
@@ -82,10 +86,12 @@ export function viewOf(stack: string, exported: string): StackView {
   const instance = of("Instance");
   const instanceProps = props("Instance");
   const results = props("Results");
+  const { names, instanceIds, endpoint } = claimsIn(resources);
   const withAccess = ["Results", "Run", "Upload"].map(props).find(({ access }) => access !== undefined);
   return {
     stack,
-    endpoint: instanceProps.endpoint as string | undefined,
+    endpoint,
+    claims: { names, instanceIds },
     instance:
       instance?.id === undefined
         ? undefined

@@ -6,7 +6,7 @@ import { isGone } from "../../components/lambda/presence";
 import type { MachineLook } from "../../remote/machine";
 import { megabytes } from "../../remote/transfer/progress";
 import type { RunStatus } from "../../remote/types";
-import type { CostReport, StackReport } from "../lib/report";
+import type { CostReport, StackReport, StrayReport } from "../lib/report";
 import type { Progress } from "./look";
 
 /** What `status` shows and `status --json` prints. null: not known. */
@@ -38,17 +38,37 @@ export function screenOf(report: StatusReport, width: number, cpuPercent?: numbe
 
 type Row = readonly [name: string, text: string];
 
-function whatIsRented({ stack, instance, cost }: StatusReport): Row[] {
+function whatIsRented({ stack, instance, cost, strays, unknown }: StatusReport): Row[] {
   const head: Row = ["stack", pc.bold(stack)];
-  if (instance === null) return [head, ["instance", "none: nothing is billed"]];
+  if (instance === null && unknown !== null) {
+    return [head, ["instance", pc.yellow(`cannot be told whether one is billed: ${unknown}`)]];
+  }
+  const strayRows = strays.flatMap(describeStray);
+  if (instance === null) return [head, ...(strays.length > 0 ? strayRows : [noInstance])];
   const { status, type, region, ip, id } = instance;
   const rows: Row[] = [
     head,
     ["instance", `${colour(status)}  ${type} in ${region}  ${ip ?? "no address yet"}`],
     ["", pc.dim(id)],
   ];
-  if (isGone(status)) return [...rows, ["cost", "nothing more: it has ended; its bill comes with `up` or `down`"]];
-  return cost === null ? rows : [...rows, ...describeCost(cost)];
+  if (isGone(status)) {
+    const ended: Row = ["cost", "nothing more: it has ended; its bill comes with `up` or `down`"];
+    return [...rows, ended, ...strayRows];
+  }
+  return [...rows, ...(cost === null ? [] : describeCost(cost)), ...strayRows];
+}
+
+const noInstance: Row = ["instance", "none: nothing is billed"];
+
+function describeStray({ id, name, type, region, status, launchedAt, dollarsPerHour, dollars }: StrayReport): Row[] {
+  const since = launchedAt === null ? "launched at an unknown time" : `launched at ${launchedAt}`;
+  const price = dollarsPerHour === null ? "price unknown" : `${money(dollarsPerHour)} per hour`;
+  const cost = dollars === null ? "" : `, ${money(dollars)} so far`;
+  return [
+    ["instance", `${pc.red("not in the state")}  ${colour(status)}  ${type} in ${region}  ${price}${cost}`],
+    ["", pc.dim(`${id}  ${since} as ${name}`)],
+    ["", "launched, but the state does not know it: `npm run up` adopts it, `npm run down` terminates it"],
+  ];
 }
 
 function describeCost({ dollars, dollarsPerHour, budgetDollars, dollarsLeft, hoursLeft }: CostReport): Row[] {
@@ -139,8 +159,10 @@ function selfEnd({ selfTermination, now }: RunStatus): string | undefined {
 }
 
 /** What to do as things are. */
-function nextStep({ stack, instance, experiment, run, results }: StatusReport): string {
+function nextStep({ stack, instance, experiment, run, results, strays, unknown }: StatusReport): string {
   const call = (name: string): string => pc.bold(`npm run ${name}${stack === "dev" ? "" : ` -- --stack ${stack}`}`);
+  if (strays.length > 0) return `${call("up")} adopts what was launched, ${call("down")} terminates it`;
+  if (unknown !== null) return `${call("status")} again, when the API answers`;
   if (instance === null) return `${call("up")} rents and starts`;
   if (isGone(instance.status)) return `${call("up")} rents another and trains anew; ${call("down")} cleans up`;
   if (experiment === null) return `${call("up")} goes on from where it stopped`;

@@ -5,7 +5,7 @@ import type { MachineLook } from "../../remote/machine";
 import type { SshAccess } from "../../remote/types";
 import { cpuPercent } from "../dashboard/machine-use";
 import { instanceStatus, statusText } from "../lib/look";
-import { reportOf } from "../lib/report";
+import { type Beside, besideOf, reportOf } from "../lib/report";
 import { type StackView, stackView } from "../lib/stack-view";
 import { lookAtRun, type RunLook } from "./look";
 import { type StatusReport, screenOf } from "./screen";
@@ -16,6 +16,7 @@ const stackMs = 20_000;
 export class StatusWatch {
   private view: StackView | undefined;
   private instanceState = "none";
+  private beside: Beside = {};
   private readAt = 0;
   private kept: KeptSession | undefined;
   private keptFor: SshAccess | undefined;
@@ -48,7 +49,7 @@ export class StatusWatch {
         ? (this.look?.status ?? unreachable)
         : unreachable;
     const { machine = null, progress = null, log = [] } = this.look ?? {};
-    return { ...reportOf(view, this.instanceState, run), machine, progress, log };
+    return { ...reportOf(view, this.instanceState, run, this.beside), machine, progress, log };
   }
 
   close(): void {
@@ -65,6 +66,7 @@ export class StatusWatch {
     this.view = await stackView(this.named);
     const seen = await instanceStatus(this.view);
     this.instanceState = statusText(seen);
+    this.beside = besideOf(this.view, seen);
     this.readAt = Date.now();
     const access = this.view.instance === undefined ? undefined : this.view.access;
     if (JSON.stringify(access) === JSON.stringify(this.keptFor)) return;
@@ -118,7 +120,7 @@ function draw(lines: readonly string[]): void {
 }
 
 /** A report as one line. */
-function lineOf({ experiment, run, progress, cost }: StatusReport): string {
+function lineOf({ experiment, run, progress, cost, strays, unknown }: StatusReport): string {
   const values = Object.entries(progress?.values ?? {}).map(
     ([name, value]) => `${name} ${Number(value.toPrecision(4))}`,
   );
@@ -128,6 +130,8 @@ function lineOf({ experiment, run, progress, cost }: StatusReport): string {
     run.state,
     ...(progress === null ? [] : [`${progress.axis} ${progress.at}`, ...values]),
     ...(cost === null ? [] : [money(cost.dollars)]),
+    ...(strays.length === 0 ? [] : [`${strays.length} launched that the state does not know`]),
+    ...(unknown === null ? [] : [`cannot be told: ${unknown}`]),
   ];
   return parts.join("  ");
 }

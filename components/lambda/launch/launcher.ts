@@ -6,9 +6,13 @@ import type { Cloud } from "../api/connect";
 import { isKind, LambdaApiError } from "../api/errors";
 import { type Instance, isEnding } from "../api/schemas";
 import { waitFor } from "../api/waiting";
-import { readLiving } from "../termination";
+import { readInstance } from "../termination";
 import { comesThroughWithin } from "../unclear";
+import { shownWithinSeconds } from "../young";
 import { LaunchJournal } from "./journal";
+
+/** The cloud's seconds for a few looks: one answer that does not know an instance proves nothing. */
+const severalLooksSeconds = 8;
 
 /** How often a launch that was never executed after all is sent again. */
 const launchesAfterUnclear = 2;
@@ -31,9 +35,9 @@ export class Launcher {
     private readonly cloud: Cloud,
     private readonly name: string,
     private readonly context: Pick<HandlerContext, "engineAlive" | "progress">,
-    folder = join(cacheFolder(), "launch"),
+    folder = journalFolder(),
   ) {
-    this.journal = new LaunchJournal(folder, `${cloud.endpoint.url} ${name}`);
+    this.journal = new LaunchJournal(folder, journalKey(cloud, name));
   }
 
   /** Everything that earlier launches left under the name. Waits where the outcome of one may still show. */
@@ -58,6 +62,11 @@ export class Launcher {
   /** Forgets launches under the name: they are in the state, or gone. */
   settle(): void {
     this.journal.clear();
+  }
+
+  /** Forgets the launch of an instance that has ended. */
+  forget(id: string): void {
+    if (this.journal.read()?.instanceId === id) this.journal.clear();
   }
 
   private async launchNow(request: LaunchRequest, held: () => boolean): Promise<Launched> {
@@ -94,25 +103,43 @@ export class Launcher {
   private async findNow(): Promise<Instance[]> {
     const { clock } = this.cloud;
     const left = this.journal.read();
+    const age = left === undefined ? 0 : Math.abs(clock.now() - left.sentAt) / 1000;
     const look = async (): Promise<Instance[] | undefined> => {
       const named = await namedInstances(this.cloud, this.name);
-      const found = named.length > 0 ? named : await this.journalled(left?.instanceId);
-      return found.length > 0 ? found : undefined;
+      return named.length > 0 ? named : this.journalled(left?.instanceId);
     };
-    if (left === undefined || left.instanceId !== undefined) return (await look()) ?? [];
-    const wait = comesThroughWithin(this.cloud);
-    const age = Math.abs(clock.now() - left.sentAt) / 1000;
-    const timeoutSeconds = Math.max(0, wait - age);
+    if (left === undefined) return (await look()) ?? [];
+    // An answered launch may not show yet: to take that for an end would launch a second one.
+    const wait = left.instanceId === undefined ? comesThroughWithin(this.cloud) : shownWithinSeconds(this.cloud);
+    const timeoutSeconds = Math.max(left.instanceId === undefined ? 0 : severalLooksSeconds, wait - age);
     return (await waitFor(look, { clock, timeoutSeconds, firstPauseSeconds: 2, longestPauseSeconds: 5 })) ?? [];
   }
 
-  private async journalled(id: string | undefined): Promise<Instance[]> {
-    const instance = id === undefined ? undefined : await readLiving(this.cloud, id);
-    return instance === undefined ? [] : [instance];
+  /** What was launched, or nothing where it has ended; undefined where the API does not show it. */
+  private async journalled(id: string | undefined): Promise<Instance[] | undefined> {
+    const instance = id === undefined ? undefined : await readInstance(this.cloud, id);
+    if (instance === undefined) return undefined;
+    return isEnding(instance.status) ? [] : [instance];
   }
 
   private readonly tellWait = (): void =>
     this.context.progress(`${this.name}: waiting for another process that launches under this name`);
+}
+
+/** Whether this machine sent a launch under a name so shortly ago that what it made may not show yet. */
+export function mayStillShow(cloud: Cloud, name: string): boolean {
+  const left = new LaunchJournal(journalFolder(), journalKey(cloud, name)).read();
+  if (left === undefined) return false;
+  const within = left.instanceId === undefined ? comesThroughWithin(cloud) : shownWithinSeconds(cloud);
+  return Math.abs(cloud.clock.now() - left.sentAt) < within * 1000;
+}
+
+function journalFolder(): string {
+  return join(cacheFolder(), "launch");
+}
+
+function journalKey({ endpoint }: Cloud, name: string): string {
+  return `${endpoint.url} ${name}`;
 }
 
 /** Instances that carry exactly this name and are not on their way out. */

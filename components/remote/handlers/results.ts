@@ -43,7 +43,9 @@ async function secure(props: Outputs, context: HandlerContext): Promise<void> {
   } catch (error) {
     // An address may belong to another machine by now, so that any failure is a reason to ask whether ours still exists.
     const { endpoint, instanceId, access } = props;
-    const status = await statusOrGone(connect(endpoint, context), instanceId, access.privateKey).catch(() => undefined);
+    const status = await statusOrGone(connect(endpoint, context), { id: instanceId }, access.privateKey).catch(
+      () => undefined,
+    );
     if (isGone(status)) {
       noteUnseen(props.instanceId, experiment, "lost");
       return context.progress(

@@ -58,7 +58,7 @@ async function watch(id: string, inputs: Inputs, context: HandlerContext): Promi
     onStatus: (status: RunStatus) => context.status(...phaseOf(status)),
     // Where the API cannot be asked, nothing is known, and the wait goes on.
     signal: context.interrupted,
-    isGone: () => statusOrGone(cloud, inputs.instanceId, access.privateKey).then(isGone, () => false),
+    isGone: () => statusOrGone(cloud, { id: inputs.instanceId }, access.privateKey).then(isGone, () => false),
   };
   const current = (): Promise<RunStatus> => look(access, (session) => readStatus(session, experiment));
   try {

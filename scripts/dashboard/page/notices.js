@@ -36,6 +36,15 @@ export function Notices() {
 function Situation({ report, stack, suffix }) {
   const steps = useTopic("lifecycle") ?? [];
   const broken = steps.find(({ state }) => state === "failed");
+  if (report != null && report.strays.length > 0) {
+    return html`<${Notice} kind="bad" id="strays" title="An instance bills that the stack's state does not know">
+      ${report.strays.map(({ id, type, region, launchedAt }) => html`<div>${id}, ${type} in ${region}, launched ${launchedAt ?? "at an unknown time"}</div>`)}
+      An \`up\` was killed while it launched. <code>npm run up${suffix}</code> adopts it, <code>npm run down${suffix}</code> terminates it.
+    </${Notice}>`;
+  }
+  if (report?.unknown != null) {
+    return html`<${Notice} kind="warn" id="unknown" title="Whether something is billed cannot be told">${report.unknown}</${Notice}>`;
+  }
   if (report == null || report.instance === null) {
     return html`<${Notice} kind="calm" id="empty" title="Nothing is rented">
       ${stack?.trouble ?? "Nothing is billed."} <code>npm run up${suffix}</code> launches an instance and starts the run; this page then shows it.
