@@ -5,7 +5,8 @@ import type { LaunchRequest } from "../api/client";
 import type { Cloud } from "../api/connect";
 import { isKind } from "../api/errors";
 import { type Instance, type InstanceType, isEnding, type Offer } from "../api/schemas";
-import { endNoted, type Rented, settleBill } from "../billing/settle";
+import { endAndBill, endNoted, type Rented, settleBill } from "../billing/settle";
+import { overLimits } from "../forecast";
 import { launchWhereFree } from "../launch/capacity";
 import { Launcher } from "../launch/launcher";
 import { preflight } from "../launch/preflight";
@@ -44,7 +45,7 @@ async function create(
   const launcher = new Launcher(cloud, name, context);
   const offers = await cloud.client.listInstanceTypes();
   const existing = await launcher.find();
-  if (existing !== undefined) return adopt(existing, inputs, offers, context);
+  if (existing !== undefined) return adopt(cloud, existing, inputs, offers, context);
 
   const attaches = (fileSystemNames ?? []).length > 0;
   context.progress(priceTable({ ...inputs, fileSystem: attaches }, offers).join("\n"));
@@ -59,6 +60,7 @@ async function create(
     cloud,
     launcher,
     wanted,
+    limits: inputs,
     timeoutSeconds: inputs.capacityTimeoutSeconds,
     offers,
     context,
@@ -81,21 +83,55 @@ async function create(
       ),
     }),
   });
-  if (placed.adopted) return adopt(placed.instance as Instance, inputs, offers, context);
+  if (placed.adopted) return adopt(cloud, placed.instance as Instance, inputs, offers, context);
   const { instanceType, region } = placed.candidate;
-  const type = offers.find((offer) => offer.type.name === instanceType)?.type;
   const { id } = placed.instance;
+  const listed = offers.find((offer) => offer.type.name === instanceType)?.type;
+  const shown = (await shownBriefly(cloud, id))?.instanceType;
+  const priceCentsPerHour = shown?.priceCentsPerHour ?? placed.priceCentsPerHour;
+  const type = listed === undefined ? shown : { ...listed, priceCentsPerHour };
+  const outs = outputs(inputs, type, { instanceType, region, adopted: false });
+  await endWhereTooDear(cloud, id, outs, context);
   context.progress(`launched ${instanceType} in ${region} at $${dollars(type).toFixed(2)} per hour: instance ${id}`);
-  return { id, outs: outputs(inputs, type, { instanceType, region, adopted: false }) };
+  return { id, outs };
+}
+
+/** Milliseconds for a look at what was just launched: the state does not know it until `create` returns. */
+const briefMs = 5_000;
+
+/** An instance that was just launched; undefined where the API does not show it within moments. */
+function shownBriefly(cloud: Cloud, id: string): Promise<Instance | undefined> {
+  return cloud.client.getInstance(id, { signal: AbortSignal.timeout(briefMs) }).catch(() => undefined);
+}
+
+/**
+ * Lambda charges what a type costs at the launch, and its price may have risen since it was listed.
+ * @throws Error where the instance costs more than is allowed: it is terminated, nothing was on it yet.
+ */
+async function endWhereTooDear(
+  cloud: Cloud,
+  id: string,
+  outs: InstanceOutputs,
+  context: HandlerContext,
+): Promise<void> {
+  const over = overLimits(outs.priceCentsPerHour, outs);
+  if (over === undefined) return;
+  await endAndBill(cloud, factsOf(id, outs), context);
+  new Launcher(cloud, outs.name, context).forget(id);
+  throw new Error(
+    `Instance ${id} (${outs.instanceType} in ${outs.region}) was launched and terminated at once, since ${over}. ` +
+      "Raise the limit, list other instance types, or run `up` again later.",
+  );
 }
 
 /** Takes over an instance that an interrupted `up` launched, if it is what is wanted now. */
-function adopt(
+async function adopt(
+  cloud: Cloud,
   instance: Instance,
   inputs: InstanceInputs,
   offers: readonly Offer[],
   context: HandlerContext,
-): { id: string; outs: InstanceOutputs } {
+): Promise<{ id: string; outs: InstanceOutputs }> {
   const { id, region = "", tags } = instance;
   const instanceType = instance.instanceType?.name ?? "";
   const hash = sha256(inputs.userData);
@@ -111,9 +147,14 @@ function adopt(
         "Run `destroy`, which terminates it, and then `up` again.",
     );
   }
+  // What it costs was settled at its launch, whatever the type costs now.
+  const listed = offers.find((offer) => offer.type.name === instanceType)?.type;
+  const priceCentsPerHour = instance.instanceType?.priceCentsPerHour ?? listed?.priceCentsPerHour;
+  const type = listed === undefined ? instance.instanceType : { ...listed, priceCentsPerHour };
+  const outs = outputs(inputs, type, { instanceType, region, adopted: true }, launchedAtOf(tags));
+  await endWhereTooDear(cloud, id, outs, context);
   context.progress(`adopted instance ${id} (${instanceType} in ${region}), which an earlier \`up\` launched`);
-  const type = offers.find((offer) => offer.type.name === instanceType)?.type ?? instance.instanceType;
-  return { id, outs: outputs(inputs, type, { instanceType, region, adopted: true }, launchedAtOf(tags)) };
+  return { id, outs };
 }
 
 function outputs(

@@ -4,18 +4,23 @@ import type { Cloud } from "../api/connect";
 import { isKind, type LambdaApiError } from "../api/errors";
 import type { Offer } from "../api/schemas";
 import { duration, waitFor } from "../api/waiting";
+import { type CostLimits, overLimits } from "../forecast";
 import type { Launched, Launcher } from "./launcher";
 import { type Candidate, planCandidates, unlistedInRound, type Wanted } from "./planner";
 
 /** A launch, and where it was made. */
 export interface Placed extends Launched {
   readonly candidate: Candidate;
+  /** Cents per hour, as listed right before the launch. */
+  readonly priceCentsPerHour?: number;
 }
 
 export interface Search {
   readonly cloud: Cloud;
   readonly launcher: Launcher;
   readonly wanted: Wanted;
+  /** What an instance may cost, by the listing that is read before each round. */
+  readonly limits: CostLimits;
   /** Seconds to wait for capacity. 0: one try at each instance type and region. */
   readonly timeoutSeconds: number;
   /** The listing that was read before. */
@@ -36,6 +41,7 @@ export async function launchWhereFree(search: Search): Promise<Placed> {
   let refused: LambdaApiError | undefined;
   let round = 0;
   let refusals = 0;
+  const told = new Map<string, string>();
   const look = async (): Promise<Placed | undefined> => {
     if (round > 0) {
       if (!(await context.engineAlive()))
@@ -44,10 +50,22 @@ export async function launchWhereFree(search: Search): Promise<Placed> {
     }
     const candidates = planCandidates(offers, wanted, timeoutSeconds === 0 ? "all" : unlistedInRound(round));
     round += 1;
-    for (const candidate of candidates) {
+    const prices = new Map(offers.map(({ type }) => [type.name, type.priceCentsPerHour]));
+    const tooDear = [...new Set(wanted.instanceTypes)].flatMap((name) => {
+      const why = overLimits(prices.get(name), search.limits);
+      return why === undefined ? [] : [[name, `${name} is left out now: ${why}`] as const];
+    });
+    if (tooDear.length === new Set(wanted.instanceTypes).size) throw new Error(allTooDear(tooDear, round));
+    for (const [name, why] of tooDear) {
+      if (told.get(name) !== why) context.progress(why);
+      told.set(name, why);
+    }
+    const affordable = candidates.filter(({ instanceType }) => tooDear.every(([name]) => name !== instanceType));
+    for (const candidate of affordable) {
       if (round === 1) context.status("launching", `${candidate.instanceType} in ${candidate.region}`);
       try {
-        return { ...(await search.launcher.launch(search.request(candidate))), candidate };
+        const launched = await search.launcher.launch(search.request(candidate));
+        return { ...launched, candidate, priceCentsPerHour: prices.get(candidate.instanceType) };
       } catch (error) {
         if (!isKind(error, "capacity")) throw error;
         refused = error;
@@ -72,6 +90,15 @@ export async function launchWhereFree(search: Search): Promise<Placed> {
   });
   if (placed !== undefined) return placed;
   throw new Error(noCapacity(search.wanted, offers, timeoutSeconds), { cause: refused });
+}
+
+/** Prices may have risen while capacity was waited for. */
+function allTooDear(reasons: readonly (readonly [name: string, why: string])[], round: number): string {
+  const when = round > 1 ? " while capacity was waited for" : "";
+  return (
+    `Nothing was launched. Every instance type is over the limits${when}: ${reasons.map(([, why]) => why).join("; ")}. ` +
+    "List others, raise the limit, or run `up` again later."
+  );
 }
 
 function times(count: number): string {
