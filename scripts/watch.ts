@@ -9,6 +9,7 @@ import { isWorkedOn } from "./lib/killed-cli";
 import { judge, type Limit, limitsOf, type Verdict } from "./lib/limits";
 import { type AccountLook, instanceStatus, runStatus, sawGone } from "./lib/look";
 import { tellOfLimits, tellOfRun } from "./lib/notify/notify";
+import { refuseProtected } from "./lib/protection";
 import { stackFileConfig } from "./lib/pulumi";
 import { type StackView, stackView } from "./lib/stack-view";
 
@@ -80,6 +81,8 @@ async function watchOnce({ stack, destroy, json }: Options): Promise<{ code: num
   const stray = seen.gone && seen.strays.length > 0;
   if (destroy !== true || !(due || stray)) return { code: codes[seen.outcome], over: due && !stray };
   if (stray) return strayDestroyed(seen);
+  // Before the run is stopped: what is protected goes on.
+  await refuseProtected(seen.view.stack);
   await stopFor(seen);
   return destroyed(seen.view.stack);
 }

@@ -6,6 +6,7 @@ import { loseResultsVariable } from "../../remote/results";
 import { CommandError, exitCodes } from "./command";
 import { mendAfterKill, noteCut, noteWhole } from "./killed-cli";
 import { tellAfterDown, wantsNotices } from "./notify/notify";
+import { refuseProtected } from "./protection";
 import { isEmulated, pulumi, pulumiOutput } from "./pulumi";
 import { removeSshFiles } from "./ssh-files";
 import { stackView } from "./stack-view";
@@ -27,19 +28,22 @@ export interface DestroyOptions {
 /** `pulumi destroy` with everything that it needs: stops the run, brings the results home, terminates. Gives its exit code. */
 export async function destroyStack(stack: string, options: DestroyOptions = {}): Promise<number> {
   const emulated = isEmulated(stack);
+  const args = options.args ?? [];
+  const partial = args.some(isPartial);
+  if (!partial) await refuseProtected(stack);
   await mendAfterKill(stack);
   if (emulated) await ensureCloud(localFolder());
   // Reading the state also sees that the results can be reached from here. Where it cannot be read, the destroy says so.
   const view = await stackView(stack).catch(() => undefined);
   if (options.loseResults === true) process.env[loseResultsVariable] = view?.run?.experiment;
-  // On the emulated cloud nothing costs anything, so nothing is asked.
-  const unasked = emulated || options.unasked === true ? ["--yes", "--skip-preview"] : [];
+  // On the emulated cloud nothing costs anything, so nothing is asked. The preview of a part sees what is protected.
+  const without = partial ? ["--yes"] : ["--yes", "--skip-preview"];
+  const unasked = emulated || options.unasked === true ? without : [];
   const before = wantsNotices(stack) ? await stackView(stack).catch(() => undefined) : undefined;
-  const args = options.args ?? [];
   if (options.isWanted?.() === false) return exitCodes.failed;
   const code = await pulumi(["destroy", "--stack", stack, ...unasked, ...args]);
   if (code !== 0) noteCut(stack);
-  else if (!args.some(isPartial)) {
+  else if (!partial) {
     await requireEmpty(stack);
     noteWhole(stack);
     removeSshFiles(stack);

@@ -36,7 +36,7 @@ export function Notices() {
 function Situation({ report, stack, suffix }) {
   const steps = useTopic("lifecycle") ?? [];
   const broken = steps.find(({ state }) => state === "failed");
-  if (report != null && report.strays.length > 0) {
+  if (report?.strays?.length > 0) {
     return html`<${Notice} kind="bad" id="strays" title="An instance bills that the stack's state does not know">
       ${report.strays.map(({ id, type, region, launchedAt }) => html`<div>${id}, ${type} in ${region}, launched ${launchedAt ?? "at an unknown time"}</div>`)}
       An \`up\` was killed while it launched. <code>npm run up${suffix}</code> adopts it, <code>npm run down${suffix}</code> terminates it.
