@@ -52,7 +52,9 @@ export class Instance extends pulumi.ComponentResource {
     // Also where `--replace` forces it: a name is one thing's at a time, and a second would be the first, adopted.
     const named = { ...inside, deleteBeforeReplace: true };
 
-    const suffix = new RandomId(`${name}-suffix`, { byteLength: 4, prefix: namePrefix(plan.stack) }, inside);
+    // A stack that is renamed keeps its unique name: another one would replace all that carries it.
+    const kept = { ...inside, ignoreChanges: ["prefix"] };
+    const suffix = new RandomId(`${name}-suffix`, { byteLength: 4, prefix: namePrefix(plan.stack) }, kept);
     const claim = new Claim(`${name}-claim`, { name: suffix.hex, endpoint }, inside);
     const login = new KeyPair(`${name}-login`, { comment: "lambda-train" }, inside);
     const host = new KeyPair(`${name}-host`, { comment: "lambda-train host" }, inside);

@@ -1,37 +1,45 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { localFolder } from "../../../plan/paths";
 import type { Target } from "./targets";
 
-/** Which notices of a stack were sent from this machine: by what was told and to whom, when. */
+/**
+ * Which notices of a stack were sent from this machine: by what was told, of which instance, and to whom, when. What was
+ * told under another name of the stack counts as well.
+ */
 export class Memory {
   private readonly file: string;
 
-  constructor(stack: string, folder = join(localFolder(), "notified")) {
+  constructor(
+    stack: string,
+    private readonly folder = join(localFolder(), "notified"),
+  ) {
     mkdirSync(folder, { recursive: true });
     this.file = join(folder, `${encodeURIComponent(stack)}.json`);
   }
 
   has(what: string, target: Target): boolean {
-    return this.read()[keyOf(what, target)] !== undefined;
+    const key = keyOf(what, target);
+    const files = readdirSync(this.folder).filter((name) => name.endsWith(".json"));
+    return files.some((name) => read(join(this.folder, name))[key] !== undefined);
   }
 
   add(what: string, target: Target): void {
     // Written whole or not at all: another command may read it meanwhile.
     const temporary = `${this.file}.${process.pid}`;
-    const sent = { ...this.read(), [keyOf(what, target)]: new Date().toISOString() };
+    const sent = { ...read(this.file), [keyOf(what, target)]: new Date().toISOString() };
     writeFileSync(temporary, `${JSON.stringify(sent, null, 2)}\n`, { mode: 0o600 });
     renameSync(temporary, this.file);
   }
+}
 
-  private read(): Record<string, string> {
-    if (!existsSync(this.file)) return {};
-    try {
-      return JSON.parse(readFileSync(this.file, "utf8")) as Record<string, string>;
-    } catch {
-      return {};
-    }
+function read(file: string): Record<string, string> {
+  if (!existsSync(file)) return {};
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as Record<string, string>;
+  } catch {
+    return {};
   }
 }
 
