@@ -4,6 +4,7 @@ import { duration } from "../components/lambda/api/waiting";
 import { costSince } from "../components/lambda/forecast";
 import { type Account, type Claimed, findOrphans, type Orphan } from "../components/lambda/orphans";
 import { readAccount, removeOrphan } from "../components/lambda/reaping";
+import { projectFolder } from "../plan/paths";
 import { stateOrigin } from "../plan/state-origin";
 import { table } from "../plan/table";
 import { accountAt, readable } from "./lib/account";
@@ -53,7 +54,7 @@ run(async () => {
   const states = await readable("The states of this backend", allStates);
   const orphans = findOrphans(account, {
     known: (known) => states.some(({ text }) => text.includes(known)),
-    origin: stateOrigin(),
+    origin: stateOrigin(process.env, projectFolder(), false),
     anyState: options.anyState === true,
     minAgeHours: options.minAge,
     includeUnknownAge: options.includeUnknownAge === true,

@@ -1,3 +1,4 @@
+import { sameOrigin } from "../../plan/state-origin";
 import type { FileSystem, FirewallRuleset, Instance, SshKey } from "./api/schemas";
 import { isEnding } from "./api/schemas";
 import { stateOriginOfKey } from "./key-line";
@@ -114,7 +115,7 @@ function judged(claim: string, things: readonly Claimed[], account: Account, rul
   const verdict = (): Orphan["verdict"] => {
     if (things.every(({ kind }) => kind === "file system")) return "data";
     if (usedByOthers) return "used";
-    if (!rules.anyState && origin !== undefined && origin !== rules.origin) return "elsewhere";
+    if (!rules.anyState && origin !== undefined && !sameOrigin(origin, rules.origin)) return "elsewhere";
     if (born === undefined) return rules.includeUnknownAge ? "remove" : "age";
     return rules.now - born < rules.minAgeHours * 3_600_000 ? "young" : "remove";
   };

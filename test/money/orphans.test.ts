@@ -116,18 +116,30 @@ describe("orphans", () => {
   });
 
   it("of another state are left, by the instance's tag or the key's comment", () => {
-    const origin = "file://here/a b/state";
+    const origin = "file://here/a b/state?id=0123456789abcdef0123456789abcdef";
     const tagged = { instances: [instanceOf({}, { "lambda-train:state": "s3://theirs" })] };
     expect(verdicts(find(tagged, { origin }))).toEqual(["elsewhere"]);
     expect(verdicts(find(tagged, { origin, anyState: true }))).toEqual(["remove"]);
     expect(verdicts(find({ instances: [instanceOf({}, { "lambda-train:state": origin })] }, { origin }))).toEqual([
       "remove",
     ]);
+    const clone = origin.replace("0123", "3210");
+    expect(verdicts(find({ instances: [instanceOf({}, { "lambda-train:state": clone })] }, { origin }))).toEqual([
+      "elsewhere",
+    ]);
     const publicKey = `ssh-ed25519 AAAA ${keyComment(origin)}`;
     expect(stateOriginOfKey(publicKey)).toBe(origin);
     const old = { sshKeys: [{ ...key, publicKey }], rulesets: [ruleset] };
     expect(verdicts(find(old, { origin }))).toEqual(["remove"]);
     expect(verdicts(find(old, { origin: "file://there" }))).toEqual(["elsewhere"]);
+  });
+
+  it("of a folder without an id, as releases before wrote it, may be of a machine of equal name, and are left", () => {
+    const origin = "file://here/state";
+    const tagged = { instances: [instanceOf({}, { "lambda-train:state": origin })] };
+    expect(verdicts(find(tagged, { origin }))).toEqual(["elsewhere"]);
+    expect(verdicts(find(tagged, { origin: `${origin}?id=0123456789abcdef0123456789abcdef` }))).toEqual(["elsewhere"]);
+    expect(verdicts(find(tagged, { origin, anyState: true }))).toEqual(["remove"]);
   });
 
   it("in use by another instance are left", () => {

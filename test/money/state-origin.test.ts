@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { stateOrigin } from "../../plan/state-origin";
+import { sameOrigin, stateOrigin } from "../../plan/state-origin";
 import { backupsOf, readBackup } from "../../scripts/lib/backups";
 
 const root = mkdtempSync(join(tmpdir(), "lambda-train-origin-"));
@@ -16,15 +16,35 @@ function write(path: string, content: unknown): string {
 }
 
 describe("where the state is kept", () => {
-  it("is machine and real folder for a file backend", () => {
+  it("is machine, real folder and an id that the folder keeps for a file backend", () => {
     mkdirSync(join(root, "state"));
     symlinkSync(join(root, "state"), join(root, "link"));
     const of = (name: string): string | undefined =>
       stateOrigin({ PULUMI_BACKEND_URL: `file://${join(root, name)}` }, root);
-    expect(of("state")).toBe(`file://${hostname()}${join(root, "state")}`);
+    expect(of("state")).toMatch(/\?id=[0-9a-f]{32}$/);
+    expect(of("state")?.replace(/\?id=.*/, "")).toBe(`file://${hostname()}${join(root, "state")}`);
     expect(of("link")).toBe(of("state"));
     expect(of("other")).not.toBe(of("state"));
+    expect(readdirSync(join(root, "state"))).toEqual([".lambda-train-origin"]);
     expect(of(`state?no_tmp_dir=true`)).toBe(of("state"));
+  });
+
+  it("is told from a folder of equal path on a machine of equal name, and not from a copy of it", () => {
+    mkdirSync(join(root, "one"));
+    const env = { PULUMI_BACKEND_URL: `file://${join(root, "one")}` };
+    const first = stateOrigin(env, root);
+    cpSync(join(root, "one"), join(root, "copy"), { recursive: true });
+    rmSync(join(root, "one"), { recursive: true });
+    mkdirSync(join(root, "one"));
+    expect(sameOrigin(first, stateOrigin(env, root))).toBe(false);
+    expect(sameOrigin(first, stateOrigin({ PULUMI_BACKEND_URL: `file://${join(root, "copy")}` }, root))).toBe(true);
+  });
+
+  it("is nobody's for certain where a folder keeps no id", () => {
+    const origin = stateOrigin({ PULUMI_BACKEND_URL: `file://${join(root, "nowhere")}` }, root);
+    expect(origin).toBe(`file://${hostname()}${join(root, "nowhere")}`);
+    expect(sameOrigin(origin, origin)).toBe(false);
+    expect(sameOrigin("s3://states", "s3://states")).toBe(true);
   });
 
   it("is the URL without user and query for another", () => {
@@ -38,6 +58,10 @@ describe("where the state is kept", () => {
       stateOrigin({ PULUMI_BACKEND_URL: `s3://${"a".repeat(200)}${end}` }, root) ?? "";
     expect(long("x").length).toBe(128);
     expect(long("x")).not.toBe(long("y"));
+    const deep = join("deep", "a".repeat(100), "b".repeat(100));
+    mkdirSync(join(root, deep), { recursive: true });
+    const origin = stateOrigin({ PULUMI_BACKEND_URL: `file://${join(root, deep)}` }, root) ?? "";
+    expect(origin).toMatch(/^.{92}\?id=[0-9a-f]{32}$/);
   });
 
   it("is the project's backend, else the login's", () => {
