@@ -3,12 +3,15 @@ import { isKind, LambdaApiError } from "./api/errors";
 import { type Instance, isEnding } from "./api/schemas";
 import { duration, waitFor } from "./api/waiting";
 import type { Asked } from "./billing/notes";
+import { isYoung, looksUntilGone } from "./young";
 
 export interface TerminationOptions {
   /** Told at every look: what goes on, and of which instance. */
   readonly status?: (phase: string, detail: string) => void;
   /** The cloud's seconds until giving up. Default 900; calls take their time where the cloud's runs fast, so 20 on the wall. */
   readonly timeoutSeconds?: number;
+  /** When it was launched, ISO 8601: the API may not show it yet. Default: long ago. */
+  readonly launchedAt?: string;
   /** Told when it is about to be asked to terminate, and again when that was answered. */
   readonly onAsked?: (asked: Asked) => void;
 }
@@ -25,10 +28,12 @@ export interface Ended {
 
 /**
  * Terminates an instance and returns when the API confirms that it is gone. Reads first: terminating twice is an error
- * to the API. Throws where it is not confirmed in time: the instance may then still be billed.
+ * to the API. One answer that does not know it proves nothing, unless it was told to terminate. Throws where it is not
+ * confirmed in time: the instance may then still be billed.
  */
 export async function terminateAndConfirm(cloud: Cloud, id: string, options: TerminationOptions): Promise<Ended> {
-  const { status, timeoutSeconds = Math.max(900, 20 * cloud.endpoint.timeScale), onAsked } = options;
+  const { status, timeoutSeconds = Math.max(900, 20 * cloud.endpoint.timeScale), launchedAt, onAsked } = options;
+  let missing = 0;
   let seen: Instance | undefined;
   let last: Instance | undefined;
   let asked: Asked | undefined;
@@ -49,7 +54,13 @@ export async function terminateAndConfirm(cloud: Cloud, id: string, options: Ter
   const look = async (): Promise<true | undefined> => {
     const instance = await readInstance(cloud, id);
     last = instance ?? last;
-    if (instance === undefined || instance.status === "terminated" || instance.status === "preempted") return true;
+    if (instance === undefined) {
+      missing += 1;
+      const isTold = asked?.answeredAt !== undefined || seen?.status === "terminating";
+      return isTold || (missing >= looksUntilGone && !isYoung(cloud, launchedAt)) ? true : undefined;
+    }
+    missing = 0;
+    if (instance.status === "terminated" || instance.status === "preempted") return true;
     seen = instance;
     if (instance.status === "terminating") return undefined;
     try {
@@ -71,7 +82,7 @@ export async function terminateAndConfirm(cloud: Cloud, id: string, options: Ter
   });
   if (gone) return { existed: seen !== undefined, instance: last, asked };
   throw new Error(
-    `Instance ${id} is still ${seen?.status} ${duration(timeoutSeconds)} after it was told to terminate${failure === undefined ? "" : ` (${failure.message})`}. ` +
+    `Instance ${id} is still ${seen?.status ?? "not shown by the API"} ${duration(timeoutSeconds)} after it was told to terminate${failure === undefined ? "" : ` (${failure.message})`}. ` +
       "It may still be billed: run `destroy` again, and look at https://cloud.lambda.ai.",
     { cause: failure },
   );

@@ -62,10 +62,39 @@ describe("create", () => {
     expect((await create(inputs, lambda.context)).id).toBe(first.id);
   });
 
+  test("launches no second one where neither the list nor its id shows it yet", async () => {
+    const first = await create(inputs, lambda.context);
+    const body = JSON.stringify({ error: { code: "global/object-does-not-exist", message: "no" } });
+    await lambda.fault(
+      "listInstances",
+      { answer: { status: 200, contentType: "application/json", body: '{"data":[]}' } },
+      2,
+    );
+    await lambda.fault("getInstance", { answer: { status: 404, contentType: "application/json", body } }, 2);
+    expect(await create(inputs, lambda.context)).toMatchObject({ id: first.id, outs: { adopted: true } });
+    expect(await lambda.living()).toHaveLength(1);
+  });
+
   test("does not adopt what is terminating", async () => {
     const first = await create(inputs, lambda.context);
     await lambda.admin.terminate(first.id);
     expect((await create(inputs, lambda.context)).id).not.toBe(first.id);
+  });
+
+  test.each([
+    ["image family", { imageFamily: "gpu-base-24-04" }, /its image lambda-stack-22-04 is not of imageFamily gpu-base/],
+    ["file system", { fileSystemNames: ["weights"] }, /it has no file system, not weights/],
+  ])("refuses to adopt what has another %s, and leaves it running", async (_, changes, told) => {
+    await connectCloud("emulated").client.createFileSystem({ name: "weights", region: "us-east-1" });
+    await create(inputs, lambda.context);
+    await expect(create({ ...inputs, ...changes }, lambda.context)).rejects.toThrow(told);
+    expect(await lambda.living()).toHaveLength(1);
+  });
+
+  test("refuses to adopt what has a file system that is not wanted", async () => {
+    await connectCloud("emulated").client.createFileSystem({ name: "weights", region: "us-east-1" });
+    await create({ ...inputs, fileSystemNames: ["weights"] }, lambda.context);
+    await expect(create(inputs, lambda.context)).rejects.toThrow(/it has file system weights, not none/);
   });
 
   test("refuses to adopt what would be another machine, and leaves it running", async () => {

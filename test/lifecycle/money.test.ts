@@ -119,6 +119,26 @@ describe("money", { timeout: 120_000 }, () => {
     expect(await living()).not.toContain(elsewhere);
   });
 
+  it("an instance of a machine of equal name and folder is left, whatever its age", async () => {
+    const { tags } = await cloud.admin.instance(ours);
+    const origin = tags.find(({ key }) => key === "lambda-train:state")?.value ?? "";
+    const id = readFileSync(join(project.folder, ".local/state/.lambda-train-origin"), "utf8").trim();
+    expect(origin.endsWith(`?id=${id}`)).toBe(true);
+    const twins = [origin.replace(id, "0123456789abcdef0123456789abcdef"), origin.replace(/\?id=.*/, "")];
+    for (const [at, state] of twins.entries()) {
+      const name = `lambda-train-twin-0a1b2c3${at}`;
+      const twin = await launch(name, { ...managed, ...old(), "lambda-train:state": state });
+      const { output } = await reap(["--yes", "--min-age", "0"]);
+      expect(output).toMatch(new RegExp(`${twin} .*kept elsewhere`));
+      expect(await living()).toContain(twin);
+      expect(await reap(["--yes", "--any-state"])).toMatchObject({ code: 0 });
+      expect(await living()).not.toContain(twin);
+    }
+    const left = await launch("lambda-train-left-0a1b2c3d", { ...managed, ...old(), "lambda-train:state": origin });
+    expect(await reap(["--yes"])).toMatchObject({ code: 0 });
+    expect(await living()).not.toContain(left);
+  });
+
   it("removes nothing where the API or a state cannot be read", async () => {
     const lost = await launch("lambda-train-lost-0a1b2c3d", { ...managed, ...old() });
     await cloud.admin.addApiFault({ match: { method: "GET" }, action: { answer: "blocked" } });

@@ -83,6 +83,20 @@ describe("an instance that its state does not know", { timeout: 120_000 }, () =>
     expect((await cloud.inventory()).instances).toEqual([id]);
   });
 
+  it("is not adopted as what it is not: another image than is asked for now, or too dear", async () => {
+    project.configure({ experiment: "configs/tiny.yaml", imageFamily: "ubuntu-24-04" });
+    const { code, output } = await project.run("up");
+    expect(code, output).not.toBe(0);
+    const said = output.replace(/\s+/g, " ");
+    expect(said).toContain(`Instance ${id} is named`);
+    expect(said).toContain("its image lambda-stack-22-04 is not of imageFamily ubuntu-24-04");
+    expect(said).toContain("Run `npm run down`, which terminates it, and then `npm run up` again");
+    project.configure({ experiment: "configs/tiny.yaml", maxPricePerHour: 0.1 });
+    expect((await project.fails("up")).replace(/\s+/g, " ")).toContain("$0.20 per hour is over maxPricePerHour $0.10");
+    expect((await cloud.inventory()).instances).toEqual([id]);
+    project.configure({ experiment: "configs/tiny.yaml", budgetDollars: 2 });
+  });
+
   it("counts against the budget, and watch --destroy ends it", async () => {
     const { code, output } = await project.run("watch");
     expect(code, output).toBe(1);

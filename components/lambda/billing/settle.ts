@@ -32,20 +32,24 @@ export function rented({ id, tags, instanceType, region = "" }: Instance): Rente
 
 /** Terminates an instance, confirms it by the API, and makes its bill. False where it was gone before. */
 export async function endAndBill(cloud: Cloud, facts: Rented, listener: Listener): Promise<boolean> {
-  const ended = await endNoted(cloud, facts.id, listener);
+  const ended = await endNoted(cloud, facts, listener);
   await settleBill(cloud, facts, ended, (line) => listener.progress?.(line));
   return ended.existed;
 }
 
 /** Terminates an instance and confirms it by the API. When it was told to is noted for the bill. */
-export async function endNoted(cloud: Cloud, id: string, { status }: Listener): Promise<Ended> {
+export async function endNoted(
+  cloud: Cloud,
+  { id, launchedAt }: Pick<Rented, "id" | "launchedAt">,
+  { status }: Listener,
+): Promise<Ended> {
   const notes = new BillNotes(id);
   const before = notes.read().asked;
   // A call whose answer this machine never saw may have been the one.
   const merged = (asked: Asked): Asked =>
     before === undefined || before.answeredAt !== undefined ? asked : { ...asked, sentAt: before.sentAt };
   const onAsked = (asked: Asked): void => notes.asked(merged(asked));
-  const ended = await terminateAndConfirm(cloud, id, { status, onAsked });
+  const ended = await terminateAndConfirm(cloud, id, { status, launchedAt, onAsked });
   return { ...ended, asked: ended.asked === undefined ? before : merged(ended.asked) };
 }
 

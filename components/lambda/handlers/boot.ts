@@ -5,7 +5,9 @@ import type { Cloud } from "../api/connect";
 import { type Instance, isEnding } from "../api/schemas";
 import { duration, waitFor } from "../api/waiting";
 import { BillNotes } from "../billing/notes";
-import { readInstance, readLiving } from "../termination";
+import { readSettled } from "../presence";
+import { readInstance } from "../termination";
+import { looksUntilGone, shownWithinSeconds } from "../young";
 import { Failures, isOptionalAmount, isText } from "./checks";
 import { type Connect, connect } from "./cloud";
 
@@ -74,8 +76,8 @@ export function bootHandler(
     create: async (inputs, context) => ({ id: inputs.instanceId, outs: await boot(inputs, context) }),
     read: async (id, props, context) => {
       const cloud = connectTo(props.endpoint, context);
-      const instance = await readLiving(cloud, id);
-      if (instance === undefined) return undefined;
+      const instance = await readSettled(cloud, { id });
+      if (instance === undefined || instance === "not shown yet" || isEnding(instance.status)) return undefined;
       noteBilling(instance);
       const { hostKey = "", endpoint, user, sshPort, bootTimeoutSeconds, ip = "" } = props;
       const inputs = { instanceId: id, hostKey, endpoint, user, sshPort, bootTimeoutSeconds };
@@ -120,14 +122,24 @@ async function waitUntilActive(
   let status = "";
   let unhealthySince: number | undefined;
   let looks = 0;
+  let missing = 0;
+  const started = clock.now();
+  /** One answer that does not know the instance proves nothing: not before it was seen, and not alone. */
+  const isMissing = (): boolean => {
+    missing += 1;
+    const mayShow = status === "" && clock.now() - started < shownWithinSeconds(cloud) * 1000;
+    return !mayShow && missing >= looksUntilGone;
+  };
   const look = async (): Promise<Instance | undefined> => {
     if (looks > 0) known = { instance: await readInstance(cloud, id) };
     looks += 1;
     const { instance } = known;
+    if (instance === undefined && !isMissing()) return undefined;
     if (instance === undefined || isEnding(instance.status)) {
       const what = instance === undefined ? "is gone" : `is ${instance.status}`;
       throw new Error(`Instance ${id} ${what} instead of booting. Run \`refresh\` and \`up\` to launch another.`);
     }
+    missing = 0;
     status = instance.status;
     if (status === "active" && instance.ip !== undefined) return instance;
     unhealthySince = status === "unhealthy" ? (unhealthySince ?? clock.now()) : undefined;
@@ -145,10 +157,11 @@ async function waitUntilActive(
     timeoutSeconds,
     firstPauseSeconds: 5,
     longestPauseSeconds: 10,
-    onWait: () => context.status(status === "booting" ? "booting" : `waiting, ${status}`, `instance ${id}`),
+    onWait: () =>
+      context.status(status === "booting" ? "booting" : `waiting, ${status || "not shown yet"}`, `instance ${id}`),
   });
   if (instance !== undefined) return { instance, timeoutSeconds };
-  const still = status === "active" ? "active without an address" : status;
+  const still = status === "active" ? "active without an address" : status || "not shown by the API";
   throw new Error(
     `Instance ${id} is still ${still} after ${duration(timeoutSeconds)} (bootTimeoutMinutes). It is in the state and billed: ` +
       "run `up` again to wait on, or `destroy` to end it.",

@@ -7,12 +7,13 @@ import { isKind } from "../api/errors";
 import { type Instance, type InstanceType, isEnding, type Offer } from "../api/schemas";
 import { endAndBill, endNoted, type Rented, settleBill } from "../billing/settle";
 import { overLimits } from "../forecast";
+import { otherThanWanted } from "../launch/adoption";
 import { launchWhereFree } from "../launch/capacity";
 import { Launcher } from "../launch/launcher";
 import { preflight } from "../launch/preflight";
 import { priceTable } from "../launch/price-table";
-import { launchedAtOf, launchTags, ownTags, userTags } from "../tags";
-import { readInstance } from "../termination";
+import { readSettled } from "../presence";
+import { launchedAtOf, launchTags, userTags } from "../tags";
 import { requireOurWorkspace } from "./account";
 import { type Connect, connect } from "./cloud";
 import {
@@ -45,7 +46,7 @@ async function create(
   const launcher = new Launcher(cloud, name, context);
   const offers = await cloud.client.listInstanceTypes();
   const existing = await launcher.find();
-  if (existing !== undefined) return adopt(cloud, existing, inputs, offers, context);
+  if (existing !== undefined) return adopt(existing, inputs, offers, context);
 
   const attaches = (fileSystemNames ?? []).length > 0;
   context.progress(priceTable({ ...inputs, fileSystem: attaches }, offers).join("\n"));
@@ -83,7 +84,7 @@ async function create(
       ),
     }),
   });
-  if (placed.adopted) return adopt(cloud, placed.instance as Instance, inputs, offers, context);
+  if (placed.adopted) return adopt(placed.instance as Instance, inputs, offers, context);
   const { instanceType, region } = placed.candidate;
   const { id } = placed.instance;
   const listed = offers.find((offer) => offer.type.name === instanceType)?.type;
@@ -125,36 +126,27 @@ async function endWhereTooDear(
 }
 
 /** Takes over an instance that an interrupted `up` launched, if it is what is wanted now. */
-async function adopt(
-  cloud: Cloud,
+function adopt(
   instance: Instance,
   inputs: InstanceInputs,
   offers: readonly Offer[],
   context: HandlerContext,
-): Promise<{ id: string; outs: InstanceOutputs }> {
+): { id: string; outs: InstanceOutputs } {
   const { id, region = "", tags } = instance;
   const instanceType = instance.instanceType?.name ?? "";
-  const hash = sha256(inputs.userData);
-  const tagged = tags[ownTags.userData];
-  const wrong = [
-    inputs.instanceTypes.includes(instanceType) ? undefined : `its type ${instanceType} is not in instanceTypes`,
-    inputs.regions.includes(region) ? undefined : `its region ${region} is not in regions`,
-    tagged === undefined || hash.startsWith(tagged) ? undefined : "it was launched with other user data (keys)",
-  ].filter((each) => each !== undefined);
+  const wrong = otherThanWanted(instance, inputs);
   if (wrong.length > 0) {
     throw new Error(
       `Instance ${id} is named ${inputs.name}, was launched by an interrupted \`up\` and is billed, but ${wrong.join(" and ")}. ` +
-        "Run `destroy`, which terminates it, and then `up` again.",
+        "Run `npm run down`, which terminates it, and then `npm run up` again; or ask for what it is, and `npm run up` adopts it.",
     );
   }
   // What it costs was settled at its launch, whatever the type costs now.
   const listed = offers.find((offer) => offer.type.name === instanceType)?.type;
   const priceCentsPerHour = instance.instanceType?.priceCentsPerHour ?? listed?.priceCentsPerHour;
   const type = listed === undefined ? instance.instanceType : { ...listed, priceCentsPerHour };
-  const outs = outputs(inputs, type, { instanceType, region, adopted: true }, launchedAtOf(tags));
-  await endWhereTooDear(cloud, id, outs, context);
   context.progress(`adopted instance ${id} (${instanceType} in ${region}), which an earlier \`up\` launched`);
-  return { id, outs };
+  return { id, outs: outputs(inputs, type, { instanceType, region, adopted: true }, launchedAtOf(tags)) };
 }
 
 function outputs(
@@ -195,7 +187,8 @@ async function listedRegions(cloud: Cloud): Promise<{ name: string; description:
 
 async function remove(cloud: Cloud, id: string, props: InstanceOutputs, context: HandlerContext): Promise<void> {
   const what = `instance ${id} (${props.instanceType} in ${props.region})`;
-  const ended = await endNoted(cloud, id, context);
+  const ended = await endNoted(cloud, { id, launchedAt: props.launchedAt }, context);
+  new Launcher(cloud, props.name, context).forget(id);
   if (!ended.existed) await requireOurWorkspace(cloud, id, props.sshKeyName);
   context.progress(`${what} ${ended.existed ? "is terminated" : "was gone already"}`);
   await settleBill(cloud, factsOf(id, props), ended, context.progress);
@@ -207,17 +200,28 @@ function factsOf(id: string, props: InstanceOutputs): Rented {
   return { id, instanceType, region, launchedAt, priceCentsPerHour, stack: tags?.stack, experiment: tags?.experiment };
 }
 
-/** An instance that is gone leaves the state without a `delete`: its bill is made here. */
+/**
+ * An instance that is gone leaves the state without a `delete`: its bill is made here. One that the API does not show yet
+ * stays in the state as it is.
+ */
 async function read(
   cloud: Cloud,
   id: string,
   props: Partial<InstanceOutputs>,
-  { progress }: HandlerContext,
+  context: HandlerContext,
 ): Promise<{ id: string; props: InstanceOutputs; inputs?: InstanceInputs } | undefined> {
-  const found = await readInstance(cloud, id);
+  const { progress } = context;
+  const found = await readSettled(cloud, { id, launchedAt: props.launchedAt });
+  if (found === "not shown yet") {
+    progress(
+      `Lambda does not show instance ${id} yet, which was launched at ${props.launchedAt}: it stays in the state`,
+    );
+    return { id, props: props as InstanceOutputs };
+  }
   if (found === undefined) await requireOurWorkspace(cloud, id, props.sshKeyName);
   const instance = found !== undefined && isEnding(found.status) ? undefined : found;
   if (instance === undefined) {
+    if (props.name !== undefined) new Launcher(cloud, props.name, context).forget(id);
     if (props.launchedAt === undefined) return undefined;
     const facts = factsOf(id, props as InstanceOutputs);
     await settleBill(cloud, facts, { existed: found !== undefined, instance: found }, progress);
