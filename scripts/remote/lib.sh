@@ -75,6 +75,14 @@ fact() { if [ -f "$1" ]; then cat -- "$1"; fi; }
 # now: the time as ISO 8601 in UTC.
 now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 
+# read_ahead: sets ahead, the seconds by which this clock is ahead of the one that limits in time are told by: see
+# remote/clock.ts.
+read_ahead() {
+  ahead=0
+  if [ -f "$base/clock" ]; then read -r ahead <"$base/clock" || true; fi
+  [[ "$ahead" =~ ^-?[0-9]+$ ]] || ahead=0
+}
+
 # process_key PID: names a process for good: its number is used again, after a reboot even at once. Fails if it is gone
 # or a zombie.
 process_key() {

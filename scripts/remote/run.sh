@@ -40,7 +40,8 @@ if [ "$same" = yes ] && [ "$(fact "$facts/exit")" = 0 ] && [ ! -f "$facts/stop_r
 fi
 
 eval "${LT_LIMITS:-}"
-if [ -n "${LT_DEADLINE:-}" ] && [ "$(date +%s)" -ge "$LT_DEADLINE" ]; then
+read_ahead
+if [ -n "${LT_DEADLINE:-}" ] && [ $(($(date +%s) - ahead)) -ge "$LT_DEADLINE" ]; then
   die 4 "The budget of this instance is spent. Raise budgetDollars to go on, or bring the results home and end it (npm run down)."
 fi
 # The limit holds for all attempts together: each of them costs.

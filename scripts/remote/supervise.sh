@@ -15,7 +15,7 @@
 # and, anew all the time, attempts/N/limits; each may be empty for none:
 #   LT_MAX_SECONDS  seconds that all attempts together may take (stop reason: limit)
 #   LT_IDLE_SECONDS seconds without a new byte in the log and without work on a GPU (idle)
-#   LT_DEADLINE     seconds since the epoch at which the budget is spent (budget)
+#   LT_DEADLINE     seconds since the epoch at which the budget is spent, by the clock of where the stack is run (budget)
 # Writes facts beside it: supervisor, first_step, first_step_line, output_path, output_beside, exit, ended_at, seconds, active_at,
 # stop_reason; and log.times beside the log.
 # Exit codes: 0 (what happened to training is in the file exit).
@@ -127,11 +127,12 @@ stamp_log() {
 # Sets reached to the stop reason where a limit is reached.
 reached=""
 check_limits() {
-  local LT_MAX_SECONDS="" LT_IDLE_SECONDS="" LT_DEADLINE="" time
+  local LT_MAX_SECONDS="" LT_IDLE_SECONDS="" LT_DEADLINE="" time ahead
   # shellcheck disable=SC1091 # made by run.sh, which may change it at any time
   . "$facts/limits"
   printf -v time '%(%s)T' -1
-  if [ -n "$LT_DEADLINE" ] && [ "$time" -ge "$LT_DEADLINE" ]; then
+  read_ahead
+  if [ -n "$LT_DEADLINE" ] && [ $((time - ahead)) -ge "$LT_DEADLINE" ]; then
     reached=budget
   elif [ -n "$LT_MAX_SECONDS" ] && [ $((used + SECONDS - began)) -ge "$LT_MAX_SECONDS" ]; then
     reached=limit

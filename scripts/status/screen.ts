@@ -23,8 +23,8 @@ const label = 12;
  * The report as lines for a person, none longer than the terminal is wide.
  * @param cpuPercent Use of the processors, where two looks have told it.
  */
-export function screenOf(report: StatusReport, width: number, cpuPercent?: number, now = Date.now()): string[] {
-  const rows = [...whatIsRented(report), ...whatRuns(report, cpuPercent, now)];
+export function screenOf(report: StatusReport, width: number, cpuPercent?: number): string[] {
+  const rows = [...whatIsRented(report), ...whatRuns(report, cpuPercent)];
   const lines = rows.map(([name, text]) => `${pc.dim(name.padEnd(label))}${cut(text, width - label)}`);
   const log = report.log.map((line) => pc.dim(`  ${cut(line, width - 2)}`));
   const next = nextStep(report);
@@ -80,22 +80,24 @@ function describeCost({ dollars, dollarsPerHour, budgetDollars, dollarsLeft, hou
   return [...rows, ["budget", [text, left].filter((part) => part !== "").join(", ")]];
 }
 
-function whatRuns(report: StatusReport, cpuPercent: number | undefined, now: number): Row[] {
+function whatRuns(report: StatusReport, cpuPercent: number | undefined): Row[] {
   const { experiment, run, results, instance, progress, machine } = report;
   if (instance === null) return [];
   if (experiment === null) return [["run", "not started"]];
   const reason = "reason" in run ? `: ${run.reason}` : "";
   const rows: (Row | undefined)[] = [["run", `${pc.bold(experiment)}  ${colour(run.state)}${reason}`]];
-  if ("logPath" in run) rows.push(...describeRun(run, now));
+  if ("logPath" in run) rows.push(...describeRun(run));
   if (progress !== null) rows.push(["progress", describeProgress(progress)]);
   if (machine !== null) rows.push(...describeMachine(machine, cpuPercent));
   rows.push(["results", results ?? "not home yet: `npm run results` brings them, `down` always does"]);
   return rows.filter((row) => row !== undefined);
 }
 
-function describeRun(status: RunStatus, now: number): (Row | undefined)[] {
+function describeRun(status: RunStatus): (Row | undefined)[] {
   const { startedAt, attempt = 1, endedAt, exitCode, stopReason, evaluation, idleSeconds } = status;
-  const since = startedAt === undefined ? "" : `, ${duration(Math.max(0, (now - Date.parse(startedAt)) / 1000))} ago`;
+  // Both times are the instance's, whose clock may be another than this one.
+  const since =
+    startedAt === undefined ? "" : `, ${duration(Math.max(0, status.now - Date.parse(startedAt) / 1000))} ago`;
   const quiet =
     idleSeconds !== undefined && idleSeconds > 120 ? pc.yellow(`, silent for ${duration(idleSeconds)}`) : "";
   const ended = selfEnd(status);

@@ -73,6 +73,11 @@ describe("money", { timeout: 120_000 }, () => {
   const managed = { "managed-by": "lambda-train" };
   const old = () => ({ "lambda-train:launched-at": new Date(Date.now() - 2 * 3_600_000).toISOString() });
 
+  it("the instance knows how far its clock is from this one", async () => {
+    const ahead = Number(await project.succeeds("ssh", ["--", "cat .lambda-train/clock"]));
+    expect(Math.abs(ahead)).toBeLessThan(5);
+  });
+
   it("what a state knows is not left over, and others' instances are never named", async () => {
     const theirs = [await launch("my-own"), await launch("lambda-train-copied-0a1b2c3d", { team: "ink", ...old() })];
     const { code, output } = await reap(["--yes", "--min-age", "0", "--include-unknown-age", "--any-state"]);

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { RunPlan } from "../../plan/types";
+import { tellTime } from "../../remote/clock";
 import { readStatus, stopRun, waitForEnd } from "../../remote/run";
 import { renderStart } from "../../remote/scripts";
 import { SshSession } from "../../remote/session";
@@ -70,6 +71,24 @@ ${loop}
     });
     expect((await start(plan, Date.now() + 3_600_000)).said).toContain("started: attempt 2");
     await stop(plan);
+  });
+
+  it.each([
+    ["ahead of", 7200],
+    ["behind", -7200],
+  ])("the budget counts by the clock at home, also where the instance's is %s it", async (_, seconds) => {
+    const home = (): number => Date.now() - seconds * 1000;
+    await tellTime(session, home());
+    try {
+      const plan = planOf(saving("skewed", talking), { graceSeconds: 1 });
+      expect(await start(plan, home() + 8000)).toMatchObject({ code: 0 });
+      await sleep(2000);
+      expect((await readStatus(session, plan.run.experiment)).state).toBe("running");
+      expect(await ended(plan)).toMatchObject({ state: "stopped", stopReason: "budget" });
+      expect(await start(plan, home() - 1000)).toMatchObject({ code: 4 });
+    } finally {
+      await tellTime(session);
+    }
   });
 
   it("what a limit ended is evaluated there; what somebody stopped is left to them", async () => {

@@ -1,4 +1,5 @@
 import type { DashboardPlan, RunPlan } from "../../../plan/types";
+import { tellTime } from "../../../remote/clock";
 import { RunError, readStatus, trainingFailed, waitForEnd, waitForFirstStep } from "../../../remote/run";
 import { withSession } from "../../../remote/session";
 import type { RunState, RunStatus } from "../../../remote/types";
@@ -62,6 +63,10 @@ async function watch(id: string, inputs: Inputs, context: HandlerContext): Promi
   };
   const current = (): Promise<RunStatus> => look(access, (session) => readStatus(session, experiment));
   try {
+    await look(access, tellTime).catch((error: unknown) => {
+      // What keeps it is told by the wait.
+      if (!isUnreachable(error)) throw error;
+    });
     const status =
       run.waitFor === "end"
         ? await waitForEnd(access, { experiment }, told)

@@ -1,11 +1,12 @@
 import { hashFolder } from "../../../plan/paths";
+import { tellTime } from "../../../remote/clock";
 import { uploadName } from "../../../remote/scripts";
 import { megabytes } from "../../../remote/transfer/progress";
 import { uploadArchive, uploadTree } from "../../../remote/transfer/upload";
 import { walkAll, walkCode } from "../../../remote/transfer/walk";
 import { diffByName } from "../../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../../dynamic/handler";
-import { localPath, type OnInstance } from "./place";
+import { localPath, look, type OnInstance } from "./place";
 
 interface Inputs extends OnInstance {
   readonly kind: "code" | "folder" | "archive";
@@ -29,6 +30,8 @@ async function upload(inputs: Inputs, { progress, status }: HandlerContext): Pro
     });
     return progress(`${target}: sent ${megabytes(sentBytes)} MB in ${seconds.toFixed(1)} s`);
   }
+  // Before anything starts there that has a limit in time.
+  if (kind === "code") await look(access, tellTime);
   status("reading", source);
   const tree =
     kind === "code"
