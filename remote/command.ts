@@ -18,6 +18,15 @@ export async function commandIn(session: SshSession, place: CommandPlace, words:
   return `exec bash ${scripts}/exec.sh ${[place.experiment, place.folder, ...words].map(shellQuote).join(" ")}`;
 }
 
+/**
+ * Shell text for a login: a shell, or what one runs. By the variables an instance that ends itself sees that somebody
+ * works on it: a shell counts by what it runs alone, and its own process number tells it apart from that.
+ */
+export function loginText(words: readonly string[]): string {
+  if (words.length === 0) return "export LAMBDA_TRAIN_SHELL=$$; exec $SHELL -l";
+  return `export LAMBDA_TRAIN_AT_WORK="\${LAMBDA_TRAIN_BASE:-$HOME/.lambda-train}"; ${words.join(" ")}`;
+}
+
 /** The standard streams of this process: `process` has this shape. */
 export interface LocalStreams {
   readonly stdin: Readable & LocalTerminal["stdin"];

@@ -16,7 +16,7 @@ export interface SelfTerminationSettings {
   readonly fileSystem: string | null;
 }
 
-const scripts = ["transfer.py", "safety.py", "cloud.py", "self-terminate.py"] as const;
+const scripts = ["transfer.py", "safety.py", "cloud.py", "notebook_use.py", "self-terminate.py"] as const;
 const fetchScripts = ["transfer.py", "safety.py", "fetched.py"] as const;
 
 /**

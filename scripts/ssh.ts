@@ -1,3 +1,4 @@
+import { loginText } from "../remote/command";
 import { operatorCommand, run } from "./lib/command";
 import { requireInstance, stackView } from "./lib/stack-view";
 import { runThere, thereHelp } from "./lib/there";
@@ -13,5 +14,5 @@ const command = operatorCommand("ssh", description)
 run(async () => {
   command.parse();
   const { access } = requireInstance(await stackView(command.opts<{ stack?: string }>().stack));
-  return runThere(access, () => (command.args.length === 0 ? "exec $SHELL -l" : command.args.join(" ")));
+  return runThere(access, () => loginText(command.args));
 });

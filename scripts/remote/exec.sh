@@ -22,5 +22,7 @@ if [ -n "$experiment" ]; then
     eval "$variables"
   fi
 fi
+# By this an instance that ends itself sees that somebody works on it.
+export LAMBDA_TRAIN_AT_WORK="$base"
 set +eu
 exec -- "$@"

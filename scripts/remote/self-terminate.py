@@ -19,6 +19,7 @@ import sys
 import time
 
 from cloud import Abandoned, ApiError, Cloud
+from notebook_use import notebook_works
 from safety import Unsafe, is_fetched, keep, latest_attempts
 from transfer import BASE, lock, read_json, write_json
 
@@ -34,6 +35,8 @@ WORKING = {
     "run.sh", "supervise.sh", "evaluate.sh", "stop.sh", "step.sh", "setup.sh", "extract.sh", "verify.sh",
     "extract-archive.py", "receive.py", "receive-archive.py", "remote-manifest.py",
 }
+# What a login's shell has started works, unless it is a shell again, or keeps shells.
+SHELLS = {"sh", "bash", "dash", "zsh", "fish", "tmux: server", "tmux: client", "screen", "ssh-agent", "gpg-agent"}
 # An `up` that is on its way to its first run may do nothing here for a while.
 BEFORE_FIRST_RUN = 900
 LONGEST_PAUSE = 60
@@ -63,6 +66,7 @@ def works():
     scripts = os.path.join(BASE, "scripts").encode() + b"/"
     runs = [os.fsencode(experiment) for experiment in latest_attempts()]
     marks = {name + run for run in runs for name in (b"LAMBDA_TRAIN_RUN=", b"LAMBDA_TRAIN_EVALUATION=")}
+    notebook = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         if int(pid) == os.getpid():
             continue
@@ -74,7 +78,23 @@ def works():
             return "training"
         if any(word.startswith(b"LAMBDA_TRAIN_UPLOAD=" + os.fsencode(BASE)) for word in environment):
             return "upload"
-    return None
+        if b"LAMBDA_TRAIN_AT_WORK=" + os.fsencode(BASE) in environment or is_started_by_login(pid, environment):
+            return "command"
+        if b"LAMBDA_TRAIN_NOTEBOOK=lambda-train-notebook" in environment and is_ours(environment):
+            notebook.append(pid)
+    return "notebook" if notebook_works(notebook) else None
+
+
+def is_ours(environment):
+    return b"HOME=" + os.fsencode(os.path.expanduser("~")) in environment
+
+
+def is_started_by_login(pid, environment):
+    """Whether a shell of `npm run ssh` has started it."""
+    shells = [word for word in environment if word.startswith(b"LAMBDA_TRAIN_SHELL=")]
+    if not shells or shells[0].endswith(b"=" + pid.encode()) or not is_ours(environment):
+        return False
+    return (b"".join(read_process(pid, "comm")).decode(errors="replace").strip() or "sh") not in SHELLS
 
 
 def tell(state, text="", at=None):

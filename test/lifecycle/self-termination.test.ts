@@ -44,6 +44,12 @@ describe("self-termination", { timeout: 300_000 }, () => {
     /^self-end +(.*)$/m.exec((await project.run("status")).output)?.[1] ?? "";
   const lives = async (): Promise<boolean> => (await cloud.inventory()).instances.includes(id);
 
+  const refuse = (): Promise<unknown> => {
+    const body = JSON.stringify({ error: { code: "global/invalid-api-key", message: "no" } });
+    const fault = { match: { operation: "terminateInstance" }, action: { answer: { status: 401, body } } };
+    return cloud.admin.addApiFault(fault);
+  };
+
   it("the key lies in a file for its user alone, and nowhere else", async () => {
     const script =
       'cd ~/.lambda-train/self-terminate; stat -c "%a %U" key .; ' +
@@ -61,11 +67,21 @@ describe("self-termination", { timeout: 300_000 }, () => {
     expect(await lives()).toBe(true);
   });
 
-  it("it tells that the API refuses it, and tries again until it is gone once they are at home", async () => {
-    const body = JSON.stringify({ error: { code: "global/invalid-api-key", message: "no" } });
-    const fault = { match: { operation: "terminateInstance" }, action: { answer: { status: 401, body } } };
-    await cloud.admin.addApiFault(fault);
+  it("it does not end under somebody who works there", async () => {
+    const wait = "until [ -f /tmp/left ]; do sleep 0.2; done";
+    const { ended } = project.start(process.execPath, ["dist/scripts/exec.js", "--", "bash", "-c", wait]);
+    await until(async () => ((await selfEnd()).startsWith("some time after") ? true : undefined));
     await project.succeeds("results");
+    await sleep(8000);
+    expect(await selfEnd()).toContain("some time after the last work there");
+    expect(await lives()).toBe(true);
+    // What comes after wants to see it refused.
+    await refuse();
+    await project.succeeds("ssh", ["--", "touch /tmp/left"]);
+    expect(await ended).toMatchObject({ code: 0 });
+  });
+
+  it("it tells that the API refuses it, and tries again until it is gone once they are at home", async () => {
     await until(async () => ((await selfEnd()).startsWith("FAILED, goes on billing: ") ? true : undefined));
     expect(await selfEnd()).toContain("refuses the key (401 global/invalid-api-key)");
     await cloud.admin.removeAllFaults();

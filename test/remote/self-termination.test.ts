@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ensureScripts } from "../../remote/bundle";
+import { commandIn, loginText } from "../../remote/command";
 import { readStatus } from "../../remote/run";
 import { renderStart } from "../../remote/scripts";
 import {
@@ -164,6 +165,58 @@ describe("an instance that may end itself", { timeout: 60_000 }, () => {
     for (const stream of [sent.stdout, sent.stderr]) stream.resume();
     sent.stdin.end();
     await sent.exit;
+  });
+
+  const noted = 'echo $$ >"$HOME/pid"; exec';
+  const notebook = `${noted.replace("exec", "")} export LAMBDA_TRAIN_NOTEBOOK=lambda-train-notebook; exec`;
+  const connected =
+    "import os, socket, time; s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(); " +
+    "os.chdir(os.environ['HOME']); os.makedirs('.lambda-train/notebook', exist_ok=True); " +
+    "open('.lambda-train/notebook/port', 'w').write(str(s.getsockname()[1])); " +
+    "c = socket.create_connection(s.getsockname()); time.sleep(60)";
+
+  it.each([
+    [
+      "a command of `npm run exec`",
+      () => commandIn(session, { folder: "", experiment: "" }, ["bash", "-c", `${noted} sleep 60`]),
+    ],
+    ["a command of `npm run ssh`", () => loginText([`${noted} sleep 60`])],
+    ["what a shell of `npm run ssh` runs", () => loginText([]), 'sleep 60 & echo $! >"$HOME/pid"; wait\n'],
+    ["a notebook whose kernel computes", () => `${notebook} python3 -c 'while True: pass'`],
+    ["a notebook to which a browser is connected", () => `${notebook} python3 -c "${connected}"`],
+  ])("does not end under %s", async (_, text, input = "") => {
+    await run();
+    await ended();
+    const there = await session.stream(await text());
+    for (const stream of [there.stdout, there.stderr]) stream.resume();
+    if (input !== "") there.stdin.write(input);
+    try {
+      await expect.poll(() => readFile(host.home("pid"), "utf8").catch(() => "")).not.toBe("");
+      await sleep(500);
+      await arm({ loseResults: true });
+      await sleep(4000);
+      expect(await last()).toMatchObject({ state: "busy" });
+      expect(calls).toEqual([]);
+    } finally {
+      await session.exec('kill -KILL "$(cat "$HOME/pid")"');
+      there.stdin.end();
+    }
+    await becomes("terminating");
+  });
+
+  it("ends under a shell that runs nothing, and under a notebook that is forgotten", async () => {
+    await run();
+    await ended();
+    const shell = await session.stream(loginText([]));
+    const forgotten = await session.stream(`${notebook} sleep 60`);
+    for (const { stdout, stderr } of [shell, forgotten]) for (const stream of [stdout, stderr]) stream.resume();
+    try {
+      await arm({ loseResults: true });
+      await becomes("terminating");
+    } finally {
+      await session.exec('kill -KILL "$(cat "$HOME/pid")"');
+      for (const { stdin } of [shell, forgotten]) stdin.end();
+    }
   });
 
   it("takes what was written after the download for results that are nowhere else", async () => {
