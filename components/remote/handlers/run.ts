@@ -15,7 +15,7 @@ interface Inputs extends OnInstance {
   readonly workspace: string;
   readonly dashboard?: DashboardPlan;
   readonly startScript: string;
-  readonly codeHash: string;
+  readonly standsOn: string;
 }
 
 interface Outputs extends Inputs {
@@ -82,7 +82,7 @@ export const handler: DynamicHandler<Inputs, Outputs> = {
   diff: (_id, olds, news) => {
     const diff = diffByName(olds, news, {
       replace: ["instanceId", "startId"],
-      update: ["access", "run", "workspace", "dashboard", "codeHash"],
+      update: ["access", "run", "workspace", "dashboard", "standsOn"],
     });
     // A refresh has seen that it failed: the next `up` starts it again, and it goes on from its last checkpoint.
     return { ...diff, changes: diff.changes || olds.state === "failed" };
