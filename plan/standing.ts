@@ -1,6 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Plan } from "./types";
 
+/** The environment variable that lets an `up` with changes stop a run that goes on and start it again with them. */
+export const restartVariable = "LAMBDA_TRAIN_RESTART";
+
 /** The parts of a plan that live on the instance. Local paths in it are as the state holds them. */
 export type StandingPlan = Pick<
   Plan,

@@ -109,7 +109,13 @@ export class RunWatch extends RemoteResource {
   declare readonly firstStepLine: pulumi.Output<string | undefined>;
 
   constructor(name: string, args: RunWatchArgs, options?: pulumi.CustomResourceOptions) {
-    const outputs = { state: undefined, logPath: undefined, firstStepLine: undefined, attempt: undefined };
+    const outputs = {
+      state: undefined,
+      logPath: undefined,
+      firstStepLine: undefined,
+      attempt: undefined,
+      stopReason: undefined,
+    };
     super("components/remote/handlers/run", "Run", name, { ...outputs, ...args }, options);
   }
 }

@@ -30,6 +30,8 @@ export interface StackReport {
     | null;
   readonly experiment: string | null;
   readonly run: RunReport;
+  /** What of the last `up` waits for the end of the run, in words. Absent: nothing. */
+  readonly waits?: readonly string[];
   /** null where nothing was launched, or the instance has ended. */
   readonly cost: CostReport | null;
   /** Local folder of verified results, absolute. */
@@ -47,6 +49,7 @@ export function reportOf(view: StackView, instanceState: string, run: RunReport,
       view.instance === undefined ? null : { ...view.instance, status: instanceState, ip: view.access?.host ?? null },
     experiment: view.run?.experiment ?? null,
     run,
+    ...(view.waits && { waits: view.waits }),
     // What has ended costs no more, and what it came to is known by its bill alone.
     cost: isGone(instanceState) ? null : costOf(view, run, now),
     results: resultsAtHome(view),

@@ -1,4 +1,4 @@
-import { differences, heldPlan, type StandingPlan } from "../../../plan/standing";
+import { differences, heldPlan, restartVariable, type StandingPlan } from "../../../plan/standing";
 import type { Plan } from "../../../plan/types";
 import { bringHome, endRun, homeText, loseResultsVariable, type ResultsPlace } from "../../../remote/results";
 import { hasEnded, readStatus } from "../../../remote/run";
@@ -12,9 +12,6 @@ interface Inputs extends OnInstance {
   readonly onChange: Plan["onChange"];
   readonly plan: StandingPlan;
 }
-
-/** The environment variable that lets an `up` with changes stop a run that goes on and start it again with them. */
-const restartVariable = "LAMBDA_TRAIN_RESTART";
 
 /** Takes the next plan over, or keeps the old one in force as far as a run goes on that stands on it. */
 async function takeOver(old: StandingPlan, inputs: Inputs, context: HandlerContext): Promise<Inputs> {
