@@ -11,6 +11,7 @@ import { previewPrices } from "./components/price-preview";
 import { Results } from "./components/results";
 import { Run } from "./components/run";
 import { SelfTermination } from "./components/self-termination";
+import { Standing } from "./components/standing";
 import { userError } from "./components/user-error";
 import { Workspace } from "./components/workspace";
 import { unreachable } from "./plan/git";
@@ -63,26 +64,28 @@ async function program(): Promise<pulumi.Output<Record<string, unknown>> | Recor
   const plan = await checkedPlan(config).catch((error: unknown) => {
     throw error instanceof PlanError ? userError(error.message) : error;
   });
-  const { experiment } = plan.run;
 
   const instance = new Instance("instance", { plan, sshSources: await callerNetworks(plan.cloud) });
   const place = { instanceId: instance.id, access: instance.access };
 
   // Before anything is brought there: an `up` that fails half-way leaves an instance that bills as well.
   const selfTermination = plan.cloud.selfTermination && new SelfTermination("self-termination", { ...place, plan });
-  const workspace = new Workspace("workspace", { ...place, workload: plan.workload });
-  const dataset = plan.dataset && new Dataset("dataset", { ...place, plan }, { dependsOn: workspace });
-  const environment = new Environment("environment", { ...place, plan }, { dependsOn: workspace });
+  // A run that goes on keeps all that it stands on: from here on the plan is the one that is in force there.
+  const standing = await new Standing("standing", { ...place, plan }).plan;
+  const onInstance = { ...place, plan: standing };
+  const workspace = new Workspace("workspace", { ...place, workload: standing.workload });
+  const dataset = standing.dataset && new Dataset("dataset", onInstance, { dependsOn: workspace });
+  const environment = new Environment("environment", onInstance, { dependsOn: workspace });
   const ready = dataset === undefined ? [environment] : [environment, dataset];
-  const gate = new Gate("gate", { ...place, plan }, { dependsOn: ready });
-  const results = new Results("results", { ...place, plan }, { dependsOn: gate });
+  const gate = new Gate("gate", onInstance, { dependsOn: ready });
+  const results = new Results("results", onInstance, { dependsOn: gate });
   const run = new Run(
     "run",
-    { ...place, plan, resultsId: results.guardId, bill: instance.bill },
+    { ...onInstance, resultsId: results.guardId, bill: instance.bill },
     { dependsOn: selfTermination === undefined ? results : [results, selfTermination] },
   );
   const evaluation =
-    plan.evaluation && new Evaluation("evaluation", { ...place, plan, startId: run.startId }, { dependsOn: run });
+    standing.evaluation && new Evaluation("evaluation", { ...onInstance, startId: run.startId }, { dependsOn: run });
   await previewPrices(plan.cloud, instance.id, config.apiKey);
 
   return {
@@ -92,11 +95,11 @@ async function program(): Promise<pulumi.Output<Record<string, unknown>> | Recor
     instanceIp: instance.ip,
     pricePerHour: instance.pricePerHour,
     sshCommand: `npm run ssh -- --stack ${plan.stack}`,
-    experiment,
+    experiment: standing.run.experiment,
     runStatus: run.state,
     logPath: run.logPath,
     attachCommand: `npm run attach -- --stack ${plan.stack}`,
-    dashboardUrl: plan.dashboard && `npm run dashboard -- --stack ${plan.stack}`,
+    dashboardUrl: standing.dashboard && `npm run dashboard -- --stack ${plan.stack}`,
     resultsDirectory: results.directory,
     metrics: evaluation?.metrics ?? {},
   };

@@ -36,12 +36,13 @@ export class Run extends pulumi.ComponentResource {
             .apply(({ launchedAt, priceCentsPerHour }) =>
               renderStart(plan, spentAt(launchedAt, priceCentsPerHour, budgetDollars)),
             );
+    const standsOn = `code ${plan.workload.hash}, dataset ${plan.dataset?.hash ?? "none"}, environment ${plan.environment.hash}`;
     const start = step(
       `${name}-train`,
       {
         access,
-        // A run that failed is started again with new code; one that goes on or has finished is left as it is.
-        script: withVariables(plan, pulumi.interpolate`${startScript}\n# code ${plan.workload.hash}\n`),
+        // A run that failed or was stopped starts again on new code, data or environment. One that has finished stays so.
+        script: withVariables(plan, pulumi.interpolate`${startScript}\n# ${standsOn}\n`),
         triggers: [pulumi.output(instanceId), pulumi.output(args.resultsId)],
       },
       { parent: this },
@@ -57,7 +58,7 @@ export class Run extends pulumi.ComponentResource {
         workspace: plan.workload.name,
         dashboard: plan.dashboard,
         startScript: withVariables<string>(plan, startScript),
-        codeHash: plan.workload.hash,
+        standsOn,
       },
       { parent: this },
     );

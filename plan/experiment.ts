@@ -142,6 +142,13 @@ export const experimentSchema = z.strictObject({
         .enum(["first-step", "end"], { error: "must be first-step or end" })
         .default("first-step")
         .describe("What `pulumi up` waits for."),
+      onChange: z
+        .enum(["wait", "restart"], { error: "must be wait or restart" })
+        .default("wait")
+        .describe(
+          "What an `up` with changed code, data, environment or configuration does to a run that goes on. `wait`: nothing, " +
+            "the change waits for its end. `restart`: stop it at a checkpoint, evaluate, bring the results home, start again.",
+        ),
       graceSeconds: z
         .number({ error: "must be a number of seconds" })
         .min(1, "must be 1 second or more")

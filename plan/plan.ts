@@ -85,6 +85,7 @@ export async function makePlan(stack: string, raw: Readonly<Record<string, strin
           },
     dashboard: experiment.dashboard ?? undefined,
     results: { directory: posix.join(experiment.results.directory, stack) },
+    onChange: experiment.train.onChange,
   };
 }
 

@@ -178,4 +178,6 @@ export interface Plan {
   readonly evaluation?: EvaluationPlan;
   readonly dashboard?: DashboardPlan;
   readonly results: ResultsPlan;
+  /** What becomes of a run that goes on, where code, data, environment or configuration have changed. */
+  readonly onChange: "wait" | "restart";
 }

@@ -65,12 +65,21 @@ export function renderExtract(plan: Plan): string {
     LT_DATASET_SHA256: source.kind === "url" ? (source.sha256 ?? "") : "",
     LT_DATASET_SPLITS: dataset.splits.join("\n"),
   };
-  const { hash: content, target, splits } = dataset;
-  const hash = createHash("sha256")
-    .update(JSON.stringify([content, target, splits]))
-    .digest("hex");
-  const step = ["dataset", hash, String(extractSeconds), "extract.sh", `$HOME/${datasetPath(plan)}`];
+  const step = [
+    "dataset",
+    datasetStepHash(dataset),
+    String(extractSeconds),
+    "extract.sh",
+    `$HOME/${datasetPath(plan)}`,
+  ];
   return render(["lib.sh", "step.sh", "extract.sh", "extract-archive.py", "transfer.py"], variables, "step.sh", step);
+}
+
+/** Hash under which the instance brings such a dataset to its place once. */
+export function datasetStepHash({ hash, target, splits }: DatasetPlan): string {
+  return createHash("sha256")
+    .update(JSON.stringify([hash, target, splits]))
+    .digest("hex");
 }
 
 /** The gate. Prints a line for each check. */

@@ -1,5 +1,6 @@
 import { ensureCloud } from "../emulator/control";
 import { localFolder } from "../plan/paths";
+import { restartVariable } from "../plan/standing";
 import { operatorCommand, run } from "./lib/command";
 import { mendAfterKill, noteWhole } from "./lib/killed-cli";
 import { instanceStatus, sawGone } from "./lib/look";
@@ -10,12 +11,17 @@ import { readView, stackView } from "./lib/stack-view";
 
 const command = operatorCommand("up", "Everything that a training run needs, then `pulumi up`.")
   .option("--preview-only", "show what would be done, and do nothing")
+  .option(
+    "--restart",
+    "where what a running run trains on has changed: stop it at a checkpoint, start it again with the change",
+  )
   .allowUnknownOption()
   .argument("[args...]", "further arguments of `pulumi up`");
 
 run(async () => {
   command.parse();
-  const options = command.opts<{ stack?: string; previewOnly?: boolean }>();
+  const options = command.opts<{ stack?: string; previewOnly?: boolean; restart?: boolean }>();
+  if (options.restart === true) process.env[restartVariable] = "yes";
   const stack = await stackName(options.stack);
   const wasCut = options.previewOnly !== true && (await mendAfterKill(stack));
   await createStack(stack, options.stack === undefined);

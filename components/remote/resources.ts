@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { DashboardPlan, EvaluationPlan, RunPlan } from "../../plan/types";
+import type { StandingPlan } from "../../plan/standing";
+import type { DashboardPlan, EvaluationPlan, Plan, RunPlan } from "../../plan/types";
 import type { RunState, SshAccess } from "../../remote/types";
 import { RemoteResource } from "../dynamic/resource";
 
@@ -9,6 +10,24 @@ export interface OnInstanceArgs {
   readonly instanceId: pulumi.Input<string>;
   /** How to reach it. Secret. A change is recorded. */
   readonly access: pulumi.Input<SshAccess>;
+}
+
+/** Arguments of {@link StandingWatch}. */
+export interface StandingWatchArgs extends OnInstanceArgs {
+  /** What becomes of a run that goes on, where the plan has changed. */
+  readonly onChange: pulumi.Input<Plan["onChange"]>;
+  /** The plan as the configuration has it. Secret. */
+  readonly plan: pulumi.Input<StandingPlan>;
+}
+
+/** Keeps the plan of a run that goes on in force. */
+export class StandingWatch extends RemoteResource {
+  /** The plan that is in force: the old one, as far as a run goes on that stands on it. Secret. */
+  declare readonly plan: pulumi.Output<StandingPlan>;
+
+  constructor(name: string, args: StandingWatchArgs, options?: pulumi.CustomResourceOptions) {
+    super("components/remote/handlers/standing", "Standing", name, { ...args }, options);
+  }
 }
 
 /** Arguments of {@link Upload}. */
@@ -77,8 +96,8 @@ export interface RunWatchArgs extends OnInstanceArgs {
   readonly startScript: pulumi.Input<string>;
   /** API endpoint, which tells whether the instance still exists where it cannot be reached. */
   readonly endpoint: pulumi.Input<string>;
-  /** Hash of the code. A change looks at the run again. */
-  readonly codeHash: pulumi.Input<string>;
+  /** Hashes of code, dataset and environment. A change looks at the run again. */
+  readonly standsOn: pulumi.Input<string>;
 }
 
 /** The run as seen from here: waits for the first training step or for the end; a refresh reads its state anew. */
@@ -90,7 +109,13 @@ export class RunWatch extends RemoteResource {
   declare readonly firstStepLine: pulumi.Output<string | undefined>;
 
   constructor(name: string, args: RunWatchArgs, options?: pulumi.CustomResourceOptions) {
-    const outputs = { state: undefined, logPath: undefined, firstStepLine: undefined, attempt: undefined };
+    const outputs = {
+      state: undefined,
+      logPath: undefined,
+      firstStepLine: undefined,
+      attempt: undefined,
+      stopReason: undefined,
+    };
     super("components/remote/handlers/run", "Run", name, { ...outputs, ...args }, options);
   }
 }

@@ -36,6 +36,8 @@ export interface StackReport {
   readonly strays: readonly StrayReport[];
   /** Why it cannot be told whether something is billed, where the state knows no instance. null: it can. */
   readonly unknown: string | null;
+  /** What of the last `up` waits for the end of the run, in words. Absent: nothing. */
+  readonly waits?: readonly string[];
   /** null where nothing was launched, or the instance has ended. */
   readonly cost: CostReport | null;
   /** Local folder of verified results, absolute. */
@@ -74,6 +76,7 @@ export function reportOf(view: StackView, instanceState: string, run: RunReport,
     run,
     strays: strays.map((stray) => strayReport(stray, now)),
     unknown,
+    ...(view.waits && { waits: view.waits }),
     // What has ended costs no more, and what it came to is known by its bill alone.
     cost: isGone(instanceState) ? null : costOf(view, run, now),
     results: resultsAtHome(view),

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { Claims } from "../../components/lambda/strays";
 import { projectFolder } from "../../plan/paths";
+import { differences, type StandingPlan } from "../../plan/standing";
 import type { DashboardPlan, EvaluationPlan, RunPlan } from "../../plan/types";
 import type { ResultsPlace } from "../../remote/results";
 import type { SshAccess } from "../../remote/types";
@@ -34,6 +35,8 @@ export interface StackView {
   readonly workspace?: string;
   /** Local folder of the stack's results, absolute. */
   readonly resultsFolder?: string;
+  /** What of the last `up` waits for the end of the run, in words. Absent: nothing. */
+  readonly waits?: readonly string[];
   /** How far the stack's resources are. */
   readonly progress: StackProgress;
 }
@@ -109,8 +112,17 @@ export function viewOf(stack: string, exported: string): StackView {
     dashboard: props("Run").dashboard as DashboardPlan | undefined,
     workspace: results.workspace as string | undefined,
     resultsFolder: results.directory === undefined ? undefined : resolve(projectFolder(), results.directory as string),
+    ...waitingIn(of("Standing")),
     progress: progressOf(deployment),
   };
+}
+
+/** A run that goes on keeps its plan in force: among the outputs is that, among the inputs the one that waits. */
+function waitingIn(standing: Resource | undefined): Pick<StackView, "waits"> {
+  const [inForce, asked] = [standing?.outputs?.plan, standing?.inputs?.plan].map(reveal);
+  if (inForce === undefined || asked === undefined) return {};
+  const waits = differences(inForce as StandingPlan, asked as StandingPlan);
+  return waits.length === 0 ? {} : { waits };
 }
 
 function progressOf({ resources = [], pending_operations: begun = [] }: Deployment): StackProgress {

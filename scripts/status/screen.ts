@@ -87,6 +87,8 @@ function whatRuns(report: StatusReport, cpuPercent: number | undefined): Row[] {
   const reason = "reason" in run ? `: ${run.reason}` : "";
   const rows: (Row | undefined)[] = [["run", `${pc.bold(experiment)}  ${colour(run.state)}${reason}`]];
   if ("logPath" in run) rows.push(...describeRun(run));
+  if (report.waits !== undefined)
+    rows.push(["waits", `${report.waits.join(", ")}: changed since, for the next \`up\` after the run`]);
   if (progress !== null) rows.push(["progress", describeProgress(progress)]);
   if (machine !== null) rows.push(...describeMachine(machine, cpuPercent));
   rows.push(["results", results ?? "not home yet: `npm run results` brings them, `down` always does"]);
@@ -170,7 +172,9 @@ function nextStep({ stack, instance, experiment, run, results, strays, unknown }
   if (experiment === null) return `${call("up")} goes on from where it stopped`;
   if (run.state === "unreachable") return `${call("up")} opens the firewall to this address; ${call("doctor")}`;
   if (run.state === "failed") return `${call("logs")}; mend it, and ${call("up")} starts it again`;
-  if (run.state === "finished" || run.state === "stopped")
+  if (run.state === "stopped")
+    return `${call("up")} starts it again; ${call("down")} brings the results home and ends the bill`;
+  if (run.state === "finished")
     return `${call("down")} brings ${results === null ? "the results" : "what is new"} home and ends the bill`;
   return `${call("logs")}, ${call("dashboard")}, ${call("down")}`;
 }

@@ -5,6 +5,7 @@ import { unknownValue } from "../../components/dynamic/unknown";
 import { handler as evaluations } from "../../components/remote/handlers/evaluation";
 import { handler as guards } from "../../components/remote/handlers/results";
 import { handler as runs } from "../../components/remote/handlers/run";
+import { handler as standings } from "../../components/remote/handlers/standing";
 import { handler as uploads } from "../../components/remote/handlers/upload";
 import { testPlan } from "../remote/plan";
 import { access } from "./cloud-answers";
@@ -129,7 +130,7 @@ describe("diff of a run", () => {
     workspace: "work",
     dashboard: { command: "make dashboard", port: 8501 },
     startScript: "start",
-    codeHash: "c1",
+    standsOn: "c1",
     state: "running" as const,
     attempt: 1,
     logPath: "/log",
@@ -139,7 +140,7 @@ describe("diff of a run", () => {
     ...anywhere,
     ["its start", { startId: "s2" }, ["startId"]],
     ["a start that is not known yet", { startId: unknownValue }, ["startId"]],
-    ["the code", { codeHash: "c2" }, "update"],
+    ["the code", { standsOn: "c2" }, "update"],
     ["the command", { run: { ...run, command: "other", hash: "r2" } }, "update"],
     ["what up waits for", { run: { ...run, waitFor: "end" } }, "update"],
     ["the workspace", { workspace: "ink" }, "update"],
@@ -157,9 +158,34 @@ describe("diff of a run", () => {
     ["running", "none"],
     ["evaluating", "none"],
     ["finished", "none"],
-    ["stopped", "none"],
   ] as const)("of one that a refresh has seen %s is %s", async (state, expected) => {
     expect(await decide(runs, { ...olds, state }, {})).toBe(expected);
+  });
+
+  it.each([
+    ["user", "update"],
+    ["interrupt", "update"],
+    ["restart", "update"],
+    ["limit", "none"],
+    ["idle", "none"],
+    ["budget", "none"],
+    // As a release before recorded it: only a look tells who stopped it.
+    [undefined, "update"],
+  ])("of one that a refresh has seen stopped by %s is %s", async (stopReason, expected) => {
+    expect(await decide(runs, { ...olds, state: "stopped", stopReason }, {})).toBe(expected);
+  });
+});
+
+describe("diff of what is in force", () => {
+  const olds = { ...place, onChange: "wait" as const, plan: testPlan() };
+
+  it.each<[string, object, Decision]>([
+    ...anywhere,
+    ["what becomes of a run that goes on", { onChange: "restart" }, "update"],
+    ["the code", { plan: testPlan({ workload: { ...olds.plan.workload, hash: "w2" } }) }, "update"],
+    ["a limit alone", { plan: testPlan({ run: { maxSeconds: 60 } }) }, "update"],
+  ])("of %s", async (_name, change, expected) => {
+    expect(await decide(standings, olds, change)).toEqual(expected);
   });
 });
 

@@ -234,7 +234,7 @@ describe("a run", () => {
       run: plan.run,
       dashboard: plan.dashboard,
       workspace: "work",
-      codeHash: "w",
+      standsOn: "code w, dataset d1, environment e1",
     });
     expect(mocks.of("run-watch").propertyDependencies.startId).toEqual(["run-train"]);
     for (const name of ["run-train", "run-watch"]) expectOnInstance(name);
@@ -260,7 +260,7 @@ describe("a run", () => {
     mocks = await startMocks();
     await started({ workload: { ...plan.workload, hash: "w2" } });
     expect(mocks.of("run-train").inputs.stdin).not.toBe(before);
-    expect(mocks.of("run-watch").inputs.codeHash).toBe("w2");
+    expect(mocks.of("run-watch").inputs.standsOn).toContain("w2");
   });
 
   it("without a dashboard has none", async () => {

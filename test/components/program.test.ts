@@ -56,7 +56,7 @@ describe("the program", () => {
   it("composes an instance and what works on it", async () => {
     await run({}, withData());
     expect(mocks.children(undefined)).toEqual(
-      ["Dataset", "Environment", "Evaluation", "Gate", "Instance", "Results", "Run", "Workspace"].map(
+      ["Dataset", "Environment", "Evaluation", "Gate", "Instance", "Results", "Run", "Standing", "Workspace"].map(
         (type) => `${type.toLowerCase()} lambda-train:index:${type}`,
       ),
     );
@@ -117,7 +117,7 @@ describe("the program", () => {
   it("makes everything that works over SSH anew on another instance", async () => {
     await run({}, withData());
     const overSsh = mocks.registrations.filter(({ inputs }) => "access" in inputs || "connection" in inputs);
-    expect(overSsh).toHaveLength(9);
+    expect(overSsh).toHaveLength(10);
     for (const { name, type, inputs, propertyDependencies, deleteBeforeReplace } of overSsh) {
       const property = type === "command:remote:Command" ? "triggers" : "instanceId";
       expect([inputs[property]].flat(), name).toContain("instance-vm-id");
@@ -161,6 +161,7 @@ describe("the program", () => {
       "instance",
       "results",
       "run",
+      "standing",
       "workspace",
     ]);
     expect(mocks.comesAfter("gate-verify", "environment-setup")).toBe(true);
@@ -171,7 +172,7 @@ describe("the program", () => {
 
   it("is previewed in full, with what only a launch can tell left open", async () => {
     const outputs = await run({}, withData(), { preview: true });
-    expect(mocks.registrations).toHaveLength(26);
+    expect(mocks.registrations).toHaveLength(28);
     for (const name of ["instanceId", "instanceIp", "runStatus", "metrics"] as const)
       expect(await isKnown(outputs[name] as pulumi.Output<unknown>), name).toBe(false);
     expect(outputs.experiment).toBe("exp");

@@ -105,8 +105,8 @@ class Sequence {
       model.settled = false;
       model.wanted = { ...before, ...change };
       world.configure(model.wanted);
-      // All but other code end the run or begin another.
-      if (changes.some(([key]) => key !== "code")) model.mayHaveStopped();
+      // Each of them ends the run, or begins another.
+      model.mayHaveStopped();
       if (changes.some(([key]) => key === "pace")) model.paceChanged = true;
     }
     const hasNothingToDo = model.settled;

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CloudState } from "../../emulator/state/model";
+import { restartVariable } from "../../plan/standing";
 import { Bystander } from "../faults/bystander";
 import { processes, type SeenProcess } from "../security/processes";
 import { TestCloud } from "../support/cloud";
@@ -88,6 +89,8 @@ export class World {
       // Journals of launches and the pace of calls are this world's own.
       project.env.LAMBDA_TRAIN_CACHE = join(project.folder, ".cache");
       useTinyWorkload(project);
+      // What an `up` finds changed ends the run, as the model has it: else it would wait for a run that trains for hours.
+      project.env[restartVariable] = "yes";
       await project.init();
       const cloud = await TestCloud.start(project);
       await cloud.admin.patchSettings({ timeScale: 240, seconds: { bootCpu: 60, bootOneGpu: 60, terminating: 20 } });

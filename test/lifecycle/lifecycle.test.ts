@@ -89,13 +89,15 @@ describe("a stack's life", { timeout: 180_000 }, () => {
     expect(await must(project.pulumi(["preview", "--expect-no-changes"]))).toMatch(/\d+ unchanged/);
   });
 
-  it("changed code goes up in place; the run goes on and setup is not run again", async () => {
+  it("changed code waits while the run goes on; where it is to, it goes up in place and setup is not run again", async () => {
     project.write("tiny/new module.py", "x = 1\n");
     const pid = await onInstance("pgrep -f [t]rain.py");
-    const output = await must(project.run("up"));
+    expect(await must(project.run("up"))).toContain("tiny-v1 goes on, so what has changed waits: the code.");
+    expect(await onInstance("pgrep -f [t]rain.py; ls tiny | grep -c new || true")).toBe(`${pid}0\n`);
+    const output = await must(project.run("up", ["--restart"]));
     expect(output).toContain("sent 1 files");
     expect(output).not.toMatch(/replaced/);
-    expect(await onInstance("pgrep -f [t]rain.py; wc -l < setups; cat 'tiny/new module.py'")).toBe(`${pid}1\nx = 1\n`);
+    expect(await onInstance("wc -l < setups; cat 'tiny/new module.py'")).toBe("1\nx = 1\n");
   });
 
   it("a changed firewall is updated in place", async () => {
@@ -112,7 +114,7 @@ describe("a stack's life", { timeout: 180_000 }, () => {
     expect(status).toMatchObject({
       stack: "test",
       instance: { id: first, status: "active" },
-      run: { state: "running", attempt: 1 },
+      run: { state: "running", attempt: 2 },
     });
     expect(await must(project.run("status"))).toContain("running");
     expect(await must(project.run("logs", ["--no-follow"]))).toMatch(/step 1 loss [\s\S]*step 2 loss/);
@@ -128,6 +130,7 @@ describe("a stack's life", { timeout: 180_000 }, () => {
       "dashboard",
       "results",
       "wait",
+      "stop",
       "doctor",
       "cloud",
     ]) {
@@ -186,7 +189,7 @@ describe("a stack's life", { timeout: 180_000 }, () => {
 
   it("another experiment brings the old results home, then starts on the same instance", async () => {
     configureTiny(project, { experiment: "tiny-v2", overrides: { steps: 20, seconds_per_step: 0.05 } });
-    await must(project.run("up"));
+    await must(project.run("up", ["--restart"]));
     expect((await project.outputs()).instanceId).toBe(first);
     expect(existsSync(join(resultsOf("tiny-v1"), "metrics", "evaluation.json"))).toBe(true);
     expect(readFileSync(join(resultsOf("tiny-v1"), "run", "train.log"), "utf8")).toContain("stopped at step");
@@ -242,7 +245,7 @@ describe("a stack's life", { timeout: 180_000 }, () => {
     expect(minutes(costs.bills)).toEqual(minutes(entries));
     expect(costs.total).toEqual({ dollars: 0, emulatedDollars: Math.round(totalCents) / 100, instances: 2 });
     expect(costs.bills[0].runs).toMatchObject([
-      { experiment: "tiny-v1", outcome: "stopped", reason: "destroy", results: "results/test/tiny-v1" },
+      { experiment: "tiny-v1", outcome: "stopped", reason: "restart", results: "results/test/tiny-v1" },
       { experiment: "tiny-v2", outcome: "finished", exitCode: 0, metrics: { step: 20 } },
     ]);
     expect(await must(project.run("costs"))).toMatch(/test \(emulated\) +2 +\d/);

@@ -27,6 +27,7 @@ export function testPlan(
     },
     gate: { gpu: "optional", minDiskGiB: 0, modules: [], timeoutSeconds: 60 },
     results: { directory: "results/test" },
+    onChange: "wait",
     ...rest,
     run: {
       experiment: "exp",

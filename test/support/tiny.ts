@@ -15,6 +15,7 @@ export interface TinyChanges {
   readonly gate?: object;
   readonly environment?: object;
   readonly evaluate?: object;
+  readonly results?: object;
   /** Keys of the stack's file. */
   readonly stack?: Readonly<Record<string, unknown>>;
 }
@@ -47,6 +48,7 @@ export function configureTiny(project: Project, changes: TinyChanges = {}): void
     gate: { gpu: "optional", minDiskGiB: 0, modules: ["yaml"], ...changes.gate },
     train: { overrides: changes.overrides ?? {}, graceSeconds: 10, firstStepTimeoutMinutes: 1, ...changes.train },
     ...(changes.evaluate && { evaluate: changes.evaluate }),
+    ...(changes.results && { results: changes.results }),
   };
   project.write("configs/tiny.yaml", stringify(experiment));
   project.configure({ experiment: "configs/tiny.yaml", ...changes.stack });

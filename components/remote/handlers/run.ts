@@ -16,19 +16,31 @@ interface Inputs extends OnInstance {
   readonly workspace: string;
   readonly dashboard?: DashboardPlan;
   readonly startScript: string;
-  readonly codeHash: string;
+  readonly standsOn: string;
 }
 
 interface Outputs extends Inputs {
   readonly state: RunState;
   readonly attempt?: number;
+  readonly stopReason?: string;
   readonly logPath: string;
   readonly firstStepLine?: string;
 }
 
 function outputs(inputs: Inputs, status: RunStatus): Outputs {
-  const { state, attempt, logPath, firstStepLine } = status;
-  return { ...inputs, state, attempt, logPath, firstStepLine };
+  const { state, attempt, stopReason, logPath, firstStepLine } = status;
+  return { ...inputs, state, attempt, stopReason, logPath, firstStepLine };
+}
+
+const limits: Readonly<Record<string, string>> = {
+  idle: "it was idle for train.idleMinutes",
+  limit: "it had taken train.maxHours",
+  budget: "the instance had cost its budget",
+};
+
+/** Whether the next `up` starts a run again that has ended so: one that failed or that somebody stopped, not a limit. */
+function startsAgain({ state, stopReason }: Pick<RunStatus, "state" | "stopReason">): boolean {
+  return state === "failed" || (state === "stopped" && !Object.hasOwn(limits, stopReason ?? ""));
 }
 
 /** What a run does, as its row shows it: the last line of its log tells the loss. */
@@ -38,14 +50,11 @@ function phaseOf({ state, lastLine }: RunStatus): [string, string?] {
 }
 
 /** Why training ended before its time, where a limit or somebody ended it. */
-function stopped(experiment: string, { stopReason = "from outside" }: RunStatus): string {
-  const limits: Readonly<Record<string, string>> = {
-    idle: "it was idle for train.idleMinutes",
-    limit: "it had taken train.maxHours",
-    budget: "the instance had cost its budget",
-  };
-  const why = limits[stopReason] ?? stopReason;
-  return `${experiment} was stopped: ${why}. What it has reached stays on the instance; \`npm run down\` brings it home.`;
+function stopped(experiment: string, status: RunStatus): string {
+  const { stopReason = "from outside" } = status;
+  const why = limits[stopReason] ?? (stopReason === "user" ? "somebody asked for it" : stopReason);
+  const again = startsAgain(status) ? "; the next `up` starts it again" : "";
+  return `${experiment} was stopped: ${why}. What it has reached stays on the instance; \`npm run down\` brings it home${again}.`;
 }
 
 /** Waits as far as the plan says. A run that fails meanwhile is recorded, so that the next `up` starts it again. */
@@ -87,10 +96,10 @@ export const handler: DynamicHandler<Inputs, Outputs> = {
   diff: (_id, olds, news) => {
     const diff = diffByName(olds, news, {
       replace: ["instanceId", "startId"],
-      update: ["access", "run", "workspace", "dashboard", "codeHash"],
+      update: ["access", "run", "workspace", "dashboard", "standsOn"],
     });
-    // A refresh has seen that it failed: the next `up` starts it again, and it goes on from its last checkpoint.
-    return { ...diff, changes: diff.changes || olds.state === "failed" };
+    // A refresh has seen that it failed or was stopped: the next `up` starts it again, from its last checkpoint.
+    return { ...diff, changes: diff.changes || startsAgain(olds) };
   },
   create: async (inputs, context) => {
     const id = `${inputs.instanceId}:${inputs.run.experiment}`;
@@ -107,11 +116,13 @@ export const handler: DynamicHandler<Inputs, Outputs> = {
   update: async (id, olds, news, context) => {
     const status = await look(news.access, (session) => readStatus(session, news.run.experiment));
     // Where the start command has run again already, the attempt is a newer one.
-    if (status.state === "failed" && status.attempt === olds.attempt) {
+    if (startsAgain(status) && status.attempt === olds.attempt) {
       const ended =
-        status.exitCode === undefined
-          ? "had ended without a status, as when the instance restarts"
-          : `had failed with status ${status.exitCode}`;
+        status.state === "stopped"
+          ? `was stopped (${status.stopReason})`
+          : status.exitCode === undefined
+            ? "had ended without a status, as when the instance restarts"
+            : `had failed with status ${status.exitCode}`;
       context.progress(`${news.run.experiment} ${ended}; it starts again`);
       await withSession(news.access, (session) =>
         session.run("bash -s", "starting the run", { stdin: news.startScript }),

@@ -1,0 +1,40 @@
+import type { StandingPlan } from "../plan/standing";
+import { ensureScripts } from "./bundle";
+import { shellQuote } from "./quote";
+import { readStatus } from "./run";
+import { datasetStepHash, uploadName, workspacePath } from "./scripts";
+import type { SshSession } from "./session";
+import type { RunStatus } from "./types";
+
+/** On what the runs of an instance stand, as its own files tell. Hashes; undefined for what was never there. */
+export interface SeenStanding {
+  /** Every experiment that was ever started there. */
+  readonly runs: readonly RunStatus[];
+  readonly code?: string;
+  readonly dataset?: string;
+  readonly environment?: string;
+}
+
+/** Looks at what goes on on an instance, and on what. */
+export async function lookAtStanding(session: SshSession, { workload }: StandingPlan): Promise<SeenStanding> {
+  const scripts = await ensureScripts(session, ["standing.py"]);
+  const name = uploadName(workspacePath(workload.name));
+  const command = `python3 ${scripts}/standing.py ${shellQuote(name)}`;
+  const text = await session.run(command, "Looking at what goes on there", { timeoutSeconds: 60 });
+  const { experiments, ...hashes } = JSON.parse(text) as Omit<SeenStanding, "runs"> & { experiments: string[] };
+  const runs: RunStatus[] = [];
+  for (const experiment of experiments) runs.push(await readStatus(session, experiment));
+  return { ...hashes, runs };
+}
+
+/** What of that on which a run stands is another than what a plan asks for, in words. */
+export function otherThan({ workload, dataset, environment, run }: StandingPlan, seen: SeenStanding, going: RunStatus) {
+  const found: Readonly<Record<string, boolean>> = {
+    [`the experiment's name (now ${run.experiment})`]: going.experiment !== run.experiment,
+    "the configuration": going.experiment === run.experiment && going.hash !== run.hash,
+    "the code": seen.code !== workload.hash,
+    "the dataset": seen.dataset !== (dataset && datasetStepHash(dataset)),
+    "the environment": seen.environment !== environment.hash,
+  };
+  return Object.keys(found).filter((words) => found[words]);
+}

@@ -1,0 +1,47 @@
+"""Prints what was started on this instance and on what it stands, as one JSON object: {"experiments": [names],
+"code", "dataset", "environment": hashes, each left out where nothing is known}.
+
+Usage: standing.py WORKSPACE
+  WORKSPACE  name under which the upload of the code keeps its manifest
+"""
+
+import json
+import os
+import sys
+
+base = os.environ.get("LAMBDA_TRAIN_BASE") or os.path.expanduser("~/.lambda-train")
+
+
+def text(*path):
+    try:
+        with open(os.path.join(base, *path), encoding="utf-8") as file:
+            return file.read().strip() or None
+    except OSError:
+        return None
+
+
+def code(name):
+    # While an upload is being put into place the folder is neither the old nor the new one.
+    if text("manifests", name + ".next.json"):
+        return None
+    try:
+        return json.loads(text("manifests", name + ".json") or "{}").get("hash")
+    except ValueError:
+        return None
+
+
+def experiments():
+    try:
+        names = sorted(os.listdir(os.path.join(base, "runs")))
+    except OSError:
+        return []
+    return [name for name in names if text("runs", name, "attempt")]
+
+
+found = {
+    "experiments": experiments(),
+    "code": code(sys.argv[1]),
+    "dataset": text("steps", "dataset", "hash"),
+    "environment": text("steps", "setup", "hash"),
+}
+print(json.dumps({key: value for key, value in found.items() if value is not None}))
