@@ -6,7 +6,9 @@ import { evaluateRun, hasEnded, readStatus, stopRun } from "./run";
 import { beginFetch, noteFetched } from "./self-termination";
 import type { SshSession } from "./session";
 import { downloadTree } from "./transfer/download";
+import { namedBelow } from "./transfer/names";
 import { megabytes } from "./transfer/progress";
+import { sourceOf } from "./transfer/results-source";
 import { withRetries } from "./transfer/retry";
 import type { RunStatus, SshAccess } from "./types";
 
@@ -59,13 +61,13 @@ export async function bringHome(place: ResultsPlace, listener: Listener): Promis
     remoteRoot: status.outputPath ?? posix.join(workspace, run.outputs, run.experiment),
     // What the terminal showed comes home as well: a run that crashed early may have written nothing else.
     also: {
-      ...named("earlier", status.earlierOutputPaths),
-      ...named("beside", status.outputsBeside),
+      ...namedBelow("earlier", status.earlierOutputPaths),
+      ...namedBelow("beside", status.outputsBeside),
       "run/train.log": posix.join(logs, "train.log"),
       "run/evaluate.log": posix.join(logs, "evaluate.log"),
     },
     localFinal: folder,
-    source: `${instanceId}:${run.experiment}`,
+    ...sourceOf(instanceId, status),
     runEnded: hasEnded(status.state),
     hashFolder: hashFolder(),
     onProgress: listener.progress,
@@ -82,18 +84,6 @@ function look<T>(
   then: (session: SshSession, status: RunStatus) => Promise<T>,
 ): Promise<T> {
   return withRetries(access, async (session) => then(session, await readStatus(session, experiment)), { attempts: 3 });
-}
-
-/** Local path below a folder → path there, of what comes home besides the results' own folder. */
-function named(folder: string, paths: readonly string[] = []): Record<string, string> {
-  const names = paths.map((path) => posix.basename(path));
-  return Object.fromEntries(
-    paths.map((path, index) => {
-      const name = names[index] ?? "";
-      const taken = names.indexOf(name) !== index;
-      return [`${folder}/${taken ? `${name}-${index + 1}` : name}`, path];
-    }),
-  );
 }
 
 /**

@@ -1,25 +1,19 @@
 import { execFile } from "node:child_process";
-import { constants } from "node:fs";
-import {
-  chmod,
-  copyFile,
-  link,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  symlink,
-  writeFile,
-} from "node:fs/promises";
+import { createWriteStream } from "node:fs";
+import { chmod, link, lstat, mkdir, open, rename, rm, stat, symlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
-import type { Manifest } from "../types";
+import type { Listener } from "../listener";
+import type { Manifest, ManifestEntry } from "../types";
+import { fileCounter } from "./counter";
+import { quoted } from "./manifest";
 import type { Objects } from "./objects";
 import { filesAtOnce, inParallel } from "./parallel";
-import { formatResults, parseResults, type ResultsRecord, resultsFile } from "./results-file";
+import { formatResults, type ResultsRecord, resultsFile } from "./results-file";
+import { copySparse } from "./sparse";
+import { stampOf, takeOver } from "./take-over";
 
 /** What becomes what. */
 export interface Assembly {
@@ -29,62 +23,85 @@ export interface Assembly {
   readonly partial: string;
   readonly final: string;
   readonly source: string;
+  /** How earlier releases told the same source, where what they brought is surely of the same run. */
+  readonly formerSource?: string;
+  readonly onProgress?: Listener["progress"];
+  readonly onStatus?: Listener["status"];
 }
 
 /**
- * Builds the folder from checked content, writes its record last, brings all of it to the disk and swaps it in. Files
- * that people put into the old folder are taken over; an old folder that came from elsewhere is kept under a name of its
- * own.
+ * Builds the folder from checked content, writes its record last, brings all of it to the disk and swaps it in. What
+ * people put into the old folder is taken over; an old folder that came from elsewhere is kept under a name of its own.
  */
-export async function assemble({ manifest, objects, partial, final, source }: Assembly): Promise<void> {
+export async function assemble(assembly: Assembly): Promise<void> {
+  const { manifest, objects, partial, final, source, formerSource, onProgress, onStatus } = assembly;
   const record = { manifest, createdAt: new Date().toISOString(), source };
-  const before = await recordOf(final);
-  if (before?.source === source && objects.holds(manifest)) {
-    await writeRecord(final, record);
+  const before = objects.earlier?.source;
+  const isSame = before !== undefined && (before === source || before === formerSource);
+  if (isSame && objects.holds(manifest)) {
+    await writeRecord(final, partial, record);
     await rm(partial, { recursive: true, force: true });
     return;
   }
   const tree = join(partial, "tree");
   await rm(tree, { recursive: true, force: true });
   await mkdir(tree, { recursive: true });
-  const folders = new Set(manifest.files.map(({ path }) => dirname(join(tree, path))));
+  const folders = new Set(
+    manifest.files.map(({ path, folder }) => (folder === true ? join(tree, path) : dirname(join(tree, path)))),
+  );
   await inParallel([...folders], filesAtOnce, (folder) => mkdir(folder, { recursive: true }));
   const used = new Set<string>();
+  const count = fileCounter(onStatus, "putting into place", manifest.files.length);
   await inParallel(manifest.files, filesAtOnce, async (entry) => {
-    const path = join(tree, entry.path);
-    if (entry.link !== undefined) {
-      await symlink(entry.link, path);
-      return;
-    }
-    const content = objects.pathOf(entry.sha256);
-    // Two paths must not share an inode: who edits one of them would change the other.
-    const again = used.has(content);
-    used.add(content);
-    await (again ? copyOnce(content, path) : linkOrCopy(content, path));
-    await chmod(path, entry.executable ? 0o755 : 0o644);
+    await place(entry, join(tree, entry.path), objects, isSame, used);
+    count(1);
   });
-  if (before !== undefined && before.source === source) {
-    await takeOver(final, tree, "", new Set([...before.manifest.files.map(({ path }) => path), resultsFile]));
+  if (isSame) {
+    const renamed = await takeOver(final, tree, objects);
+    if (renamed.length > 0) onProgress?.(renamedText(renamed));
   }
-  await writeRecord(tree, record);
+  await writeRecord(tree, partial, record);
+  onStatus?.("writing to the disk");
   await toDisk(tree, manifest);
-  await swap(tree, final, before, source);
+  const kept = await swap(tree, final, isSame, objects.earlier);
+  if (kept !== undefined) onProgress?.(`The results in ${final} were of another run: they are kept as ${kept}`);
   await rm(partial, { recursive: true, force: true });
 }
 
-async function writeRecord(folder: string, record: ResultsRecord): Promise<void> {
-  const path = join(folder, resultsFile);
-  await writeFile(`${path}.new`, formatResults(record), { flush: true });
-  await rename(`${path}.new`, path);
+/** Puts one entry into the tree. No two paths, and no two folders of results, share an inode: who edits one would change the other. */
+async function place(
+  entry: ManifestEntry,
+  path: string,
+  objects: Objects,
+  replacesEarlier: boolean,
+  used: Set<string>,
+): Promise<void> {
+  if (entry.folder === true) return;
+  if (entry.link !== undefined) {
+    await symlink(entry.link, path).catch((error: unknown) => {
+      throw (error as NodeJS.ErrnoException).code === "EEXIST" ? sameName(path, error) : error;
+    });
+    return;
+  }
+  const content = objects.sourceOf(entry.sha256);
+  const isItsOwn = !used.has(entry.sha256) && (replacesEarlier || !content.isEarlier);
+  used.add(entry.sha256);
+  await (isItsOwn ? linkOrCopy(content.path, path) : copyOnce(content.path, path));
+  await chmod(path, entry.executable ? 0o755 : 0o644);
 }
 
-async function recordOf(final: string): Promise<ResultsRecord | undefined> {
-  const file = join(final, resultsFile);
-  try {
-    return parseResults(await readFile(file, "utf8"), file);
-  } catch {
-    return undefined;
-  }
+const mostNamed = 3;
+
+function renamedText(names: readonly string[]): string {
+  const more = names.length > mostNamed ? ` and ${names.length - mostNamed} more` : "";
+  return `What you changed among the results is kept beside what came home: ${names.slice(0, mostNamed).map(quoted).join(", ")}${more}`;
+}
+
+/** Written elsewhere first: every name in the folder may be one of the results. */
+async function writeRecord(folder: string, partial: string, record: ResultsRecord): Promise<void> {
+  const path = join(partial, resultsFile);
+  await pipeline(Readable.from(formatResults(record)), createWriteStream(path, { flush: true }));
+  await rename(path, join(folder, resultsFile));
 }
 
 async function linkOrCopy(from: string, to: string): Promise<void> {
@@ -101,7 +118,7 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
 
 async function copyOnce(from: string, to: string): Promise<void> {
   try {
-    await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    await copySparse(from, to);
   } catch (error) {
     throw (error as NodeJS.ErrnoException).code === "EEXIST" ? sameName(to, error) : error;
   }
@@ -112,26 +129,11 @@ function sameName(path: string, cause: unknown): Error {
   return new Error(message, { cause });
 }
 
-/** Files of the old folder that no download had brought belong to people: they stay, where nothing new has their name. */
-async function takeOver(old: string, tree: string, relative: string, brought: ReadonlySet<string>): Promise<void> {
-  for (const item of await readdir(join(old, relative), { withFileTypes: true })) {
-    const path = relative === "" ? item.name : `${relative}/${item.name}`;
-    if (item.isDirectory()) {
-      await takeOver(old, tree, path, brought);
-    } else if (item.isFile() && !brought.has(path)) {
-      await mkdir(dirname(join(tree, path)), { recursive: true }).catch(() => {});
-      await link(join(old, path), join(tree, path)).catch(() =>
-        copyFile(join(old, path), join(tree, path), constants.COPYFILE_EXCL).catch(() => {}),
-      );
-    }
-  }
-}
-
 const mostSingleSyncs = 500;
 
 /** The rename must not reach the disk before the content. For many files one call for the whole disk is far faster. */
 async function toDisk(tree: string, manifest: Manifest): Promise<void> {
-  const files = manifest.files.filter((entry) => entry.link === undefined);
+  const files = manifest.files.filter(({ link: target, folder }) => target === undefined && folder !== true);
   if (files.length > mostSingleSyncs) {
     await promisify(execFile)("sync", process.platform === "linux" ? ["-f", tree] : []);
     return;
@@ -150,26 +152,48 @@ async function syncOne(path: string): Promise<void> {
   }
 }
 
-async function swap(tree: string, final: string, before: ResultsRecord | undefined, source: string): Promise<void> {
+/** @returns where the old folder is kept, where it is of another run. */
+async function swap(
+  tree: string,
+  final: string,
+  isSame: boolean,
+  before: ResultsRecord | undefined,
+): Promise<string | undefined> {
   const old = join(dirname(final), `.old-${basename(final)}`);
   await rm(old, { recursive: true, force: true });
-  const exists = (await stat(final).catch(() => undefined)) !== undefined;
-  if (exists && before?.source === source) {
+  let kept: string | undefined;
+  const there = await lstat(final).catch(() => undefined);
+  if (there !== undefined && isSame) {
     await rename(final, old);
-  } else if (exists) {
-    const since = before?.createdAt ?? (await stat(final)).mtime.toISOString();
-    await rename(final, await freeName(`${final}.${since.replaceAll(/[^0-9TZ]/g, "")}`));
+  } else if (there !== undefined) {
+    kept = await freeName(`${final}.${stampOf(before?.createdAt ?? there.mtime.toISOString())}`);
+    await rename(final, kept);
   }
   await rename(tree, final);
   await syncOne(dirname(final));
   await rm(old, { recursive: true, force: true });
+  return kept;
 }
 
 async function freeName(path: string): Promise<string> {
   for (let number = 0; ; number++) {
     const candidate = number === 0 ? path : `${path}-${number}`;
-    if ((await stat(candidate).catch(() => undefined)) === undefined) {
+    if ((await lstat(candidate).catch(() => undefined)) === undefined) {
       return candidate;
     }
+  }
+}
+
+/** A crash between the two renames of a swap leaves the old folder under another name: it gets its own back. */
+export async function recoverSwap(final: string): Promise<void> {
+  const old = join(dirname(final), `.old-${basename(final)}`);
+  const there = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined)) !== undefined;
+  if (!(await there(old))) {
+    return;
+  }
+  if (await there(final)) {
+    await rm(old, { recursive: true, force: true });
+  } else {
+    await rename(old, final);
   }
 }

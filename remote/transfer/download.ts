@@ -1,10 +1,10 @@
-import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Listener } from "../listener";
 import { takeLock } from "../lock";
 import type { SshSession } from "../session";
 import type { Manifest, SshAccess } from "../types";
-import { assemble } from "./assemble";
+import { assemble, recoverSwap } from "./assemble";
 import { fetchObjects } from "./fetch";
 import { HashCache } from "./hashes";
 import { type Listing, listRemote } from "./listing";
@@ -23,6 +23,8 @@ export interface DownloadTreeOptions {
   readonly also?: Readonly<Record<string, string>>;
   /** Says where the results come from. Where an earlier download came from elsewhere it is kept beside the new one. */
   readonly source?: string;
+  /** The source as an earlier release told it, where what that brought is surely of the same run. */
+  readonly formerSource?: string;
   /** Nothing writes any more: a file that changes while it is read is an error then instead of a note. */
   readonly runEnded?: boolean;
   /** Folder for remembered checksums of local files, `<local>/hashes`. */
@@ -101,7 +103,9 @@ async function downloadAlone(
 ): Promise<Downloaded> {
   const started = Date.now();
   await recoverSwap(final);
-  const objects = await Objects.open(join(partial, "objects"), final, await HashCache.open(options.hashFolder, final));
+  const { onProgress, onStatus } = options;
+  const cache = await HashCache.open(options.hashFolder, final);
+  const objects = await Objects.open(join(partial, "objects"), final, cache, onStatus);
   const fetched = { files: 0, bytes: 0 };
   const collect = (session: SshSession, attempt: Attempt): Promise<Collected> =>
     collectContent(session, options, objects, attempt, (files, bytes) => {
@@ -109,18 +113,17 @@ async function downloadAlone(
       fetched.bytes += bytes;
     });
   const collected = await onTarget(target, collect, options);
-  const { entries, unstable, skipped, hollow, access } = collected;
-  if (hollow.length > 0) {
-    options.onProgress?.(hollowText(hollow));
-  }
+  const { entries, unstable, skipped, hollow, moved, access } = collected;
+  if (hollow.length > 0) onProgress?.(hollowText(hollow));
+  for (const line of moved) onProgress?.(line);
   if (options.runEnded === true) {
     requireAll(collected, partial);
   }
   const manifest: Manifest = { files: entries.map(({ id: _id, ...entry }) => entry) };
   const source = options.source ?? `${access.user}@${access.host}:${options.remoteRoot}`;
   options.signal.throwIfAborted();
-  options.onStatus?.("verifying", `${entries.length} files`);
-  await assemble({ manifest, objects, partial, final, source });
+  const { formerSource } = options;
+  await assemble({ manifest, objects, partial, final, source, formerSource, onProgress, onStatus });
   const bytes = entries.reduce((sum, { size }) => sum + size, 0);
   const seconds = (Date.now() - started) / 1000;
   return {
@@ -177,8 +180,8 @@ async function collectContent(
 ): Promise<Collected> {
   for (let round = 1; ; round++) {
     options.onStatus?.("listing the results");
-    const { entries, skipped, hollow } = await listRemote(session, options);
-    const missing = await objects.missing(entries);
+    const { entries, skipped, hollow, moved } = await listRemote(session, options);
+    const missing = objects.missing(entries);
     await fetchObjects(session, missing, objects, { ...options, count, progressed: attempt.progressed });
     const unstable = entries.filter((entry) => !objects.has(entry)).map(({ path }) => path);
     if (unstable.length === 0 || round === rounds) {
@@ -187,23 +190,10 @@ async function collectContent(
         unstable,
         skipped,
         hollow,
+        moved,
         access: session.access,
       };
     }
-  }
-}
-
-/** A crash between the two renames of a swap leaves the old folder under another name: it gets its own back. */
-async function recoverSwap(final: string): Promise<void> {
-  const old = join(dirname(final), `.old-${basename(final)}`);
-  const there = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined)) !== undefined;
-  if (!(await there(old))) {
-    return;
-  }
-  if (await there(final)) {
-    await rm(old, { recursive: true, force: true });
-  } else {
-    await rename(old, final);
   }
 }
 
@@ -222,15 +212,15 @@ export interface Verification {
 }
 
 /** Reads downloaded results again and compares them with their `manifest.json`. Throws where there is none. */
-export async function verifyResults(folder: string): Promise<Verification> {
+export async function verifyResults(folder: string, onStatus?: Listener["status"]): Promise<Verification> {
   const file = join(folder, resultsFile);
-  const text = await readFile(file, "utf8").catch((error: Error) => {
+  const content = await readFile(file).catch((error: Error) => {
     throw new Error(`${folder} holds no verified results: ${file} cannot be read (${error.message}).`, {
       cause: error,
     });
   });
-  const { manifest, createdAt, source } = parseResults(text, file);
-  const { missing, changed } = await Objects.compare(folder, manifest);
+  const { manifest, createdAt, source } = parseResults(content, file);
+  const { missing, changed } = await Objects.compare(folder, manifest, onStatus);
   const bytes = manifest.files.reduce((sum, { size }) => sum + size, 0);
   const ok = missing.length === 0 && changed.length === 0;
   return { ok, files: manifest.files.length, bytes, missing, changed, createdAt, source };

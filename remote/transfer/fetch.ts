@@ -8,11 +8,12 @@ import { extract } from "tar-stream";
 import { ensureScripts } from "../bundle";
 import type { Listener } from "../listener";
 import { endedSoon, type SshSession, sshFailure } from "../session";
+import { isBrokenStream } from "./broken";
 import { type RemoteEntry, sendScripts } from "./listing";
 import type { Objects } from "./objects";
 import { progressMeter } from "./progress";
 import { showBytes } from "./surprise";
-import { Taker } from "./taker";
+import { type Request, Taker } from "./taker";
 
 interface FetchOptions {
   readonly remoteRoot: string;
@@ -37,11 +38,13 @@ export async function fetchObjects(
     return;
   }
   const { signal } = options;
-  const requests = await Promise.all(
-    wanted.map(async (entry) => ({ entry, offset: await objects.arrived(entry.sha256, entry.size) })),
-  );
+  const begun = await objects.begun();
+  const requests = wanted.map((entry) => ({ entry, offset: begun(entry.sha256, entry.size) }));
   const bytes = requests.reduce((sum, { entry, offset }) => sum + entry.size - offset, 0);
-  await checkSpace(objects, bytes);
+  await checkSpace(
+    objects,
+    requests.reduce((sum, { entry, offset }) => sum + Math.max(0, (entry.held ?? entry.size) - offset), 0),
+  );
   const meter = progressMeter("downloading", bytes, options.onStatus);
   const received = (files: number, more: number): void => {
     meter.count(files, more);
@@ -49,8 +52,7 @@ export async function fetchObjects(
   };
   const remote = await session.stream(`python3 ${await ensureScripts(session, sendScripts)}/remote-manifest.py send`);
   const said = text(remote.stderr).catch(() => "");
-  const lines = requests.map(({ entry, offset }) => `${JSON.stringify([entry.id, offset, entry.size - offset])}\n`);
-  const asking = pipeline(Readable.from(lines), remote.stdin).catch(() => {});
+  const asking = pipeline(Readable.from(askingFor(requests)), remote.stdin).catch(() => {});
   const taker = new Taker(requests, objects, received, options.progressed);
   let broken: unknown;
   try {
@@ -80,6 +82,14 @@ export async function fetchObjects(
   }
 }
 
+/** The lines that ask for content, some hundreds at once. */
+function* askingFor(requests: readonly Request[]): Generator<string> {
+  for (let at = 0; at < requests.length; at += 500) {
+    const some = requests.slice(at, at + 500);
+    yield some.map(({ entry, offset }) => `${JSON.stringify([entry.id, offset, entry.size - offset])}\n`).join("");
+  }
+}
+
 async function checkSpace(objects: Objects, bytes: number): Promise<void> {
   const folder = dirname(objects.partPath(""));
   const { bavail, bsize } = await statfs(folder);
@@ -88,16 +98,6 @@ async function checkSpace(objects: Objects, bytes: number): Promise<void> {
       `The results need ${showBytes(bytes)} more, but the disk of ${folder} has ${showBytes(bavail * bsize)} free. Make room, or set results.directory to another disk, and run the command again.`,
     );
   }
-}
-
-/** True where the stream ended too early or in the middle of something, as it does when the other side is gone. */
-function isBrokenStream(error: unknown): boolean {
-  const { code = "", message = "" } = error as { code?: string; message?: string };
-  return (
-    code === "Z_BUF_ERROR" ||
-    code === "ERR_STREAM_PREMATURE_CLOSE" ||
-    /premature close|end of data|stream was destroyed/i.test(message)
-  );
 }
 
 function localReason(error: unknown, objects: Objects): unknown {

@@ -1,16 +1,24 @@
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
+import { text } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
+import { createGunzip } from "node:zlib";
 import { ensureScripts } from "../bundle";
+import type { Listener } from "../listener";
 import { shellQuote } from "../quote";
-import type { SshSession } from "../session";
+import { endedSoon, type SshSession, sshFailure } from "../session";
 import type { ManifestEntry } from "../types";
+import { isBrokenStream } from "./broken";
+import { fileCounter } from "./counter";
+import { hashText } from "./hashes";
+import { linesOf } from "./lines";
 import { byPath, checkManifest, isSafePath } from "./manifest";
-import { resultsFile } from "./results-file";
+import { isOwnName, linkAtHome, movedText, pathAtHome, topOf } from "./names";
 
 /** A file on the instance. */
 export interface RemoteEntry extends ManifestEntry {
   /** How to ask for it. */
   readonly id: string;
+  /** Bytes that it takes on a disk, where these are far fewer than its size. */
+  readonly held?: number;
 }
 
 /** What was found. */
@@ -20,12 +28,14 @@ export interface Listing {
   readonly skipped: readonly string[];
   /** Symbolic links without content: they lead nowhere, or to a folder that holds them. */
   readonly hollow: readonly string[];
+  /** A line for people for each name of the workload's that is another one at home. */
+  readonly moved: readonly string[];
 }
 
 export const sendScripts = ["transfer.py", "remote-manifest.py"] as const;
 
 const mostFiles = 2_000_000;
-const mostListingBytes = 1024 ** 3;
+const mostListingBytes = 4 * 1024 ** 3;
 
 /** Lists a folder on the instance with checksums. What comes back is refused unless it is sane. */
 export async function listRemote(
@@ -33,39 +43,82 @@ export async function listRemote(
   options: {
     readonly remoteRoot: string;
     readonly also?: Readonly<Record<string, string>>;
+    readonly onStatus?: Listener["status"];
     readonly signal?: AbortSignal;
   },
 ): Promise<Listing> {
   const folder = await ensureScripts(session, sendScripts);
   const places = ["", options.remoteRoot, ...Object.entries(options.also ?? {}).flat()].map(shellQuote).join(" ");
   const what = `Listing ${options.remoteRoot}`;
-  const packed: Buffer[] = [];
-  await session.run(`set -o pipefail; python3 ${folder}/remote-manifest.py list ${places} | gzip -1`, what, {
-    signal: options.signal,
-    maxOutputBytes: 4096,
-    onStdout: (chunk) => packed.push(chunk),
-  });
-  const text = await promisify(gunzip)(Buffer.concat(packed), { maxOutputLength: mostListingBytes });
-  const lines = text.toString("utf8").split("\n");
   const origin = session.access.host;
-  const last = JSON.parse(lines.at(-2) ?? "{}") as { end?: boolean; skipped?: unknown; hollow?: unknown };
-  if (last.end !== true || !Array.isArray(last.skipped) || !Array.isArray(last.hollow)) {
+  const entries: RemoteEntry[] = [];
+  const tops = new Set<string>();
+  let last: Last | undefined;
+  const count = fileCounter(options.onStatus, "listing the results");
+  const take = (lines: readonly string[]): void => {
+    for (const line of lines) {
+      const value = JSON.parse(line) as Line & Last;
+      if (last !== undefined) throw new Error(`The listing from ${origin} goes on after its end; it is refused.`);
+      if (value.end === true) last = value;
+      else entries.push(entryAtHome(value, tops));
+    }
+    if (entries.length > mostFiles) {
+      throw new Error(
+        `${options.remoteRoot} on ${origin} has over ${mostFiles.toLocaleString("en-US")} files; that is refused.`,
+      );
+    }
+    count(lines.length);
+  };
+  const command = `set -o pipefail; python3 ${folder}/remote-manifest.py list ${places} | gzip -1`;
+  await readLines(session, command, what, take, options.signal);
+  if (last?.end !== true || !Array.isArray(last.skipped) || !Array.isArray(last.hollow)) {
     throw new Error(`${what} on ${origin} ended too early; run the command again.`);
   }
-  if (lines.length + last.skipped.length + last.hollow.length > mostFiles) {
-    throw new Error(
-      `${options.remoteRoot} on ${origin} has over ${mostFiles.toLocaleString("en-US")} files; that is refused.`,
-    );
-  }
-  const entries = lines.slice(0, -2).map((line) => pick(JSON.parse(line) as RemoteEntry));
-  for (const [index, entry] of entries.entries()) {
-    if (entry.path === resultsFile) {
-      // The name is taken by the results' own record.
-      entries[index] = { ...entry, path: "manifest.workload.json" };
-    }
-  }
   checkManifest({ files: entries }, origin);
-  return { entries: entries.sort(byPath), skipped: saneNames(last.skipped), hollow: saneNames(last.hollow) };
+  const moved = [...tops].filter(isOwnName).sort().map(movedText);
+  return { entries: entries.sort(byPath), skipped: saneNames(last.skipped), hollow: saneNames(last.hollow), moved };
+}
+
+/** Runs a command whose packed output is lines, and hands these on as they come. */
+async function readLines(
+  session: SshSession,
+  command: string,
+  what: string,
+  take: (lines: readonly string[]) => void,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  signal?.throwIfAborted();
+  const remote = await session.stream(command);
+  remote.stdin.end();
+  const said = text(remote.stderr).catch(() => "");
+  let broken = false;
+  try {
+    const unpacked = createGunzip();
+    const unpacking = pipeline(remote.stdout, unpacked, { signal });
+    unpacking.catch(() => {});
+    for await (const lines of linesOf(unpacked, mostListingBytes)) take(lines);
+    await unpacking;
+  } catch (error) {
+    if (signal?.aborted === true || !isBrokenStream(error)) {
+      remote.kill();
+      throw signal?.aborted === true ? signal.reason : error;
+    }
+    broken = true;
+  }
+  // Where the stream broke, how the command or the connection ended tells why.
+  const exit = await endedSoon(remote);
+  if (exit.code !== 0 || broken) throw sshFailure(session, exit.code, what, await said);
+}
+
+/** A line of the listing: a file, below `at` where it is not of the results' own folder. */
+interface Line extends RemoteEntry {
+  readonly at?: string;
+}
+
+interface Last {
+  readonly end?: boolean;
+  readonly skipped?: unknown;
+  readonly hollow?: unknown;
 }
 
 /** Names that are only told: what is none is left out, nothing is written under them. */
@@ -73,10 +126,32 @@ function saneNames(names: readonly unknown[]): string[] {
   return names.filter((name): name is string => typeof name === "string" && isSafePath(name));
 }
 
-/** Only what an entry has: further members must not come into the results' manifest. */
-function pick({ path, size, sha256, executable, link, id }: RemoteEntry): RemoteEntry {
-  if (!/^[0-9a-f]+$/.test(id)) {
+/**
+ * Only what an entry has: further members must not come into the results' manifest. What the workload named as the stack
+ * names its own gets another name.
+ */
+function entryAtHome(
+  { at, path, size, sha256, executable, link, folder, id, held }: Line,
+  tops: Set<string>,
+): RemoteEntry {
+  if (typeof id !== "string" || !/^[0-9a-f]+$/.test(id)) {
     throw new Error("The instance sent a listing without ids; it is refused.");
   }
-  return { path, size, sha256, executable: executable === true, id, ...(link === undefined ? {} : { link }) };
+  if (typeof path !== "string" || (at !== undefined && !(typeof at === "string" && isOwnName(topOf(at))))) {
+    throw new Error("The instance sent a listing of files in places that were not asked for; it is refused.");
+  }
+  const entry = { size, sha256, executable: executable === true, id };
+  if (at === undefined) tops.add(topOf(path));
+  const home = at === undefined ? pathAtHome(path) : path === "" ? at : `${at}/${path}`;
+  if (link !== undefined) {
+    if (typeof link !== "string") throw new Error("The instance sent a link that leads to no path; it is refused.");
+    const target = at === undefined ? linkAtHome(path, link) : link;
+    return { ...entry, path: home, size: Buffer.byteLength(target), sha256: hashText(target), link: target };
+  }
+  return {
+    ...entry,
+    path: home,
+    ...(folder === undefined ? {} : { folder }),
+    ...(typeof held === "number" && held < size ? { held } : {}),
+  };
 }

@@ -1,66 +1,74 @@
 import { lstat, mkdir, readdir, readFile, readlink, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { Listener } from "../listener";
 import type { Manifest, ManifestEntry } from "../types";
+import { fileCounter } from "./counter";
 import { type HashCache, hashFile, hashText } from "./hashes";
 import { manifestHash } from "./manifest";
 import { filesAtOnce, inParallel } from "./parallel";
-import { parseResults, resultsFile } from "./results-file";
+import { parseResults, type ResultsRecord, resultsFile } from "./results-file";
 
 /** Content of files, found by checksum: what a download has fetched so far, and what an earlier one left. */
 export class Objects {
-  /** Checksum → path of a file with that content. */
+  /** Checksums of what has been fetched. */
+  private readonly fetched = new Set<string>();
+  /** Checksum → path in the earlier results of a file with that content. */
   private readonly known = new Map<string, string>();
   /** Paths of the earlier results that are as their record says. */
   private readonly inPlace = new Set<string>();
-  private earlier: Manifest | undefined;
+  /** Record of the earlier results, where there are any. */
+  earlier: ResultsRecord | undefined;
 
   private constructor(
     private readonly folder: string,
+    private readonly final: string,
     private readonly cache: HashCache,
   ) {}
 
   /** `folder`: where fetched content goes; `final`: results of an earlier download. Both are checked, not trusted. */
-  static async open(folder: string, final: string, cache: HashCache): Promise<Objects> {
-    const objects = new Objects(folder, cache);
+  static async open(folder: string, final: string, cache: HashCache, onStatus?: Listener["status"]): Promise<Objects> {
+    const objects = new Objects(folder, final, cache);
     await mkdir(folder, { recursive: true });
-    for (const name of await readdir(folder)) {
+    await inParallel(await readdir(folder), filesAtOnce, async (name) => {
       if (!/^[0-9a-f]{64}(\.part)?$/.test(name)) {
         await rm(join(folder, name), { recursive: true, force: true });
       } else if (!name.endsWith(".part")) {
         if ((await hashFile(join(folder, name))) === name) {
-          objects.known.set(name, join(folder, name));
+          objects.fetched.add(name);
         } else {
           await rm(join(folder, name), { force: true });
         }
       }
-    }
-    await objects.addEarlier(final);
+    });
+    await objects.addEarlier(onStatus);
     return objects;
   }
 
-  private async addEarlier(final: string): Promise<void> {
-    const file = join(final, resultsFile);
-    let manifest: Manifest;
+  private async addEarlier(onStatus: Listener["status"]): Promise<void> {
+    const file = join(this.final, resultsFile);
     try {
-      manifest = parseResults(await readFile(file, "utf8"), file).manifest;
+      this.earlier = parseResults(await readFile(file), file);
     } catch {
       return;
     }
-    await inParallel(manifest.files, filesAtOnce, async ({ path, sha256, size, link }) => {
-      const absolute = join(final, path);
+    const { files } = this.earlier.manifest;
+    const count = fileCounter(onStatus, "looking at what is at home", files.length);
+    await inParallel(files, filesAtOnce, async (entry) => {
+      const { path, sha256, size, link, folder } = entry;
+      const absolute = join(this.final, path);
       const info = await lstat(absolute, { bigint: true }).catch(() => undefined);
-      if (link !== undefined) {
-        if (info?.isSymbolicLink() && hashText(await readlink(absolute)) === sha256) {
-          this.inPlace.add(path);
-        }
+      if (folder === true) {
+        if (info?.isDirectory()) this.inPlace.add(path);
+      } else if (link !== undefined) {
+        if (info?.isSymbolicLink() && (await readlink(absolute)) === link) this.inPlace.add(path);
       } else if (info?.isFile() && Number(info.size) === size) {
         if ((await this.cache.sha256(absolute, path, info)) === sha256) {
           this.inPlace.add(path);
-          this.known.set(sha256, this.known.get(sha256) ?? absolute);
+          if (!this.known.has(sha256)) this.known.set(sha256, path);
         }
       }
+      count(1);
     });
-    this.earlier = manifest;
     await this.cache.save();
   }
 
@@ -68,39 +76,57 @@ export class Objects {
   holds(manifest: Manifest): boolean {
     return (
       this.earlier !== undefined &&
-      manifestHash(this.earlier) === manifestHash(manifest) &&
+      manifestHash(this.earlier.manifest) === manifestHash(manifest) &&
       manifest.files.every(({ path }) => this.inPlace.has(path))
     );
   }
 
-  /** True where the content of this entry is here (a link needs none). */
-  has({ sha256, link }: ManifestEntry): boolean {
-    return link !== undefined || this.known.has(sha256);
+  /** True where the file, link or folder of the earlier results is as their record says. */
+  isInPlace(path: string): boolean {
+    return this.inPlace.has(path);
+  }
+
+  /** True where the content of this entry is here. Links and empty folders need none, whatever checksum they have. */
+  has(entry: ManifestEntry): boolean {
+    return !hasContent(entry) || this.hasContentOf(entry.sha256);
   }
 
   /** One entry for each content that is not here. */
   missing<T extends ManifestEntry>(entries: readonly T[]): T[] {
-    const asked = new Set(this.known.keys());
-    return entries.filter(({ sha256, link }) => {
-      const absent = link === undefined && !asked.has(sha256);
-      asked.add(sha256);
-      return absent;
+    const asked = new Set<string>();
+    return entries.filter((entry) => {
+      if (this.has(entry) || asked.has(entry.sha256)) return false;
+      asked.add(entry.sha256);
+      return true;
     });
   }
 
-  /** Path of a file with this content. */
-  pathOf(sha256: string): string {
+  private hasContentOf(sha256: string): boolean {
+    return this.fetched.has(sha256) || this.known.has(sha256);
+  }
+
+  /** A file with this content, and whether it is one of the earlier results. */
+  sourceOf(sha256: string): { readonly path: string; readonly isEarlier: boolean } {
+    if (this.fetched.has(sha256)) return { path: join(this.folder, sha256), isEarlier: false };
     const path = this.known.get(sha256);
     if (path === undefined) {
       throw new Error(`The content ${sha256} was not fetched.`);
     }
-    return path;
+    return { path: join(this.final, path), isEarlier: true };
   }
 
-  /** Bytes of this content that an earlier try has left, at most `size`. */
-  async arrived(sha256: string, size: number): Promise<number> {
-    const info = await stat(this.partPath(sha256)).catch(() => undefined);
-    return info === undefined || info.size > size ? 0 : info.size;
+  /** How many bytes of a content, at most its size, an earlier try has left. */
+  async begun(): Promise<(sha256: string, size: number) => number> {
+    const names = (await readdir(this.folder)).filter((name) => name.endsWith(".part"));
+    const sizes = new Map<string, number>();
+    await inParallel(names, filesAtOnce, async (name) => {
+      const info = await stat(join(this.folder, name)).catch(() => undefined);
+      if (info !== undefined) sizes.set(name.slice(0, -".part".length), info.size);
+    });
+    return (sha256, size) => {
+      const arrived = sizes.get(sha256) ?? 0;
+      return arrived > size ? 0 : arrived;
+    };
   }
 
   /** Where content goes while it arrives. */
@@ -110,28 +136,41 @@ export class Objects {
 
   /** Gives arrived and checked content its name. */
   async complete(sha256: string): Promise<void> {
-    const path = join(this.folder, sha256);
-    await rename(this.partPath(sha256), path);
-    this.known.set(sha256, path);
+    await rename(this.partPath(sha256), join(this.folder, sha256));
+    this.fetched.add(sha256);
   }
 
   /** Which files of a manifest a folder lacks, and which have other content. Reads everything. */
-  static async compare(folder: string, manifest: Manifest): Promise<{ missing: string[]; changed: string[] }> {
+  static async compare(
+    folder: string,
+    manifest: Manifest,
+    onStatus?: Listener["status"],
+  ): Promise<{ missing: string[]; changed: string[] }> {
     const missing: string[] = [];
     const changed: string[] = [];
-    await inParallel(manifest.files, filesAtOnce, async ({ path, size, sha256, link }) => {
-      const absolute = join(folder, path);
-      const info = await lstat(absolute).catch(() => undefined);
-      if (info === undefined) {
-        missing.push(path);
-      } else if (link !== undefined) {
-        if (!info.isSymbolicLink() || hashText(await readlink(absolute)) !== sha256) {
-          changed.push(path);
-        }
-      } else if (!info.isFile() || info.size !== size || (await hashFile(absolute)) !== sha256) {
-        changed.push(path);
-      }
+    const count = fileCounter(onStatus, "verifying", manifest.files.length);
+    await inParallel(manifest.files, filesAtOnce, async (entry) => {
+      const found = await compared(join(folder, entry.path), entry);
+      if (found === "missing") missing.push(entry.path);
+      if (found === "changed") changed.push(entry.path);
+      count(1);
     });
     return { missing: missing.sort(), changed: changed.sort() };
   }
+}
+
+/** True for a file: the checksum of anything else is that of no content that anybody could send. */
+function hasContent({ link, folder }: ManifestEntry): boolean {
+  return link === undefined && folder !== true;
+}
+
+async function compared(absolute: string, entry: ManifestEntry): Promise<"right" | "missing" | "changed"> {
+  const { size, sha256, link, folder } = entry;
+  const info = await lstat(absolute).catch(() => undefined);
+  if (info === undefined) return "missing";
+  if (folder === true) return info.isDirectory() ? "right" : "changed";
+  if (link !== undefined) {
+    return info.isSymbolicLink() && hashText(await readlink(absolute)) === sha256 ? "right" : "changed";
+  }
+  return info.isFile() && info.size === size && (await hashFile(absolute)) === sha256 ? "right" : "changed";
 }

@@ -1,4 +1,4 @@
-import type { Manifest } from "../types";
+import type { Manifest, ManifestEntry } from "../types";
 import { checkManifest } from "./manifest";
 
 /** The file in downloaded results that says what they are. */
@@ -13,23 +13,70 @@ export interface ResultsRecord {
   readonly source: string;
 }
 
-/** Text of the file: a manifest with two facts more. */
-export function formatResults({ manifest, createdAt, source }: ResultsRecord): string {
-  return `${JSON.stringify({ createdAt, source, files: manifest.files }, null, 1)}\n`;
+const listBegins = '"files":[\n';
+const listEnds = "]}\n";
+const piece = 1 << 16;
+
+/**
+ * Text of the file, in pieces: a manifest with two facts more. A line an entry: hundreds of thousands of them are more
+ * than one string should hold.
+ */
+export function* formatResults({ manifest, createdAt, source }: ResultsRecord): Generator<string> {
+  let text = `{"createdAt":${JSON.stringify(createdAt)},"source":${JSON.stringify(source)},${listBegins}`;
+  for (const [index, entry] of manifest.files.entries()) {
+    text += `${JSON.stringify(entry)}${index === manifest.files.length - 1 ? "\n" : ",\n"}`;
+    if (text.length > piece) {
+      yield text;
+      text = "";
+    }
+  }
+  yield text + listEnds;
 }
 
-/** Reads the text of such a file; `origin` names it in errors. */
-export function parseResults(text: string, origin: string): ResultsRecord {
-  let value: { createdAt?: unknown; source?: unknown; files?: unknown };
+/** Reads the content of such a file; `origin` names it in errors. */
+export function parseResults(content: Buffer, origin: string): ResultsRecord {
+  const { files, createdAt, source } = contentOf(content, origin);
+  if (!Array.isArray(files) || typeof createdAt !== "string" || typeof source !== "string") {
+    throw new Error(`${origin} is not a manifest of results: it needs createdAt, source and files.`);
+  }
+  const manifest = { files: files as ManifestEntry[] };
+  checkManifest(manifest, origin);
+  return { manifest, createdAt, source };
+}
+
+interface Value {
+  createdAt?: unknown;
+  source?: unknown;
+  files?: unknown;
+}
+
+function contentOf(content: Buffer, origin: string): Value {
   try {
-    value = JSON.parse(text);
+    const head = content.subarray(0, content.indexOf("\n") + 1).toString("utf8");
+    // An earlier release wrote it indented, and people may have formatted it: then it is read as a whole.
+    if (!head.endsWith(listBegins)) return (JSON.parse(content.toString("utf8")) as Value | null) ?? {};
+    return { ...(JSON.parse(`${head}${listEnds}`) as Value), files: entriesOf(content, head) };
   } catch (error) {
     throw new Error(`${origin} is not JSON: ${(error as Error).message}`, { cause: error });
   }
-  if (!Array.isArray(value?.files) || typeof value.createdAt !== "string" || typeof value.source !== "string") {
-    throw new Error(`${origin} is not a manifest of results: it needs createdAt, source and files.`);
+}
+
+function entriesOf(content: Buffer, head: string): unknown[] {
+  const files: unknown[] = [];
+  for (let at = Buffer.byteLength(head); ; ) {
+    const end = content.indexOf("\n", at);
+    if (end === -1) throw new Error("it ends in the middle");
+    const line = content.toString("utf8", at, end);
+    if (line === listEnds.trimEnd()) return files;
+    files.push(JSON.parse(line.endsWith(",") ? line.slice(0, -1) : line));
+    at = end + 1;
   }
-  const manifest = { files: value.files };
-  checkManifest(manifest, origin);
-  return { manifest, createdAt: value.createdAt, source: value.source };
+}
+
+/** When results came home and from where, by the beginning of their record alone; undefined where that does not tell. */
+export function readHead(beginning: string): { readonly createdAt: string; readonly source: string } | undefined {
+  const text = /^\{\s*"createdAt":\s*("(?:[^"\\]|\\.)*"),\s*"source":\s*("(?:[^"\\]|\\.)*")/.exec(beginning);
+  return text === null
+    ? undefined
+    : { createdAt: JSON.parse(text[1] ?? "") as string, source: JSON.parse(text[2] ?? "") as string };
 }

@@ -4,6 +4,7 @@ import { type FileHandle, open, rm, writeFile } from "node:fs/promises";
 import type { Extract } from "tar-stream";
 import type { RemoteEntry } from "./listing";
 import type { Objects } from "./objects";
+import { writeSparse } from "./sparse";
 
 /** The instance sent something that was not asked for. Never retried. */
 export class HostileStreamError extends Error {
@@ -121,10 +122,12 @@ export class Taker {
       let at = offset;
       for await (const chunk of item) {
         hash.update(chunk as Buffer);
-        await handle.write(chunk as Buffer, 0, (chunk as Buffer).length, at);
+        await writeSparse(handle, chunk as Buffer, at);
         at += (chunk as Buffer).length;
         this.received(0, (chunk as Buffer).length);
       }
+      // What came last may have been zeros, which were not written.
+      await handle.truncate(at);
     } finally {
       await handle.close();
     }

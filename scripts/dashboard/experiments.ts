@@ -42,7 +42,7 @@ export class HomeExperiments {
       const before = this.known.get(id);
       if (before?.homeAt === homeAt) return before;
       const file = join(folder, resultsFile);
-      const { files } = parseResults(readFileSync(file, "utf8"), file).manifest;
+      const { files } = parseResults(readFileSync(file), file).manifest;
       const experiment = {
         id,
         stack,

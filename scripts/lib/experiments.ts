@@ -68,7 +68,7 @@ function reportOf(stack: string, experiment: string, all: readonly Bill[]): Expe
 function homeSince(folder: string): string | undefined {
   try {
     const file = join(folder, resultsFile);
-    return parseResults(readFileSync(file, "utf8"), file).createdAt;
+    return parseResults(readFileSync(file), file).createdAt;
   } catch {
     return undefined;
   }

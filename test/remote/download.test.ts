@@ -91,7 +91,7 @@ describe("download", () => {
     await fetch({
       also: { "run/train.log": `${place.root}-run/train.log`, "run/none.log": `${place.root}-run/none.log` },
     });
-    expect(await withoutRecord()).toEqual({ "manifest.workload.json": "theirs", "run/train.log": "a log" });
+    expect(await withoutRecord()).toEqual({ "manifest.json.workload": "theirs", "run/train.log": "a log" });
     await expect(fetch({ remoteRoot: "" })).rejects.toThrow("whole home folder");
   });
 
