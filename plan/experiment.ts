@@ -1,14 +1,18 @@
 import { readFileSync } from "node:fs";
-import { parseDocument } from "yaml";
+import { type Document, parseDocument } from "yaml";
 import { z } from "zod";
 import { PlanError, problemsOf } from "./problems";
+import { readAs } from "./yaml/read";
 
 const minutes = z.number({ error: "must be a number of minutes" }).positive("must be above 0 minutes");
 const command = z.string({ error: "must be a shell command" }).min(1, "must be a shell command");
 const variables = z
   .record(
     z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be a name of an environment variable"),
-    z.union([z.string(), z.number(), z.boolean()]).transform(String),
+    z
+      .union([z.string(), z.number(), z.boolean(), z.null()])
+      .transform((value) => (value === null ? "" : String(value)))
+      .refine((value) => !value.includes("\0"), "can't hold a NUL character"),
   )
   .default({});
 const insidePath = z
@@ -130,7 +134,10 @@ export const experimentSchema = z.strictObject({
       overrides: z
         .record(z.string(), z.unknown())
         .default({})
-        .describe("Values laid over the config file; the result is uploaded as a file of its own."),
+        .describe(
+          "Values laid over the config file, a YAML or JSON map; the result is uploaded as a file of its own. Maps merge, " +
+            "everything else is replaced, and the rest of the file stays as it is, to the byte.",
+        ),
       directory: insidePath.default(".").describe("Folder in the workspace in which commands run."),
       variables: variables.describe("Environment variables of training and evaluation."),
       firstStepPattern: z
@@ -251,8 +258,17 @@ export function parseExperiment(text: string, file: string): Experiment {
       })),
     );
   }
-  const input: unknown = document.toJS() ?? {};
+  const input = readInput(document, file);
   const parsed = experimentSchema.safeParse(input);
   if (!parsed.success) throw new PlanError(problemsOf(parsed.error, experimentSchema, input, `${file}: `));
   return parsed.data;
+}
+
+function readInput(document: Document, file: string): unknown {
+  try {
+    return readAs(document, experimentSchema) ?? {};
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new PlanError([{ field: `${file}:`, value: "YAML", message }]);
+  }
 }

@@ -1,9 +1,10 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { parse, stringify } from "yaml";
 import type { Experiment } from "./experiment";
 import { type Checkout, checkout, isGitUrl } from "./git";
 import { nearest, PlanError, type Problem } from "./problems";
+import { layOver, OverrideProblem } from "./yaml/override";
+import { YamlProblem } from "./yaml/tree";
 
 /** A workload found and checked: where it is, and which config its training reads. */
 export interface FoundWorkload {
@@ -66,9 +67,11 @@ function nameAfter(source: string): string {
   return name.replace(/^[^A-Za-z0-9]+|-+$/g, "") || "workload";
 }
 
-/** Fills `{name}` placeholders of a command. */
+/** Fills `{name}` placeholders of a command; `${name}` is a variable of the shell. */
 export function fill(command: string, values: Readonly<Record<string, string | undefined>>): string {
-  return command.replace(/\{(\w+)\}/g, (whole, key: string) => values[key] ?? whole);
+  return command.replace(/(?<!\$)\{(\w+)\}/g, (whole, key: string) =>
+    Object.hasOwn(values, key) ? (values[key] ?? whole) : whole,
+  );
 }
 
 function missingTargets(experiment: Experiment, folder: string): Problem[] {
@@ -157,40 +160,31 @@ function findConfig(
     });
     return { extraFiles: {} };
   }
-  const text = readFileSync(path, "utf8");
+  const content = readFileSync(path);
+  const text = content.toString("utf8");
   if (!overridden) return { config, configText: text, extraFiles: {} };
-  let base: unknown;
-  try {
-    base = parse(text) ?? {};
-  } catch (error) {
-    problems.push({
-      field: "train.config",
-      value: config,
-      message: `overrides need a YAML or JSON file, and this is none: ${String((error as Error).message).split("\n")[0]}`,
-    });
-    return { extraFiles: {} };
-  }
-  const merged = merge(base, overrides);
-  const rendered = config.endsWith(".json") ? `${JSON.stringify(merged, null, 2)}\n` : stringify(merged);
-  const target = `.lambda-train/${experiment.experiment}${config.endsWith(".json") ? ".json" : ".yaml"}`;
+  const json = /\.json$/i.test(config);
+  const rendered = Buffer.from(text).equals(content)
+    ? rendering(text, experiment, json, problems)
+    : void problems.push({ field: "train.config", value: config, message: "overrides need a file in UTF-8" });
+  if (rendered === undefined) return { extraFiles: {} };
+  const target = `.lambda-train/${experiment.experiment}${json ? ".json" : ".yaml"}`;
   return { config: target, configText: rendered, extraFiles: { [join(directory, target)]: rendered } };
 }
 
-/** Lays overrides over a config: maps merge, everything else is replaced. */
-export function merge(base: unknown, over: unknown): unknown {
-  if (!isMap(base) || !isMap(over)) return over;
-  const merged: Record<string, unknown> = { ...base };
-  for (const [key, value] of Object.entries(over)) {
-    Object.defineProperty(merged, key, {
-      value: Object.hasOwn(base, key) ? merge(base[key], value) : value,
-      enumerable: true,
-      writable: true,
-      configurable: true,
-    });
+/** The config with the overrides laid over it; undefined where that cannot be, with the problem. */
+function rendering(text: string, experiment: Experiment, json: boolean, problems: Problem[]): string | undefined {
+  const { config, overrides } = experiment.train;
+  try {
+    return layOver(text, overrides, json);
+  } catch (error) {
+    if (!(error instanceof YamlProblem)) throw error;
+    const { message, next } = error;
+    problems.push(
+      error instanceof OverrideProblem
+        ? { field: `train.overrides.${error.path}`, value: error.value, message, next }
+        : { field: "train.config", value: config, message: `overrides need a YAML or JSON map: ${message}`, next },
+    );
+    return undefined;
   }
-  return merged;
-}
-
-function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

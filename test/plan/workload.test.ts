@@ -2,13 +2,12 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { findDataset } from "../../plan/dataset";
 import { type Experiment, experimentSchema } from "../../plan/experiment";
 import { PlanError } from "../../plan/problems";
 import { smokeTest } from "../../plan/smoke";
-import { findWorkload, merge } from "../../plan/workload";
+import { findWorkload } from "../../plan/workload";
 
 let folder: string;
 beforeEach(() => {
@@ -97,7 +96,7 @@ describe("workload", () => {
       folder,
     );
     expect(found.config).toBe(".lambda-train/run-1.yaml");
-    expect(found.extraFiles[".lambda-train/run-1.yaml"]).toBe("device: cpu\nmodel:\n  layers: 1\n  width: 64\n");
+    expect(found.extraFiles[".lambda-train/run-1.yaml"]).toBe("device: cpu\nmodel: {layers: 1, width: 64}\n");
   });
 
   it("comes from a git URL at a branch, a tag or a commit, without its .git", () => {
@@ -135,20 +134,6 @@ describe("workload", () => {
     const clone = (): unknown => findWorkload(experiment({ workload: { source } }), folder, folder);
     expect(clone).toThrow("git cannot clone it");
     expect(clone).not.toThrow(/token/);
-  });
-
-  it("merges maps and replaces everything else", () => {
-    fc.assert(
-      fc.property(
-        fc.dictionary(fc.string(), fc.jsonValue()),
-        fc.dictionary(fc.string(), fc.integer()),
-        (base, over) => {
-          expect(merge(base, over)).toEqual({ ...base, ...over });
-          expect(merge(merge(base, over), over)).toEqual(merge(base, over));
-        },
-      ),
-    );
-    expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
   });
 });
 
