@@ -52,6 +52,8 @@ export interface RunStatus {
   readonly earlierOutputPaths?: readonly string[];
   /** Absolute paths of files and folders that training or evaluation wrote beside these, under the workload's outputs. */
   readonly outputsBeside?: readonly string[];
+  /** What training wrote outside of its outputs, as last looked at: every minute or so, and when it ends. */
+  readonly writtenElsewhere?: Written;
   readonly evaluation?: {
     readonly state: "none" | "pending" | "running" | "done" | "failed";
     readonly exitCode?: number;
@@ -75,6 +77,33 @@ export interface RunStatus {
   };
   /** Seconds since the Unix epoch on the instance, to correct for clock skew. */
   readonly now: number;
+}
+
+/** A folder or file as people name it: relative to the workspace, or with `~/` or `/`. */
+export interface WrittenGroup {
+  readonly path: string;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** What came or changed since the start of training, and does not come home. */
+export interface LeftOut extends WrittenGroup {
+  /** Which rule says so, in words. */
+  readonly why: string;
+  /** The biggest file in it that looks like a checkpoint, of a mebibyte or more. */
+  readonly checkpoint?: { readonly path: string; readonly bytes: number };
+}
+
+/** What training wrote outside of its outputs folder (see `scripts/remote/written.py`). */
+export interface Written {
+  /** Seconds since the epoch, by the instance's clock. */
+  readonly at: number;
+  /** False where the look was too short for all files. */
+  readonly whole: boolean;
+  /** What comes home. */
+  readonly found: readonly WrittenGroup[];
+  /** What does not. */
+  readonly left: readonly LeftOut[];
 }
 
 /** One file, symbolic link or empty folder of a manifest. */

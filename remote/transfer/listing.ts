@@ -3,7 +3,7 @@ import { gunzip } from "node:zlib";
 import { ensureScripts } from "../bundle";
 import { shellQuote } from "../quote";
 import type { SshSession } from "../session";
-import type { ManifestEntry } from "../types";
+import type { ManifestEntry, Written } from "../types";
 import { byPath, checkManifest, isSafePath } from "./manifest";
 import { resultsFile } from "./results-file";
 
@@ -20,9 +20,25 @@ export interface Listing {
   readonly skipped: readonly string[];
   /** Symbolic links without content: they lead nowhere, or to a folder that holds them. */
   readonly hollow: readonly string[];
+  /** What training wrote elsewhere, where that was asked for. */
+  readonly written?: Written;
 }
 
-export const sendScripts = ["transfer.py", "remote-manifest.py"] as const;
+/** Of which experiment to list also what it wrote outside of its outputs, and what is a result of it in spite of the rules. */
+export interface WrittenBy {
+  readonly experiment: string;
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+}
+
+export const sendScripts = [
+  "transfer.py",
+  "uploads.py",
+  "rules.py",
+  "elsewhere.py",
+  "written.py",
+  "remote-manifest.py",
+] as const;
 
 const mostFiles = 2_000_000;
 const mostListingBytes = 1024 ** 3;
@@ -33,22 +49,35 @@ export async function listRemote(
   options: {
     readonly remoteRoot: string;
     readonly also?: Readonly<Record<string, string>>;
+    readonly writtenBy?: WrittenBy;
     readonly signal?: AbortSignal;
   },
 ): Promise<Listing> {
   const folder = await ensureScripts(session, sendScripts);
   const places = ["", options.remoteRoot, ...Object.entries(options.also ?? {}).flat()].map(shellQuote).join(" ");
+  const { experiment, ...keys } = options.writtenBy ?? {};
+  const elsewhere =
+    experiment === undefined ? "" : `--written ${shellQuote(experiment)} ${shellQuote(JSON.stringify(keys))} `;
   const what = `Listing ${options.remoteRoot}`;
   const packed: Buffer[] = [];
-  await session.run(`set -o pipefail; python3 ${folder}/remote-manifest.py list ${places} | gzip -1`, what, {
-    signal: options.signal,
-    maxOutputBytes: 4096,
-    onStdout: (chunk) => packed.push(chunk),
-  });
+  await session.run(
+    `set -o pipefail; python3 ${folder}/remote-manifest.py list ${elsewhere}${places} | gzip -1`,
+    what,
+    {
+      signal: options.signal,
+      maxOutputBytes: 4096,
+      onStdout: (chunk) => packed.push(chunk),
+    },
+  );
   const text = await promisify(gunzip)(Buffer.concat(packed), { maxOutputLength: mostListingBytes });
   const lines = text.toString("utf8").split("\n");
   const origin = session.access.host;
-  const last = JSON.parse(lines.at(-2) ?? "{}") as { end?: boolean; skipped?: unknown; hollow?: unknown };
+  const last = JSON.parse(lines.at(-2) ?? "{}") as {
+    end?: boolean;
+    skipped?: unknown;
+    hollow?: unknown;
+    written?: Written;
+  };
   if (last.end !== true || !Array.isArray(last.skipped) || !Array.isArray(last.hollow)) {
     throw new Error(`${what} on ${origin} ended too early; run the command again.`);
   }
@@ -65,7 +94,8 @@ export async function listRemote(
     }
   }
   checkManifest({ files: entries }, origin);
-  return { entries: entries.sort(byPath), skipped: saneNames(last.skipped), hollow: saneNames(last.hollow) };
+  const { written } = last;
+  return { entries: entries.sort(byPath), skipped: saneNames(last.skipped), hollow: saneNames(last.hollow), written };
 }
 
 /** Names that are only told: what is none is left out, nothing is written under them. */

@@ -2,10 +2,12 @@
 """Tells what is in folders on this instance, and sends files of it.
 
 Usage:
-  remote-manifest.py list AT PATH [AT PATH]...
+  remote-manifest.py list [--written EXPERIMENT KEYS] AT PATH [AT PATH]...
       Prints one JSON object a line for each file under the given places: path, size, sha256, executable, link where it is
       a symbolic link, and id to ask for it. A place is a folder, or one file; its files' paths begin with AT (empty: with
       nothing). A place that is not there is left out. Last line: {"end": true, "skipped": [path…], "hollow": [path…]}.
+      --written: also what training wrote elsewhere (see written.py; KEYS: include and exclude as JSON), below beside/;
+      the last line tells of it in "written".
       skipped: what cannot be opened. hollow: links that lead nowhere, or to a folder that holds them; they have no content.
   remote-manifest.py send
       Reads JSON lines [id, offset, size], writes a gzipped tar with one entry for each, named by its number in the input.
@@ -27,6 +29,7 @@ import time
 import zlib
 from pathlib import PurePath
 
+import written
 from transfer import BASE, in_threads, inside, read_json, sha256_of, under_home, write_json
 
 SETTLED_NS = 2_000_000_000
@@ -77,7 +80,7 @@ def walk(root, relative, above, found, skipped, hollow):
                 found.append((path, info, None))
 
 
-def list_places(places):
+def list_places(places, elsewhere):
     cache_file = os.path.join(BASE, "hashes", hashlib.sha256("\0".join(places).encode()).hexdigest()[:32] + ".json")
     known = read_json(cache_file, {})
     fresh = {}
@@ -119,6 +122,11 @@ def list_places(places):
         skipped += [named(at, path) for path in unread]
         hollow += [named(at, path) for path in empty]
         lines += in_threads(describe, [(root, at, path, info, link) for path, info, link in found])
+    told = {}
+    if elsewhere:
+        items, unread, told["written"] = written.listing(*elsewhere, places[::2])
+        lines += in_threads(describe, [(full, at, "", info, link) for at, full, info, link in items])
+        skipped += [shown(name) for name in unread]
     out = sys.stdout
     for entry in lines:
         if entry is not None:
@@ -128,7 +136,7 @@ def list_places(places):
             write_json(cache_file, fresh)
         except OSError:
             pass  # The disk is full: the next listing reads more, this one is as good.
-    out.write(json.dumps({"end": True, "skipped": skipped, "hollow": hollow}) + "\n")
+    out.write(json.dumps({"end": True, "skipped": skipped, "hollow": hollow, **told}) + "\n")
 
 
 class Exactly:
@@ -185,8 +193,10 @@ def send():
 
 def main():
     mode, *rest = sys.argv[1:] or ["help"]
-    if mode == "list" and rest and len(rest) % 2 == 0:
-        list_places(rest)
+    elsewhere = rest[1:3] if rest[:1] == ["--written"] else []
+    places = rest[3:] if elsewhere else rest
+    if mode == "list" and places and len(places) % 2 == 0:
+        list_places(places, elsewhere)
     elif mode == "send" and not rest:
         send()
     else:

@@ -102,6 +102,7 @@ paths_in() { # paths_in NAME FILE...: a member with the paths that these facts h
 }
 paths_in earlierOutputPaths "$run"/attempts/*/output_path
 paths_in outputsBeside "$run"/attempts/*/output_beside
+if [ -s "$run/written.json" ]; then printf ',"writtenElsewhere":%s' "$(cat "$run/written.json")"; fi
 ending="$base/self-terminate"
 if [ -f "$ending/status.json" ]; then
   watched=false
