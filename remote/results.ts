@@ -3,7 +3,7 @@ import { hashFolder } from "../plan/paths";
 import type { EvaluationPlan, RunPlan } from "../plan/types";
 import { type Listener, tellingTime } from "./listener";
 import { evaluateRun, hasEnded, readStatus, stopRun } from "./run";
-import { beginFetch, noteFetched } from "./self-termination";
+import { beginFetch, noteFetched, removeAside } from "./self-termination";
 import type { SshSession } from "./session";
 import { downloadTree } from "./transfer/download";
 import { withRetries } from "./transfer/retry";
@@ -109,6 +109,7 @@ export async function bringHome(place: ResultsPlace, listener: Listener): Promis
   }));
   if (status.state === "absent") return undefined;
   const folder = join(directory, run.experiment);
+  for (const aside of status.asides ?? []) await bringAside(place, aside, folder, listener);
   const logs = posix.dirname(status.logPath);
   const { include = [], exclude = [] } = run;
   const { files, bytes, unstable, manifest, written } = await downloadTree(access, {
@@ -122,7 +123,7 @@ export async function bringHome(place: ResultsPlace, listener: Listener): Promis
     },
     localFinal: folder,
     writtenBy: { experiment: run.experiment, include, exclude },
-    source: `${instanceId}:${run.experiment}`,
+    source: sourceOf(instanceId, run.experiment, status.hash),
     runEnded: hasEnded(status.state),
     hashFolder: hashFolder(),
     onProgress: listener.progress,
@@ -144,6 +145,34 @@ export async function bringHome(place: ResultsPlace, listener: Listener): Promis
     await withRetries(access, (session) => noteFetched(session, status, token));
   }
   return home;
+}
+
+/** Where results come from, as their record at home says. */
+function sourceOf(instanceId: string, experiment: string, hash: string | undefined): string {
+  return `${instanceId}:${experiment}${hash === undefined ? "" : `@${hash}`}`;
+}
+
+/** Brings results of an earlier configuration home; those of the next one then find them there, and keep them beside. */
+async function bringAside(
+  { instanceId, access, run }: ResultsPlace,
+  { name, path, kept }: NonNullable<RunStatus["asides"]>[number],
+  localFinal: string,
+  listener: Listener,
+): Promise<void> {
+  listener.progress?.(`${run.experiment}: bringing home what attempt ${name} reached, with other settings`);
+  const { "": root = "none", ...also } = kept.places;
+  const there = (below: string): string => posix.join(path, below);
+  await downloadTree(access, {
+    remoteRoot: there(root),
+    also: Object.fromEntries(Object.entries(also).map(([at, below]) => [at, there(below)])),
+    localFinal,
+    source: sourceOf(instanceId, run.experiment, kept.hash),
+    runEnded: true,
+    hashFolder: hashFolder(),
+    onProgress: listener.progress,
+    onStatus: listener.status,
+  });
+  await withRetries(access, (session) => removeAside(session, run.experiment, name));
 }
 
 /** A first look, over a connection or two that are lost: an instance that is gone is to be told soon. */

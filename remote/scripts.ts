@@ -133,7 +133,7 @@ export function renderStart(plan: Plan, spentAt?: number): string {
 
 const startScripts = [
   ...["lib.sh", "run.sh", "supervise.sh", "evaluate.sh"],
-  ...["transfer.py", "uploads.py", "rules.py", "elsewhere.py", "written.py"],
+  ...["transfer.py", "uploads.py", "rules.py", "elsewhere.py", "written.py", "safety.py", "aside.py"],
 ];
 
 function wholeSeconds(seconds: number | undefined): string {

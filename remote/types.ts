@@ -54,6 +54,17 @@ export interface RunStatus {
   readonly outputsBeside?: readonly string[];
   /** What training wrote outside of its outputs, as last looked at: every minute or so, and when it ends. */
   readonly writtenElsewhere?: Written;
+  /** Results of earlier configurations of the experiment that are kept apart there until they are at home. */
+  readonly asides?: readonly {
+    readonly name: string;
+    /** Absolute path of the copy's folder. */
+    readonly path: string;
+    readonly kept: {
+      readonly hash: string;
+      /** Path in the results at home → path below the copy's folder. */
+      readonly places: Readonly<Record<string, string>>;
+    };
+  }[];
   readonly evaluation?: {
     readonly state: "none" | "pending" | "running" | "done" | "failed";
     readonly exitCode?: number;

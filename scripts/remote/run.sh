@@ -7,7 +7,8 @@
 # Same hash and going on: "already running", under these limits from now on; ended with 0: "already finished". Ended
 # otherwise, or its supervisor died (reboot): starts the next attempt; the workload goes on from its checkpoint.
 # Exit codes: 0 runs or has finished, 2 usage, 3 a run with another hash goes on (stop it first),
-# 4 the time limit or the budget is used up, 5 it did not start.
+# 4 the time limit or the budget is used up, 5 it did not start, 6 what another configuration has reached is not at home
+# and cannot be kept apart.
 set -euo pipefail
 scripts="$(cd "$(dirname "$0")" && pwd)"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -59,6 +60,9 @@ fi
 
 # A training process can outlive a supervisor that was killed; two at once would spoil each other's checkpoints.
 end_marked "LAMBDA_TRAIN_RUN=$experiment" 30
+
+# What another configuration has reached must not be written over before it is at home.
+python3 "$scripts/aside.py" keep "$experiment" "$LT_HASH" || die 6 "The run of $experiment did not start; the reason stands above."
 
 # An attempt that ends before it writes anything must not make those before it forgotten.
 output="$(fact "$facts/output_path")"

@@ -50,12 +50,21 @@ def namer(taken):
 
 def listing(experiment, keys, ats):
     """
-    What remote-manifest.py lists besides its places: (name, full path, stat, link or None), names of what cannot be
-    listed, and what is noted of it. `keys`: results.include and results.exclude as JSON; `ats`: names of its places.
+    What remote-manifest.py lists besides its places: see items_of; also names of what cannot be listed, and what is noted
+    of it all. `keys`: results.include and results.exclude as JSON.
     """
     set_keys(experiment, keys)
     began = time.monotonic()
     look = Look(experiment)
+    items, unread = items_of(look, ats)
+    return items, unread, note(experiment, look, time.monotonic() - began)
+
+
+def items_of(look, ats=()):
+    """
+    All that was found: (name below beside/, full path, stat, link or None); and names of what cannot be listed. `ats`:
+    names of places that come home besides.
+    """
     named = namer({at.split("/")[1] for at in ats if at.startswith("beside/")})
     listed = [(named(kind, path), full, info, None) for kind, path, full, info in look.found]
     by_real = {full: name for name, full, _, _ in listed}
@@ -64,7 +73,7 @@ def listing(experiment, keys, ats):
         target = by_real.get(real) or (named("", inside) if inside is not None else named("~", below(real, HOME)))
         name = named(kind, path)
         listed.append((name, full, None, os.path.relpath(target, os.path.dirname(name))))
-    return listed, [named(kind, path) for kind, path in look.unread], note(experiment, look, time.monotonic() - began)
+    return listed, [named(kind, path) for kind, path in look.unread]
 
 
 def set_keys(experiment, keys):

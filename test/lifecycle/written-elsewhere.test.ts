@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
@@ -136,5 +136,26 @@ describe("what training writes outside of its outputs", { timeout: 240_000 }, ()
     expect(down).toMatch(/ended before its first step and wrote nothing/);
     expect(down).not.toMatch(/verified/);
     expect((await cloud.inventory()).instances).toEqual([]);
+  });
+
+  it("what one configuration reached is not lost under what the next one writes", async () => {
+    const program = `
+import os
+for f in ("outputs/mine/best.pt", "lightning_logs/best.ckpt"):
+    os.makedirs(os.path.dirname(f), exist_ok=True)
+    open(f, "w").write(os.environ["RATE"])
+print("step 1 loss 1")
+`;
+    await up(program, { train: { variables: { RATE: "one" } } });
+    configure({ train: { variables: { RATE: "two" } } });
+    await project.succeeds("up");
+    await project.succeeds("down", ["--keep-cloud"]);
+    const folders = readdirSync(join(project.folder, "results/test")).filter((name) => /^mine(\.|$)/.test(name));
+    const reached = (path: string): string[] =>
+      folders.map((name) => project.read(join("results/test", name, path))).sort();
+    expect(folders).toHaveLength(2);
+    expect(reached("best.pt")).toEqual(["one", "two"]);
+    expect(reached("beside/lightning_logs/best.ckpt")).toEqual(["one", "two"]);
+    for (const name of folders) expect((await verifyResults(home(`../${name}`))).ok).toBe(true);
   });
 });
