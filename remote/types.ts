@@ -111,6 +111,8 @@ export interface Written {
   readonly at: number;
   /** False where the look was too short for all files. */
   readonly whole: boolean;
+  /** How many files of what comes home look like checkpoints, and when the newest was written, in seconds since the epoch. */
+  readonly checkpoints: { readonly files: number; readonly newest: number };
   /** What comes home. */
   readonly found: readonly WrittenGroup[];
   /** What does not. */

@@ -4,6 +4,7 @@ import { ensureScripts } from "../bundle";
 import { shellQuote } from "../quote";
 import type { SshSession } from "../session";
 import type { ManifestEntry, Written } from "../types";
+import { parseWritten } from "../written";
 import { byPath, checkManifest, isSafePath } from "./manifest";
 import { resultsFile } from "./results-file";
 
@@ -76,7 +77,7 @@ export async function listRemote(
     end?: boolean;
     skipped?: unknown;
     hollow?: unknown;
-    written?: Written;
+    written?: unknown;
   };
   if (last.end !== true || !Array.isArray(last.skipped) || !Array.isArray(last.hollow)) {
     throw new Error(`${what} on ${origin} ended too early; run the command again.`);
@@ -94,7 +95,7 @@ export async function listRemote(
     }
   }
   checkManifest({ files: entries }, origin);
-  const { written } = last;
+  const written = experiment === undefined ? undefined : parseWritten(last.written, origin);
   return { entries: entries.sort(byPath), skipped: saneNames(last.skipped), hollow: saneNames(last.hollow), written };
 }
 

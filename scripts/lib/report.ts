@@ -62,7 +62,7 @@ export function resultsAtHome({ resultsFolder, run }: Pick<StackView, "resultsFo
 }
 
 /** Whether results hold something besides what the run itself has logged. */
-function holdsMoreThanLogs(home: string): boolean {
+export function holdsMoreThanLogs(home: string): boolean {
   const names = (folder: string): string[] => readdirSync(join(home, folder)).map((name) => posix.join(folder, name));
   return names(".").some(
     (name) => name !== "manifest.json" && (name !== "run" || names("run").some((path) => !ownLogs.includes(path))),

@@ -272,6 +272,11 @@ class Look:
                 full = os.path.dirname(full)
         self.links = [link for link in self.links if link[3] in held]
 
+    def checkpoints(self):
+        """How many of the files found look like checkpoints, and when the newest was written, in seconds since the epoch."""
+        times = [info.st_mtime_ns for _, path, _, info in self.found if rules.CHECKPOINT.search(path)]
+        return {"files": len(times), "newest": max(times, default=0) // 10**9}
+
     def groups(self):
         """What was found, as people know it: the folder or file right below its root -> [files, bytes]."""
         groups = {}

@@ -91,6 +91,7 @@ def note(experiment, look, took):
         "at": int(time.time()),
         "took": round(took, 3),
         "whole": look.whole,
+        "checkpoints": look.checkpoints(),
         "found": [{"path": path, "files": files, "bytes": size} for path, files, size in cut(found)],
         "left": [
             {"path": path, "files": files, "bytes": size, "why": why,
