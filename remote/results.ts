@@ -86,14 +86,17 @@ export function lossText(home: BroughtHome): string | undefined {
 }
 
 /**
- * Sees that what came home is all that the workload has.
+ * Sees that ending the instance loses nothing that somebody would miss.
  * @throws Error that says what would be lost, and what to do.
  */
-export function requireResults(home: BroughtHome): void {
+export function requireResults({ instanceId, run }: Pick<ResultsPlace, "instanceId" | "run">, home: BroughtHome): void {
   const loss = lossText(home);
-  if (loss !== undefined) {
-    throw new Error(`${loss} Then run \`npm run up\`, which leaves the run as it is, and \`npm run down\` again.`);
-  }
+  if (loss === undefined) return;
+  throw new Error(
+    `${loss} Instance ${instanceId} is not terminated and goes on billing. After a change of results.include: ` +
+      "`npm run up`, which leaves the run as it is, then `npm run down`. To end it as it is: " +
+      `\`npm run down -- --lose-results\`, or ${loseResultsVariable}=${run.experiment} for \`pulumi destroy\`.`,
+  );
 }
 
 /**

@@ -78,7 +78,7 @@ async function rescue(stack: string, lost: Lost, identity: string, end: boolean)
   if (home === undefined) console.log(`${place.run.experiment} was never started on ${what}: there are no results.`);
   else console.log(`${homeText(home, home.folder)} (run: ${home.status.state})`);
   for (const line of home === undefined ? [] : homeNotes(home)) console.log(line);
-  if (home !== undefined && end) requireResults(home);
+  if (home !== undefined && end) requireResults(place, home);
   if (!end) {
     console.log(`${what} goes on and bills. To end it as \`down\` would: the same command with --end.`);
     return exitCodes.ok;

@@ -54,7 +54,7 @@ def lasting_mounts():
 class Run:
     """What an experiment's own files tell: since when, and which places come home anyway."""
 
-    def __init__(self, experiment):
+    def __init__(self, experiment, keys=None):
         self.folder = os.path.join(RUNS, experiment)
         newest = os.path.join(self.folder, "attempts", fact(self.folder, "attempt") or "0")
         attempts = glob.glob(os.path.join(glob.escape(self.folder), "attempts", "*"))
@@ -70,7 +70,7 @@ class Run:
         if self.workspace and not fact(newest, "output_path"):
             homes.add(os.path.join(self.workspace, known.get("LT_OUTPUTS", "outputs"), experiment))
         self.come_home = {os.path.realpath(each) for each in homes if each}
-        keys = read_json(os.path.join(self.folder, "results.json"), {})
+        keys = keys or read_json(os.path.join(self.folder, "results.json"), {})
         self.include = rules.Globs(keys.get("include") or [])
         self.exclude = rules.Globs(keys.get("exclude") or [])
 
@@ -129,8 +129,8 @@ class Look:
     biggest checkpoint or None]. unread: (kind, path) of what cannot be listed. whole: False where the time was too short.
     """
 
-    def __init__(self, experiment, seconds=None):
-        self.run = Run(experiment)
+    def __init__(self, experiment, seconds=None, keys=None):
+        self.run = Run(experiment, keys)
         self.found, self.links, self.left, self.unread, self.whole = [], [], {}, [], True
         if self.run.since is None or self.run.workspace is None:
             return

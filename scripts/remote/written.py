@@ -53,9 +53,10 @@ def listing(experiment, keys, ats):
     What remote-manifest.py lists besides its places: see items_of; also names of what cannot be listed, and what is noted
     of it all. `keys`: results.include and results.exclude as JSON.
     """
-    set_keys(experiment, keys)
+    keys = json.loads(keys)
+    keep(os.path.join(RUNS, experiment, "results.json"), keys)
     began = time.monotonic()
-    look = Look(experiment)
+    look = Look(experiment, keys=keys)
     items, unread = items_of(look, ats)
     return items, unread, note(experiment, look, time.monotonic() - began)
 
@@ -76,10 +77,13 @@ def items_of(look, ats=()):
     return listed, [named(kind, path) for kind, path in look.unread]
 
 
-def set_keys(experiment, keys):
-    file = os.path.join(RUNS, experiment, "results.json")
-    if read_json(file, None) != json.loads(keys):
-        write_json(file, json.loads(keys))
+def keep(file, value):
+    """Writes a fact, for whoever looks next. Where the disk is full, what was seen is as good without."""
+    try:
+        if read_json(file, None) != value:
+            write_json(file, value)
+    except OSError:
+        pass
 
 
 def note(experiment, look, took):
@@ -99,7 +103,7 @@ def note(experiment, look, took):
             for path, files, size, best, why in cut(left)
         ],
     }
-    write_json(written_file(experiment), value)
+    keep(written_file(experiment), value)
     return value
 
 

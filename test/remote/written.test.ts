@@ -15,6 +15,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Written } from "../../remote/types";
+import { elsewhereLines, parseWritten } from "../../remote/written";
 
 const scripts = join(__dirname, "../../scripts/remote");
 const mebibyte = 1024 ** 2;
@@ -244,5 +245,40 @@ describe("written.py", () => {
     writeFileSync(file, JSON.stringify({ ...value, at: value.at - 600 }));
     run("written.py", "look", "exp");
     expect(lstatSync(file).ino).not.toBe(first);
+  });
+});
+
+describe("what is said of files written elsewhere", () => {
+  const written = (changes: Partial<Written> = {}): Written => ({
+    at: 1,
+    whole: true,
+    checkpoints: { files: 0, newest: 0 },
+    found: [],
+    left: [],
+    ...changes,
+  });
+  const group = (path: string) => ({ path, files: 1, bytes: 500_000 });
+
+  it("is nothing where there is nothing", () => {
+    expect(elsewhereLines(undefined)).toEqual([]);
+    expect(elsewhereLines(written())).toEqual([]);
+  });
+
+  it("names the first ones, sums up the rest, and says where the look was cut short", () => {
+    const found = ["a", "b", "c", "d", "e", "f", "g", "h"].map(group);
+    const [line] = elsewhereLines(written({ found, whole: false }));
+    expect(line).toMatch(/beside\/: a \(1 file, 0\.5 MB\), b .*, f .*, 2 more \(2 files, 1\.0 MB\), perhaps more/);
+    expect(line).not.toContain("g (");
+  });
+
+  it("says why something stays there, and shows nothing that a terminal would obey", () => {
+    const checkpoint = { path: "data/\u001b[2Jx.pt", bytes: 2_000_000 };
+    expect(elsewhereLines(written({ left: [{ ...group("data"), why: "the dataset's folder", checkpoint }] }))).toEqual([
+      expect.stringMatching(/: data \(1 file, 0\.5 MB: the dataset's folder; data\/\?\[2Jx\.pt of 2\.0 MB looks like/),
+    ]);
+  });
+
+  it.each([undefined, {}, { ...written(), found: [{ path: 1 }] }])("is refused where it is no list: %o", (value) => {
+    expect(() => parseWritten(value, "1.2.3.4")).toThrow(/from 1\.2\.3\.4, is not one/);
   });
 });

@@ -1,13 +1,14 @@
 import { join } from "node:path";
 import type { EvaluationPlan, RunPlan } from "../../../plan/types";
 import {
+  type BroughtHome,
   endRun,
-  homeNotes,
   homeText,
   loseResultsVariable,
   requireResults,
   wroteNothing,
 } from "../../../remote/results";
+import { elsewhereLines } from "../../../remote/written";
 import { diffByName, sameValue } from "../../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../../dynamic/handler";
 import { connect } from "../../lambda/handlers/cloud";
@@ -38,8 +39,9 @@ async function secure(props: Outputs, context: HandlerContext): Promise<void> {
     noteUnseen(props.instanceId, experiment, "left behind");
     return context.progress(`${experiment}: its results are left behind, as ${loseResultsVariable} says`);
   }
+  let home: BroughtHome | undefined;
   try {
-    const home = await endRun({ ...props, directory: localPath(props.directory) }, "destroy", context);
+    home = await endRun({ ...props, directory: localPath(props.directory) }, "destroy", context);
     if (home === undefined) {
       noteUnseen(props.instanceId, experiment, "never started");
       return context.progress(`${experiment}: was never started, so there are no results`);
@@ -49,8 +51,7 @@ async function secure(props: Outputs, context: HandlerContext): Promise<void> {
     if (wroteNothing(home)) {
       context.progress(`${experiment}: ended before its first step and wrote nothing, so there is nothing to lose`);
     }
-    for (const line of homeNotes(home)) context.progress(`${experiment}: ${line}`);
-    requireResults(home);
+    for (const line of elsewhereLines(home.written)) context.progress(`${experiment}: ${line}`);
   } catch (error) {
     // An address may belong to another machine by now, so that any failure is a reason to ask whether ours still exists.
     const { endpoint, instanceId, access } = props;
@@ -69,6 +70,7 @@ async function secure(props: Outputs, context: HandlerContext): Promise<void> {
       { cause: error },
     );
   }
+  requireResults(props, home);
 }
 
 /** Life of the guard of an experiment's results: its deletion is what brings them home. */
