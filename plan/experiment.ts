@@ -19,6 +19,16 @@ const insidePath = z
   .string()
   .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0]+$/, "must be a path inside the workload: relative, without ..");
 const globPath = insidePath;
+const writtenGlobs = z
+  .array(
+    z
+      .string()
+      .regex(
+        /^(~?\/)?(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0]+$/,
+        "must be a glob inside the workspace, or begin with ~/ or /; without ..",
+      ),
+  )
+  .default([]);
 
 /** Name of an experiment: it names a tmux session, a folder and a file, so it holds nothing that those treat specially. */
 export const experimentName = z
@@ -208,6 +218,11 @@ export const experimentSchema = z.strictObject({
       outputs: insidePath
         .default("outputs")
         .describe("Folder into which training writes, relative to train.directory."),
+      include: writtenGlobs.describe(
+        "Globs of files written elsewhere that are results although a rule takes them for data or caches. Relative to the " +
+          "workspace, or from `~/` or `/`; `**` is any depth, a folder means all in it. No change of it starts a new run.",
+      ),
+      exclude: writtenGlobs.describe("Globs of files written elsewhere that are no results, likewise."),
       directory: z
         .string()
         .min(1)

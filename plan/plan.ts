@@ -65,6 +65,8 @@ export async function makePlan(stack: string, raw: Readonly<Record<string, strin
       directory: experiment.train.directory,
       variables,
       outputs,
+      include: experiment.results.include,
+      exclude: experiment.results.exclude,
       firstStepPattern: experiment.train.firstStepPattern,
       firstStepTimeoutSeconds: experiment.train.firstStepTimeoutMinutes * 60,
       waitFor: experiment.train.waitFor,

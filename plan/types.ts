@@ -127,6 +127,9 @@ export interface RunPlan {
   readonly variables: Variables;
   /** Folder in which the workload writes results, relative to the workspace. */
   readonly outputs: string;
+  /** Globs of what is a result although a rule says otherwise, and of what is none. Not part of the hash. */
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
   /** Extended regular expression that marks the first training step in the log (case-insensitive). */
   readonly firstStepPattern: string;
   readonly firstStepTimeoutSeconds: number;

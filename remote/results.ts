@@ -3,14 +3,14 @@ import { hashFolder } from "../plan/paths";
 import type { EvaluationPlan, RunPlan } from "../plan/types";
 import { type Listener, tellingTime } from "./listener";
 import { evaluateRun, hasEnded, readStatus, stopRun } from "./run";
-import { beginFetch, noteFetched } from "./self-termination";
+import { beginFetch, noteFetched, removeAside } from "./self-termination";
 import type { SshSession } from "./session";
 import { downloadTree } from "./transfer/download";
 import { namedBelow } from "./transfer/names";
-import { megabytes } from "./transfer/progress";
 import { sourceOf } from "./transfer/results-source";
 import { withRetries } from "./transfer/retry";
-import type { RunStatus, SshAccess } from "./types";
+import type { RunStatus, SshAccess, Written } from "./types";
+import { elsewhereLines, filesText, isCheckpoint, leftCheckpoint, leftText, ownLogs } from "./written";
 
 /** Which results, and where they go. */
 export interface ResultsPlace {
@@ -31,6 +31,12 @@ export interface BroughtHome {
   readonly status: RunStatus;
   readonly files: number;
   readonly bytes: number;
+  /** How many of these files the workload wrote: all but the run's own logs. */
+  readonly workloadFiles: number;
+  /** Whether one of them looks like a checkpoint. */
+  readonly hasCheckpoint: boolean;
+  /** What the workload wrote outside of its outputs. */
+  readonly written?: Written;
   /** Files that changed while they were read, as a log does while training goes on. */
   readonly unstable: readonly string[];
 }
@@ -39,8 +45,60 @@ export interface BroughtHome {
 export const loseResultsVariable = "LAMBDA_TRAIN_LOSE_RESULTS";
 
 /** What came home, in words: `12 files, 3.4 MB verified in <folder>`. */
-export function homeText({ files, bytes }: BroughtHome, folder: string): string {
-  return `${files} files, ${megabytes(bytes)} MB verified in ${folder}`;
+export function homeText({ files, bytes, workloadFiles }: BroughtHome, folder: string): string {
+  return workloadFiles === 0
+    ? `only the run's own log is in ${folder}; the workload has written nothing that comes home`
+    : `${filesText(files, bytes)} verified in ${folder}`;
+}
+
+/** What else is to be said of what came home, a line each: what was written elsewhere, and what is missing. */
+export function homeNotes(home: BroughtHome): string[] {
+  const warning = lossText(home);
+  return [...elsewhereLines(home.written), ...(warning === undefined ? [] : [`WARNING: ${warning}`])];
+}
+
+/** Seconds within which a run that fails before its first step is taken for one that had nothing to write yet. */
+const noTimeToWrite = 600;
+
+/** Whether a run ended so early that nothing is missed where nothing was found. */
+export function wroteNothing({ status, workloadFiles, written }: BroughtHome): boolean {
+  const { state, firstStepAt, usedSeconds = 0 } = status;
+  const early = firstStepAt === undefined && usedSeconds <= noTimeToWrite;
+  return workloadFiles === 0 && (state === "failed" || state === "stopped") && early && leftText(written) === undefined;
+}
+
+/** What ending the instance now would most likely lose for good, in words; undefined where nothing speaks for it. */
+export function lossText(home: BroughtHome): string | undefined {
+  const { status, workloadFiles, hasCheckpoint, written } = home;
+  const left = leftText(written);
+  if (workloadFiles === 0 && !wroteNothing(home)) {
+    const others = left === undefined ? "" : ` Left out by a rule: ${left}.`;
+    return (
+      `${status.experiment} has left nothing but its log: no new file in its outputs, in the workspace or in the home ` +
+      `folder comes home.${others} If it wrote to another place, or to one of these, name that in results.include.`
+    );
+  }
+  const checkpoint = hasCheckpoint ? undefined : leftCheckpoint(written);
+  if (checkpoint === undefined) return undefined;
+  return (
+    `No checkpoint is among the results of ${status.experiment}, but ${checkpoint.path} ` +
+    `(${filesText(1, checkpoint.bytes)}) looks like one and does not come home. Left out by a rule: ${left}. ` +
+    "Name it in results.include if it is a result."
+  );
+}
+
+/**
+ * Sees that ending the instance loses nothing that somebody would miss.
+ * @throws Error that says what would be lost, and what to do.
+ */
+export function requireResults({ instanceId, run }: Pick<ResultsPlace, "instanceId" | "run">, home: BroughtHome): void {
+  const loss = lossText(home);
+  if (loss === undefined) return;
+  throw new Error(
+    `${loss} Instance ${instanceId} is not terminated and goes on billing. After a change of results.include: ` +
+      "`npm run up`, which leaves the run as it is, then `npm run down`. To end it as it is: " +
+      `\`npm run down -- --lose-results\`, or ${loseResultsVariable}=${run.experiment} for \`pulumi destroy\`.`,
+  );
 }
 
 /**
@@ -56,8 +114,10 @@ export async function bringHome(place: ResultsPlace, listener: Listener): Promis
   }));
   if (status.state === "absent") return undefined;
   const folder = join(directory, run.experiment);
+  for (const aside of status.asides ?? []) await bringAside(place, aside, folder, listener);
   const logs = posix.dirname(status.logPath);
-  const { files, bytes, unstable } = await downloadTree(access, {
+  const { include = [], exclude = [] } = run;
+  const { files, bytes, unstable, manifest, written } = await downloadTree(access, {
     remoteRoot: status.outputPath ?? posix.join(workspace, run.outputs, run.experiment),
     // What the terminal showed comes home as well: a run that crashed early may have written nothing else.
     also: {
@@ -67,14 +127,52 @@ export async function bringHome(place: ResultsPlace, listener: Listener): Promis
       "run/evaluate.log": posix.join(logs, "evaluate.log"),
     },
     localFinal: folder,
+    writtenBy: { experiment: run.experiment, include, exclude },
     ...sourceOf(instanceId, status),
     runEnded: hasEnded(status.state),
     hashFolder: hashFolder(),
     onProgress: listener.progress,
     onStatus: listener.status,
   });
-  if (token !== undefined) await withRetries(access, (session) => noteFetched(session, status, token));
-  return { folder, status, files, bytes, unstable };
+  const workload = manifest.files.filter(({ path, folder }) => folder !== true && !ownLogs.includes(path));
+  const home: BroughtHome = {
+    folder,
+    status,
+    files,
+    bytes,
+    workloadFiles: workload.length,
+    hasCheckpoint: workload.some(isCheckpoint),
+    written,
+    unstable,
+  };
+  // Results that are nowhere else keep an instance from ending itself.
+  if (token !== undefined && lossText(home) === undefined) {
+    await withRetries(access, (session) => noteFetched(session, status, token));
+  }
+  return home;
+}
+
+/** Brings results of an earlier configuration home; those of the next one then find them there, and keep them beside. */
+async function bringAside(
+  { instanceId, access, run }: ResultsPlace,
+  { name, path, kept }: NonNullable<RunStatus["asides"]>[number],
+  localFinal: string,
+  listener: Listener,
+): Promise<void> {
+  listener.progress?.(`${run.experiment}: bringing home what attempt ${name} reached, with other settings`);
+  const { "": root = "none", ...also } = kept.places;
+  const there = (below: string): string => posix.join(path, below);
+  await downloadTree(access, {
+    remoteRoot: there(root),
+    also: Object.fromEntries(Object.entries(also).map(([at, below]) => [at, there(below)])),
+    localFinal,
+    source: sourceOf(instanceId, { experiment: run.experiment, hash: kept.hash }).source,
+    runEnded: true,
+    hashFolder: hashFolder(),
+    onProgress: listener.progress,
+    onStatus: listener.status,
+  });
+  await withRetries(access, (session) => removeAside(session, run.experiment, name));
 }
 
 /** A first look, over a connection or two that are lost: an instance that is gone is to be told soon. */

@@ -130,9 +130,20 @@ export function renderStart(plan: Plan, spentAt?: number): string {
     // Stopping takes its time too.
     LT_DEADLINE: wholeSeconds(spentAt === undefined ? undefined : spentAt / 1000 - run.graceSeconds),
   };
-  const variables = { LT_RUN: exportLines(description), LT_LIMITS: exportLines(limits), LT_HASH: run.hash };
-  return render(["lib.sh", "run.sh", "supervise.sh", "evaluate.sh"], variables, "run.sh", [run.experiment]);
+  const { include = [], exclude = [] } = run;
+  const variables = {
+    LT_RUN: exportLines(description),
+    LT_LIMITS: exportLines(limits),
+    LT_RESULTS: JSON.stringify({ include, exclude }),
+    LT_HASH: run.hash,
+  };
+  return render(startScripts, variables, "run.sh", [run.experiment]);
 }
+
+const startScripts = [
+  ...["lib.sh", "run.sh", "supervise.sh", "evaluate.sh"],
+  ...["transfer.py", "uploads.py", "rules.py", "elsewhere.py", "written.py", "safety.py", "aside.py"],
+];
 
 function wholeSeconds(seconds: number | undefined): string {
   return seconds === undefined ? "" : String(Math.ceil(seconds));

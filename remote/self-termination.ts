@@ -16,8 +16,10 @@ export interface SelfTerminationSettings {
   readonly fileSystem: string | null;
 }
 
-const scripts = ["transfer.py", "safety.py", "cloud.py", "notebook_use.py", "self-terminate.py"] as const;
-const fetchScripts = ["transfer.py", "safety.py", "fetched.py"] as const;
+const safetyScripts = ["transfer.py", "uploads.py", "rules.py", "elsewhere.py", "written.py", "safety.py"] as const;
+const scripts = [...safetyScripts, "cloud.py", "notebook_use.py", "self-terminate.py"] as const;
+const fetchScripts = [...safetyScripts, "fetched.py"] as const;
+const asideScripts = [...safetyScripts, "aside.py"] as const;
 
 /**
  * Gives an instance the key with which it may end itself, by standard input into a file for its user alone, and starts
@@ -64,4 +66,11 @@ export async function noteFetched(session: SshSession, status: RunStatus, token:
   const words = `${shellQuote(status.experiment)} ${shellQuote(token)}`;
   const command = `python3 ${await ensureScripts(session, fetchScripts)}/fetched.py done ${words}`;
   await session.run(command, "Noting that the results are at home", { timeoutSeconds: 60 });
+}
+
+/** Removes results of an earlier configuration from the instance, which kept them apart until they were at home. */
+export async function removeAside(session: SshSession, experiment: string, name: string): Promise<void> {
+  const words = `${shellQuote(experiment)} ${shellQuote(name)}`;
+  const command = `python3 ${await ensureScripts(session, asideScripts)}/aside.py done ${words}`;
+  await session.run(command, "Removing what is at home", { timeoutSeconds: 600 });
 }

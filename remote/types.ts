@@ -52,6 +52,19 @@ export interface RunStatus {
   readonly earlierOutputPaths?: readonly string[];
   /** Absolute paths of files and folders that training or evaluation wrote beside these, under the workload's outputs. */
   readonly outputsBeside?: readonly string[];
+  /** What training wrote outside of its outputs, as last looked at: every minute or so, and when it ends. */
+  readonly writtenElsewhere?: Written;
+  /** Results of earlier configurations of the experiment that are kept apart there until they are at home. */
+  readonly asides?: readonly {
+    readonly name: string;
+    /** Absolute path of the copy's folder. */
+    readonly path: string;
+    readonly kept: {
+      readonly hash: string;
+      /** Path in the results at home → path below the copy's folder. */
+      readonly places: Readonly<Record<string, string>>;
+    };
+  }[];
   readonly evaluation?: {
     readonly state: "none" | "pending" | "running" | "done" | "failed";
     readonly exitCode?: number;
@@ -75,6 +88,35 @@ export interface RunStatus {
   };
   /** Seconds since the Unix epoch on the instance, to correct for clock skew. */
   readonly now: number;
+}
+
+/** A folder or file as people name it: relative to the workspace, or with `~/` or `/`. */
+export interface WrittenGroup {
+  readonly path: string;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** What came or changed since the start of training, and does not come home. */
+export interface LeftOut extends WrittenGroup {
+  /** Which rule says so, in words. */
+  readonly why: string;
+  /** The biggest file in it that looks like a checkpoint, of a mebibyte or more. */
+  readonly checkpoint?: { readonly path: string; readonly bytes: number };
+}
+
+/** What training wrote outside of its outputs folder (see `scripts/remote/written.py`). */
+export interface Written {
+  /** Seconds since the epoch, by the instance's clock. */
+  readonly at: number;
+  /** False where the look was too short for all files. */
+  readonly whole: boolean;
+  /** How many files of what comes home look like checkpoints, and when the newest was written, in seconds since the epoch. */
+  readonly checkpoints: { readonly files: number; readonly newest: number };
+  /** What comes home. */
+  readonly found: readonly WrittenGroup[];
+  /** What does not. */
+  readonly left: readonly LeftOut[];
 }
 
 /** One file, symbolic link or empty folder of a manifest. */

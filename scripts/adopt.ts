@@ -6,7 +6,7 @@ import type { Instance } from "../components/lambda/api/schemas";
 import { findOrphans, type Orphan } from "../components/lambda/orphans";
 import { readAccount, removeOrphan } from "../components/lambda/reaping";
 import { noteEnded } from "../components/remote/run-notes";
-import { bringHome, endRun } from "../remote/results";
+import { bringHome, endRun, homeNotes, homeText, requireResults } from "../remote/results";
 import { accountAt, readable } from "./lib/account";
 import { type Backup, backupsOf, readBackup } from "./lib/backups";
 import { CommandError, exitCodes, operatorCommand, run } from "./lib/command";
@@ -76,7 +76,9 @@ async function rescue(stack: string, lost: Lost, identity: string, end: boolean)
   );
   if (home !== undefined && end) noteEnded(place, home);
   if (home === undefined) console.log(`${place.run.experiment} was never started on ${what}: there are no results.`);
-  else console.log(`${home.files} files verified in ${home.folder} (run: ${home.status.state})`);
+  else console.log(`${homeText(home, home.folder)} (run: ${home.status.state})`);
+  for (const line of home === undefined ? [] : homeNotes(home)) console.log(line);
+  if (home !== undefined && end) requireResults(place, home);
   if (!end) {
     console.log(`${what} goes on and bills. To end it as \`down\` would: the same command with --end.`);
     return exitCodes.ok;

@@ -1,5 +1,5 @@
 import { relative } from "node:path";
-import { type BroughtHome, bringHome, homeText } from "../remote/results";
+import { type BroughtHome, bringHome, homeNotes, homeText } from "../remote/results";
 import { verifyResults } from "../remote/transfer/download";
 import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./lib/command";
 import { printing } from "./lib/listener";
@@ -50,6 +50,7 @@ run(async () => {
 function tell(home: BroughtHome): void {
   const { folder, unstable, status } = home;
   console.log(`${homeText(home, relative(process.cwd(), folder))} (run: ${status.state})`);
+  for (const line of homeNotes(home)) console.log(line);
   if (unstable.length > 0)
     console.log(`Written while they were read, so taken as far as they were: ${unstable.join(", ")}`);
 }

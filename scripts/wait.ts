@@ -1,4 +1,5 @@
 import { waitForEnd } from "../remote/run";
+import { elsewhereLines } from "../remote/written";
 import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./lib/command";
 import { instanceStatus, sawGone } from "./lib/look";
 import { tellOfRun } from "./lib/notify/notify";
@@ -32,6 +33,7 @@ run(async () => {
   });
   const { state, exitCode } = status;
   console.log(`${experiment}: ${state}${exitCode === undefined ? "" : ` (exit status ${exitCode})`}`);
+  for (const line of elsewhereLines(status.writtenElsewhere)) console.log(line);
   await tellOfRun(view, status);
   return state === "finished" ? exitCodes.ok : exitCodes.failed;
 });

@@ -16,7 +16,7 @@ export function noteEnded(place: Pick<ResultsPlace, "instanceId" | "run" | "eval
     startedAt,
     endedAt,
     metrics,
-    results: relative(projectFolder(), home.folder),
+    results: home.workloadFiles === 0 ? undefined : relative(projectFolder(), home.folder),
   });
 }
 

@@ -3,11 +3,11 @@ import { basename, dirname, join, resolve } from "node:path";
 import type { Listener } from "../listener";
 import { takeLock } from "../lock";
 import type { SshSession } from "../session";
-import type { Manifest, SshAccess } from "../types";
+import type { Manifest, SshAccess, Written } from "../types";
 import { assemble, recoverSwap } from "./assemble";
 import { fetchObjects } from "./fetch";
 import { HashCache } from "./hashes";
-import { type Listing, listRemote } from "./listing";
+import { type Listing, listRemote, type WrittenBy } from "./listing";
 import { quoted } from "./manifest";
 import { Objects } from "./objects";
 import { parseResults, resultsFile } from "./results-file";
@@ -21,6 +21,8 @@ export interface DownloadTreeOptions {
   readonly localFinal: string;
   /** Further files or folders of the instance that belong to the results: path in the local folder → path there. */
   readonly also?: Readonly<Record<string, string>>;
+  /** Bring also what this experiment wrote outside of its outputs, below `beside/`. */
+  readonly writtenBy?: WrittenBy;
   /** Says where the results come from. Where an earlier download came from elsewhere it is kept beside the new one. */
   readonly source?: string;
   /** The source as an earlier release told it, where what that brought is surely of the same run. */
@@ -45,6 +47,10 @@ export interface Downloaded {
   readonly fetchedBytes: number;
   /** Files that kept changing while they were read, and files that could not be opened: not among the results. */
   readonly unstable: readonly string[];
+  /** All that is in the local folder now of what it was made from. */
+  readonly manifest: Manifest;
+  /** What training wrote elsewhere, where that was asked for. */
+  readonly written?: Written;
   readonly seconds: number;
 }
 
@@ -132,6 +138,8 @@ async function downloadAlone(
     fetchedFiles: fetched.files,
     fetchedBytes: fetched.bytes,
     unstable: [...unstable, ...skipped],
+    manifest,
+    written: collected.written,
     seconds,
   };
 }
@@ -180,7 +188,7 @@ async function collectContent(
 ): Promise<Collected> {
   for (let round = 1; ; round++) {
     options.onStatus?.("listing the results");
-    const { entries, skipped, hollow, moved } = await listRemote(session, options);
+    const { entries, skipped, hollow, moved, written } = await listRemote(session, options);
     const missing = objects.missing(entries);
     await fetchObjects(session, missing, objects, { ...options, count, progressed: attempt.progressed });
     const unstable = entries.filter((entry) => !objects.has(entry)).map(({ path }) => path);
@@ -191,6 +199,7 @@ async function collectContent(
         skipped,
         hollow,
         moved,
+        written,
         access: session.access,
       };
     }

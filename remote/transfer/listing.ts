@@ -5,7 +5,8 @@ import { ensureScripts } from "../bundle";
 import type { Listener } from "../listener";
 import { shellQuote } from "../quote";
 import { endedSoon, type SshSession, sshFailure } from "../session";
-import type { ManifestEntry } from "../types";
+import type { ManifestEntry, Written } from "../types";
+import { parseWritten } from "../written";
 import { isBrokenStream } from "./broken";
 import { fileCounter } from "./counter";
 import { hashText } from "./hashes";
@@ -30,9 +31,25 @@ export interface Listing {
   readonly hollow: readonly string[];
   /** A line for people for each name of the workload's that is another one at home. */
   readonly moved: readonly string[];
+  /** What training wrote elsewhere, where that was asked for. */
+  readonly written?: Written;
 }
 
-export const sendScripts = ["transfer.py", "remote-manifest.py"] as const;
+/** Of which experiment to list also what it wrote outside of its outputs, and what is a result of it in spite of the rules. */
+export interface WrittenBy {
+  readonly experiment: string;
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+}
+
+export const sendScripts = [
+  "transfer.py",
+  "uploads.py",
+  "rules.py",
+  "elsewhere.py",
+  "written.py",
+  "remote-manifest.py",
+] as const;
 
 const mostFiles = 2_000_000;
 const mostListingBytes = 4 * 1024 ** 3;
@@ -44,11 +61,15 @@ export async function listRemote(
     readonly remoteRoot: string;
     readonly also?: Readonly<Record<string, string>>;
     readonly onStatus?: Listener["status"];
+    readonly writtenBy?: WrittenBy;
     readonly signal?: AbortSignal;
   },
 ): Promise<Listing> {
   const folder = await ensureScripts(session, sendScripts);
   const places = ["", options.remoteRoot, ...Object.entries(options.also ?? {}).flat()].map(shellQuote).join(" ");
+  const { experiment, ...keys } = options.writtenBy ?? {};
+  const elsewhere =
+    experiment === undefined ? "" : `--written ${shellQuote(experiment)} ${shellQuote(JSON.stringify(keys))} `;
   const what = `Listing ${options.remoteRoot}`;
   const origin = session.access.host;
   const entries: RemoteEntry[] = [];
@@ -69,14 +90,21 @@ export async function listRemote(
     }
     count(lines.length);
   };
-  const command = `set -o pipefail; python3 ${folder}/remote-manifest.py list ${places} | gzip -1`;
+  const command = `set -o pipefail; python3 ${folder}/remote-manifest.py list ${elsewhere}${places} | gzip -1`;
   await readLines(session, command, what, take, options.signal);
   if (last?.end !== true || !Array.isArray(last.skipped) || !Array.isArray(last.hollow)) {
     throw new Error(`${what} on ${origin} ended too early; run the command again.`);
   }
   checkManifest({ files: entries }, origin);
+  const written = experiment === undefined ? undefined : parseWritten(last.written, origin);
   const moved = [...tops].filter(isOwnName).sort().map(movedText);
-  return { entries: entries.sort(byPath), skipped: saneNames(last.skipped), hollow: saneNames(last.hollow), moved };
+  return {
+    entries: entries.sort(byPath),
+    skipped: saneNames(last.skipped),
+    hollow: saneNames(last.hollow),
+    moved,
+    written,
+  };
 }
 
 /** Runs a command whose packed output is lines, and hands these on as they come. */
@@ -119,6 +147,7 @@ interface Last {
   readonly end?: boolean;
   readonly skipped?: unknown;
   readonly hollow?: unknown;
+  readonly written?: unknown;
 }
 
 /** Names that are only told: what is none is left out, nothing is written under them. */

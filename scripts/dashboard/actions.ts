@@ -1,4 +1,4 @@
-import { type BroughtHome, bringHome, endRun, homeText } from "../../remote/results";
+import { type BroughtHome, bringHome, endRun, homeNotes, homeText } from "../../remote/results";
 import { printing } from "../lib/listener";
 import { requireRun, resultsPlace, type WithRun } from "../lib/stack-view";
 import type { Events } from "./events";
@@ -53,6 +53,7 @@ export class Actions {
       const home = await printing(progress, (listener) =>
         name === "stop" ? endRun(place, stopReason, listener) : bringHome(place, listener),
       );
+      for (const line of home === undefined ? [] : homeNotes(home)) tell("running", line);
       tell("done", home === undefined ? "It has not been started yet: there is nothing to bring." : summary(home));
     } catch (error) {
       tell("failed", (error as Error).message);

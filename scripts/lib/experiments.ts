@@ -6,13 +6,14 @@ import { readLedger } from "../../components/lambda/billing/ledger";
 import { ledgersFolder } from "../../plan/paths";
 import { mainNumbers, metricsIn } from "../../remote/metrics-at-home";
 import { parseResults, resultsFile } from "../../remote/transfer/results-file";
+import { holdsMoreThanLogs } from "./report";
 import { lastProgress } from "./series";
 
 /** An experiment, as results at home and ledgers tell. */
 export interface ExperimentReport {
   readonly stack: string;
   readonly experiment: string;
-  /** How its last run ended; `at home`: results are here, and no instance of it has ended yet. */
+  /** How its last run ended. `at home`, `only its log is here`: no instance of it has ended yet. */
   readonly state: string;
   /** What its log says last: `epoch 12`, `step 400`. */
   readonly progress: string | null;
@@ -54,7 +55,8 @@ function reportOf(stack: string, experiment: string, all: readonly Bill[]): Expe
   return {
     stack,
     experiment,
-    state: run === undefined ? "at home" : `${run.outcome}${reason}`,
+    state:
+      run === undefined ? (holdsMoreThanLogs(path) ? "at home" : "only its log is here") : `${run.outcome}${reason}`,
     progress: folder === null ? null : lastProgress(folder),
     metrics: { ...run?.metrics, ...(folder === null ? {} : mainNumbers(metricsIn(folder, "**/*eval*.json"))) },
     hours: last === undefined ? null : bills.reduce((sum, { minutes }) => sum + minutes, 0) / 60,

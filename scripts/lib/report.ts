@@ -1,9 +1,10 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { join, posix } from "node:path";
 import { costSince, spentAt } from "../../components/lambda/forecast";
 import { isGone } from "../../components/lambda/presence";
 import type { Stray } from "../../components/lambda/strays";
 import type { RunStatus } from "../../remote/types";
+import { ownLogs } from "../../remote/written";
 import type { AccountLook } from "./look";
 import type { StackView } from "./stack-view";
 
@@ -93,11 +94,19 @@ function strayReport({ priceCents, launchedAt, ...stray }: Stray, now: number): 
   };
 }
 
-/** Local folder of a stack's verified results, absolute; null where none have come home. */
+/** Local folder of a stack's verified results, absolute; null where nothing that the workload wrote has come home. */
 export function resultsAtHome({ resultsFolder, run }: Pick<StackView, "resultsFolder" | "run">): string | null {
   if (resultsFolder === undefined || run === undefined) return null;
   const home = join(resultsFolder, run.experiment);
-  return existsSync(join(home, "manifest.json")) ? home : null;
+  return existsSync(join(home, "manifest.json")) && holdsMoreThanLogs(home) ? home : null;
+}
+
+/** Whether results hold something besides what the run itself has logged. */
+export function holdsMoreThanLogs(home: string): boolean {
+  const names = (folder: string): string[] => readdirSync(join(home, folder)).map((name) => posix.join(folder, name));
+  return names(".").some(
+    (name) => name !== "manifest.json" && (name !== "run" || names("run").some((path) => !ownLogs.includes(path))),
+  );
 }
 
 function costOf({ instance, run }: StackView, status: RunReport, now: number): CostReport | null {

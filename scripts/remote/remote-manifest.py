@@ -2,11 +2,13 @@
 """Tells what is in folders on this instance, and sends files of it.
 
 Usage:
-  remote-manifest.py list AT PATH [AT PATH]...
+  remote-manifest.py list [--written EXPERIMENT KEYS] AT PATH [AT PATH]...
       Prints one JSON object a line for each file, link and empty folder under the given places: path in its place, at
       where AT is not empty, size, sha256, executable, link where it is a symbolic link, folder where it is an empty one,
       held (bytes on the disk) where a file has holes, and id to ask for it. A place is a folder, or one file. A place that
       is not there is left out. Last line: {"end": true, "skipped": [path…], "hollow": [path…]}.
+      --written: also what training wrote elsewhere (see written.py; KEYS: include and exclude as JSON), below beside/;
+      the last line tells of it in "written".
       skipped: what cannot be opened. hollow: links that lead nowhere, or to a folder that holds them; they have no content.
   remote-manifest.py send
       Reads JSON lines [id, offset, size], writes a gzipped tar with one entry for each, named by its number in the input.
@@ -30,6 +32,7 @@ import time
 import zlib
 from pathlib import PurePath
 
+import written
 from transfer import BASE, in_threads, inside, read_json, sha256_of, under_home, write_json
 
 SETTLED_NS = 2_000_000_000
@@ -137,6 +140,15 @@ class Listing:
         return some
 
 
+class SingleFile:
+    """A place that is one file, as what training wrote elsewhere is listed."""
+
+    def __init__(self, at, root, skipped):
+        self.at = at
+        self.root = root
+        self.skipped = skipped
+
+
 class Checksums:
     """Checksums of files that have not changed since the last listing of the same places."""
 
@@ -204,7 +216,7 @@ def tasks(items):
         yield group
 
 
-def list_places(places):
+def list_places(places, elsewhere):
     checksums = Checksums(places)
     skipped = []
     hollow = []
@@ -220,8 +232,16 @@ def list_places(places):
             for line in itertools.chain.from_iterable(done):
                 if line is not None:
                     out.write(line + "\n")
+    told = {}
+    if elsewhere:
+        items, unread, told["written"] = written.listing(*elsewhere, places[::2])
+        skipped += [shown(name) for name in unread]
+        for at, full, info, link in items:
+            line = described(SingleFile(shown(at), full, skipped), ("", info, link), checksums)
+            if line is not None:
+                out.write(line + "\n")
     checksums.save()
-    out.write(json.dumps({"end": True, "skipped": skipped, "hollow": hollow}) + "\n")
+    out.write(json.dumps({"end": True, "skipped": skipped, "hollow": hollow, **told}) + "\n")
 
 
 class Exactly:
@@ -283,8 +303,10 @@ def main():
     mode, *rest = sys.argv[1:] or ["help"]
     # As deep as a path can be.
     sys.setrecursionlimit(10_000)
-    if mode == "list" and rest and len(rest) % 2 == 0:
-        list_places(rest)
+    elsewhere = rest[1:3] if rest[:1] == ["--written"] else []
+    places = rest[3:] if elsewhere else rest
+    if mode == "list" and places and len(places) % 2 == 0:
+        list_places(places, elsewhere)
     elif mode == "send" and not rest:
         send()
     else:

@@ -2,11 +2,13 @@
 # Starts the training run of an experiment in a tmux session of its own, or finds it going or done.
 #
 # Usage: run.sh EXPERIMENT, with the run's description (lines "export LT_…=…", see supervise.sh) in the variable LT_RUN,
-# its limits (likewise) in LT_LIMITS and the hash of what the run is in LT_HASH.
+# its limits (likewise) in LT_LIMITS, the hash of what the run is in LT_HASH, and which files are results of it in
+# LT_RESULTS (JSON, see written.py).
 # Same hash and going on: "already running", under these limits from now on; ended with 0: "already finished". Ended
 # otherwise, or its supervisor died (reboot): starts the next attempt; the workload goes on from its checkpoint.
 # Exit codes: 0 runs or has finished, 2 usage, 3 a run with another hash goes on (stop it first),
-# 4 the time limit or the budget is used up, 5 it did not start.
+# 4 the time limit or the budget is used up, 5 it did not start, 6 what another configuration has reached is not at home
+# and cannot be kept apart.
 set -euo pipefail
 scripts="$(cd "$(dirname "$0")" && pwd)"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -24,6 +26,7 @@ keep_room
 exec 9>"$base/runs/$experiment/lock"
 flock 9
 run_paths "$experiment"
+if [ -n "${LT_RESULTS:-}" ]; then put "$run/results.json" "$LT_RESULTS"; fi
 same=no
 if [ "$(fact "$facts/hash")" = "$LT_HASH" ]; then same=yes; fi
 if is_alive "$facts/supervisor" && ! is_over; then
@@ -59,6 +62,9 @@ fi
 # A training process can outlive a supervisor that was killed; two at once would spoil each other's checkpoints.
 end_marked "LAMBDA_TRAIN_RUN=$experiment" 30
 
+# What another configuration has reached must not be written over before it is at home.
+python3 "$scripts/aside.py" keep "$experiment" "$LT_HASH" || die 6 "The run of $experiment did not start; the reason stands above."
+
 # An attempt that ends before it writes anything must not make those before it forgotten.
 output="$(fact "$facts/output_path")"
 attempt=$((attempt + 1))
@@ -73,7 +79,7 @@ if [ -n "$output" ]; then put "$facts/output_path" "$output"; fi
 put "$facts/started_at" "$(now)"
 put "$run/attempt" "$attempt"
 # A tmux server keeps the environment it was started with.
-unset LT_RUN LT_HASH LT_LIMITS LT_MAX_SECONDS LT_IDLE_SECONDS LT_DEADLINE
+unset LT_RUN LT_HASH LT_LIMITS LT_RESULTS LT_MAX_SECONDS LT_IDLE_SECONDS LT_DEADLINE
 
 command="$(printf 'exec bash %q %q' "$scripts/supervise.sh" "$experiment")"
 if command -v tmux >/dev/null; then

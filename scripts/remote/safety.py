@@ -3,6 +3,8 @@ import glob
 import os
 import shutil
 
+import written
+from elsewhere import Look
 from transfer import BASE, in_threads, sha256_of, write_json
 
 RUNS = os.path.join(BASE, "runs")
@@ -32,7 +34,22 @@ def latest_attempts():
 
 
 def places_of(experiment):
-    """What a download brings home: name -> folder or log."""
+    """What a download brings home: name -> folder or file."""
+    places = outputs_of(experiment)
+    items, _ = written.items_of(Look(experiment))
+    places.update({name: path for name, path, _, link in items if link is None})
+    for copy in copies_of(experiment):
+        places[f"aside/{os.path.basename(copy)}"] = copy
+    return places
+
+
+def copies_of(experiment):
+    """Results of earlier configurations that are not at home (see aside.py)."""
+    return sorted(glob.glob(os.path.join(glob.escape(RUNS), glob.escape(experiment), "aside", "*")))
+
+
+def outputs_of(experiment):
+    """Of these the outputs and the run's logs: name -> folder or log."""
     run = os.path.join(RUNS, experiment)
     attempts = glob.glob(os.path.join(glob.escape(run), "attempts", "*"))
     folders = {fact(attempt, "output_path") for attempt in attempts}
@@ -79,7 +96,7 @@ def changed_since(mark, experiment):
 def is_fetched(experiment, facts):
     """True where the results as they are now are at home; raises Unsafe where they have changed since."""
     mark = os.path.join(facts, "fetched")
-    if not os.path.exists(mark):
+    if not os.path.exists(mark) or copies_of(experiment):
         return False
     changed = changed_since(mark, experiment)
     if changed is not None:

@@ -102,6 +102,16 @@ paths_in() { # paths_in NAME FILE...: a member with the paths that these facts h
 }
 paths_in earlierOutputPaths "$run"/attempts/*/output_path
 paths_in outputsBeside "$run"/attempts/*/output_beside
+if [ -s "$run/written.json" ]; then printf ',"writtenElsewhere":%s' "$(cat "$run/written.json")"; fi
+# Results of earlier configurations that are not at home yet (see aside.py).
+asides=""
+for each in "$run"/aside/*/places.json; do
+  each="${each%/places.json}"
+  if [ -f "$each/places.json" ] && [[ "$each" != *.partial ]]; then
+    asides="$asides${asides:+,}{\"name\":$(json_text "${each##*/}"),\"path\":$(json_text "$each"),\"kept\":$(cat "$each/places.json")}"
+  fi
+done
+if [ -n "$asides" ]; then printf ',"asides":[%s]' "$asides"; fi
 ending="$base/self-terminate"
 if [ -f "$ending/status.json" ]; then
   watched=false

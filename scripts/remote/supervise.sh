@@ -124,6 +124,12 @@ stamp_log() {
   stamped_size="$known_size" stamped="$SECONDS"
 }
 
+# look_elsewhere MODE SECONDS: notes what training writes outside of its outputs, with what the machine has to spare. At
+# the end it is short: stop.sh waits for that.
+look_elsewhere() {
+  timeout "$(($2 * 2))" nice -n 19 python3 "$scripts/written.py" "$1" "$experiment" "$2" 2>/dev/null || true
+}
+
 # Sets reached to the stop reason where a limit is reached.
 reached=""
 check_limits() {
@@ -144,6 +150,7 @@ check_limits() {
 stamp_log
 began="$SECONDS"
 noted=0
+looked=$((SECONDS - 50)) looking=none
 used="$(fact "$facts/used")"
 while kill -0 "$child" 2>/dev/null; do
   if [ ! -f "$facts/first_step" ]; then
@@ -159,6 +166,10 @@ while kill -0 "$child" 2>/dev/null; do
     find_output "$experiment" || true
     put "$facts/active_at" "$(($(date +%s) - SECONDS + active))" || true
     noted=$((SECONDS - began + 10))
+    if [ $((SECONDS - looked)) -ge 60 ] && ! kill -0 "$looking" 2>/dev/null; then
+      look_elsewhere look 60 >/dev/null &
+      looking=$! looked="$SECONDS"
+    fi
   fi
   if [ -f "$facts/stop_request" ]; then
     stop_training "$(fact "$facts/stop_request")"
@@ -186,6 +197,8 @@ if [ ! -f "$facts/first_step" ]; then find_first_step; fi
 find_output "$experiment" || true
 put "$facts/seconds" "$((SECONDS - began))" || true
 put "$facts/ended_at" "$(now)" || true
+elsewhere="$(look_elsewhere end 20)"
+if [ -n "$elsewhere" ]; then note "=== lambda-train: $elsewhere"; fi
 note "=== lambda-train: training ended with status $code, $(now)"
 # was_killed: by SIGKILL, seen here or by the make or shell between, which end with a status of their own.
 was_killed() {
@@ -203,6 +216,7 @@ stamp_end
 if [ -n "${LT_EVALUATE:-}" ] && evaluates_itself "$code" "$(fact "$facts/stop_reason")"; then
   bash "$scripts/evaluate.sh" --run "$experiment" || true
   note "=== lambda-train: evaluation ended with status $(fact "$facts/evaluation_exit")"
+  look_elsewhere end 20 >/dev/null
   stamp_end
 fi
 kill "$viewer" 2>/dev/null || true

@@ -7,10 +7,10 @@ import { isRetryable, withSession } from "../../remote/session";
 /** A look at the run: whether it has ended, and what its checkpoints are. undefined: never started. */
 async function look({ access, run }: ResultsPlace): Promise<{ ended: boolean; mark: string } | undefined> {
   return withSession(access, async (session) => {
-    const { state, outputPath } = await readStatus(session, run.experiment);
+    const { state, outputPath, writtenElsewhere } = await readStatus(session, run.experiment);
     if (state === "absent") return undefined;
     const { checkpoints } = await readMachine(session, { experiment: run.experiment, outputPath });
-    return { ended: hasEnded(state), mark: JSON.stringify(checkpoints) };
+    return { ended: hasEnded(state), mark: JSON.stringify([checkpoints, writtenElsewhere?.checkpoints]) };
   });
 }
 

@@ -6,6 +6,7 @@ import { isGone } from "../../components/lambda/presence";
 import type { MachineLook } from "../../remote/machine";
 import { megabytes } from "../../remote/transfer/progress";
 import type { RunStatus } from "../../remote/types";
+import { foundText, leftText } from "../../remote/written";
 import type { CostReport, StackReport, StrayReport } from "../lib/report";
 import type { Progress } from "./look";
 
@@ -103,6 +104,7 @@ function describeRun(status: RunStatus): (Row | undefined)[] {
   const quiet =
     idleSeconds !== undefined && idleSeconds > 120 ? pc.yellow(`, silent for ${duration(idleSeconds)}`) : "";
   const ended = selfEnd(status);
+  const [elsewhere, left] = [foundText(status.writtenElsewhere), leftText(status.writtenElsewhere)];
   return [
     startedAt === undefined
       ? undefined
@@ -110,6 +112,8 @@ function describeRun(status: RunStatus): (Row | undefined)[] {
     endedAt === undefined
       ? undefined
       : ["ended", `${endedAt}, exit status ${exitCode}${stopReason === undefined ? "" : ` (${stopReason})`}`],
+    elsewhere === undefined ? undefined : ["elsewhere", `${elsewhere}: comes home below beside/`],
+    left === undefined ? undefined : ["left out", pc.yellow(left)],
     evaluation === undefined || evaluation.state === "none" ? undefined : ["evaluation", evaluation.state],
     ended === undefined ? undefined : ["self-end", ended],
   ];

@@ -1,6 +1,14 @@
 import { join } from "node:path";
 import type { EvaluationPlan, RunPlan } from "../../../plan/types";
-import { endRun, homeText, loseResultsVariable } from "../../../remote/results";
+import {
+  type BroughtHome,
+  endRun,
+  homeText,
+  loseResultsVariable,
+  requireResults,
+  wroteNothing,
+} from "../../../remote/results";
+import { elsewhereLines } from "../../../remote/written";
 import { diffByName, sameValue } from "../../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../../dynamic/handler";
 import { connect } from "../../lambda/handlers/cloud";
@@ -31,15 +39,19 @@ async function secure(props: Outputs, context: HandlerContext): Promise<void> {
     noteUnseen(props.instanceId, experiment, "left behind");
     return context.progress(`${experiment}: its results are left behind, as ${loseResultsVariable} says`);
   }
+  let home: BroughtHome | undefined;
   try {
-    const home = await endRun({ ...props, directory: localPath(props.directory) }, "destroy", context);
-    if (home !== undefined) noteEnded(props, home);
-    else noteUnseen(props.instanceId, experiment, "never started");
-    context.progress(
-      home === undefined
-        ? `${experiment}: was never started, so there are no results`
-        : `${experiment}: ${homeText(home, props.folder)}`,
-    );
+    home = await endRun({ ...props, directory: localPath(props.directory) }, "destroy", context);
+    if (home === undefined) {
+      noteUnseen(props.instanceId, experiment, "never started");
+      return context.progress(`${experiment}: was never started, so there are no results`);
+    }
+    noteEnded(props, home);
+    context.progress(`${experiment}: ${homeText(home, props.folder)}`);
+    if (wroteNothing(home)) {
+      context.progress(`${experiment}: ended before its first step and wrote nothing, so there is nothing to lose`);
+    }
+    for (const line of elsewhereLines(home.written)) context.progress(`${experiment}: ${line}`);
   } catch (error) {
     // An address may belong to another machine by now, so that any failure is a reason to ask whether ours still exists.
     const { endpoint, instanceId, access } = props;
@@ -60,6 +72,7 @@ async function secure(props: Outputs, context: HandlerContext): Promise<void> {
       { cause: error },
     );
   }
+  requireResults(props, home);
 }
 
 /** Life of the guard of an experiment's results: its deletion is what brings them home. */

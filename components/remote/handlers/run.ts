@@ -1,8 +1,9 @@
 import type { DashboardPlan, RunPlan } from "../../../plan/types";
 import { tellTime } from "../../../remote/clock";
-import { RunError, readStatus, trainingFailed, waitForEnd, waitForFirstStep } from "../../../remote/run";
+import { hasEnded, RunError, readStatus, trainingFailed, waitForEnd, waitForFirstStep } from "../../../remote/run";
 import { withSession } from "../../../remote/session";
 import type { RunState, RunStatus } from "../../../remote/types";
+import { elsewhereLines } from "../../../remote/written";
 import { diffByName } from "../../dynamic/diff";
 import { CreatedButFailed, type DynamicHandler, type HandlerContext } from "../../dynamic/handler";
 import { connect } from "../../lambda/handlers/cloud";
@@ -81,6 +82,7 @@ async function watch(id: string, inputs: Inputs, context: HandlerContext): Promi
         ? await waitForEnd(access, { experiment }, told)
         : await waitForFirstStep(access, { experiment }, { ...told, timeoutSeconds: run.firstStepTimeoutSeconds });
     if (status.firstStepLine !== undefined) progress(`first step: ${status.firstStepLine}`);
+    if (hasEnded(status.state)) for (const line of elsewhereLines(status.writtenElsewhere)) progress(line);
     if (status.state === "failed") throw await trainingFailed(access, experiment, status);
     if (status.state === "stopped") progress(stopped(experiment, status));
     return outputs(inputs, status);

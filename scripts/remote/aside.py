@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""Keeps the results of a run apart from those of another configuration that is about to write to the same places.
+
+Usage:
+  aside.py keep EXPERIMENT HASH   before an attempt with this hash starts: where the newest attempt has another one, and
+                                  its results are not at home as they are now, copies them to aside/<attempt> in the
+                                  run's folder
+  aside.py done EXPERIMENT NAME   this copy is at home: removes it
+Exit codes: 0 done, 1 failed (reason on stderr), 2 usage, 6 there is no room for the copy.
+
+A copy has a file places.json: its hash, and what a download lists, name at home -> folder or file below the copy.
+status.sh prints it.
+"""
+import fcntl
+import os
+import shutil
+import stat
+import sys
+
+import written
+from elsewhere import RUNS, Look, below, fact
+from safety import Unsafe, is_fetched, outputs_of
+from transfer import inside, write_json
+
+FICLONE = 0x40049409
+# Training needs room, too.
+SPARE = 64 << 20
+
+
+def aside_folder(experiment):
+    return os.path.join(RUNS, experiment, "aside")
+
+
+def keep(experiment, wanted):
+    run = os.path.join(RUNS, experiment)
+    number = fact(run, "attempt")
+    facts = os.path.join(run, "attempts", number)
+    if not number or fact(facts, "hash") in ("", wanted) or is_home(experiment, facts):
+        return
+    copies = dict(all_copies(experiment, facts))
+    items, _ = written.items_of(Look(experiment), copies)
+    if not items and all(name.startswith("run/") for name in copies):
+        return  # It has left nothing but its log, which goes on.
+    final = os.path.join(aside_folder(experiment), number)
+    partial = f"{final}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    require_room(experiment, number, [*copies.values(), *(path for _, path, _, link in items if link is None)])
+    places = {}
+    for index, (name, path) in enumerate(copies.items()):
+        if copy(os.path.realpath(path), os.path.join(partial, str(index)), frozenset()):
+            places[name] = str(index)
+    for name, path, _, link in items:
+        places["beside"] = "elsewhere"
+        target = os.path.join(partial, "elsewhere", os.path.relpath(name, "beside"))
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        if link is not None:
+            os.symlink(link, target)
+        else:
+            copy(path, target, frozenset())
+    write_json(os.path.join(partial, "places.json"), {"hash": fact(facts, "hash"), "places": places})
+    shutil.rmtree(final, ignore_errors=True)
+    os.rename(partial, final)
+    print(f"the results of attempt {number}, which had other settings, are kept apart until they are at home")
+
+
+def is_home(experiment, facts):
+    try:
+        return is_fetched(experiment, facts)
+    except Unsafe:
+        return False
+
+
+def all_copies(experiment, facts):
+    """Name at home and path of what the run's own facts tell of."""
+    own = fact(facts, "output_path")
+    for name, path in sorted(outputs_of(experiment).items()):
+        yield "" if path == own else name if name.startswith("run/") else f"beside/{name}", path
+
+
+def require_room(experiment, number, paths):
+    needed = SPARE + sum(size_of(path) for path in paths)
+    free = shutil.disk_usage(RUNS).free
+    if needed > free:
+        print(
+            f"{experiment} would start with other settings, over the results of attempt {number}, which are not at home. "
+            f"To keep them apart takes {needed / 1e6:.1f} MB, and {free / 1e6:.1f} MB are free. Bring them home first "
+            "(npm run results), then start again.",
+            file=sys.stderr,
+        )
+        sys.exit(6)
+
+
+def size_of(path):
+    if not os.path.isdir(path):
+        return os.stat(path).st_size
+    total = 0
+    for folder, _, files in os.walk(path):
+        for name in files:
+            try:
+                total += os.stat(os.path.join(folder, name)).st_size
+            except OSError:
+                pass
+    return total
+
+
+def copy(path, target, above, root=None):
+    """
+    Copies a file or folder; a link that stays below the root as a link, what others lead to as itself. False where there
+    is nothing.
+    """
+    try:
+        info = os.stat(path)
+    except FileNotFoundError:
+        return False
+    if stat.S_ISREG(info.st_mode):
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        copy_file(path, target)
+        shutil.copystat(path, target)
+        return True
+    if not stat.S_ISDIR(info.st_mode) or os.path.realpath(path) in above:
+        return False
+    root = root or path
+    above = above | {os.path.realpath(path)}
+    os.makedirs(target, exist_ok=True)
+    for name in os.listdir(path):
+        inner = os.path.join(path, name)
+        link = link_within(root, inner) if os.path.islink(inner) else None
+        if link is not None:
+            os.symlink(link, os.path.join(target, name))
+        else:
+            copy(inner, os.path.join(target, name), above, root)
+    return True
+
+
+def link_within(root, path):
+    """The target of a link that leads to something below the root, relative; None of any other."""
+    link = os.readlink(path)
+    if os.path.isabs(link) and below(os.path.normpath(link), root):
+        link = os.path.relpath(link, os.path.dirname(path))
+    return link if inside(os.path.relpath(path, root), link) else None
+
+
+def copy_file(path, target):
+    with open(path, "rb") as source, open(target, "wb") as copied:
+        try:
+            # Costs nothing where the file system shares what both hold.
+            fcntl.ioctl(copied.fileno(), FICLONE, source.fileno())
+            return
+        except OSError:
+            pass
+    shutil.copyfile(path, target)
+
+
+def done(experiment, name):
+    shutil.rmtree(os.path.join(aside_folder(experiment), os.path.basename(name)))
+
+
+def main():
+    mode, *rest = sys.argv[1:] or ["help"]
+    if mode == "keep" and len(rest) == 2:
+        keep(*rest)
+    elif mode == "done" and len(rest) == 2:
+        done(*rest)
+    else:
+        print(__doc__, file=sys.stderr)
+        sys.exit(2)
+
+
+main()
