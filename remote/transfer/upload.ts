@@ -43,7 +43,7 @@ export interface Uploaded {
 
 export { type UploadArchiveOptions, uploadArchive } from "./archive";
 
-const scripts = ["transfer.py", "uploads.py", "place.py", "receive.py"] as const;
+const scripts = ["transfer.py", "uploads.py", "times.py", "place.py", "receive.py"] as const;
 
 /**
  * Makes a folder on the instance hold exactly these files, besides those that others put there. Sends what is not there

@@ -148,7 +148,7 @@ async function describe(
   extraFiles: Readonly<Record<string, string>> = {},
 ): Promise<LocalTree> {
   const cache = await HashCache.open(hashFolder, root);
-  const files: LocalFile[] = Object.entries(extraFiles).map(([path, content]) => {
+  const given: LocalFile[] = Object.entries(extraFiles).map(([path, content]) => {
     if (!isSafePath(path)) {
       throw new LocalReadError(
         `The extra file ${JSON.stringify(path)} is not a path below the workload; use a relative path without "..".`,
@@ -157,7 +157,8 @@ async function describe(
     return { path, size: Buffer.byteLength(content), sha256: hashText(content), executable: false, content };
   });
   const onDisk = found.filter(({ path }) => extraFiles[path] === undefined);
-  files.push(...(await inParallel(onDisk, filesAtOnce, (item) => describeOne(item, cache))));
+  // As arguments of a call there can be some hundred thousand at most.
+  const files = given.concat(await inParallel(onDisk, filesAtOnce, (item) => describeOne(item, cache)));
   await cache.save();
   files.sort(byPath);
   const entries = files.map(({ source: _source, content: _content, ...entry }) => entry);

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 
+from times import Times, mtime_of
 from transfer import in_threads, lock, read_json, write_json
 from uploads import clear, foreign, manifest_path, record_of, staged_right, staging_of, stored, unlink_if_there
 
@@ -39,9 +40,12 @@ def apply(name, root):
         if entry.get("link") is None:
             left[entry["sha256"]] = left.get(entry["sha256"], 0) + 1
     os.makedirs(root, exist_ok=True)
+    times = Times(stored(name, root).get("latest", 0))
     for entry in todo:
-        place(root, staging, entry, left)
-    finish(name, root, wanted)
+        place(root, staging, entry, left, times)
+    touch_kept(root, wanted["files"], todo, times)
+    finish(name, root, wanted, times)
+    times.pass_by()
     shutil.rmtree(staging, ignore_errors=True)
     print(json.dumps({"removed": removed, "bad": []}))
 
@@ -76,7 +80,7 @@ def remove(root, paths, protected):
     return count
 
 
-def place(root, staging, entry, left):
+def place(root, staging, entry, left, times):
     path = os.path.join(root, entry["path"])
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -96,18 +100,42 @@ def place(root, staging, entry, left):
     checksum = entry["sha256"]
     source = os.path.join(staging, checksum)
     left[checksum] -= 1
-    os.chmod(source, 0o755 if entry["executable"] else 0o644)
+    old = mtime_of(path)
     if left[checksum] == 0:
         try:
+            ready(source, entry, old, times)
             os.replace(source, path)
             return
         except OSError:
             pass  # Another file system: copy.
-    shutil.copy(source, temporary)
+    shutil.copyfile(source, temporary)
+    ready(temporary, entry, old, times)
     os.replace(temporary, path)
 
 
-def finish(name, root, wanted):
+def ready(path, entry, old, times):
+    os.chmod(path, 0o755 if entry["executable"] else 0o644)
+    times.give(path, old)
+
+
+def touch_kept(root, files, todo, times):
+    """
+    Gives new times to files that stay: where a link to them is another one now, what is read there has changed. And to
+    those that earlier releases had placed without a time.
+    """
+    led_to = [os.path.realpath(os.path.join(root, entry["path"])) for entry in todo if entry.get("link") is not None]
+    placed = {entry["path"] for entry in todo}
+    top = os.path.realpath(root)
+    for entry in files:
+        if entry["path"] in placed or entry.get("link") is not None:
+            continue
+        path = os.path.join(top, entry["path"])
+        old = mtime_of(path)
+        if old == 0 or any(path == place or path.startswith(place + "/") for place in led_to):
+            times.give(path, old)
+
+
+def finish(name, root, wanted, times):
     files = {}
     for entry in wanted["files"]:
         full = os.path.join(root, entry["path"])
@@ -116,6 +144,6 @@ def finish(name, root, wanted):
             os.chmod(full, 0o755 if entry["executable"] else 0o644)
         info = os.lstat(full)
         files[entry["path"]] = [info.st_size, info.st_mtime_ns, entry["sha256"], entry["executable"], link]
-    write_json(manifest_path(name), {"root": root, "hash": wanted["hash"], "files": files})
+    write_json(manifest_path(name), {"root": root, "hash": wanted["hash"], "latest": times.latest, "files": files})
     for kind in (".owned", ".next"):
         unlink_if_there(manifest_path(name, kind))

@@ -1,4 +1,16 @@
-import { appendFile, chmod, lstat, mkdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  chmod,
+  lstat,
+  mkdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { SshError, SshSession } from "../../remote/session";
@@ -77,6 +89,65 @@ describe("upload", () => {
     await fill(place.local, { "x/y": "again" });
     await send();
     expect(await contents(remote())).toEqual({ "x/y": "again", tool: "t" });
+  });
+
+  describe("gives times that tell what is newer", () => {
+    const second = 1000;
+    const time = async (path: string): Promise<number> => (await stat(remote(path))).mtimeMs;
+
+    it("to what changed, in whole seconds, and leaves the others theirs", async () => {
+      await fill(place.local, { a: "1", b: "1", twin: "1" });
+      const begun = Date.now();
+      await send();
+      const before = await Promise.all(["a", "b", "twin"].map(time));
+      for (const moment of before) expect(moment).toBeGreaterThan(begun - second);
+      await fill(place.local, { a: "2" });
+      await send();
+      const first = await time("a");
+      expect(Math.floor(first / second)).toBeGreaterThan(Math.floor((before[0] ?? 0) / second));
+      // What is built from it now is newer.
+      expect(first).toBeLessThan(Date.now() + 1);
+      await rm(join(place.local, "a"));
+      await send();
+      await fill(place.local, { a: "3" });
+      await send();
+      expect(Math.floor((await time("a")) / second)).toBeGreaterThan(Math.floor(first / second));
+      expect(await Promise.all(["b", "twin"].map(time))).toEqual(before.slice(1));
+    });
+
+    it("also where the clock of the instance was set back", async () => {
+      await fill(place.local, { a: "1", b: "1" });
+      await send();
+      const future = Date.now() / second + 3600;
+      await utimes(remote("a"), future, future);
+      await fill(place.local, { a: "2", b: "2" });
+      await send();
+      expect(await time("a")).toBeGreaterThanOrEqual((Math.floor(future) + 1) * second);
+      expect(await time("b")).toBeLessThan(Date.now() + second);
+      await fill(remote(), { built: "of b" });
+      const noted = join(place.sshd.home, ".lambda-train/runs", place.root);
+      await fill(noted, { "train.log": "" });
+      for (const path of [remote("built"), join(noted, "train.log")]) await utimes(path, future, future);
+      await fill(place.local, { b: "3" });
+      await send();
+      await rm(noted, { recursive: true });
+      expect(await time("b")).toBeGreaterThan(await time("built"));
+    });
+
+    it("to what a link leads to since it was turned, and to what an earlier release placed without one", async () => {
+      await fill(place.local, { "v1/x": "1", "v2/x": "2", "v3/x": "3", other: "o" });
+      await symlink("v1", join(place.local, "current"));
+      await send();
+      const [v2, v3] = await Promise.all(["v2/x", "v3/x"].map(time));
+      await utimes(remote("other"), 0, 0);
+      await rm(join(place.local, "current"));
+      await symlink("v2", join(place.local, "current"));
+      await send();
+      expect(Math.floor((await time("current/x")) / second)).toBeGreaterThan(Math.floor((v2 ?? 0) / second));
+      expect(await time("v3/x")).toBe(v3);
+      expect(await time("other")).toBeGreaterThan(v3 ?? 0);
+      expect(await send()).toMatchObject({ sentFiles: 0, removed: 0 });
+    });
   });
 
   it("tells what is in the way instead of deleting it", async () => {

@@ -180,6 +180,18 @@ describe("a dataset", () => {
   });
 });
 
+describe("more files than a call takes arguments", () => {
+  const many = 250_000;
+
+  it("are described", async () => {
+    await mkdir(join(folder, "set"));
+    const extraFiles = Object.fromEntries(Array.from({ length: many }, (_, i) => [`f${i}`, ""]));
+    const tree = await walkCode(join(folder, "set"), { extraFiles });
+    expect(tree.manifest.files).toHaveLength(many);
+    expect(manifestHash(tree.manifest)).toHaveLength(64);
+  });
+});
+
 describe("properties", () => {
   const bash = (script: string): string => execFileSync("bash", ["-c", script], { encoding: "utf8" });
   const word = fc.string({ unit: "binary", maxLength: 40 }).map((text) => text.replaceAll("\0", ""));
