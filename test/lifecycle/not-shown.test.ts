@@ -51,8 +51,11 @@ describe("an instance that one answer does not know", { timeout: 120_000 }, () =
   });
 
   it("stays in the state through a refresh, and is not replaced", async () => {
-    await hide(2, 1);
-    const output = await project.succeeds("up", ["--refresh"]);
+    await hide(2);
+    const { code, output: refreshed } = await project.pulumi(["refresh", "--yes"]);
+    expect(code, refreshed).toBe(0);
+    expect(await hidden()).toEqual([2]);
+    const output = await project.succeeds("up");
     expect(output).not.toContain("launched");
     expect((await project.outputs()).instanceId).toBe(id);
     expect((await cloud.inventory()).instances).toEqual([id]);
