@@ -9,6 +9,10 @@ import { watchStatus } from "./status/watch";
 
 const command = operatorCommand("status", "What the stack rents, what its run does, and what it has cost.")
   .option("--json", "print one JSON object")
+  .addHelpText(
+    "after",
+    "\nAlso: 1 where an instance bills that the state does not know, 4 where it cannot be told whether one does.",
+  )
   .option("-w, --watch [seconds]", "look again every so many seconds (default: 2) until Ctrl-C", wholeNumber);
 
 run(async () => {

@@ -96,9 +96,12 @@ async function strayDestroyed({ view: { stack } }: Seen): Promise<{ code: number
     console.error(`Another command works on ${stack} now, and may adopt the instance: nothing is terminated.`);
     return { code: codes.stray, over: false };
   }
-  const done = await destroyed(stack);
-  ending = undefined;
-  return done;
+  try {
+    return await destroyed(stack);
+  } finally {
+    // Where it did not end well an `up` may adopt it before the next look.
+    ending = undefined;
+  }
 }
 
 const codes: Readonly<Record<Verdict["outcome"], number>> = {
@@ -128,10 +131,11 @@ async function look(stack: string | undefined): Promise<Seen> {
   return { view, status, gone: living === undefined, limits, strays, ...verdict };
 }
 
-/** The most that the stack may cost: as of the last `up`, or else as it is configured. */
+/** The most that the stack may cost: as of the last `up`, or as it is configured where none has ended well. */
 function budgetOf({ stack, instance }: StackView): number | undefined {
+  if (instance !== undefined) return instance.budgetDollars;
   const configured = Number(stackFileConfig(stack).budgetDollars);
-  return instance?.budgetDollars ?? (configured > 0 ? configured : undefined);
+  return configured > 0 ? configured : undefined;
 }
 
 /** What a stack without an instance means, as far as the API tells. */

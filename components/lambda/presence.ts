@@ -28,8 +28,9 @@ export async function statusOrGone(
   const { client, endpoint } = cloud;
   const found = (listed ?? (await client.listInstances())).find(({ id }) => id === known.id);
   if (found !== undefined) return found.status;
-  const read = await readSettled(cloud, known);
-  if (read === "not shown yet") return undefined;
+  const first = await readInstance(cloud, known.id);
+  if (first === undefined && isYoung(cloud, known.launchedAt)) return undefined;
+  const read = first ?? (await readSettled(cloud, known));
   if (read !== undefined) return read.status;
   const ours = privateKey === undefined ? undefined : publicKeyOf(privateKey);
   const seen = endpoint.emulated || (await client.listSshKeys()).some(({ publicKey }) => bareKey(publicKey) === ours);
@@ -38,15 +39,14 @@ export async function statusOrGone(
 
 /**
  * The instance as the API shows it. One answer that does not know it proves nothing: undefined only where several do not,
- * and `not shown yet` where it was launched a short time ago.
+ * the last of them when it would have shown after its launch.
  */
-export async function readSettled(cloud: Cloud, known: Known): Promise<Instance | "not shown yet" | undefined> {
+export async function readSettled(cloud: Cloud, known: Known, signal?: AbortSignal): Promise<Instance | undefined> {
   for (let look = 1; ; look += 1) {
     const instance = await readInstance(cloud, known.id);
     if (instance !== undefined) return instance;
-    if (isYoung(cloud, known.launchedAt)) return "not shown yet";
-    if (look === looksUntilGone) return undefined;
-    await cloud.clock.sleep(pauseBetweenLooksSeconds * 1000);
+    if (look >= looksUntilGone && !isYoung(cloud, known.launchedAt)) return undefined;
+    await cloud.clock.sleep(pauseBetweenLooksSeconds * 1000, signal);
   }
 }
 

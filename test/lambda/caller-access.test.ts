@@ -28,6 +28,7 @@ describe("a caller who has moved", { timeout: 90_000 }, () => {
     ruleset = (await call(hosts.cloud, "POST", "/firewall-rulesets", body)).body.data.id;
     booted = await hosts.boot({ name, firewall_rulesets: [{ id: ruleset }] });
     booted.ssh.end();
+    await hosts.admin.patchSettings({ rateLimit: { enabled: true } });
   }, 90_000);
   afterEach(() => told.splice(0));
   afterAll(async () => {

@@ -53,8 +53,8 @@ describe("a price that rises", { timeout: 120_000 }, () => {
     configure({ maxPricePerHour: 1, instanceTypes: [type, "gpu_1x_a10"] });
     await cloud.admin.setPrice("gpu_1x_a10", 50);
     const { output } = await upUntil("no capacity now", async () => {
-      await cloud.admin.setCapacity({ instanceType: "gpu_1x_a10", region: "us-east-1", free: 1 });
       await launchesAt(99_900);
+      await cloud.admin.setCapacity({ instanceType: "gpu_1x_a10", region: "us-east-1", free: 1 });
     });
     expect(output.replace(/\s+/g, " ")).toContain(`${type} is left out now: $999.00 per hour is over maxPricePerHour`);
     expect(output).toContain("launched gpu_1x_a10 in us-east-1 at $0.50 per hour");

@@ -77,6 +77,32 @@ describe("a look", () => {
     });
   });
 
+  it("at an instance that the state does not know sees it, and its cost against the budget", () => {
+    const stray = {
+      id: "s",
+      name: "lambda-train-test-0a1b2c3d",
+      type: "gpu_1x_a10",
+      region: "us-east-1",
+      status: "active",
+      priceCents: 120,
+      launchedAt,
+    };
+    const alone: StackView = { ...viewOf(), instance: undefined };
+    const spending = { strays: [stray], budgetDollars: 2 };
+    const limits = limitsOf(alone, undefined, minute(60), spending);
+    expect(limits).toMatchObject([{ reason: "budget", used: 0.6 }]);
+    const seen = look({ status: undefined, gone: true, limits, strays: [stray] });
+    expect(seen.outcome).toBe("stray");
+    expect(seen.lines[0]).toContain("instance s (gpu_1x_a10 in us-east-1) was launched");
+    const over = limitsOf(alone, undefined, minute(100), spending);
+    expect(look({ status: undefined, gone: true, limits: over, strays: [stray] })).toMatchObject({
+      outcome: "limit",
+      reason: "budget",
+    });
+    // Beside the one that the state knows, both cost.
+    expect(limitsOf(viewOf(2), undefined, minute(50), { strays: [stray] })).toMatchObject([{ used: 1 }]);
+  });
+
   it("at an instance that is gone says that nothing is billed, whatever was spent", () => {
     const seen = look({ gone: true, limits: [limit(3)] });
     expect(seen).toEqual({ outcome: "ended", lines: ["the instance is gone: nothing is billed"] });

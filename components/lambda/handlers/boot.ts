@@ -76,8 +76,8 @@ export function bootHandler(
     create: async (inputs, context) => ({ id: inputs.instanceId, outs: await boot(inputs, context) }),
     read: async (id, props, context) => {
       const cloud = connectTo(props.endpoint, context);
-      const instance = await readSettled(cloud, { id });
-      if (instance === undefined || instance === "not shown yet" || isEnding(instance.status)) return undefined;
+      const instance = await readSettled(cloud, { id }, context.interrupted);
+      if (instance === undefined || isEnding(instance.status)) return undefined;
       noteBilling(instance);
       const { hostKey = "", endpoint, user, sshPort, bootTimeoutSeconds, ip = "" } = props;
       const inputs = { instanceId: id, hostKey, endpoint, user, sshPort, bootTimeoutSeconds };

@@ -200,24 +200,15 @@ function factsOf(id: string, props: InstanceOutputs): Rented {
   return { id, instanceType, region, launchedAt, priceCentsPerHour, stack: tags?.stack, experiment: tags?.experiment };
 }
 
-/**
- * An instance that is gone leaves the state without a `delete`: its bill is made here. One that the API does not show yet
- * stays in the state as it is.
- */
+/** An instance that is gone leaves the state without a `delete`: its bill is made here. */
 async function read(
   cloud: Cloud,
   id: string,
   props: Partial<InstanceOutputs>,
   context: HandlerContext,
 ): Promise<{ id: string; props: InstanceOutputs; inputs?: InstanceInputs } | undefined> {
-  const { progress } = context;
-  const found = await readSettled(cloud, { id, launchedAt: props.launchedAt });
-  if (found === "not shown yet") {
-    progress(
-      `Lambda does not show instance ${id} yet, which was launched at ${props.launchedAt}: it stays in the state`,
-    );
-    return { id, props: props as InstanceOutputs };
-  }
+  const { progress, interrupted } = context;
+  const found = await readSettled(cloud, { id, launchedAt: props.launchedAt }, interrupted);
   if (found === undefined) await requireOurWorkspace(cloud, id, props.sshKeyName);
   const instance = found !== undefined && isEnding(found.status) ? undefined : found;
   if (instance === undefined) {

@@ -73,7 +73,7 @@ async function watch(id: string, inputs: Inputs, context: HandlerContext): Promi
   };
   const current = (): Promise<RunStatus> => look(access, (session) => readStatus(session, experiment));
   try {
-    await look(access, tellTime).catch((error: unknown) => {
+    await look(access, (session) => tellTime(session)).catch((error: unknown) => {
       // What keeps it is told by the wait.
       if (!isUnreachable(error)) throw error;
     });

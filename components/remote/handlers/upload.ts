@@ -31,7 +31,7 @@ async function upload(inputs: Inputs, { progress, status }: HandlerContext): Pro
     return progress(`${target}: sent ${megabytes(sentBytes)} MB in ${seconds.toFixed(1)} s`);
   }
   // Before anything starts there that has a limit in time.
-  if (kind === "code") await look(access, tellTime);
+  if (kind === "code") await look(access, (session) => tellTime(session));
   status("reading", source);
   const tree =
     kind === "code"
