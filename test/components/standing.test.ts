@@ -257,7 +257,7 @@ describe("what is in force on an instance", { timeout: 60_000 }, () => {
         ["the experiment's name (now b) would", { ...plan, run: { ...plan.run, experiment: "b" } }],
       ] as const) {
         await expect(create(other), words).rejects.toThrow(
-          `${plan.run.experiment} goes on on instance i1, and ${words} change under it. Nothing was changed.`,
+          `${plan.run.experiment} still runs on instance i1, and ${words} change under it. Nothing was changed.`,
         );
       }
       await stop(plan);

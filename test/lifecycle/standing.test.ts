@@ -31,6 +31,7 @@ describe("a run that goes on", { timeout: 180_000 }, () => {
 
   beforeAll(async () => {
     await startTinyStack(project, changes);
+    expect(await project.run("stop")).toMatchObject({ code: 3, output: expect.stringContaining("`npm run up`") });
     const evaluation = project.read("tiny/evaluate.py");
     project.write("tiny/evaluate.py", evaluation.replace('"error": error', '"error": error, "examples": len(data)'));
     await up();
@@ -154,7 +155,7 @@ describe("a run that goes on", { timeout: 180_000 }, () => {
     await forget();
     project.write("tiny-data/test/fifth.jsonl", "[60, 180]\n");
     const refused = await project.fails("up");
-    expect(refused).toContain("tiny-v2 goes on on instance");
+    expect(refused).toContain("tiny-v2 still runs on instance");
     expect(refused).toContain("the dataset would change under it");
     expect(refused).toContain("npm run stop");
     expect(refused).not.toMatch(/\n\s+at .*\.js/);
@@ -183,5 +184,7 @@ describe("a run that goes on", { timeout: 180_000 }, () => {
     const { code, output } = await project.pulumi(["preview"]);
     expect(code, output).toBe(0);
     expect(output).toMatch(/dataset-upload +update/);
+    // Nothing is known of a run that cannot be reached.
+    expect((await project.run("stop")).code).toBe(4);
   });
 });

@@ -15,7 +15,8 @@ function offered(...words: string[]): string[] {
 
 describe("shell completion", () => {
   it("offers commands, their options and the project's stacks", () => {
-    expect(offered("st")).toEqual(["status"]);
+    expect(offered("sta")).toEqual(["status"]);
+    expect(offered("st")).toEqual(["status", "stop"]);
     expect(offered("")).toEqual(expect.arrayContaining(["up", "logs", "exec", "ssh-config", "completion"]));
     expect(offered("logs", "--s")).toEqual(["--stack", "--since"]);
     expect(offered("logs", "--stack", "d")).toEqual(["dev"]);

@@ -107,7 +107,7 @@ async function firstLook(inputs: Inputs, context: HandlerContext): Promise<void>
     const changed = otherThan(plan, seen, going);
     if (changed.length === 0) return;
     throw new Error(
-      `${going.experiment} goes on on instance ${instanceId}, and ${changed.join(", ")} would change under it. Nothing was ` +
+      `${going.experiment} still runs on instance ${instanceId}, and ${changed.join(", ")} would change under it. Nothing was ` +
         "changed. Wait for its end (`npm run wait`) or stop it at a checkpoint (`npm run stop`), then run `npm run up` again.",
     );
   }
