@@ -14,7 +14,26 @@ const variables = z
       .transform((value) => (value === null ? "" : String(value)))
       .refine((value) => !value.includes("\0"), "can't hold a NUL character"),
   )
+  .superRefine((all, context) => {
+    for (const [name, value] of Object.entries(all)) {
+      const lost = searchPath.test(name) ? unexpanded(name, value) : undefined;
+      if (lost === undefined) continue;
+      const message =
+        `${lost} would stay as it is written: variables are the text as written, and only $${name} itself is replaced ` +
+        "by the value that it has on the instance. Write the folder out, as /home/ubuntu/bin";
+      context.addIssue({ code: "custom", path: [name], message });
+    }
+  })
   .default({});
+/** Lists of folders, in which `$NAME` cannot be meant as it is written. */
+const searchPath = /^(?:PATH|PYTHONPATH|MANPATH|CPATH|LIBRARY_PATH|LD_LIBRARY_PATH|PKG_CONFIG_PATH)$/;
+
+/** The first thing of a value that a shell would replace and we don't. */
+function unexpanded(name: string, value: string): string | undefined {
+  const found = value.matchAll(/\$\{?(\w+)\}?|(?<=^|:)~[^/:]*(?=[/:]|$)/g);
+  return [...found].find(([, other]) => other !== name)?.[0];
+}
+
 const insidePath = z
   .string()
   .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0]+$/, "must be a path inside the workload: relative, without ..");
@@ -111,7 +130,10 @@ export const experimentSchema = z.strictObject({
         .default("")
         .describe("Answer to every question that the setup command asks; empty: its standard input is closed."),
       timeoutMinutes: minutes.default(30).describe("Minutes until setup counts as failed."),
-      variables: variables.describe("Environment variables of setup, training and evaluation."),
+      variables: variables.describe(
+        "Environment variables of setup, training and evaluation: the text as written. A variable's own name is replaced " +
+          "by its value there, as in `PATH: /opt/tool/bin:$PATH`; nothing else is.",
+      ),
       inputs: z.array(insidePath).default([]).describe("Further files whose change runs setup again."),
     })
     .prefault({}),
@@ -136,7 +158,9 @@ export const experimentSchema = z.strictObject({
     .strictObject({
       command: command
         .default("make train CONFIG={config} EXPERIMENT={experiment}")
-        .describe("Training command; {config} and {experiment} are filled in."),
+        .describe(
+          "Training command; {config} and {experiment} are filled in; after a `$` they are variables of the shell, and stay.",
+        ),
       config: insidePath
         .nullable()
         .default("configs/lambda.yaml")
@@ -149,7 +173,9 @@ export const experimentSchema = z.strictObject({
             "everything else is replaced, and the rest of the file stays as it is, to the byte.",
         ),
       directory: insidePath.default(".").describe("Folder in the workspace in which commands run."),
-      variables: variables.describe("Environment variables of training and evaluation."),
+      variables: variables.describe(
+        "Environment variables of training and evaluation, over those of `environment.variables`; written as those.",
+      ),
       firstStepPattern: z
         .string()
         .default("(step|iter(ation)?|batch|epoch)[^0-9]{0,12}[0-9].*loss|loss[^0-9a-z]{0,4}[0-9]")

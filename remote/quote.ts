@@ -19,3 +19,27 @@ export function exportLines(variables: Variables): string {
     })
     .join("");
 }
+
+/**
+ * `export` lines for variables of the user: the text as written, but for a variable's own name. `/opt/bin:$PATH` of PATH
+ * adds to the value that it has there.
+ */
+export function variableLines(variables: Variables): string {
+  return Object.entries(variables)
+    .map(([name, value]) => {
+      const [first = "", ...more] = value.split(ownName(name));
+      if (more.length === 0) return exportLines({ [name]: value });
+      const parts = [first, ...more].map((part) => (part === "" ? "" : shellQuote(part)));
+      return `export ${name}=${parts.join(`"\${${name}-}"`)}\n`;
+    })
+    .join("");
+}
+
+/** Whether the value of a variable adds to the one that it had. */
+export function addsToItself(name: string, value: string): boolean {
+  return ownName(name).test(value);
+}
+
+function ownName(name: string): RegExp {
+  return new RegExp(`\\$(?:\\{${name}\\}|${name}(?![A-Za-z0-9_]))`);
+}

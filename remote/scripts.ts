@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import type { DatasetPlan, EvaluationPlan, Plan } from "../plan/types";
+import type { DatasetPlan, EvaluationPlan, Plan, Variables } from "../plan/types";
 import { render } from "./bundle";
-import { exportLines } from "./quote";
+import { addsToItself, exportLines, variableLines } from "./quote";
 
 /** Name under which an upload to this path (relative to the home folder) keeps its manifest on the instance. */
 export function uploadName(path: string): string {
@@ -38,7 +38,7 @@ export function renderSetup(plan: Plan): string {
     LT_FILE: environment.file ?? "",
     LT_SETUP: environment.setup ?? "",
     LT_ANSWER: environment.answer,
-    LT_VARIABLES: exportLines(environment.variables),
+    LT_VARIABLES: variableLines(environment.variables),
   };
   const step = [
     "setup",
@@ -118,7 +118,7 @@ export function renderStart(plan: Plan, spentAt?: number): string {
     LT_WORKSPACE: workspacePath(plan.workload.name),
     LT_DIRECTORY: run.directory,
     LT_COMMAND: run.command,
-    LT_VARIABLES: exportLines(run.variables),
+    LT_VARIABLES: variableLines(variablesOfRun(plan)),
     LT_OUTPUTS: run.outputs,
     LT_PATTERN: run.firstStepPattern,
     LT_GRACE: String(run.graceSeconds),
@@ -144,6 +144,14 @@ const startScripts = [
   ...["lib.sh", "run.sh", "supervise.sh", "evaluate.sh"],
   ...["transfer.py", "uploads.py", "rules.py", "elsewhere.py", "written.py", "safety.py", "aside.py"],
 ];
+
+/** Variables that a run sets. The environment is loaded before: what adds to a value there is not added again. */
+function variablesOfRun({ run, environment }: Plan): Variables {
+  const entries = Object.entries(run.variables);
+  return Object.fromEntries(
+    entries.filter(([name, value]) => !(addsToItself(name, value) && environment.variables[name] === value)),
+  );
+}
 
 function wholeSeconds(seconds: number | undefined): string {
   return seconds === undefined ? "" : String(Math.ceil(seconds));

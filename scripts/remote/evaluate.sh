@@ -22,6 +22,18 @@ run_paths "$experiment"
 [ -d "$facts" ] || die 3 "There is no run of $experiment on this instance."
 log="$run/evaluate.log"
 
+# filled COMMAND CHECKPOINT: the command with the checkpoint for {checkpoint}. ${checkpoint} is a variable of the shell.
+# Not by ${COMMAND//…}: to some versions of bash an & of the checkpoint would stand for what it replaces.
+filled() {
+  local rest="$1" text="" before
+  while [[ $rest == *"{checkpoint}"* ]]; do
+    before="${rest%%"{checkpoint}"*}"
+    rest="${rest#*"{checkpoint}"}"
+    if [[ $before == *'$' ]]; then text+="$before{checkpoint}"; else text+="$before$2"; fi
+  done
+  printf '%s' "$text$rest"
+}
+
 evaluate() {
   local checkpoint matches command output
   output="$(fact "$facts/output_path")"
@@ -36,7 +48,7 @@ evaluate() {
   checkpoint="$output/${checkpoint#* ./}"
   cd "$(under_home "$LT_WORKSPACE")/$LT_DIRECTORY" || exit 127
   checkpoint="$(printf '%q' "$(realpath --relative-to=. -- "$checkpoint")")"
-  command="${LT_EVALUATE//"{checkpoint}"/$checkpoint}"
+  command="$(filled "$LT_EVALUATE" "$checkpoint")"
   say "=== lambda-train: evaluating, $(now): $command"
   load_environment
   eval "${LT_VARIABLES:-}"

@@ -382,6 +382,17 @@ describe("evaluation", () => {
   const train = (name: string): string =>
     `mkdir -p outputs/${name}/checkpoints; echo step 1; touch outputs/${name}/checkpoints/best_1.pt; sleep 0.1; touch outputs/${name}/checkpoints/best_2.pt; sleep 60`;
 
+  it("gets its checkpoint as it is named, and keeps variables of the shell", async () => {
+    const out = "outputs/ev&1 {checkpoint}";
+    const command = `checkpoint=mine; printf '%s|' \${checkpoint} {checkpoint} "\${checkpoint}" '{print}' > seen`;
+    const plan = planOf(`mkdir -p '${out}'; echo x > '${out}/best&\\1.pt'; echo step 1`, {
+      evaluation: { ...evaluation, checkpoint: "best*", command },
+    });
+    await start(plan);
+    await waitForEnd(sshd.access, plan.run, { timeoutSeconds: 20 });
+    expect(await readFile(join(sshd.home, "work/seen"), "utf8")).toBe(`mine|${out}/best&\\1.pt|mine|{print}|`);
+  });
+
   it("of a stopped run takes the newest checkpoint, once", async () => {
     const base = planOf("", {});
     const plan = {

@@ -1,7 +1,7 @@
 import { mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { renderSetup } from "../../remote/scripts";
+import { renderSetup, renderStart } from "../../remote/scripts";
 import { setupPlan, testPlan } from "./plan";
 import { useScriptHost } from "./script-host";
 
@@ -23,6 +23,22 @@ describe("setup", () => {
     expect((await stat(home(".lambda-train/env.sh"))).mode & 0o77).toBe(0);
     await send(setupPlan({ setup: show, variables: { WANDB_API_KEY: "k" }, hash: "other" }));
     expect(await text("work/seen")).toBe("|1|");
+  });
+
+  it("adds to a variable that names itself, once, and replaces nothing else", async () => {
+    const variables = { PATH: "/opt/it's $HOME:$PATH:/last", LIST: "a$LIST", OTHER: `$PATH \${LIST}b $LISTS` };
+    const show = 'printf "%s\n" "$PATH" "$LIST" "$OTHER" > seen';
+    await send(setupPlan({ setup: show, variables }));
+    const [path, list, other] = (await text("work/seen")).split("\n");
+    expect(path).toMatch(/^\/opt\/it's \$HOME:.*\/usr\/bin.*:\/last$/);
+    expect([list, other]).toEqual(["a", variables.OTHER]);
+    const train = { ...variables, LIST: `b\${LIST}` };
+    const plan = testPlan({ environment: { ...testPlan().environment, variables }, run: { variables: train } });
+    const started = await host.session.exec("bash -s", {
+      stdin: renderStart({ ...plan, run: { ...plan.run, command: show } }),
+    });
+    expect(started, started.stderr).toMatchObject({ code: 0 });
+    await expect.poll(() => text("work/seen"), { timeout: 10_000 }).toBe(`${path}\nba\n${other}\n`);
   });
 
   it("needs no environment where Python has what requirements ask for", async () => {

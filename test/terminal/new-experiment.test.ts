@@ -23,6 +23,45 @@ describe("npm run new-experiment", () => {
     expect(train).toMatchObject({ maxHours: 2, overrides: expect.objectContaining({ lr: 0.001 }) });
   });
 
+  it("changes what it is told to change, and leaves the rest as it is written", async () => {
+    const from = `# yaml-language-server: $schema=./experiment.schema.json
+# mine
+experiment:   old   # the name
+workload: {source: "https://example.org/a.git", ref: 61e9540} # pinned
+dataset:
+    source: d
+    sha256: ${"0".repeat(64)}
+    target: 1.0
+environment:
+    variables: {PYTHON_VERSION: 3.10, RUN_ID: 12345678901234567890} # as text
+gate: { modules: ['yaml'] }
+train:
+    overrides: # these
+        lr: 1e-3
+        seed: 12345678901234567890
+
+    maxHours: 1.50
+`;
+    project.write("configs/from.yaml", from);
+    const set = [
+      "train.overrides.lr=1.0",
+      "train.overrides.rev=0777",
+      'train.overrides.date="2024-01-01"',
+      "evaluate=null",
+    ];
+    const args = ["--name", "007", "--from", "configs/from.yaml", "--dataset", "e"];
+    await project.succeeds("new-experiment", [...args, ...set.flatMap((each) => ["--set", each])]);
+    expect(project.read("configs/007.yaml")).toBe(
+      from
+        .replace("  old ", '  "007" ')
+        .replace("source: d", "source: e")
+        .replace(/ +sha256.*\n/, "")
+        .replace("1e-3", "1.0")
+        .replace("7890\n\n", '7890\n        rev: 0777\n        date: "2024-01-01"\n\n')
+        .concat("evaluate: null\n"),
+    );
+  });
+
   it("leaves a file that is there as it is", async () => {
     const before = project.read(file);
     const { code, output } = await project.run("new-experiment", ["--name", "fast", "--workload", "elsewhere"]);
@@ -34,6 +73,8 @@ describe("npm run new-experiment", () => {
   it.each([
     [["--name", "a b"], /--name.*a b/],
     [["--name", "c", "--set", "train.maxHour=2"], /train.*maxHour/],
+    [["--name", "c", "--set", "train.config.x=1"], /train\.config\.x.*no map/],
+    [["--name", "c", "--set", "train.config=[a"], /the value is no YAML/],
     [["--name", "c", "--set", "lr"], /train\.overrides\.lr=0\.001/],
     [["--name", "c", "--from", "configs/none.yaml"], /There is no experiment file configs\/none\.yaml/],
     [[], /Name the experiment: --name <name>/],
