@@ -45,6 +45,19 @@ def keep(experiment, wanted):
     partial = f"{final}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     require_room(experiment, number, [*copies.values(), *(path for _, path, _, link in items if link is None)])
+    try:
+        places = copy_all(partial, copies, items)
+        write_json(os.path.join(partial, "places.json"), {"hash": fact(facts, "hash"), "places": places})
+        shutil.rmtree(final, ignore_errors=True)
+        os.rename(partial, final)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        refuse(experiment, number, f"They could not be kept apart: {error}.")
+    print(f"the results of attempt {number}, which had other settings, are kept apart until they are at home")
+
+
+def copy_all(partial, copies, items):
+    """Copies all; gives the places of places.json."""
     places = {}
     for index, (name, path) in enumerate(copies.items()):
         if copy(os.path.realpath(path), os.path.join(partial, str(index)), frozenset()):
@@ -57,10 +70,7 @@ def keep(experiment, wanted):
             os.symlink(link, target)
         else:
             copy(path, target, frozenset())
-    write_json(os.path.join(partial, "places.json"), {"hash": fact(facts, "hash"), "places": places})
-    shutil.rmtree(final, ignore_errors=True)
-    os.rename(partial, final)
-    print(f"the results of attempt {number}, which had other settings, are kept apart until they are at home")
+    return places
 
 
 def is_home(experiment, facts):
@@ -81,13 +91,17 @@ def require_room(experiment, number, paths):
     needed = SPARE + sum(size_of(path) for path in paths)
     free = shutil.disk_usage(RUNS).free
     if needed > free:
-        print(
-            f"{experiment} would start with other settings, over the results of attempt {number}, which are not at home. "
-            f"To keep them apart takes {needed / 1e6:.1f} MB, and {free / 1e6:.1f} MB are free. Bring them home first "
-            "(npm run results), then start again.",
-            file=sys.stderr,
-        )
-        sys.exit(6)
+        why = f"To keep them apart takes {needed / 1e6:.1f} MB, and {free / 1e6:.1f} MB are free."
+        refuse(experiment, number, why)
+
+
+def refuse(experiment, number, why):
+    print(
+        f"{experiment} would start with other settings, over the results of attempt {number}, which are not at home. {why} "
+        "Bring them home first (npm run results), then start again.",
+        file=sys.stderr,
+    )
+    sys.exit(6)
 
 
 def size_of(path):

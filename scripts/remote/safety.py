@@ -45,7 +45,8 @@ def places_of(experiment):
 
 def copies_of(experiment):
     """Results of earlier configurations that are not at home (see aside.py)."""
-    return sorted(glob.glob(os.path.join(glob.escape(RUNS), glob.escape(experiment), "aside", "*")))
+    records = glob.glob(os.path.join(glob.escape(os.path.join(RUNS, experiment)), "aside", "*", "places.json"))
+    return sorted(os.path.dirname(record) for record in records if ".partial" not in record)
 
 
 def outputs_of(experiment):

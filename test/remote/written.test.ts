@@ -64,11 +64,13 @@ describe("written.py", () => {
   const listed = (...places: string[]): Record<string, string> => {
     const text = run("remote-manifest.py", "list", "--written", "exp", '{"include":[],"exclude":[]}', ...places);
     const lines = text.trimEnd().split("\n").slice(0, -1);
-    const entries = lines.map((line) => JSON.parse(line) as { path: string; id: string; link?: string });
-    expect(new Set(entries.map(({ path }) => path)).size).toBe(entries.length);
+    const entries = lines
+      .map((line) => JSON.parse(line) as { at?: string; path: string; id: string; link?: string })
+      .map(({ at = "", path, ...rest }) => ({ name: [at, path].filter((part) => part !== "").join("/"), ...rest }));
+    expect(new Set(entries.map(({ name }) => name)).size).toBe(entries.length);
     return Object.fromEntries(
-      entries.map(({ path, id, link }) => [
-        path,
+      entries.map(({ name, id, link }) => [
+        name,
         link === undefined ? readFileSync(Buffer.from(id, "hex"), "utf8") : `-> ${link}`,
       ]),
     );
