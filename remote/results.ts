@@ -3,7 +3,7 @@ import { hashFolder } from "../plan/paths";
 import type { EvaluationPlan, RunPlan } from "../plan/types";
 import { type Listener, tellingTime } from "./listener";
 import { evaluateRun, hasEnded, readStatus, stopRun } from "./run";
-import { beginFetch, noteFetched } from "./self-termination";
+import { beginFetch, tellFetched } from "./self-termination";
 import type { SshSession } from "./session";
 import { downloadTree } from "./transfer/download";
 import { namedBelow } from "./transfer/names";
@@ -73,7 +73,7 @@ export async function bringHome(place: ResultsPlace, listener: Listener): Promis
     onProgress: listener.progress,
     onStatus: listener.status,
   });
-  if (token !== undefined) await withRetries(access, (session) => noteFetched(session, status, token));
+  if (token !== undefined) await tellFetched(access, status, token, listener);
   return { folder, status, files, bytes, unstable };
 }
 
