@@ -3,7 +3,7 @@ import { hashFolder } from "../plan/paths";
 import type { EvaluationPlan, RunPlan } from "../plan/types";
 import { type Listener, tellingTime } from "./listener";
 import { evaluateRun, hasEnded, readStatus, stopRun } from "./run";
-import { beginFetch, noteFetched, removeAside } from "./self-termination";
+import { beginFetch, removeAside, tellFetched } from "./self-termination";
 import type { SshSession } from "./session";
 import { downloadTree } from "./transfer/download";
 import { namedBelow } from "./transfer/names";
@@ -147,7 +147,7 @@ export async function bringHome(place: ResultsPlace, listener: Listener): Promis
   };
   // Results that are nowhere else keep an instance from ending itself.
   if (token !== undefined && lossText(home) === undefined) {
-    await withRetries(access, (session) => noteFetched(session, status, token));
+    await tellFetched(access, status, token, listener);
   }
   return home;
 }

@@ -1,7 +1,9 @@
 import { ensureScripts } from "./bundle";
+import type { Listener } from "./listener";
 import { shellQuote } from "./quote";
 import type { SshSession } from "./session";
-import type { RunStatus } from "./types";
+import { withRetries } from "./transfer/retry";
+import type { RunStatus, SshAccess } from "./types";
 
 /** How an instance is to end itself. */
 export interface SelfTerminationSettings {
@@ -52,16 +54,19 @@ export async function disarmSelfTermination(session: SshSession): Promise<void> 
 }
 
 /**
- * Tells an instance that would end itself that a download of a run's results begins now.
- * @returns the token for {@link noteFetched}; undefined where nobody on the instance wants to know.
+ * Tells an instance that a download of a run's results begins now.
+ * @returns the token for {@link noteFetched}; undefined where the instance could not note it, on a full disk for example.
  */
 export async function beginFetch(session: SshSession, status: RunStatus): Promise<string | undefined> {
-  if (status.selfTermination === undefined) return undefined;
   const command = `python3 ${await ensureScripts(session, fetchScripts)}/fetched.py begin ${shellQuote(status.experiment)}`;
-  return (await session.run(command, "Beginning the download", { timeoutSeconds: 60 })).trim();
+  const what = "Beginning the download";
+  const options = { timeoutSeconds: 60 };
+  if (status.selfTermination !== undefined) return (await session.run(command, what, options)).trim();
+  const { code, stdout } = await session.exec(command, options);
+  return code === 0 ? stdout.trim() : undefined;
 }
 
-/** Tells it that they are at home, verified: from here on it may end. */
+/** Tells it that they are at home, verified: from here on it may end, and what it holds may be replaced. */
 export async function noteFetched(session: SshSession, status: RunStatus, token: string): Promise<void> {
   const words = `${shellQuote(status.experiment)} ${shellQuote(token)}`;
   const command = `python3 ${await ensureScripts(session, fetchScripts)}/fetched.py done ${words}`;
@@ -73,4 +78,26 @@ export async function removeAside(session: SshSession, experiment: string, name:
   const words = `${shellQuote(experiment)} ${shellQuote(name)}`;
   const command = `python3 ${await ensureScripts(session, asideScripts)}/aside.py done ${words}`;
   await session.run(command, "Removing what is at home", { timeoutSeconds: 600 });
+}
+
+/**
+ * {@link noteFetched} on a connection of its own. Only an instance that ends itself by that must have heard it: to the
+ * others a failure is told alone, since the results are at home.
+ */
+export async function tellFetched(
+  access: SshAccess,
+  status: RunStatus,
+  token: string,
+  { progress }: Listener,
+): Promise<void> {
+  const isArmed = status.selfTermination !== undefined;
+  try {
+    await withRetries(access, (session) => noteFetched(session, status, token), isArmed ? {} : { attempts: 2 });
+  } catch (error) {
+    if (isArmed) throw error;
+    progress?.(
+      `The results of ${status.experiment} are at home, but the instance could not note that: ${(error as Error).message} ` +
+        "Before another configuration starts there, run `npm run results` again.",
+    );
+  }
 }

@@ -1,3 +1,5 @@
+import { closeSync, openSync, readSync } from "node:fs";
+import { join } from "node:path";
 import type { Manifest, ManifestEntry } from "../types";
 import { checkManifest } from "./manifest";
 
@@ -73,10 +75,23 @@ function entriesOf(content: Buffer, head: string): unknown[] {
   }
 }
 
-/** When results came home and from where, by the beginning of their record alone; undefined where that does not tell. */
-export function readHead(beginning: string): { readonly createdAt: string; readonly source: string } | undefined {
-  const text = /^\{\s*"createdAt":\s*("(?:[^"\\]|\\.)*"),\s*"source":\s*("(?:[^"\\]|\\.)*")/.exec(beginning);
-  return text === null
-    ? undefined
-    : { createdAt: JSON.parse(text[1] ?? "") as string, source: JSON.parse(text[2] ?? "") as string };
+const headBytes = 4096;
+
+/** When results came home and from where; reads the beginning of their record alone. undefined where that does not tell. */
+export function recordHead(folder: string): { readonly createdAt: string; readonly source: string } | undefined {
+  try {
+    const handle = openSync(join(folder, resultsFile), "r");
+    try {
+      const buffer = Buffer.alloc(headBytes);
+      const beginning = buffer.toString("utf8", 0, readSync(handle, buffer));
+      const found = /^\{\s*"createdAt":\s*("(?:[^"\\]|\\.)*"),\s*"source":\s*("(?:[^"\\]|\\.)*")/.exec(beginning);
+      return found === null
+        ? undefined
+        : { createdAt: JSON.parse(found[1] ?? "") as string, source: JSON.parse(found[2] ?? "") as string };
+    } finally {
+      closeSync(handle);
+    }
+  } catch {
+    return undefined;
+  }
 }

@@ -21,6 +21,6 @@ export function sourceOf(
 export function parseSource(
   source: string,
 ): { readonly instance: string; readonly experiment: string; readonly hash?: string } | undefined {
-  const [, instance, experiment, hash] = /^([^:]+):([^:@]+)(?:@([0-9a-f]+))?$/.exec(source) ?? [];
+  const [, instance, experiment, hash] = /^([^:]+):([^:@/]+)(?:@([0-9a-f]+))?$/.exec(source) ?? [];
   return instance === undefined || experiment === undefined ? undefined : { instance, experiment, hash };
 }

@@ -1,5 +1,5 @@
 import { type Dirent, readdirSync, readFileSync, statSync } from "node:fs";
-import { dirname, join, relative, sep } from "node:path";
+import { dirname, join } from "node:path";
 import { parseResults, resultsFile } from "../../remote/transfer/results-file";
 import { type Metrics, metricsOf } from "./series";
 
@@ -50,7 +50,12 @@ export class HomeExperiments {
         homeAt,
         files: files.length,
         bytes: files.reduce((sum, { size }) => sum + size, 0),
-        ...metricsOf(metricFiles(folder)),
+        ...metricsOf(
+          metricFiles(
+            folder,
+            files.map(({ path }) => path),
+          ),
+        ),
       };
       this.known.set(id, experiment);
       return experiment;
@@ -73,17 +78,17 @@ function entries(folder: string): Dirent[] {
   }
 }
 
-/** The files of a folder that may hold metrics, path → content. */
-function metricFiles(folder: string): Record<string, string> {
-  const paths = readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && /\.(json|jsonl|csv)$/i.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => path !== join(folder, resultsFile) && statSync(path).size <= mostBytes)
-    .sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)
+/** Those of the files in a folder that may hold metrics, path → content. */
+function metricFiles(folder: string, paths: readonly string[]): Record<string, string> {
+  const found = paths
+    .filter((path) => /\.(json|jsonl|csv)$/i.test(path))
+    .flatMap((path) => {
+      const info = statSync(join(folder, path), { throwIfNoEntry: false });
+      return info?.isFile() && info.size <= mostBytes ? [{ path, writtenAt: info.mtimeMs }] : [];
+    })
+    .sort((a, b) => b.writtenAt - a.writtenAt)
     .slice(0, mostFiles);
-  return Object.fromEntries(
-    paths.map((path) => [relative(folder, path).split(sep).join("/"), readFileSync(path, "utf8")]),
-  );
+  return Object.fromEntries(found.map(({ path }) => [path, readFileSync(join(folder, path), "utf8")]));
 }
 
 /** The folder that holds the results of all stacks, from that of one. */

@@ -5,7 +5,8 @@ import { type Bill, type BilledRun, dollarsOf } from "../../components/lambda/bi
 import { readLedger } from "../../components/lambda/billing/ledger";
 import { ledgersFolder } from "../../plan/paths";
 import { mainNumbers, metricsIn } from "../../remote/metrics-at-home";
-import { parseResults, resultsFile } from "../../remote/transfer/results-file";
+import { recordHead, resultsFile } from "../../remote/transfer/results-file";
+import { parseSource } from "../../remote/transfer/results-source";
 import { holdsMoreThanLogs } from "./report";
 import { lastProgress } from "./series";
 
@@ -13,7 +14,10 @@ import { lastProgress } from "./series";
 export interface ExperimentReport {
   readonly stack: string;
   readonly experiment: string;
-  /** How its last run ended. `at home`, `only its log is here`: no instance of it has ended yet. */
+  /**
+   * How its last run ended; `at home`, `only its log is here`: no instance of it has ended yet; `earlier run of …`: kept
+   * when results of another run came.
+   */
   readonly state: string;
   /** What its log says last: `epoch 12`, `step 400`. */
   readonly progress: string | null;
@@ -37,7 +41,10 @@ export function allExperiments(): { readonly found: ExperimentReport[]; readonly
   const found = stacks.flatMap((stack) => {
     const ledger = readLedger(stack);
     problems.push(...ledger.problems);
-    const home = readdirSync(join(root, stack)).filter((name) => existsSync(join(root, stack, name, resultsFile)));
+    // Hidden folders are downloads that go on, or have broken off.
+    const home = readdirSync(join(root, stack)).filter(
+      (name) => !name.startsWith(".") && existsSync(join(root, stack, name, resultsFile)),
+    );
     const billed = ledger.bills.flatMap(({ runs }) => runs.map(({ experiment }) => experiment));
     const names = [...new Set([...home, ...billed])];
     return names.map((name) => reportOf(stack, name, ledger.bills));
@@ -51,29 +58,27 @@ function reportOf(stack: string, experiment: string, all: readonly Bill[]): Expe
   const bills = all.filter(({ runs }) => runs.some((run) => run.experiment === experiment));
   const last = bills.at(-1);
   const run: BilledRun | undefined = last?.runs.find((each) => each.experiment === experiment);
+  const head = folder === null ? undefined : recordHead(folder);
   const reason = run?.reason === undefined ? "" : ` (${run.reason})`;
   return {
     stack,
     experiment,
-    state:
-      run === undefined ? (holdsMoreThanLogs(path) ? "at home" : "only its log is here") : `${run.outcome}${reason}`,
+    state: run === undefined ? stateWithoutBill(experiment, path, head?.source) : `${run.outcome}${reason}`,
     progress: folder === null ? null : lastProgress(folder),
     metrics: { ...run?.metrics, ...(folder === null ? {} : mainNumbers(metricsIn(folder, "**/*eval*.json"))) },
     hours: last === undefined ? null : bills.reduce((sum, { minutes }) => sum + minutes, 0) / 60,
     dollars: last === undefined ? null : dollarsOf(...bills),
     emulated: last?.emulated ?? false,
-    when: (folder === null ? undefined : homeSince(folder)) ?? last?.terminatedAt ?? "",
+    when: head?.createdAt ?? last?.terminatedAt ?? "",
     folder,
   };
 }
 
-function homeSince(folder: string): string | undefined {
-  try {
-    const file = join(folder, resultsFile);
-    return parseResults(readFileSync(file), file).createdAt;
-  } catch {
-    return undefined;
-  }
+/** How a run ended of which no bill tells: results that another run's have taken the place of are kept under a dated name. */
+function stateWithoutBill(experiment: string, path: string, source: string | undefined): string {
+  if (!holdsMoreThanLogs(path)) return "only its log is here";
+  const of = source === undefined ? undefined : parseSource(source);
+  return of !== undefined && experiment.startsWith(`${of.experiment}.`) ? `earlier run of ${of.experiment}` : "at home";
 }
 
 /**

@@ -6,6 +6,7 @@ Usage:
   fetched.py done EXPERIMENT TOKEN    the download that began with this token is at home, verified
 Exit codes: 0 done, 1 failed (reason on stderr), 2 usage.
 """
+import glob
 import os
 import sys
 import time
@@ -31,8 +32,17 @@ def done(experiment, token):
     facts = facts_of(experiment)
     begun = os.path.join(facts, f"fetching.{os.path.basename(token)}")
     # Where another attempt has begun meanwhile, what was fetched is not all there is.
-    if os.path.exists(begun):
-        os.replace(begun, os.path.join(facts, "fetched"))
+    if not os.path.exists(begun):
+        return
+    since = os.stat(begun).st_mtime_ns
+    os.replace(begun, os.path.join(facts, "fetched"))
+    for other in glob.glob(os.path.join(glob.escape(facts), "fetching.*")):
+        # Downloads that broke off, or have nothing newer to tell.
+        try:
+            if os.stat(other).st_mtime_ns <= since:
+                os.unlink(other)
+        except FileNotFoundError:
+            pass
 
 
 def main():

@@ -1,13 +1,22 @@
 """Whether the results of the runs on this instance are anywhere else than on its disk, which ends with it."""
 import glob
+import itertools
+import json
 import os
+import re
 import shutil
+import time
 
 import written
 from elsewhere import Look
-from transfer import BASE, in_threads, sha256_of, write_json
+from transfer import BASE, in_threads, read_json, sha256_of
 
 RUNS = os.path.join(BASE, "runs")
+# As in remote/transfer/names.ts.
+OWN_NAMES = ("manifest.json", "run", "beside", "earlier")
+BLOCK = 1 << 16
+ZEROS = bytes(BLOCK)
+BATCH_FILES = 1000
 
 
 class Unsafe(Exception):
@@ -33,6 +42,27 @@ def latest_attempts():
     return found
 
 
+def kept_apart(name):
+    """A name that none of ours has: `run` becomes `run.workload`, that becomes `run.workload.workload`."""
+    plain = re.sub(r"(\.workload)+$", "", name.lower())
+    return f"{name}.workload" if plain in OWN_NAMES else name
+
+
+def named(folders):
+    """A name of its own for each: its last part, with a number where an earlier one has that already."""
+    plain = {folder: kept_apart(os.path.basename(folder)) for folder in folders}
+    taken = set(plain.values())
+    places = {}
+    for folder, base in plain.items():
+        name = base
+        number = 2
+        while name in places or (name != base and name in taken):
+            name = f"{base}-{number}"
+            number += 1
+        places[name] = folder
+    return places
+
+
 def places_of(experiment):
     """What a download brings home: name -> folder or file."""
     places = outputs_of(experiment)
@@ -55,16 +85,14 @@ def outputs_of(experiment):
     attempts = glob.glob(os.path.join(glob.escape(run), "attempts", "*"))
     folders = {fact(attempt, "output_path") for attempt in attempts}
     folders.update(line for attempt in attempts for line in fact(attempt, "output_beside").splitlines())
-    places = {os.path.basename(folder): folder for folder in sorted(folders - {""})}
-    if len(places) < len(folders - {""}):
-        places = {folder.strip("/").replace("/", "-"): folder for folder in sorted(folders - {""})}
+    places = named(sorted(folders - {""}))
     for log in ("train.log", "evaluate.log"):
         places[f"run/{log}"] = os.path.join(run, log)
     return {name: place for name, place in places.items() if os.path.lexists(place)}
 
 
-def files_of(place):
-    """Every file below a place, links followed, each folder once; also links that lead nowhere."""
+def files_of(place, empty_folders=False):
+    """Every file below a place, links followed, each folder once; also links that lead nowhere, and empty folders."""
     if not os.path.isdir(place):
         yield place
         return
@@ -75,6 +103,8 @@ def files_of(place):
             folders.clear()
             continue
         seen.add(real)
+        if empty_folders and not folders and not files:
+            yield folder
         for name in files:
             path = os.path.join(folder, name)
             if os.path.isfile(path) or not os.path.exists(path):
@@ -111,6 +141,48 @@ def is_mounted(folder):
         return any(line.split(" ")[4].replace("\\040", " ") == folder for line in mounts)
 
 
+def pairs_of(experiment, target):
+    """What is copied to where below a folder."""
+    for name, place in places_of(experiment).items():
+        for path in files_of(place, empty_folders=True):
+            within = os.path.relpath(path, place) if os.path.isdir(place) else ""
+            yield path, os.path.normpath(os.path.join(target, name, within))
+
+
+def copy_file(source, target):
+    """Copies a file to a disk for good; what is nothing but zeros stays a hole."""
+    with open(source, "rb", buffering=0) as reading, open(target, "wb", buffering=0) as writing:
+        size = 0
+        while True:
+            block = reading.read(BLOCK)
+            if not block:
+                break
+            size += len(block)
+            if block == ZEROS:
+                writing.seek(size)
+                continue
+            view = memoryview(block)
+            while view:
+                view = view[writing.write(view) :]
+        writing.truncate(size)
+        os.fsync(writing.fileno())
+
+
+def set_aside(final, source):
+    """Makes room for a copy of results. An earlier one of another run gets a dated name."""
+    if not os.path.lexists(final):
+        return
+    manifest = os.path.join(final, "manifest.json")
+    if read_json(manifest, {}).get("source") == source:
+        shutil.rmtree(final)
+        return
+    dated = f"{final}.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(os.stat(final).st_mtime))}"
+    number = 0
+    while os.path.lexists(dated if number == 0 else f"{dated}-{number}"):
+        number += 1
+    os.rename(final, dated if number == 0 else f"{dated}-{number}")
+
+
 def keep(experiment, facts, file_system, instance):
     """Copies the results to a file system, checked there by checksum. Raises Unsafe or OSError where that fails."""
     mark = os.path.join(facts, "kept")
@@ -125,30 +197,39 @@ def keep(experiment, facts, file_system, instance):
     final = os.path.join(file_system, "lambda-train", instance, experiment)
     partial = f"{final}.partial"
     shutil.rmtree(partial, ignore_errors=True)
-    pairs = []
-    for name, place in places_of(experiment).items():
-        for path in files_of(place):
-            within = os.path.relpath(path, place) if os.path.isdir(place) else ""
-            pairs.append((path, os.path.normpath(os.path.join(partial, name, within))))
 
     def copied(pair):
         source, target = pair
-        os.makedirs(os.path.dirname(target), exist_ok=True)
         path = os.path.relpath(target, partial)
+        if os.path.isdir(source):
+            os.makedirs(target, exist_ok=True)
+            return json.dumps({"path": path, "folder": True})
+        os.makedirs(os.path.dirname(target), exist_ok=True)
         if not os.path.exists(source):
             os.symlink(os.readlink(source), target)
-            return {"path": path, "link": os.readlink(source)}
-        shutil.copyfile(source, target)
-        with open(target, "rb") as file:
-            os.fsync(file.fileno())
+            return json.dumps({"path": path, "link": os.readlink(source)})
+        copy_file(source, target)
         checksum = sha256_of(source)
         if sha256_of(target) != checksum:
             raise Unsafe(f"{target} is not what {source} is")
-        return {"path": path, "size": os.path.getsize(target), "sha256": checksum}
+        return json.dumps({"path": path, "size": os.path.getsize(target), "sha256": checksum})
 
-    files = in_threads(copied, pairs)
-    write_json(os.path.join(partial, "manifest.json"), {"source": f"{instance}:{experiment}", "files": files})
-    shutil.rmtree(final, ignore_errors=True)
+    os.makedirs(partial)
+    source = f"{instance}:{experiment}@{fact(facts, 'hash')[:12]}"
+    with open(os.path.join(partial, "manifest.json"), "w") as manifest:
+        manifest.write(f'{{"source": {json.dumps(source)}, "files": [')
+        pairs = pairs_of(experiment, partial)
+        first = True
+        while True:
+            batch = list(itertools.islice(pairs, BATCH_FILES))
+            if not batch:
+                break
+            manifest.write(("\n" if first else ",\n") + ",\n".join(in_threads(copied, batch)))
+            first = False
+        manifest.write("\n]}\n")
+        manifest.flush()
+        os.fsync(manifest.fileno())
+    set_aside(final, source)
     os.rename(partial, final)
     with open(begun, "w") as file:
         file.write(final)

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -71,7 +71,7 @@ describe("an instance that may end itself", { timeout: 60_000 }, () => {
     await disarmSelfTermination(session);
     session.close();
     api.close();
-    await rm(join("/dev/shm/lambda-train", "i-1", experiment), { recursive: true, force: true });
+    await rm("/dev/shm/lambda-train/i-1", { recursive: true, force: true });
   });
 
   const settings = (more: Partial<SelfTerminationSettings> = {}): SelfTerminationSettings => ({
@@ -245,6 +245,45 @@ describe("an instance that may end itself", { timeout: 60_000 }, () => {
     expect(await readFile(join(kept, "run", "train.log"), "utf8")).toContain("step 1");
     const { files } = JSON.parse(await readFile(join(kept, "manifest.json"), "utf8"));
     expect(files.map(({ path }: { path: string }) => path).sort()).toEqual(["mine/best", "run/train.log"]);
+  });
+
+  it("keeps on a file system what is named as the stack's own, and what another run had put there", async () => {
+    await run(
+      "mkdir -p outputs/mine/void outputs/run; echo step 1; echo model >outputs/mine/best.pt; echo theirs >outputs/run/train.log; truncate -s 20M outputs/mine/holes",
+    );
+    await ended();
+    const folder = "/dev/shm/lambda-train/i-1";
+    const kept = join(folder, experiment);
+    await mkdir(kept, { recursive: true });
+    await writeFile(join(kept, "of-another-run"), "kept");
+    await writeFile(join(kept, "manifest.json"), JSON.stringify({ source: `i-1:${experiment}`, files: [] }));
+    await arm({ fileSystem: "/dev/shm" });
+    await becomes("terminating");
+    const { source, files } = JSON.parse(await readFile(join(kept, "manifest.json"), "utf8"));
+    expect(source).toMatch(new RegExp(`^i-1:${experiment}@.`));
+    const paths = ["mine/best.pt", "mine/holes", "mine/void", "run.workload/train.log", "run/train.log"];
+    expect(files.map(({ path }: { path: string }) => path).sort()).toEqual(paths);
+    expect(await readFile(join(kept, "run.workload", "train.log"), "utf8")).toBe("theirs\n");
+    expect(await readdir(join(kept, "mine", "void"))).toEqual([]);
+    expect(await stat(join(kept, "mine", "holes"))).toMatchObject({ size: 20 * 2 ** 20, blocks: 0 });
+    const [dated = "", ...more] = (await readdir(folder)).filter((name) => name !== experiment);
+    expect(more).toEqual([]);
+    expect(await readFile(join(folder, dated, "of-another-run"), "utf8")).toBe("kept");
+  });
+
+  it("notes what is at home on an instance that does not end itself, too", async () => {
+    await run();
+    await ended();
+    await fetchAll();
+    const facts = host.home(".lambda-train", "runs", experiment, "attempts", "1");
+    const of = async (): Promise<string[]> => (await readdir(facts)).filter((name) => name.startsWith("fetch"));
+    expect(await of()).toEqual(["fetched"]);
+    const status = await readStatus(session, experiment);
+    expect(status.selfTermination).toBeUndefined();
+    // A download that broke off leaves nothing once a later one has come to its end.
+    await beginFetch(session, status);
+    await fetchAll();
+    expect(await of()).toEqual(["fetched"]);
   });
 
   it("loses results only where it was told to", async () => {
