@@ -137,7 +137,7 @@ describe("a guard of results", { timeout: 60_000 }, () => {
       evaluation: { state: "done" },
     });
     expect(lambda.told.join("\n")).toMatch(/stopping the run, 5 s[\s\S]*verified in/);
-    expect(lambda.doing.join("\n")).toMatch(/stopping: 5 s left[\s\S]*evaluating[\s\S]*downloading: [\s\S]*verifying/);
+    expect(lambda.doing.join("\n")).toMatch(/stopping: 5 s left[\s\S]*evaluating[\s\S]*downloading: [\s\S]*putting into place/);
   });
 
   it("does to a run that has ended and was evaluated nothing but bring it home", async () => {
