@@ -249,7 +249,7 @@ describe("an instance that may end itself", { timeout: 60_000 }, () => {
 
   it("keeps on a file system what is named as the stack's own, and what another run had put there", async () => {
     await run(
-      "mkdir -p outputs/mine/void outputs/run; echo step 1; echo model >outputs/mine/best.pt; echo theirs >outputs/run/train.log; truncate -s 20M outputs/mine/holes",
+      "mkdir -p outputs/$LAMBDA_TRAIN_RUN/void outputs/run; echo step 1; echo model >outputs/$LAMBDA_TRAIN_RUN/best.pt; echo theirs >outputs/run/train.log; truncate -s 20M outputs/$LAMBDA_TRAIN_RUN/holes",
     );
     await ended();
     const folder = "/dev/shm/lambda-train/i-1";
@@ -261,11 +261,17 @@ describe("an instance that may end itself", { timeout: 60_000 }, () => {
     await becomes("terminating");
     const { source, files } = JSON.parse(await readFile(join(kept, "manifest.json"), "utf8"));
     expect(source).toMatch(new RegExp(`^i-1:${experiment}@.`));
-    const paths = ["mine/best.pt", "mine/holes", "mine/void", "run.workload/train.log", "run/train.log"];
+    const paths = [
+      `${experiment}/best.pt`,
+      `${experiment}/holes`,
+      `${experiment}/void`,
+      "run.workload/train.log",
+      "run/train.log",
+    ];
     expect(files.map(({ path }: { path: string }) => path).sort()).toEqual(paths);
     expect(await readFile(join(kept, "run.workload", "train.log"), "utf8")).toBe("theirs\n");
-    expect(await readdir(join(kept, "mine", "void"))).toEqual([]);
-    expect(await stat(join(kept, "mine", "holes"))).toMatchObject({ size: 20 * 2 ** 20, blocks: 0 });
+    expect(await readdir(join(kept, experiment, "void"))).toEqual([]);
+    expect(await stat(join(kept, experiment, "holes"))).toMatchObject({ size: 20 * 2 ** 20, blocks: 0 });
     const [dated = "", ...more] = (await readdir(folder)).filter((name) => name !== experiment);
     expect(more).toEqual([]);
     expect(await readFile(join(folder, dated, "of-another-run"), "utf8")).toBe("kept");
