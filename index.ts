@@ -84,8 +84,9 @@ async function program(): Promise<pulumi.Output<Record<string, unknown>> | Recor
     { ...onInstance, resultsId: results.guardId, bill: instance.bill },
     { dependsOn: selfTermination === undefined ? results : [results, selfTermination] },
   );
+  const { startId, attempt } = run;
   const evaluation =
-    standing.evaluation && new Evaluation("evaluation", { ...onInstance, startId: run.startId }, { dependsOn: run });
+    standing.evaluation && new Evaluation("evaluation", { ...onInstance, startId, attempt }, { dependsOn: run });
   await previewPrices(plan.cloud, instance.id, config.apiKey);
 
   return {

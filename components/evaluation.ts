@@ -9,6 +9,8 @@ export interface EvaluationArgs extends OnInstanceArgs {
   readonly plan: Plan;
   /** Id of the start of the run that is evaluated. */
   readonly startId: pulumi.Input<string>;
+  /** Which start of the experiment that is. A change reads the metrics anew. */
+  readonly attempt: pulumi.Input<number | undefined>;
 }
 
 /** The evaluation that the instance makes of the best checkpoint when training has ended. */
@@ -18,7 +20,7 @@ export class Evaluation extends pulumi.ComponentResource {
 
   constructor(name: string, args: EvaluationArgs, options?: pulumi.ComponentResourceOptions) {
     super("lambda-train:index:Evaluation", name, {}, options);
-    const { plan, instanceId, access, startId } = args;
+    const { plan, instanceId, access, startId, attempt } = args;
     if (plan.evaluation === undefined) throw new Error("An evaluation component needs a plan with an evaluation.");
     const watch = new EvaluationWatch(
       `${name}-watch`,
@@ -26,6 +28,7 @@ export class Evaluation extends pulumi.ComponentResource {
         instanceId,
         access,
         startId,
+        attempt,
         run: withVariables(plan, plan.run),
         evaluation: plan.evaluation,
         workspace: plan.workload.name,

@@ -22,6 +22,8 @@ export class Run extends pulumi.ComponentResource {
   /** Id of the start, which names this run among the runs of the stack. */
   readonly startId: pulumi.Output<string>;
   readonly state: pulumi.Output<RunState>;
+  /** Which start of the experiment it is, from 1. */
+  readonly attempt: pulumi.Output<number | undefined>;
   readonly logPath: pulumi.Output<string>;
 
   constructor(name: string, args: RunArgs, options?: pulumi.ComponentResourceOptions) {
@@ -64,6 +66,7 @@ export class Run extends pulumi.ComponentResource {
     );
     this.startId = start.id;
     this.state = watch.state;
+    this.attempt = watch.attempt;
     this.logPath = watch.logPath;
     this.registerOutputs({ startId: this.startId, state: this.state, logPath: this.logPath });
   }

@@ -3,8 +3,8 @@ import { SshError, withSession } from "../remote/session";
 import type { RunStatus } from "../remote/types";
 import { CommandError, exitCodes, operatorCommand, run } from "./lib/command";
 import { tellOfRun } from "./lib/notify/notify";
-import { pulumiOutput } from "./lib/pulumi";
 import { requireRun, stackView } from "./lib/stack-view";
+import { noteStopped } from "./lib/stopped";
 
 const command = operatorCommand(
   "stop",
@@ -28,7 +28,7 @@ run(async () => {
   const status = await reaching(() => stopRun(access, { experiment }, { reason, graceSeconds }));
   if (!hasEnded(before.state)) await tellOfRun(view, status);
   console.log(endText(status));
-  await noteInState(view.stack);
+  await noteStopped(view.stack, console.error);
   console.log(
     `Instance ${instance.id} goes on billing. \`npm run up\` ${nextOf(status)}; \`npm run down\` brings the results home and ` +
       "ends the bill.",
@@ -47,17 +47,6 @@ function nextOf({ state }: RunStatus): string {
   return again
     ? "starts the run again from its last checkpoint"
     : "starts another run, where its configuration has changed";
-}
-
-/** The next `up` starts the run again because the state says that it was stopped: plain `pulumi up` does too. */
-async function noteInState(stack: string): Promise<void> {
-  try {
-    await pulumiOutput(["refresh", "--yes", "--skip-preview", "--stack", stack, "--target", "**::run-watch"]);
-  } catch (error) {
-    console.error(
-      `The stack's state could not be told of it, so \`npm run up -- --refresh\` starts the run again: ${(error as Error).message}`,
-    );
-  }
 }
 
 async function reaching<T>(work: () => Promise<T>): Promise<T> {

@@ -103,6 +103,8 @@ export interface RunWatchArgs extends OnInstanceArgs {
 /** The run as seen from here: waits for the first training step or for the end; a refresh reads its state anew. */
 export class RunWatch extends RemoteResource {
   declare readonly state: pulumi.Output<RunState>;
+  /** Which start of the experiment it is, from 1. */
+  declare readonly attempt: pulumi.Output<number | undefined>;
   /** Path of the log on the instance. */
   declare readonly logPath: pulumi.Output<string>;
   /** The line of the log that showed the first training step. */
@@ -124,6 +126,8 @@ export class RunWatch extends RemoteResource {
 export interface EvaluationWatchArgs extends OnInstanceArgs {
   /** Id of the command that started the run. A change replaces the resource. */
   readonly startId: pulumi.Input<string>;
+  /** Which start of the experiment is evaluated. A change looks again: what was evaluated was an earlier one. */
+  readonly attempt: pulumi.Input<number | undefined>;
   readonly run: pulumi.Input<RunPlan>;
   readonly evaluation: pulumi.Input<EvaluationPlan>;
   readonly workspace: pulumi.Input<string>;

@@ -1,6 +1,7 @@
 import { type BroughtHome, bringHome, endRun, homeNotes, homeText } from "../../remote/results";
 import { printing } from "../lib/listener";
 import { requireRun, resultsPlace, type WithRun } from "../lib/stack-view";
+import { noteStopped } from "../lib/stopped";
 import type { Events } from "./events";
 import type { StackMonitor } from "./monitor";
 
@@ -54,6 +55,7 @@ export class Actions {
         name === "stop" ? endRun(place, stopReason, listener) : bringHome(place, listener),
       );
       for (const line of home === undefined ? [] : homeNotes(home)) tell("running", line);
+      if (name === "stop") await noteStopped(view.stack, progress);
       tell("done", home === undefined ? "It has not been started yet: there is nothing to bring." : summary(home));
     } catch (error) {
       tell("failed", (error as Error).message);

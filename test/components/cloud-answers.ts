@@ -1,3 +1,4 @@
+import type { StandingPlan } from "../../plan/standing";
 import type { Plan } from "../../plan/types";
 import { type Answer, Mocks } from "../support/mocks";
 
@@ -43,9 +44,16 @@ export const access = {
   hostKey: "ssh-ed25519 host",
 };
 
-/** Mocks in which cloud and instance answer. */
-export function startMocks(options: { readonly preview?: boolean } = {}): Promise<Mocks> {
-  return Mocks.start(answers, options);
+/** Mocks in which cloud and instance answer. `inForce`: changes of the plan that is in force, from the one asked for. */
+export function startMocks(
+  options: { readonly preview?: boolean; readonly inForce?: (plan: StandingPlan) => StandingPlan } = {},
+): Promise<Mocks> {
+  const { inForce } = options;
+  const answer: Answer = (type, name, inputs) =>
+    type.endsWith(":Standing") && inForce !== undefined && "plan" in inputs
+      ? { plan: inForce(inputs.plan as StandingPlan) }
+      : answers(type, name, inputs);
+  return Mocks.start(answer, options);
 }
 
 /** The plan of a test with a dataset, an evaluation and a dashboard added. */

@@ -193,6 +193,7 @@ describe("diff of an evaluation", () => {
   const olds = {
     ...place,
     startId: "s1",
+    attempt: 1,
     run,
     evaluation,
     workspace: "work",
@@ -205,6 +206,7 @@ describe("diff of an evaluation", () => {
     ["the run's start", { startId: "s2" }, ["startId"]],
     ["a start that is not known yet", { startId: unknownValue }, ["startId"]],
     ["the run", { run: { ...run, command: "other" } }, "update"],
+    ["another start of the same experiment", { attempt: 2 }, "update"],
     ["the metrics' place", { evaluation: { ...evaluation, metrics: "**" } }, "update"],
     ["the workspace", { workspace: "ink" }, "update"],
     ["outputs", { state: "done", metrics: { a: 1 } }, "none"],

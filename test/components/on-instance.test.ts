@@ -271,11 +271,12 @@ describe("a run", () => {
 
 describe("an evaluation", () => {
   it("is a watch that belongs to the run's start", async () => {
-    const evaluation = new Evaluation("evaluation", { ...place(), plan, startId: "s1" });
+    const evaluation = new Evaluation("evaluation", { ...place(), plan, startId: "s1", attempt: 2 });
     expect(await outputValue(evaluation.metrics)).toEqual({ "metrics/evaluation.json": { score: 0.5 } });
     expect(mocks.children("evaluation")).toEqual([`evaluation-watch ${dynamic}:Evaluation`]);
     expect(mocks.of("evaluation-watch").inputs).toMatchObject({
       startId: "s1",
+      attempt: 2,
       run: plan.run,
       evaluation: plan.evaluation,
       workspace: "work",
@@ -284,7 +285,7 @@ describe("an evaluation", () => {
   });
 
   it("needs a plan that has one", () => {
-    expect(() => new Evaluation("evaluation", { ...place(), plan: testPlan(), startId: "s1" })).toThrow(
+    expect(() => new Evaluation("evaluation", { ...place(), plan: testPlan(), startId: "s1", attempt: 1 })).toThrow(
       "a plan with an evaluation",
     );
   });
@@ -301,7 +302,12 @@ describe("environment variables of an experiment", () => {
       const environment = new Environment("env", { ...place(), plan: whole });
       const results = new Results("results", { ...place(), plan: whole });
       const run = new Run("run", { ...place(), plan: whole, resultsId: results.guardId, bill });
-      const evaluation = new Evaluation("evaluation", { ...place(), plan: whole, startId: run.startId });
+      const evaluation = new Evaluation("evaluation", {
+        ...place(),
+        plan: whole,
+        startId: run.startId,
+        attempt: run.attempt,
+      });
       await outputValue(pulumi.all([environment.hash, run.state, evaluation.metrics]));
       return JSON.stringify(mocks.registrations.map(({ open }) => open));
     };

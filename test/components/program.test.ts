@@ -6,6 +6,7 @@ import { MockAgent, setGlobalDispatcher } from "undici";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { stringify } from "yaml";
 import program from "../../index";
+import type { StandingPlan } from "../../plan/standing";
 import { isKnown, type Mocks, outputValue } from "../support/mocks";
 import { privateKeyText, startMocks } from "./cloud-answers";
 
@@ -125,6 +126,25 @@ describe("the program", () => {
       if (type === "command:remote:Command") expect(deleteBeforeReplace, name).toBe(true);
       expect(mocks.comesAfter(name, "instance-boot"), name).toBe(true);
     }
+  });
+
+  it("works on the instance by the plan that is in force there, whose variables stay secret", async () => {
+    const inForce = (plan: StandingPlan): StandingPlan => ({
+      ...plan,
+      workload: { ...plan.workload, hash: "old code", folder: "examples/hmer-ink" },
+      dataset: undefined,
+      environment: { ...plan.environment, hash: "old environment", variables: { TOKEN: "a-token-of-the-user" } },
+      run: { ...plan.run, experiment: "old", hash: "old run" },
+    });
+    const outputs = await run({}, withData(), { inForce });
+    expect(mocks.of("standing-watch").inputs.plan).toMatchObject({ run: { experiment: "exp" } });
+    expect(mocks.of("standing-watch").open.plan).toBe("[secret]");
+    expect(mocks.of("workspace-code").inputs).toMatchObject({ hash: "old code", source: "examples/hmer-ink" });
+    expect(mocks.children(undefined).join()).not.toContain("dataset");
+    expect(mocks.of("environment-setup").inputs.stdin).toContain("old environment");
+    expect(mocks.of("results-guard").inputs.run).toMatchObject({ experiment: "old", hash: "old run" });
+    expect(outputs.experiment).toBe("old");
+    expect(JSON.stringify(mocks.registrations.map(({ open }) => open))).not.toContain("a-token-of-the-user");
   });
 
   it("goes in the one order in which nothing is lost", async () => {

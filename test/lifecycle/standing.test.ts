@@ -103,6 +103,8 @@ describe("a run that goes on", { timeout: 180_000 }, () => {
     project.write("tiny-data/test/third.jsonl", "[40, 120]\n");
     await up("--restart");
     expect(homeJson("metrics/evaluation.json", "tiny-v2")).toMatchObject({ examples: 6 });
+    // Those metrics are the earlier attempt's.
+    expect((await project.outputs()).metrics).toEqual({});
     expect(await onInstance("ls tiny/data/test | wc -l")).toBe("3\n");
     expect(await run()).toMatchObject({ state: "running", attempt: 2 });
     const { step } = homeJson("checkpoints/last.json", "tiny-v2") as { step: number };

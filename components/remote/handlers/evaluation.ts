@@ -6,6 +6,7 @@ import { look, lookOrKeep, type OnInstance } from "./place";
 
 interface Inputs extends OnInstance {
   readonly startId: string;
+  readonly attempt?: number;
   readonly run: RunPlan;
   readonly evaluation: EvaluationPlan;
   readonly workspace: string;
@@ -41,7 +42,7 @@ export const handler: DynamicHandler<Inputs, Outputs> = {
   diff: (_id, olds, news) =>
     diffByName(olds, news, {
       replace: ["instanceId", "startId"],
-      update: ["access", "run", "evaluation", "workspace"],
+      update: ["access", "attempt", "run", "evaluation", "workspace"],
     }),
   create: async (inputs, context) => ({
     id: `${inputs.instanceId}:${inputs.run.experiment}`,
