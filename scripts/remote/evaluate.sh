@@ -40,7 +40,7 @@ evaluate() {
   say "=== lambda-train: evaluating, $(now): $command"
   load_environment
   eval "${LT_VARIABLES:-}"
-  LAMBDA_TRAIN_EVALUATION="$experiment" timeout --kill-after=10 "${LT_EVALUATE_SECONDS:-3600}" bash -c "$command"
+  LAMBDA_TRAIN_EVALUATION="$experiment" timeout --kill-after=10 "${LT_EVALUATE_SECONDS:-3600}" bash -o pipefail -c "$command"
 }
 
 if [ "$mode" = run ]; then

@@ -57,7 +57,8 @@ start() {
   eval "${LT_VARIABLES:-}"
   trap - INT TERM HUP
   export LAMBDA_TRAIN_RUN="$experiment"
-  exec setsid bash -c "$LT_COMMAND"
+  # A training that crashes into `| tee` has crashed.
+  exec setsid bash -o pipefail -c "$LT_COMMAND"
 }
 (start) </dev/null >>"$log" 2>&1 &
 child=$!
