@@ -11,6 +11,8 @@ set -euo pipefail
 scripts="$(cd "$(dirname "$0")" && pwd)"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$scripts/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=run-processes.sh
+. "$scripts/run-processes.sh"
 mode=watch
 if [ "${1:-}" = --run ]; then
   mode=run
@@ -70,7 +72,7 @@ if [ "$mode" = run ]; then
   exit "$code"
 fi
 
-if is_alive "$facts/supervisor" && [ ! -f "$facts/exit" ]; then
+if [ ! -f "$facts/exit" ] && { is_alive "$facts/supervisor" || training_goes_on; }; then
   die 5 "The training of $experiment still goes on; it is evaluated at its end."
 fi
 if [ "$(fact "$facts/evaluation_exit")" = 0 ]; then

@@ -31,7 +31,7 @@ ACTIVE = os.path.join(HOME, "active")
 
 # Scripts that work. Those that only look (status, follow, dashboard) keep no instance alive.
 WORKING = {
-    "run.sh", "supervise.sh", "evaluate.sh", "stop.sh", "step.sh", "setup.sh", "extract.sh", "verify.sh",
+    "run.sh", "supervise.sh", "launch.py", "adopt.sh", "evaluate.sh", "stop.sh", "step.sh", "setup.sh", "extract.sh", "verify.sh",
     "extract-archive.py", "receive.py", "receive-archive.py", "remote-manifest.py",
 }
 # An `up` that is on its way to its first run may do nothing here for a while.

@@ -74,7 +74,17 @@ function whatRuns(report: StatusReport, cpuPercent: number | undefined, now: num
 }
 
 function describeRun(status: RunStatus, now: number): (Row | undefined)[] {
-  const { startedAt, attempt = 1, endedAt, exitCode, stopReason, evaluation, idleSeconds } = status;
+  const {
+    startedAt,
+    attempt = 1,
+    endedAt,
+    exitCode,
+    stopReason,
+    evaluation,
+    idleSeconds,
+    detached,
+    unsupervised,
+  } = status;
   const since = startedAt === undefined ? "" : `, ${duration(Math.max(0, (now - Date.parse(startedAt)) / 1000))} ago`;
   const quiet =
     idleSeconds !== undefined && idleSeconds > 120 ? pc.yellow(`, silent for ${duration(idleSeconds)}`) : "";
@@ -86,6 +96,8 @@ function describeRun(status: RunStatus, now: number): (Row | undefined)[] {
     endedAt === undefined
       ? undefined
       : ["ended", `${endedAt}, exit status ${exitCode}${stopReason === undefined ? "" : ` (${stopReason})`}`],
+    detached === undefined ? undefined : ["", pc.red(`it put itself into the background and was ended: ${detached}`)],
+    unsupervised === undefined ? undefined : ["", pc.red("unsupervised: no limit holds until `npm run up`")],
     evaluation === undefined || evaluation.state === "none" ? undefined : ["evaluation", evaluation.state],
     ended === undefined ? undefined : ["self-end", ended],
   ];
@@ -145,6 +157,8 @@ function nextStep({ stack, instance, experiment, run, results }: StatusReport): 
   if (isGone(instance.status)) return `${call("up")} rents another and trains anew; ${call("down")} cleans up`;
   if (experiment === null) return `${call("up")} goes on from where it stopped`;
   if (run.state === "unreachable") return `${call("up")} opens the firewall to this address; ${call("doctor")}`;
+  if ("detached" in run && run.detached !== undefined)
+    return `run training in the foreground (train.command), then ${call("up")}`;
   if (run.state === "failed") return `${call("logs")}; mend it, and ${call("up")} starts it again`;
   if (run.state === "finished" || run.state === "stopped")
     return `${call("down")} brings ${results === null ? "the results" : "what is new"} home and ends the bill`;

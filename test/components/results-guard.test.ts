@@ -114,8 +114,10 @@ describe("a guard of results", { timeout: 60_000 }, () => {
   };
   /** Ends supervisor and training as a power cut does: neither writes anything down. */
   const powerOff = async ({ run: { experiment } }: Plan): Promise<void> => {
-    const supervisor = join(sshd.home, ".lambda-train/runs", experiment, "attempts/1/supervisor");
-    process.kill(Number(readFileSync(supervisor, "utf8").split(" ")[0]), "SIGKILL");
+    for (const fact of ["supervisor", "launcher"]) {
+      const key = readFileSync(join(sshd.home, ".lambda-train/runs", experiment, "attempts/1", fact), "utf8");
+      process.kill(Number(key.split(" ")[0]), "SIGKILL");
+    }
     const ours = new Set(await processesWith(`HOME=${sshd.home}`));
     const training = await processesWith(`LAMBDA_TRAIN_RUN=${experiment}`);
     for (const pid of training.filter((each) => ours.has(each))) process.kill(pid, "SIGKILL");
