@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ensureScripts } from "./bundle";
 import { followLog } from "./follow";
 import { shellQuote } from "./quote";
-import { type EvaluatedPlan, renderEvaluate, renderStop } from "./scripts";
+import { type EvaluatedPlan, renderAdopt, renderEvaluate, renderStop, statusScripts } from "./scripts";
 import { SshError, SshSession, withSession } from "./session";
 import { withRetries } from "./transfer/retry";
 import type { RunState, RunStatus, SshAccess } from "./types";
@@ -29,9 +29,20 @@ export function hasEnded(state: RunState): boolean {
   return state === "finished" || state === "failed" || state === "stopped";
 }
 
-/** Reads a run's status from its files on the instance. `absent` is a status, not an error. */
+/**
+ * Reads a run's status from its files on the instance. `absent` is a status, not an error. A run that goes on without its
+ * supervisor, which was killed, gets another: its limits hold again.
+ */
 export async function readStatus(session: SshSession, experiment: string): Promise<RunStatus> {
-  const scripts = await ensureScripts(session, ["lib.sh", "status.sh"]);
+  const status = await lookAtStatus(session, experiment);
+  if (status.unsupervised !== true) return status;
+  // Where it cannot be supervised again, as on a full disk, the next look tries anew.
+  await session.exec("bash -s", { stdin: renderAdopt(experiment), timeoutSeconds: 60 });
+  return lookAtStatus(session, experiment);
+}
+
+async function lookAtStatus(session: SshSession, experiment: string): Promise<RunStatus> {
+  const scripts = await ensureScripts(session, statusScripts);
   const command = `bash ${scripts}/status.sh ${shellQuote(experiment)}`;
   const text = await session.run(command, `Reading the status of ${experiment}`, { timeoutSeconds: 60 });
   return JSON.parse(text) as RunStatus;
@@ -93,9 +104,20 @@ export async function waitForEnd(
 export async function trainingFailed(access: SshAccess, experiment: string, status: RunStatus): Promise<RunError> {
   const when = status.firstStepAt === undefined ? " before its first step" : "";
   const message =
-    `Training of ${experiment} failed with status ${status.exitCode ?? "unknown"}${when}. ` +
-    "Mend it and run `up` again: it goes on from its last checkpoint.";
+    status.detached === undefined
+      ? `Training of ${experiment} failed with status ${status.exitCode ?? "unknown"}${when}. ` +
+        "Mend it and run `up` again: it goes on from its last checkpoint."
+      : detachedText(experiment, status.detached);
   return new RunError(await withLogTail(access, message, status), { kind: "failed", status });
+}
+
+function detachedText(experiment: string, commands: string): string {
+  return (
+    `Training of ${experiment} put itself into the background: its command ended with status 0 before any first step, ` +
+    `while this went on: ${commands}. It was ended, since neither its limits nor its exit status would be known. ` +
+    "Run training in the foreground (no nohup, &, tmux or screen in train.command): the stack detaches it itself. " +
+    "Then run `up` again."
+  );
 }
 
 /** Stops training cleanly and waits until it has ended. Does nothing to a run that has ended or never was. */

@@ -137,13 +137,23 @@ export function renderStart(plan: Plan, spentAt?: number): string {
     LT_RESULTS: JSON.stringify({ include, exclude }),
     LT_HASH: run.hash,
   };
-  return render(startScripts, variables, "run.sh", [run.experiment]);
+  return render(runScripts, variables, "run.sh", [run.experiment]);
 }
 
-const startScripts = [
-  ...["lib.sh", "run.sh", "supervise.sh", "evaluate.sh"],
+/** All that starts a run and sees it to its end. */
+const runScripts = [
+  ...["lib.sh", "run-processes.sh", "session.sh", "run.sh", "adopt.sh", "supervise.sh", "evaluate.sh"],
+  ...["launch.py", "train.sh", "leftovers.py"],
   ...["transfer.py", "uploads.py", "rules.py", "elsewhere.py", "written.py", "safety.py", "aside.py"],
 ];
+
+/** What `status.sh` needs. */
+export const statusScripts = ["lib.sh", "run-processes.sh", "status.sh"];
+
+/** Gives a run whose supervisor was killed another one, with the same limits, log and end. Leaves every other run alone. */
+export function renderAdopt(experiment: string): string {
+  return render(runScripts, {}, "adopt.sh", [experiment]);
+}
 
 /** Variables that a run sets. The environment is loaded before: what adds to a value there is not added again. */
 function variablesOfRun({ run, environment }: Plan): Variables {
@@ -159,7 +169,7 @@ function wholeSeconds(seconds: number | undefined): string {
 
 /** Prints the run's status as JSON. */
 export function renderStatus(of: Plan | { readonly experiment: string }): string {
-  return render(["lib.sh", "status.sh"], {}, "status.sh", [experimentOf(of)]);
+  return render(statusScripts, {}, "status.sh", [experimentOf(of)]);
 }
 
 /** Stops training cleanly and waits until it has ended. */
@@ -168,7 +178,7 @@ export function renderStop(
   options: { readonly reason: string; readonly graceSeconds: number },
 ): string {
   const words = [experimentOf(of), options.reason, String(Math.ceil(options.graceSeconds))];
-  return render(["lib.sh", "stop.sh"], {}, "stop.sh", words);
+  return render(["lib.sh", "run-processes.sh", "stop.sh"], {}, "stop.sh", words);
 }
 
 /** The parts of a plan that an evaluation needs. */
@@ -182,7 +192,8 @@ export function renderEvaluate(plan: EvaluatedPlan): string {
   if (plan.evaluation === undefined) {
     throw new Error("The plan has no evaluation: set evaluate.command in the experiment file.");
   }
-  return render(["lib.sh", "evaluate.sh"], evaluationVariables(plan), "evaluate.sh", [plan.run.experiment]);
+  const scripts = ["lib.sh", "run-processes.sh", "evaluate.sh"];
+  return render(scripts, evaluationVariables(plan), "evaluate.sh", [plan.run.experiment]);
 }
 
 function evaluationVariables(plan: EvaluatedPlan): Record<string, string> {

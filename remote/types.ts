@@ -18,7 +18,7 @@ export type RunState =
   | "running" // first step logged
   | "evaluating" // training ended with 0 or by a limit, evaluation goes on
   | "finished" // training ended with 0, evaluation done (or none asked for)
-  | "failed" // training ended with another status than 0, or its supervisor died
+  | "failed" // training ended with another status than 0, put itself into the background, or is gone without a status
   | "stopped"; // ended by a clean stop
 
 /** What `status.sh` prints as one JSON object. Times are ISO 8601 in UTC. */
@@ -32,6 +32,10 @@ export interface RunStatus {
   readonly exitCode?: number;
   /** Why a clean stop happened: `destroy`, `limit`, `budget`, `idle`, … */
   readonly stopReason?: string;
+  /** Command lines of what training had put into the background when it ended with 0 before any first step. */
+  readonly detached?: string;
+  /** Nothing watches over it: its supervisor was killed. No limit holds until the next look has mended that. */
+  readonly unsupervised?: true;
   /** Which start of this experiment this is, from 1. */
   readonly attempt?: number;
   /** Hash of what that attempt runs: the plan's `run.hash` when it started. */

@@ -31,8 +31,9 @@ run(async () => {
       exitCodes.timeout,
     );
   });
-  const { state, exitCode } = status;
-  console.log(`${experiment}: ${state}${exitCode === undefined ? "" : ` (exit status ${exitCode})`}`);
+  const { state, exitCode, detached } = status;
+  const why = detached === undefined ? "" : `: training put itself into the background (${detached}) and was ended`;
+  console.log(`${experiment}: ${state}${exitCode === undefined ? "" : ` (exit status ${exitCode})`}${why}`);
   for (const line of elsewhereLines(status.writtenElsewhere)) console.log(line);
   await tellOfRun(view, status);
   return state === "finished" ? exitCodes.ok : exitCodes.failed;

@@ -11,6 +11,8 @@ set -euo pipefail
 scripts="$(cd "$(dirname "$0")" && pwd)"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$scripts/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=run-processes.sh
+. "$scripts/run-processes.sh"
 mode=watch
 if [ "${1:-}" = --run ]; then
   mode=run
@@ -52,7 +54,7 @@ evaluate() {
   say "=== lambda-train: evaluating, $(now): $command"
   load_environment
   eval "${LT_VARIABLES:-}"
-  LAMBDA_TRAIN_EVALUATION="$experiment" timeout --kill-after=10 "${LT_EVALUATE_SECONDS:-3600}" bash -c "$command"
+  LAMBDA_TRAIN_EVALUATION="$experiment" timeout --kill-after=10 "${LT_EVALUATE_SECONDS:-3600}" bash -o pipefail -c "$command"
 }
 
 if [ "$mode" = run ]; then
@@ -82,7 +84,7 @@ if [ "$mode" = run ]; then
   exit "$code"
 fi
 
-if is_alive "$facts/supervisor" && [ ! -f "$facts/exit" ]; then
+if [ ! -f "$facts/exit" ] && { is_alive "$facts/supervisor" || training_goes_on; }; then
   die 5 "The training of $experiment still goes on; it is evaluated at its end."
 fi
 if [ "$(fact "$facts/evaluation_exit")" = 0 ]; then

@@ -35,7 +35,7 @@ def fact(path):
 
 
 def goes_on(run):
-    """Whether the current attempt's supervisor lives; told by number, start time and boot, as lib.sh's process_key."""
+    """Whether the current attempt's supervisor lives, or what started its training and outlives that."""
     attempt = fact(os.path.join(run, "attempt"))
     facts = os.path.join(run, "attempts", attempt or "0")
     key = fact(os.path.join(facts, "supervisor"))
@@ -44,6 +44,13 @@ def goes_on(run):
             return time.time() - os.stat(os.path.join(run, "attempt")).st_mtime < STARTING
         except OSError:
             return False
+    return is_alive(key) or is_alive(fact(os.path.join(facts, "launcher")))
+
+
+def is_alive(key):
+    """As lib.sh has it: the process with this key runs."""
+    if not key:
+        return False
     pid, started, boot = key.split()
     stat = fact("/proc/%s/stat" % pid).rpartition(") ")[2].split()
     return len(stat) > 19 and stat[0] not in "ZX" and stat[19] == started and fact("/proc/sys/kernel/random/boot_id") == boot

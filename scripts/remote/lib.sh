@@ -148,48 +148,6 @@ end_marked() {
   done
 }
 
-# kind_of PID: what a TERM is to such a process. A wrapper dies of it without passing it on, or passes it on a second
-# time; a filter takes the output of the process it serves down with it; anything else is the work itself.
-kind_of() {
-  case "$(cat "/proc/$1/comm" 2>/dev/null)" in
-    sh | bash | dash | zsh | make | gmake | env | timeout | nohup | time | sudo | xargs | script) echo wrapper ;;
-    tee | cat | tail | head | grep | sed | awk | mawk | gawk | tr | ts | stdbuf) echo filter ;;
-    *) echo work ;;
-  esac
-}
-
-# stop_cleanly NAME=VALUE GRACE: gives the work one TERM and up to GRACE seconds to write its checkpoint, then ends all.
-# The wrappers are held meanwhile, so that a Makefile does not go on to its next command; what the work started itself
-# (loader processes, ranks) is left to it, because losing them would break it while it saves.
-stop_cleanly() {
-  # By the clock: a look at many processes takes longer than the pause between two.
-  local pid parent told=" " working until=$((SECONDS + $2 + ($2 > 0)))
-  while :; do
-    working=no
-    for pid in $(marked "$1"); do
-      case "$(kind_of "$pid")" in
-        wrapper) kill -STOP "$pid" 2>/dev/null || true ;;
-        filter) ;;
-        work)
-          working=yes
-          parent="$(awk '/^PPid:/ { print $2 }' "/proc/$pid/status" 2>/dev/null || true)"
-          if [[ "$told" != *" $pid "* ]] && { [ "$(kind_of "${parent:-1}")" = wrapper ] || ! grep -qszxF -e "$1" "/proc/${parent:-1}/environ"; }; then
-            kill -TERM "$pid" 2>/dev/null || true
-            told="$told$pid "
-          fi
-          ;;
-      esac
-    done
-    if [ "$working" = no ] || [ "$SECONDS" -ge "$until" ]; then break; fi
-    sleep 0.2
-  done
-  for pid in $(marked "$1"); do
-    kill -TERM "$pid" 2>/dev/null || true
-    kill -CONT "$pid" 2>/dev/null || true
-  done
-  if [ "$working" = no ]; then end_marked "$1" 2; else end_marked "$1" 0; fi
-}
-
 # last_lines FILE COUNT [BYTES]: the last lines that show something; a progress bar's returns count as line ends, lines
 # are cut to so many bytes (200). What tells why something failed may be longer.
 last_lines() {
@@ -232,7 +190,7 @@ run_paths() {
 # ended: the run is over. What somebody stopped is left to them.
 evaluates_itself() {
   case "$2" in
-    "") [ "$1" = 0 ] ;;
+    "") [ "$1" = 0 ] && [ ! -f "$facts/detached" ] ;;
     budget | limit | idle) true ;;
     *) false ;;
   esac

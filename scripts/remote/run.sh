@@ -5,7 +5,7 @@
 # its limits (likewise) in LT_LIMITS, the hash of what the run is in LT_HASH, and which files are results of it in
 # LT_RESULTS (JSON, see written.py).
 # Same hash and going on: "already running", under these limits from now on; ended with 0: "already finished". Ended
-# otherwise, or its supervisor died (reboot): starts the next attempt; the workload goes on from its checkpoint.
+# otherwise, or gone without a status (reboot): starts the next attempt. A run that has lost its supervisor gets another.
 # Exit codes: 0 runs or has finished, 2 usage, 3 a run with another hash goes on (stop it first),
 # 4 the time limit or the budget is used up, 5 it did not start, 6 what another configuration has reached is not at home
 # and cannot be kept apart.
@@ -13,10 +13,13 @@ set -euo pipefail
 scripts="$(cd "$(dirname "$0")" && pwd)"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$scripts/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=run-processes.sh
+. "$scripts/run-processes.sh"
+# shellcheck source-path=SCRIPTDIR source=session.sh
+. "$scripts/session.sh"
 [ $# -eq 1 ] || die 2 "usage: run.sh EXPERIMENT"
 need LT_RUN LT_HASH
 experiment="$1"
-session="$(session_name "$experiment")"
 mkdir -p "$base/runs/$experiment/attempts"
 chmod 700 "$base" "$base/runs" "$base/runs/$experiment"
 
@@ -29,15 +32,16 @@ run_paths "$experiment"
 if [ -n "${LT_RESULTS:-}" ]; then put "$run/results.json" "$LT_RESULTS"; fi
 same=no
 if [ "$(fact "$facts/hash")" = "$LT_HASH" ]; then same=yes; fi
+if is_unsupervised; then start_supervisor --adopt || die 5 "The supervisor of $experiment did not start within 10 s. Log: $run/train.log"; fi
 if is_alive "$facts/supervisor" && ! is_over; then
   if [ "$same" = yes ]; then
     put "$facts/limits" "${LT_LIMITS:-}"
-    say "already running: attempt $attempt, session $session"
+    say "already running: attempt $attempt, session $(session_name "$experiment")"
     exit 0
   fi
   die 3 "The experiment $experiment goes on with other settings than these (attempt $attempt). Stop it first, or give this one another name."
 fi
-if [ "$same" = yes ] && [ "$(fact "$facts/exit")" = 0 ] && [ ! -f "$facts/stop_reason" ]; then
+if [ "$same" = yes ] && [ "$(fact "$facts/exit")" = 0 ] && [ ! -f "$facts/stop_reason" ] && [ ! -f "$facts/detached" ]; then
   say "already finished: attempt $attempt"
   exit 0
 fi
@@ -60,7 +64,7 @@ if [ -n "${LT_MAX_SECONDS:-}" ] && [ "$used" -ge "$LT_MAX_SECONDS" ]; then
 fi
 
 # A training process can outlive a supervisor that was killed; two at once would spoil each other's checkpoints.
-end_marked "LAMBDA_TRAIN_RUN=$experiment" 30
+end_run 30 || die 5 "The processes of an earlier attempt of $experiment cannot be ended, so no other is started: $(run_processes | tr '\n' ' '). End them on the instance (npm run ssh), then run \`up\` again."
 
 # What another configuration has reached must not be written over before it is at home.
 python3 "$scripts/aside.py" keep "$experiment" "$LT_HASH" || die 6 "The run of $experiment did not start; the reason stands above."
@@ -81,24 +85,5 @@ put "$run/attempt" "$attempt"
 # A tmux server keeps the environment it was started with.
 unset LT_RUN LT_HASH LT_LIMITS LT_RESULTS LT_MAX_SECONDS LT_IDLE_SECONDS LT_DEADLINE
 
-command="$(printf 'exec bash %q %q' "$scripts/supervise.sh" "$experiment")"
-if command -v tmux >/dev/null; then
-  tmux kill-session -t "=$session" 2>/dev/null || true
-  # A server that ends with its last session can be met while it ends: the next call starts another.
-  for _ in 1 2 3 4 5; do
-    tmux new-session -d -s "$session" -x 200 -y 50 "$command" \; set-option -t "=$session:" remain-on-exit on 9>&- </dev/null && break
-    sleep 0.2
-    [ ! -f "$facts/supervisor" ] || break
-  done
-else
-  say "tmux is not installed: the run is detached, but there is no session to attach to"
-  setsid bash -c "$command" </dev/null >/dev/null 2>&1 9>&- &
-fi
-for _ in $(seq 1 100); do
-  if [ -f "$facts/supervisor" ]; then
-    say "started: attempt $attempt, session $session"
-    exit 0
-  fi
-  sleep 0.1
-done
-die 5 "The run of $experiment did not start within 10 s. Is tmux able to start a session? Log: $run/train.log"
+start_supervisor || die 5 "The run of $experiment did not start within 10 s. Is tmux able to start a session? Log: $run/train.log"
+say "started: attempt $attempt, session $(session_name "$experiment")"

@@ -32,7 +32,7 @@ ACTIVE = os.path.join(HOME, "active")
 
 # Scripts that work. Those that only look (status, follow, dashboard) keep no instance alive.
 WORKING = {
-    "run.sh", "supervise.sh", "evaluate.sh", "stop.sh", "step.sh", "setup.sh", "extract.sh", "verify.sh",
+    "run.sh", "supervise.sh", "launch.py", "adopt.sh", "evaluate.sh", "stop.sh", "step.sh", "setup.sh", "extract.sh", "verify.sh",
     "extract-archive.py", "receive.py", "receive-archive.py", "remote-manifest.py",
 }
 # What a login's shell has started works, unless it is a shell again, or keeps shells.

@@ -160,10 +160,12 @@ if [ -n "${LT_SETUP:-}" ]; then
   code=0
   if [ -n "${LT_ANSWER:-}" ]; then
     # In a substitution the answers may end in a broken pipe without that counting as a failure.
-    bash -c "$LT_SETUP" < <(yes -- "$LT_ANSWER" 2>/dev/null) || code=$?
+    bash -o pipefail -c "$LT_SETUP" < <(yes -- "$LT_ANSWER" 2>/dev/null) || code=$?
   else
-    bash -c "$LT_SETUP" </dev/null || code=$?
+    bash -o pipefail -c "$LT_SETUP" </dev/null || code=$?
   fi
+  # SIGPIPE: all that stood to the right of that command in the pipe did well, as in `yes | ./install.sh`.
+  if [ "$code" -eq 141 ]; then code=0; fi
   hint=""
   if [ -z "${LT_ANSWER:-}" ]; then hint=" (had it asked something: environment.answer is empty, so its input was closed)"; fi
   [ "$code" -eq 0 ] || die "$code" "The setup command ended with status $code: $LT_SETUP$hint"

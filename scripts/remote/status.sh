@@ -7,6 +7,8 @@ set -euo pipefail
 scripts="$(cd "$(dirname "$0")" && pwd)"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$scripts/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=run-processes.sh
+. "$scripts/run-processes.sh"
 [ $# -eq 1 ] || die 2 "usage: status.sh EXPERIMENT"
 experiment="$1"
 run_paths "$experiment"
@@ -21,6 +23,8 @@ number() {
 # Who is alive comes first: an exit status that is written meanwhile is then seen, and not taken for a missing one.
 supervised=no
 if is_alive "$facts/supervisor"; then supervised=yes; fi
+unsupervised=no
+if is_unsupervised; then unsupervised=yes; fi
 evaluating=no
 if is_alive "$facts/evaluation"; then evaluating=yes; fi
 exit_code="$(fact "$facts/exit")"
@@ -31,9 +35,9 @@ if [ "$attempt" = 0 ]; then
   state=absent
 elif [ -z "$exit_code" ]; then
   # run.sh makes the attempt a moment before its supervisor is there.
-  if [ "$supervised" = no ] && [ -f "$facts/supervisor" ]; then
+  if [ "$supervised" = no ] && [ "$unsupervised" = no ] && [ -f "$facts/supervisor" ]; then
     state=failed
-  elif [ "$supervised" = no ] && [ -z "$(find "$run/attempt" -newermt '-15 seconds' 2>/dev/null)" ]; then
+  elif [ "$supervised" = no ] && [ "$unsupervised" = no ] && [ -z "$(find "$run/attempt" -newermt '-15 seconds' 2>/dev/null)" ]; then
     state=failed
   elif [ -f "$facts/first_step" ]; then
     state=running
@@ -44,7 +48,7 @@ elif [ "$supervised" = yes ] && ! is_over; then
   state=evaluating
 elif [ -n "$stop_reason" ]; then
   state=stopped
-elif [ "$exit_code" != 0 ]; then
+elif [ "$exit_code" != 0 ] || [ -f "$facts/detached" ]; then
   state=failed
 else
   state=finished
@@ -67,6 +71,8 @@ text firstStepAt "$(fact "$facts/first_step")"
 text endedAt "$(fact "$facts/ended_at")"
 number exitCode "$exit_code"
 text stopReason "$stop_reason"
+text detached "$(fact "$facts/detached" | paste -sd ';' | sed 's/;/; /g')"
+if [ "$unsupervised" = yes ]; then printf ',"unsupervised":true'; fi
 if [ "$attempt" != 0 ]; then
   number attempt "$attempt"
   text hash "$(fact "$facts/hash")"

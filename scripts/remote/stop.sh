@@ -9,6 +9,8 @@ set -euo pipefail
 scripts="$(cd "$(dirname "$0")" && pwd)"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$scripts/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=run-processes.sh
+. "$scripts/run-processes.sh"
 [ $# -eq 3 ] || die 2 "usage: stop.sh EXPERIMENT REASON GRACE"
 experiment="$1" reason="$2" grace="$3"
 run_paths "$experiment"
@@ -21,17 +23,24 @@ if [ -f "$facts/exit" ]; then
   exit 0
 fi
 if ! is_alive "$facts/supervisor"; then
-  if [ -z "$(marked "LAMBDA_TRAIN_RUN=$experiment")" ]; then
+  if ! is_unsupervised && [ -z "$(run_processes)" ]; then
     say "nothing to stop: the run's processes are gone (reboot, or killed)"
     exit 0
   fi
   # Nobody else will write down how it ended.
   put "$facts/stop_reason" "$reason" || true
-  stop_cleanly "LAMBDA_TRAIN_RUN=$experiment" "$grace"
+  stop_run "$grace" || die 1 "$experiment did not end: $(run_processes | tr '\n' ' ')still run. End them on the instance (npm run ssh)."
+  # Its launcher notes how it ended a moment later.
+  for _ in $(seq 25); do
+    if [ -f "$facts/training_end" ] || ! is_alive "$facts/launcher"; then break; fi
+    sleep 0.2
+  done
+  code=143
+  if [ -f "$facts/training_end" ]; then read -r code _ <"$facts/training_end"; fi
   # shellcheck disable=SC1091 # made by run.sh
   (set -a && . "$facts/run.env" && find_output "$experiment") || true
   put "$facts/ended_at" "$(now)" || true
-  put "$facts/exit" 143
+  put "$facts/exit" "$code"
   say "stopped: $reason (its supervisor was gone)"
   exit 0
 fi

@@ -2,7 +2,8 @@
 # Runs one attempt of an experiment to its end: training, then evaluation. Started by run.sh inside tmux. What a limit
 # ended is evaluated too; what somebody stopped is left to them.
 #
-# Usage: supervise.sh EXPERIMENT
+# Usage: supervise.sh EXPERIMENT [--adopt]
+#   --adopt  take up an attempt whose supervisor was killed: training goes on, or has ended meanwhile (launch.py has noted it)
 # Reads attempts/N/run.env in the run's folder:
 #   LT_WORKSPACE   the workload's folder (relative: below the home folder)
 #   LT_DIRECTORY   folder in it in which commands run
@@ -16,15 +17,18 @@
 #   LT_MAX_SECONDS  seconds that all attempts together may take (stop reason: limit)
 #   LT_IDLE_SECONDS seconds without a new byte in the log and without work on a GPU (idle)
 #   LT_DEADLINE     seconds since the epoch at which the budget is spent, by the clock of where the stack is run (budget)
-# Writes facts beside it: supervisor, first_step, first_step_line, output_path, output_beside, exit, ended_at, seconds, active_at,
-# stop_reason; and log.times beside the log.
+# Writes facts beside it: supervisor, launcher, first_step, first_step_line, output_path, output_beside, exit, ended_at, seconds,
+# active_at, stop_reason, detached (command lines of a training that put itself into the background), interrupted (the
+# machine went down); and log.times beside the log.
 # Exit codes: 0 (what happened to training is in the file exit).
 set -euo pipefail
 scripts="$(cd "$(dirname "$0")" && pwd)"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$scripts/lib.sh"
-[ $# -eq 1 ] || die 2 "usage: supervise.sh EXPERIMENT"
-experiment="$1"
+# shellcheck source-path=SCRIPTDIR source=run-processes.sh
+. "$scripts/run-processes.sh"
+[ $# -ge 1 ] || die 2 "usage: supervise.sh EXPERIMENT [--adopt]"
+experiment="$1" adopt="${2:-}"
 run_paths "$experiment"
 log="$run/train.log"
 # The session may be closed, the run goes on. Ctrl-C in it is a wish to stop.
@@ -40,27 +44,40 @@ set -a
 # shellcheck disable=SC1091 # made by run.sh
 . "$facts/run.env"
 set +a
-workspace="$(under_home "$LT_WORKSPACE")"
-touch "$facts/mark"
+
+# elapsed: seconds that the attempt has taken so far.
+elapsed() {
+  local end
+  end="$(stat -c %Y "$facts/training_end" 2>/dev/null)" || end="$(date +%s)"
+  echo $((end - $(date -d "$(fact "$facts/started_at")" +%s)))
+}
+
+# log_beginning: size that the log had when the attempt began.
+log_beginning() {
+  local place
+  place="$(grep -abF "=== lambda-train: $experiment, attempt $attempt, started " "$log" | tail -n 1 | cut -d : -f 1)" || true
+  echo "${place:-0}"
+}
+
 put "$facts/supervisor" "$(process_key "$$")"
 (umask 077 && touch "$log")
-# note TEXT: a line in the log. A disk that is full must not end the supervision.
-note() { say "$*" >>"$log" 2>/dev/null || true; }
-size="$(stat -c %s "$log")"
-note "=== lambda-train: $experiment, attempt $attempt, started $(now): ${LT_COMMAND//$'\n'/; }"
+began="$SECONDS"
+if [ "$adopt" = --adopt ]; then
+  size="$(log_beginning)"
+  began=$((SECONDS - $(elapsed)))
+  note "=== lambda-train: attempt $attempt is supervised again, $(now); its supervisor had been killed"
+else
+  size="$(stat -c %s "$log")"
+  touch "$facts/mark"
+  note "=== lambda-train: $experiment, attempt $attempt, started $(now): ${LT_COMMAND//$'\n'/; }"
+  (
+    trap - INT TERM HUP
+    exec setsid python3 -I "$scripts/launch.py" "$facts" "$experiment" bash "$scripts/train.sh" "$LT_COMMAND"
+  ) </dev/null >>"$log" 2>&1 &
+  put "$facts/launcher" "$(process_key "$!")"
+fi
 tail -n 20 -F --pid="$$" "$log" 2>/dev/null &
 viewer=$!
-
-start() {
-  cd "$workspace/$LT_DIRECTORY" || exit 127
-  load_environment
-  eval "${LT_VARIABLES:-}"
-  trap - INT TERM HUP
-  export LAMBDA_TRAIN_RUN="$experiment"
-  exec setsid bash -c "$LT_COMMAND"
-}
-(start) </dev/null >>"$log" 2>&1 &
-child=$!
 
 # Looks for the first step in what the log got since this attempt began.
 scanned="$size"
@@ -84,13 +101,7 @@ stop_training() {
   # A disk that stays full must not keep training from being stopped.
   put "$facts/stop_reason" "$1" || true
   note "=== lambda-train: stopping ($1): TERM, then KILL after ${asked:-$grace} s"
-  end_training "${asked:-$grace}"
-}
-
-# end_training GRACE: also where it has not begun yet, since its environment is being made ready.
-end_training() {
-  stop_cleanly "LAMBDA_TRAIN_RUN=$experiment" "$1"
-  kill -TERM "$child" 2>/dev/null || true
+  stop_run "${asked:-$grace}" || true
 }
 
 # gpu_works: whether a GPU has something to do. One that cannot be asked may have: only a certain 0 is idle.
@@ -103,6 +114,14 @@ gpu_works() {
 
 # Sets active to the last time at which the log grew or a GPU worked. GPUs are asked only while the log is silent.
 active="$SECONDS" known_size="$size" asked_gpu=0
+if [ "$adopt" = --adopt ]; then
+  known_size="$(stat -c %s "$log")"
+  # Nobody has looked at the GPUs meanwhile; the log knows when it grew.
+  quiet=$(($(date +%s) - $(stat -c %Y "$log")))
+  noted_at="$(fact "$facts/active_at")"
+  if [ -n "$noted_at" ] && [ $(($(date +%s) - noted_at)) -lt "$quiet" ]; then quiet=$(($(date +%s) - noted_at)); fi
+  active=$((SECONDS - quiet))
+fi
 note_activity() {
   local end
   end="$(stat -c %s "$log")"
@@ -148,11 +167,10 @@ check_limits() {
 }
 
 stamp_log
-began="$SECONDS"
 noted=0
 looked=$((SECONDS - 50)) looking=none
 used="$(fact "$facts/used")"
-while kill -0 "$child" 2>/dev/null; do
+while training_goes_on; do
   if [ ! -f "$facts/first_step" ]; then
     find_first_step
     if [ -f "$facts/first_step" ]; then noted=0; fi
@@ -184,18 +202,52 @@ while kill -0 "$child" 2>/dev/null; do
   # A TERM for all ends it as well.
   sleep 0.3 || true
 done
+# launch.py notes the end a moment after it.
+for _ in $(seq 50); do
+  if [ "$going_down" = yes ] || [ -f "$facts/training_end" ] || ! is_alive "$facts/launcher"; then break; fi
+  sleep 0.2 || true
+done
+if [ "$going_down" = no ] && [ ! -f "$facts/training_end" ]; then sleep 1 || true; fi
 if [ "$going_down" = yes ]; then
+  put "$facts/interrupted" "$(now)" || true
   note "=== lambda-train: the machine goes down, $(now)"
-  end_training "$LT_GRACE"
+  stop_run "$LT_GRACE" || true
   exit 0
 fi
-code=0
-wait "$child" || code=$?
+code="" seconds=$((SECONDS - began)) end_size=""
+if [ -f "$facts/training_end" ]; then read -r code seconds _ _ end_size <"$facts/training_end"; fi
+if [ -z "$code" ] && [ -f "$facts/stop_reason" ]; then code=143; fi
+if [ -z "$code" ]; then
+  note "=== lambda-train: training ended without a status, $(now): what started it (launch.py) was killed too"
+  end_run 10 || true
+  exit 0
+fi
+
+# had_first_step: whether the log showed a step before the command ended; a training in the background logs on after that.
+had_first_step() {
+  local line
+  line="$(tail -c "+$((size + 1))" "$log" | head -c "$((end_size > size ? end_size - size : 0))" | tr '\r' '\n' |
+    grep -av '^=== lambda-train: ' | grep -a -m 1 -iE -e "$LT_PATTERN" | cut -c 1-500)" || true
+  [ -n "$line" ]
+}
+if [ "$code" = 0 ] && [ ! -f "$facts/stop_reason" ] && ! had_first_step; then
+  left="$(python3 -I "$scripts/leftovers.py" "$facts" "$experiment" "$(under_home "$LT_WORKSPACE")/$LT_OUTPUTS")" || true
+  case "$left" in
+    detached*)
+      put "$facts/detached" "${left#*$'\n'}" || true
+      note "lambda-train: the training command ended with status 0 before any first step, while what it had started went on: $(tr '\n' ';' <<<"${left#*$'\n'}"). Training must stay in the foreground (no nohup, &, tmux or screen in train.command); it is ended now: TERM, then KILL after $LT_GRACE s."
+      stop_run "$LT_GRACE" || true
+      ;;
+    beside*)
+      note "lambda-train: WARNING: training ended with status 0 and logged no first step (train.firstStepPattern); these processes of it still ran and are ended: $(tr '\n' ';' <<<"${left#*$'\n'}")"
+      ;;
+  esac
+fi
 # Workers that lost their parent would keep the GPU.
-end_marked "LAMBDA_TRAIN_RUN=$experiment" 10
+end_run 10 || true
 if [ ! -f "$facts/first_step" ]; then find_first_step; fi
 find_output "$experiment" || true
-put "$facts/seconds" "$((SECONDS - began))" || true
+put "$facts/seconds" "$seconds" || true
 put "$facts/ended_at" "$(now)" || true
 elsewhere="$(look_elsewhere end 20)"
 if [ -n "$elsewhere" ]; then note "=== lambda-train: $elsewhere"; fi

@@ -97,7 +97,17 @@ function whatRuns(report: StatusReport, cpuPercent: number | undefined): Row[] {
 }
 
 function describeRun(status: RunStatus): (Row | undefined)[] {
-  const { startedAt, attempt = 1, endedAt, exitCode, stopReason, evaluation, idleSeconds } = status;
+  const {
+    startedAt,
+    attempt = 1,
+    endedAt,
+    exitCode,
+    stopReason,
+    evaluation,
+    idleSeconds,
+    detached,
+    unsupervised,
+  } = status;
   // Both times are the instance's, whose clock may be another than this one.
   const since =
     startedAt === undefined ? "" : `, ${duration(Math.max(0, status.now - Date.parse(startedAt) / 1000))} ago`;
@@ -112,6 +122,8 @@ function describeRun(status: RunStatus): (Row | undefined)[] {
     endedAt === undefined
       ? undefined
       : ["ended", `${endedAt}, exit status ${exitCode}${stopReason === undefined ? "" : ` (${stopReason})`}`],
+    detached === undefined ? undefined : ["", pc.red(`it put itself into the background and was ended: ${detached}`)],
+    unsupervised === undefined ? undefined : ["", pc.red("unsupervised: no limit holds until `npm run up`")],
     elsewhere === undefined ? undefined : ["elsewhere", `${elsewhere}: comes home below beside/`],
     left === undefined ? undefined : ["left out", pc.yellow(left)],
     evaluation === undefined || evaluation.state === "none" ? undefined : ["evaluation", evaluation.state],
@@ -175,6 +187,8 @@ function nextStep({ stack, instance, experiment, run, results, strays, unknown }
   if (isGone(instance.status)) return `${call("up")} rents another and trains anew; ${call("down")} cleans up`;
   if (experiment === null) return `${call("up")} goes on from where it stopped`;
   if (run.state === "unreachable") return `${call("up")} opens the firewall to this address; ${call("doctor")}`;
+  if ("detached" in run && run.detached !== undefined)
+    return `run training in the foreground (train.command), then ${call("up")}`;
   if (run.state === "failed") return `${call("logs")}; mend it, and ${call("up")} starts it again`;
   if (run.state === "stopped")
     return `${call("up")} starts it again; ${call("down")} brings the results home and ends the bill`;

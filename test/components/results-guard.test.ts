@@ -114,8 +114,10 @@ describe("a guard of results", { timeout: 60_000 }, () => {
   };
   /** Ends supervisor and training as a power cut does: neither writes anything down. */
   const powerOff = async ({ run: { experiment } }: Plan): Promise<void> => {
-    const supervisor = join(sshd.home, ".lambda-train/runs", experiment, "attempts/1/supervisor");
-    process.kill(Number(readFileSync(supervisor, "utf8").split(" ")[0]), "SIGKILL");
+    for (const fact of ["supervisor", "launcher"]) {
+      const key = readFileSync(join(sshd.home, ".lambda-train/runs", experiment, "attempts/1", fact), "utf8");
+      process.kill(Number(key.split(" ")[0]), "SIGKILL");
+    }
     const ours = new Set(await processesWith(`HOME=${sshd.home}`));
     const training = await processesWith(`LAMBDA_TRAIN_RUN=${experiment}`);
     for (const pid of training.filter((each) => ours.has(each))) process.kill(pid, "SIGKILL");
@@ -137,7 +139,9 @@ describe("a guard of results", { timeout: 60_000 }, () => {
       evaluation: { state: "done" },
     });
     expect(lambda.told.join("\n")).toMatch(/stopping the run, 5 s[\s\S]*verified in/);
-    expect(lambda.doing.join("\n")).toMatch(/stopping: 5 s left[\s\S]*evaluating[\s\S]*downloading: [\s\S]*putting into place/);
+    expect(lambda.doing.join("\n")).toMatch(
+      /stopping: 5 s left[\s\S]*evaluating[\s\S]*downloading: [\s\S]*putting into place/,
+    );
   });
 
   it("does to a run that has ended and was evaluated nothing but bring it home", async () => {

@@ -195,6 +195,19 @@ describe("dataset", () => {
     expect(() => find({ source: "e", prepare: "echo no generator >&2; exit 3" })).toThrow("no generator");
   });
 
+  it.each([
+    ["fails although it fails into a pipe", "mkdir -p p/train; { echo no room; exit 3; } | tee log", "no room"],
+    [
+      "does well although what answers it is cut off",
+      "yes | head -n 1 > said; mkdir -p p/train; touch p/train/1; yes | head -n 1",
+      "",
+    ],
+  ])("is prepared by a command that %s", (_, prepare, error) => {
+    const prepared = (): unknown => find({ source: "p", splits: ["train"], prepare });
+    if (error === "") expect(prepared).not.toThrow();
+    else expect(prepared).toThrow(error);
+  });
+
   it("is prepared again where the command did not come to its end, whatever it has left", () => {
     const begin = "echo run >> runs; mkdir -p d/train; touch d/train/1";
     const broken = { source: "d", splits: ["train"], prepare: `${begin}; exit 3` };

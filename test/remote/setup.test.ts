@@ -16,6 +16,12 @@ describe("setup", () => {
     expect((await send(setupPlan({ setup: ask, answer: "", hash: "other" }))).code).toBe(4);
   });
 
+  it("fails where the command fails into a pipe, not where what answers it is cut off", async () => {
+    const failed = await send(setupPlan({ setup: "{ echo no such wheel; exit 3; } | tee setup.log" }));
+    expect(failed).toMatchObject({ code: 3, stderr: expect.stringContaining("no such wheel") });
+    expect(await send(setupPlan({ setup: "yes | head -n 1", hash: "other" }))).toMatchObject({ code: 0 });
+  });
+
   it("gives variables to later steps, keeps them to itself and turns wandb off without a key", async () => {
     const show = 'printf "%s|%s|%s" "$TOKEN" "$PYTHONUNBUFFERED" "$WANDB_MODE" > seen';
     await send(setupPlan({ setup: show, variables: { TOKEN: "a'b\"c\n$d" } }));

@@ -124,7 +124,9 @@ export const handler: DynamicHandler<Inputs, Outputs> = {
           ? `was stopped (${status.stopReason})`
           : status.exitCode === undefined
             ? "had ended without a status, as when the instance restarts"
-            : `had failed with status ${status.exitCode}`;
+            : status.detached === undefined
+              ? `had failed with status ${status.exitCode}`
+              : "had put itself into the background";
       context.progress(`${news.run.experiment} ${ended}; it starts again`);
       await withSession(news.access, (session) =>
         session.run("bash -s", "starting the run", { stdin: news.startScript }),

@@ -19,7 +19,7 @@ interface News {
 }
 
 /** What there is to tell of a run, the oldest first. */
-function newsOf({ state, attempt, firstStepAt, exitCode, stopReason, lastLine }: RunStatus): News[] {
+function newsOf({ state, attempt, firstStepAt, exitCode, stopReason, lastLine, detached }: RunStatus): News[] {
   const started: News[] =
     firstStepAt === undefined ? [] : [{ event: "started", what: "training has started", of: attempt }];
   if (state === "finished") return [...started, { event: "finished", what: "training has finished", of: attempt }];
@@ -27,6 +27,10 @@ function newsOf({ state, attempt, firstStepAt, exitCode, stopReason, lastLine }:
     return [...started, { event: "finished", what: `training was stopped (${stopReason})`, of: attempt }];
   }
   if (state !== "failed") return started;
+  if (detached !== undefined) {
+    const what = `training put itself into the background and was ended: ${detached}`;
+    return [...started, { event: "failed", what, of: attempt }];
+  }
   const why = exitCode === undefined ? "" : ` with status ${exitCode}`;
   return [...started, { event: "failed", what: `training failed${why}: ${lastLine ?? "no log"}`, of: attempt }];
 }

@@ -1,0 +1,53 @@
+import { writeFile } from "node:fs/promises";
+import { describe, expect, it } from "vitest";
+import { trainingFailed } from "../../remote/run";
+import { RunHost } from "./run-host";
+import { useScriptHost } from "./script-host";
+
+/** Training that puts itself into the background, and training that only leaves something there. */
+describe("a training command that ends with 0", { timeout: 60_000 }, () => {
+  const host = useScriptHost();
+  const runs = new RunHost(host);
+  const silent = "import time\nopen('saved', 'w').write('x')\nwhile True: time.sleep(0.05)";
+  const left = async (experiment: string): Promise<string> =>
+    (await host.session.exec(`pgrep -f "[m]arker-${experiment}" || true`)).stdout;
+
+  it.each([
+    ["nohup", "nohup python3 train.py marker > nohup.out 2>&1 &"],
+    ["tmux", 'tmux new-session -d -s mytrain "python3 train.py marker"'],
+    ["a session and an environment of its own", "env -i setsid python3 train.py marker > out 2>&1 < /dev/null &"],
+    ["&, its steps in the log a moment later", "(sleep 1; echo step 1 loss 2; exec python3 train.py marker) &"],
+  ])("and has left its work to %s before any first step has failed, and says so", async (_, command) => {
+    const plan = runs.plan("");
+    const { experiment } = plan.run;
+    await writeFile(host.home("work/train.py"), silent);
+    const detached = { ...plan, run: { ...plan.run, command: command.replace("marker", `marker-${experiment}`) } };
+    await runs.start(detached);
+    const status = await runs.until(detached, "failed");
+    expect(status).toMatchObject({ exitCode: 0, detached: expect.stringContaining("python3 train.py") });
+    const error = await trainingFailed(host.sshd.access, experiment, status);
+    expect(error.message).toMatch(/put itself into the background.*python3 train\.py.*in the foreground/s);
+    expect(await left(experiment)).toBe("");
+    // It is no success that a next start would find done.
+    expect((await runs.start({ ...plan, run: { ...plan.run, command: "true" } })).said).toContain("started: attempt 2");
+    await runs.until(plan, "finished");
+  });
+
+  it.each([
+    ["after its first step", "echo step 1; (exec -a loader sleep 61) & sleep 0.5"],
+    ["a helper that is known", "cp /bin/sleep tensorboard; ./tensorboard 61 & sleep 0.5"],
+    ["what ends by itself", "sleep 1 & sleep 0.2"],
+    ["something beside a training that no pattern knows", "(exec -a monitor sleep 61) & python3 work.py; echo done"],
+  ])("and has left %s has finished", async (_, command) => {
+    await writeFile(
+      host.home("work/work.py"),
+      "import time\nend = time.time() + 7\nwhile time.time() < end: sum(range(1000))\n",
+    );
+    const plan = runs.plan(command);
+    await runs.start(plan);
+    const status = await runs.until(plan, (now) => now.endedAt !== undefined && now.state !== "running");
+    expect(status).toMatchObject({ state: "finished", exitCode: 0 });
+    expect(status.detached).toBeUndefined();
+    expect((await host.session.exec("pgrep -x loader; pgrep -x monitor; pgrep -x tensorboard")).stdout).toBe("");
+  });
+});
