@@ -1,3 +1,4 @@
+import * as pulumi from "@pulumi/pulumi";
 import type { StandingPlan } from "../../plan/standing";
 import type { Plan } from "../../plan/types";
 import { type Answer, Mocks } from "../support/mocks";
@@ -51,7 +52,7 @@ export function startMocks(
   const { inForce } = options;
   const answer: Answer = (type, name, inputs) =>
     type.endsWith(":Standing") && inForce !== undefined && "plan" in inputs
-      ? { plan: inForce(inputs.plan as StandingPlan) }
+      ? { plan: pulumi.secret(inForce(pulumi.runtime.unwrapRpcSecret(inputs.plan) as StandingPlan)) }
       : answers(type, name, inputs);
   return Mocks.start(answer, options);
 }
