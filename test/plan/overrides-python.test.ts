@@ -35,7 +35,8 @@ const written: readonly (readonly [string, string])[] = [
   ['"\\U0001F600 \\u0085 \\x7f"', '"\\U0001F600 \\u0085 \\x7f"'],
   ["|\n      a\n      b", "|\n      a\n      b"],
 ];
-const keys = ["a", "b", "lr", "1", "on", "'q'", "a.b", "2.0"];
+/** Not 1: to Python that is the same key as `on`. */
+const keys = ["a", "b", "lr", "7", "on", "'q'", "a.b", "2.0"];
 const comments = ["", "", "", "  # why", "   # two"];
 
 const uniqueEntries = <T>(value: fc.Arbitrary<T>, minLength: number) =>
