@@ -2,6 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import * as runtime from "@pulumi/pulumi/runtime";
 import { callerNetworks } from "./components/caller-networks";
 import { Dataset } from "./components/dataset";
+import { paceOf, StatusLine } from "./components/dynamic/status-line";
+import { drawsRows } from "./components/dynamic/terminal";
 import { endWithoutEngine } from "./components/engine-gone";
 import { Environment } from "./components/environment";
 import { Evaluation } from "./components/evaluation";
@@ -45,7 +47,7 @@ function refuseKeysInClear(namespace: string, config: Readonly<Record<string, st
 
 /** The plan, after everything that can fail for free has been tried. A preview runs nothing of the workload's. */
 async function checkedPlan(config: Readonly<Record<string, string>>): Promise<Plan> {
-  const plan = await makePlan(pulumi.getStack(), config);
+  const plan = await tellingStatus((status) => makePlan(pulumi.getStack(), config, status));
   const { source, commit, unfetched } = plan.workload;
   if (pulumi.runtime.isDryRun()) {
     if (unfetched !== undefined) pulumi.log.warn(`workload.source: ${unfetched}. Shown is ${commit}, as last fetched.`);
@@ -55,6 +57,17 @@ async function checkedPlan(config: Readonly<Record<string, string>>): Promise<Pl
   if (unfetched !== undefined) throw unreachable(source, unfetched);
   smokeTest(plan.workload);
   return plan;
+}
+
+/** Runs what may take minutes before the first resource has a row: what it does is shown in the stack's row. */
+async function tellingStatus<T>(run: (status: StatusLine["tell"]) => Promise<T>): Promise<T> {
+  const show = (text: string): void => void pulumi.log.info(text, undefined, undefined, true).catch(() => {});
+  const line = new StatusLine(show, paceOf(drawsRows()));
+  try {
+    return await run((phase, detail) => line.tell(phase, detail));
+  } finally {
+    line.end();
+  }
 }
 
 /** The program: configuration → plan → components → outputs. */

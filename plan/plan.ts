@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { isAbsolute, join, posix, resolve } from "node:path";
+import type { Listener } from "../remote/listener";
 import { hashFile } from "../remote/transfer/hashes";
 import { LocalReadError, unreadable } from "../remote/transfer/local-error";
 import { manifestHash } from "../remote/transfer/manifest";
+import { reading } from "../remote/transfer/progress";
 import { walkAll, walkCode } from "../remote/transfer/walk";
 import { findDataset } from "./dataset";
 import { type Experiment, readExperiment } from "./experiment";
@@ -18,9 +20,14 @@ import { fill, findWorkload, setupScript } from "./workload";
  * without renting anything or reaching any cloud.
  * @param stack Name of the stack.
  * @param raw The stack's configuration under `lambda-train:`, key without namespace → text.
+ * @param onStatus Takes how far the reading of code and dataset is: that may take minutes.
  * @throws PlanError with every problem found, of all fields together.
  */
-export async function makePlan(stack: string, raw: Readonly<Record<string, string>>): Promise<Plan> {
+export async function makePlan(
+  stack: string,
+  raw: Readonly<Record<string, string>>,
+  onStatus?: Listener["status"],
+): Promise<Plan> {
   const root = projectFolder();
   const { config, experiment } = readBoth(raw, root);
   const workload = findWorkload(experiment, root, cacheFolder());
@@ -30,7 +37,7 @@ export async function makePlan(stack: string, raw: Readonly<Record<string, strin
   const protectedPaths = [outputs, ...(experiment.dataset ? [pathIn(experiment.dataset.target)] : [])];
   const { extraFiles } = workload;
   const code = await readable("workload.source", experiment.workload.source, () =>
-    walkCode(workload.folder, { extraFiles, protectedPaths, hashFolder: hashFolder() }),
+    walkCode(workload.folder, { extraFiles, protectedPaths, ...reads("reading the code", onStatus) }),
   );
   const environment = environmentPlan(experiment, workload.folder);
   const command = fill(experiment.train.command, { config: workload.config, experiment: experiment.experiment });
@@ -49,7 +56,7 @@ export async function makePlan(stack: string, raw: Readonly<Record<string, strin
       smoke: experiment.workload.smoke,
       hash: manifestHash(code.manifest),
     },
-    dataset: dataset === undefined ? undefined : await datasetPlan(experiment, dataset),
+    dataset: dataset === undefined ? undefined : await datasetPlan(experiment, dataset, onStatus),
     environment,
     gate: {
       gpu: experiment.gate.gpu,
@@ -133,9 +140,23 @@ function resolveIn(root: string, file: string): string {
   return process.cwd() === root ? file : join(root, file);
 }
 
-async function datasetPlan(experiment: Experiment, source: DatasetSource): Promise<DatasetPlan> {
+/** How a folder is read. */
+function reads(
+  phase: string,
+  onStatus: Listener["status"],
+): { readonly hashFolder: string; readonly onReading: (detail: string) => void } {
+  return { hashFolder: hashFolder(), onReading: (detail) => onStatus?.(phase, detail) };
+}
+
+async function datasetPlan(
+  experiment: Experiment,
+  source: DatasetSource,
+  onStatus: Listener["status"],
+): Promise<DatasetPlan> {
   const { target = "data", splits = [] } = experiment.dataset ?? {};
-  const hash = await readable("dataset.source", experiment.dataset?.source, () => contentHash(source));
+  const hash = await readable("dataset.source", experiment.dataset?.source, () =>
+    contentHash(source, reads("reading the dataset", onStatus)),
+  );
   return { source, target, splits, hash };
 }
 
@@ -150,17 +171,23 @@ async function readable<T>(field: string, value: unknown, read: () => Promise<T>
 }
 
 /** Hash of what the dataset holds, as far as this machine can tell. */
-async function contentHash(source: DatasetSource): Promise<string> {
+async function contentHash(source: DatasetSource, how: ReturnType<typeof reads>): Promise<string> {
   switch (source.kind) {
     case "folder":
-      return manifestHash((await walkAll(source.path, { hashFolder: hashFolder() })).manifest);
+      return manifestHash((await walkAll(source.path, how)).manifest);
     case "archive":
-      return hashFile(source.path).catch((error: unknown) => unreadable(source.path, error));
+      return hashArchive(source.path, how.onReading).catch((error: unknown) => unreadable(source.path, error));
     case "url":
       return sha256(source.url, source.sha256 ?? "");
     case "fileSystem":
       return sha256(source.path);
   }
+}
+
+function hashArchive(path: string, onReading: (detail: string) => void): Promise<string> {
+  const tell = reading(onReading);
+  tell.begin(1);
+  return hashFile(path, tell.hashed);
 }
 
 const environmentFiles =

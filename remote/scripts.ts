@@ -100,7 +100,7 @@ export function renderVerify(plan: Plan): string {
     LT_TIMEOUT: String(gate.timeoutSeconds),
   };
   return render(
-    ["lib.sh", "verify.sh", "transfer.py", "uploads.py", "times.py", "place.py", "receive.py"],
+    ["lib.sh", "verify.sh", "transfer.py", "entries.py", "uploads.py", "times.py", "place.py", "receive.py"],
     variables,
     "verify.sh",
     [],

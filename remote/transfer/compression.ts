@@ -1,4 +1,5 @@
 import { open } from "node:fs/promises";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { LocalFile } from "./walk";
@@ -11,7 +12,7 @@ const worthRatio = 0.92;
  * The gzip level for these files: 1 where samples of them shrink, 0 where they do not (images, archives, checkpoints):
  * compressing those costs a processor and saves nothing, and on a fast line is slower than the line.
  */
-export async function gzipLevel(files: readonly LocalFile[]): Promise<0 | 1> {
+export async function gzipLevel(root: string, files: readonly LocalFile[]): Promise<0 | 1> {
   const chunks: Buffer[] = [];
   const total = files.reduce((sum, { size }) => sum + size, 0);
   let passed = 0;
@@ -20,7 +21,7 @@ export async function gzipLevel(files: readonly LocalFile[]): Promise<0 | 1> {
     passed += file.size;
     // Each sample stands for an equal share of the bytes, not of the files.
     if (passed >= (total * taken) / samples && file.size > 0 && taken < samples) {
-      chunks.push(await head(file));
+      chunks.push(await head(root, file));
       taken = Math.max(taken + 1, Math.floor((passed / total) * samples));
     }
   }
@@ -29,11 +30,11 @@ export async function gzipLevel(files: readonly LocalFile[]): Promise<0 | 1> {
   return packed.length < sample.length * worthRatio ? 1 : 0;
 }
 
-async function head(file: LocalFile): Promise<Buffer> {
+async function head(root: string, file: LocalFile): Promise<Buffer> {
   if (file.content !== undefined) {
     return Buffer.from(file.content).subarray(0, sampleBytes);
   }
-  const handle = await open(file.source ?? "").catch(() => undefined);
+  const handle = await open(join(root, file.path)).catch(() => undefined);
   try {
     const { buffer, bytesRead } = (await handle?.read(Buffer.alloc(sampleBytes), 0, sampleBytes, 0)) ?? {};
     return buffer?.subarray(0, bytesRead) ?? Buffer.alloc(0);

@@ -65,7 +65,7 @@ export class HashCache {
 }
 
 /** SHA-256 of a file's content, hexadecimal. */
-export async function hashFile(path: string): Promise<string> {
+export async function hashFile(path: string, onBytes?: (bytes: number) => void): Promise<string> {
   const hash = createHash("sha256");
   const handle = await open(path);
   try {
@@ -74,6 +74,7 @@ export async function hashFile(path: string): Promise<string> {
     const buffer = Buffer.allocUnsafe(Math.min(Math.max(size, 1), readBytes));
     for (let read = await handle.read(buffer); read.bytesRead > 0; read = await handle.read(buffer)) {
       hash.update(buffer.subarray(0, read.bytesRead));
+      onBytes?.(read.bytesRead);
     }
   } finally {
     await handle.close();

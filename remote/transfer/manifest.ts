@@ -15,7 +15,7 @@ export function manifestHash(manifest: Manifest): string {
 }
 
 /** Order of a manifest: by code unit. */
-export function byPath(a: ManifestEntry, b: ManifestEntry): number {
+export function byPath(a: Pick<ManifestEntry, "path">, b: Pick<ManifestEntry, "path">): number {
   return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
 }
 

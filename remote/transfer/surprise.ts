@@ -3,19 +3,19 @@ import { LocalReadError } from "./local-error";
 /** Refuses an amount that nobody means by "code", and says which folders make it up. */
 export function checkAmount(
   root: string,
-  found: readonly { readonly path: string; readonly stat: { readonly size: bigint } }[],
+  found: readonly { readonly path: string; readonly size: number }[],
   limit: { readonly files: number; readonly bytes: number },
 ): void {
-  const bytes = found.reduce((sum, { stat }) => sum + Number(stat.size), 0);
+  const bytes = found.reduce((sum, { size }) => sum + size, 0);
   if (found.length <= limit.files && bytes <= limit.bytes) {
     return;
   }
   const parts = new Map<string, { files: number; bytes: number }>();
-  for (const { path, stat } of found) {
+  for (const { path, size } of found) {
     const top = path.split("/").slice(0, path.includes("/") ? Math.min(2, path.split("/").length - 1) : 1);
     const name = top.join("/");
     const part = parts.get(name) ?? { files: 0, bytes: 0 };
-    parts.set(name, { files: part.files + 1, bytes: part.bytes + Number(stat.size) });
+    parts.set(name, { files: part.files + 1, bytes: part.bytes + size });
   }
   const tooMany = found.length > limit.files;
   const biggest = [...parts]

@@ -1,5 +1,6 @@
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
+import { join } from "node:path";
 import { LocalReadError, unreadable } from "./local-error";
 import type { LocalFile } from "./walk";
 
@@ -9,10 +10,11 @@ const readAhead = 32;
 const batchBytes = 512 * 1024;
 
 /**
- * A tar of these files, each named by its checksum: the names of files are in the manifest alone, so that none of them
+ * A tar of these files of a folder, each named by its checksum: the names of files are in the manifest alone, so that none of them
  * has to survive tar. Small files are read ahead and leave in batches, big ones in pieces.
  */
 export async function* tarOf(
+  root: string,
   files: readonly LocalFile[],
   count: (files: number, bytes: number) => void,
 ): AsyncGenerator<Buffer> {
@@ -21,7 +23,7 @@ export async function* tarOf(
   const readNext = (): void => {
     const file = files[next++];
     if (file !== undefined) {
-      const reading = file.size > smallBytes ? Promise.resolve(undefined) : readSmall(file);
+      const reading = file.size > smallBytes ? Promise.resolve(undefined) : readSmall(root, file);
       // Its turn comes later; until then a failure must not count as unhandled.
       reading.catch(() => {});
       ahead.push(reading);
@@ -38,7 +40,7 @@ export async function* tarOf(
     batch.push(tarHeader(file.sha256, file.size));
     if (content === undefined) {
       yield Buffer.concat(batch);
-      yield* piecesOf(file, (bytes) => count(0, bytes));
+      yield* piecesOf(root, file, (bytes) => count(0, bytes));
       batch = [padding(file.size)];
       batched = 0;
       count(1, 0);
@@ -82,46 +84,48 @@ function padding(size: number): Buffer {
   return Buffer.alloc((blockBytes - (size % blockBytes)) % blockBytes);
 }
 
-async function readSmall(file: LocalFile): Promise<Buffer> {
+async function readSmall(root: string, file: LocalFile): Promise<Buffer> {
   if (file.content !== undefined) {
     return Buffer.from(file.content);
   }
   const content = Buffer.alloc(file.size);
-  const handle = await open(file.source ?? "").catch((error: unknown) => unreadable(file.source ?? file.path, error));
+  const source = join(root, file.path);
+  const handle = await open(source).catch((error: unknown) => unreadable(source, error));
   try {
     const { bytesRead } = await handle.read(content, 0, file.size, 0);
-    return bytesRead === file.size ? content : shrunk(file);
+    return bytesRead === file.size ? content : shrunk(source);
   } finally {
     await handle.close();
   }
 }
 
-async function* piecesOf(file: LocalFile, count: (bytes: number) => void): AsyncGenerator<Buffer> {
+async function* piecesOf(root: string, file: LocalFile, count: (bytes: number) => void): AsyncGenerator<Buffer> {
   let left = file.size;
-  const pieces = file.content === undefined ? fromDisk(file) : [Buffer.from(file.content)];
+  const source = join(root, file.path);
+  const pieces = file.content === undefined ? fromDisk(source, file.size) : [Buffer.from(file.content)];
   for await (const piece of pieces) {
     left -= piece.length;
     count(piece.length);
     yield piece;
   }
   if (left > 0) {
-    shrunk(file);
+    shrunk(source);
   }
 }
 
 /** A generator of its own: an error that the reader of the tar throws into the outer one must not count as the disk's. */
-async function* fromDisk(file: LocalFile): AsyncGenerator<Buffer> {
+async function* fromDisk(source: string, size: number): AsyncGenerator<Buffer> {
   try {
-    const options = { end: file.size - 1, highWaterMark: batchBytes };
-    for await (const piece of createReadStream(file.source ?? "", options)) {
+    const options = { end: size - 1, highWaterMark: batchBytes };
+    for await (const piece of createReadStream(source, options)) {
       yield piece as Buffer;
     }
   } catch (error) {
-    unreadable(file.source ?? file.path, error);
+    unreadable(source, error);
   }
 }
 
-function shrunk(file: LocalFile): never {
-  const message = `${file.source} got shorter while it was uploaded; end what writes to it and run the command again.`;
+function shrunk(source: string): never {
+  const message = `${source} got shorter while it was uploaded; end what writes to it and run the command again.`;
   throw new LocalReadError(message);
 }

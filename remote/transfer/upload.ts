@@ -1,20 +1,19 @@
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
-import { promisify } from "node:util";
-import { createGzip, gzip } from "node:zlib";
+import { createGzip } from "node:zlib";
 import { ensureScripts } from "../bundle";
 import type { Listener } from "../listener";
 import { shellQuote } from "../quote";
 import { endedSoon, type SshSession, sshFailure } from "../session";
-import type { SshAccess } from "../types";
+import type { Manifest, SshAccess } from "../types";
 import { gzipLevel } from "./compression";
 import { LocalReadError } from "./local-error";
 import { manifestHash, normalizePaths } from "./manifest";
 import { progressMeter } from "./progress";
 import { type Attempt, onTarget } from "./retry";
 import { tarOf } from "./tar";
-import type { LocalFile, LocalTree } from "./walk";
+import type { LocalTree } from "./walk";
 
 /** What to upload, and where to. */
 export interface UploadTreeOptions {
@@ -43,7 +42,7 @@ export interface Uploaded {
 
 export { type UploadArchiveOptions, uploadArchive } from "./archive";
 
-const scripts = ["transfer.py", "uploads.py", "times.py", "place.py", "receive.py"] as const;
+const scripts = ["transfer.py", "entries.py", "uploads.py", "times.py", "place.py", "receive.py"] as const;
 
 /**
  * Makes a folder on the instance hold exactly these files, besides those that others put there. Sends what is not there
@@ -65,68 +64,83 @@ async function synchronize(
 ): Promise<number> {
   const { tree, remoteRoot, name, signal, onStatus } = options;
   const folder = await ensureScripts(session, scripts);
-  const receive = async (words: string[], what: string, stdin?: Buffer): Promise<Record<string, unknown>> => {
+  const receive = async <T>(words: string[], what: string, stdin?: Readable): Promise<T> => {
     const command = `python3 ${folder}/receive.py ${words.map(shellQuote).join(" ")}`;
-    const answer = await session.run(command, what, { stdin, signal, maxOutputBytes: 256 * 1024 ** 2 });
-    return JSON.parse(answer) as Record<string, unknown>;
+    return JSON.parse(await session.run(command, what, { stdin, signal })) as T;
   };
   const hash = manifestHash(tree.manifest);
   onStatus?.("comparing", `${tree.files.length} files`);
-  if ((await receive(["same", name, remoteRoot, hash], `Comparing ${remoteRoot}`)).same === true) {
+  if ((await receive<{ same: boolean }>(["same", name, remoteRoot, hash], `Comparing ${remoteRoot}`)).same) {
     return 0;
   }
-  const wanted = { hash, files: tree.manifest.files, protected: normalizePaths(options.protectedPaths ?? []) };
-  const manifest = await promisify(gzip)(JSON.stringify(wanted), { level: 1 });
+  const facts = { hash, protected: normalizePaths(options.protectedPaths ?? []) };
   for (let round = 1; ; round++) {
-    const planned = await receive(["plan", name, remoteRoot], `Planning the upload to ${remoteRoot}`, manifest);
-    const need = new Set(planned.need as string[]);
+    const manifest = Readable.from(linesOf(facts, tree.manifest)).pipe(createGzip({ level: 1 }));
+    const planned = await receive<{ need: readonly (readonly [first: number, end: number])[] }>(
+      ["plan", name, remoteRoot],
+      `Planning the upload to ${remoteRoot}`,
+      manifest,
+    );
+    const files = planned.need.flatMap(([first, end]) => tree.files.slice(first, end));
     // What a lost try has left counts, or a line that drops now and then would use up all tries. Fewer than ever, not than
     // at the last plan: content that goes bad again and again is no progress.
-    if (need.size < sent.fewestNeeded) {
-      sent.fewestNeeded = need.size;
+    if (files.length < sent.fewestNeeded) {
+      sent.fewestNeeded = files.length;
       attempt.progressed();
     }
-    const files = tree.files.filter(({ sha256 }) => need.delete(sha256));
     if (files.length > 0) {
       const bytes = files.reduce((sum, file) => sum + file.size, 0);
       const meter = progressMeter("sending", bytes, onStatus);
-      await send(session, `python3 ${folder}/receive.py take ${shellQuote(name)}`, files, meter.count, signal);
+      const command = `python3 ${folder}/receive.py take ${shellQuote(name)}`;
+      await send(session, command, tarOf(tree.root, files, meter.count), await gzipLevel(tree.root, files), signal);
       attempt.progressed();
       sent.files += files.length;
       sent.bytes += bytes;
     }
     onStatus?.("checking what arrived");
-    const applied = await receive(["apply", name, remoteRoot], `Putting the upload to ${remoteRoot} into place`);
-    const bad = applied.bad as string[];
-    if (bad.length === 0) {
-      return applied.removed as number;
+    const applied = await receive<{ removed: number; bad: number; first?: string }>(
+      ["apply", name, remoteRoot],
+      `Putting the upload to ${remoteRoot} into place`,
+    );
+    if (applied.bad === 0) {
+      return applied.removed;
     }
     if (round === 3) {
-      const path = tree.files.find(({ sha256 }) => sha256 === bad[0])?.path;
       throw new Error(
-        `${bad.length} files did not arrive as they were when the upload began, ${path} among them. ` +
+        `${applied.bad} files did not arrive as they were when the upload began, ${applied.first} among them. ` +
           "Most often a program writes to them meanwhile: end it and run the command again.",
       );
     }
   }
 }
 
+/** The manifest as receive.py reads it, line by line: as one text it may be longer than a text can be. */
+function* linesOf(facts: object, manifest: Manifest): Generator<string> {
+  let lines = `${JSON.stringify(facts)}\n`;
+  for (const { path, size, sha256, executable, link, folder } of manifest.files) {
+    lines += `${JSON.stringify({ path, size, sha256, executable, link, folder })}\n`;
+    if (lines.length > 1 << 18) {
+      yield lines;
+      lines = "";
+    }
+  }
+  yield lines;
+}
+
 async function send(
   session: SshSession,
   command: string,
-  files: readonly LocalFile[],
-  count: (files: number, bytes: number) => void,
+  tar: AsyncGenerator<Buffer>,
+  level: 0 | 1,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const remote = await session.stream(command);
   const said = text(remote.stderr).catch(() => "");
   remote.stdout.resume();
-  const packed = createGzip({ level: await gzipLevel(files), chunkSize: 256 * 1024 });
+  const packed = createGzip({ level, chunkSize: 256 * 1024 });
   let broken: unknown;
   try {
-    await pipeline(Readable.from(tarOf(files, count), { objectMode: true, highWaterMark: 2 }), packed, remote.stdin, {
-      signal,
-    });
+    await pipeline(Readable.from(tar, { objectMode: true, highWaterMark: 2 }), packed, remote.stdin, { signal });
   } catch (error) {
     broken = error;
     if (error instanceof LocalReadError || signal?.aborted === true) {

@@ -96,6 +96,8 @@ class Writer:
 def extract_tar(stream, mode, writer):
     with tarfile.open(fileobj=stream, mode=mode) as archive:
         for member in archive:
+            # The archive keeps all that it has read, of which there may be a million.
+            archive.members.clear()
             parts = checked(member.name)
             if not parts:
                 continue

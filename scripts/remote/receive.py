@@ -3,10 +3,11 @@
 
 Usage:
   receive.py same NAME ROOT HASH  prints {"same": true} where ROOT holds exactly the manifest with this hash
-  receive.py plan NAME ROOT       reads a gzipped manifest, prints {"need": [checksum…]}: content that is not here yet
+  receive.py plan NAME ROOT       reads a gzipped manifest, a line of facts and one for each entry; prints
+                                  {"need": [[first, end]…]}: the entries whose content is not here yet, by number
   receive.py take NAME            reads a gzipped tar of files named by their checksum into the staging folder
   receive.py apply NAME ROOT      checks and places what was planned, removes what an earlier upload had put and this one
-                                  has not, or what extract.sh had put there; prints {"removed": n, "bad": [checksum…]}
+                                  has not, or what extract.sh had put there; prints {"removed": n, "bad": n, "first": path}
   receive.py check NAME ROOT      a line of evidence: are the uploaded files there?
 ROOT relative: below the home folder. What an upload put is kept in ~/.lambda-train/manifests/NAME.json.
 Exit codes: 0 done, 1 failed (reason on stderr), 2 usage.
@@ -16,73 +17,105 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 
+from entries import Lines, joined
 from place import apply
-from transfer import in_threads, lock, sha256_of, under_home, write_json
-from uploads import foreign, manifest_path, record_of, staged_right, staging_of, stored, unchanged
+from transfer import BASE, batches, in_threads, lock, sha256_of, under_home
+from uploads import Stored, foreign, is_file, manifest_path, staged_right, staging_of, status_of, unchanged
 
 
 def same(name, root, wanted):
-    last = stored(name, root)
-    files = last.get("files", {})
-    known = last.get("hash") == wanted and not foreign(name, root)
-    holds = known and all(unchanged(root, path, record) for path, record in files.items())
-    print(json.dumps({"same": holds and os.path.isdir(root)}))
+    last = Stored(name, root)
+    holds = last.hash == wanted and not foreign(name, root) and os.path.isdir(root)
+    print(json.dumps({"same": holds and sum(unchanged(root, record) for record in last.records()) == last.count}))
 
 
 def plan(name, root):
-    with gzip.open(sys.stdin.buffer) as stream:
-        wanted = json.load(stream)
-    # Not before: where the connection dies silently the manifest never comes, and nobody else would get the lock.
-    lock(f"{name}.apply")
-    # Nothing is kept of what is not an upload's, however alike: it goes once all has arrived.
-    kept = {} if foreign(name, root) else kept_of(name, root, wanted["files"])
-    need = {e["sha256"] for e in wanted["files"] if e["path"] not in kept and e.get("link") is None}
+    with received() as lines:
+        # Not before: where the connection dies silently the manifest never comes, and nobody else would get the lock.
+        lock(f"{name}.apply")
+        facts = json.loads(next(lines))
+        upcoming = Lines(manifest_path(name, ".next"))
+        upcoming.write({**facts, "root": root})
+        entries = map(json.loads, lines)
+        # Nothing is kept of what is not an upload's, however alike: it goes once all has arrived.
+        known = ((entry, None) for entry in entries) if foreign(name, root) else examined(name, root, entries)
+        need = {}
+        size = 0
+        for number, (entry, kept) in enumerate(known):
+            upcoming.write({**entry, "kept": kept})
+            checksum = bytes.fromhex(entry["sha256"])
+            if kept is None and is_file(entry) and checksum not in need:
+                need[checksum] = number
+                size += entry["size"]
+        upcoming.finish()
     staging = staging_of(name)
     os.makedirs(staging, exist_ok=True)
     arrived = os.listdir(staging)
-    for checksum, right in zip(arrived, in_threads(lambda c: c in need and staged_right(name, c), arrived)):
+    for checksum, right in zip(arrived, in_threads(lambda c: bytes_of(c) in need and staged_right(name, c), arrived)):
+        path = os.path.join(staging, checksum)
         if right:
-            need.discard(checksum)
+            del need[bytes_of(checksum)]
+            size -= os.path.getsize(path)
         else:
-            os.unlink(os.path.join(staging, checksum))
-    require_space(staging, sum({e["sha256"]: e["size"] for e in wanted["files"] if e["sha256"] in need}.values()))
-    wanted["kept"] = kept
-    wanted["root"] = root
-    write_json(manifest_path(name, ".next"), wanted)
-    print(json.dumps({"need": sorted(need)}))
+            os.unlink(path)
+    require_space(staging, size)
+    print(json.dumps({"need": ranges(sorted(need.values()))}))
 
 
-def kept_of(name, root, files):
-    """Which of the files are in place already, path -> mtime_ns."""
-    records = stored(name, root).get("files", {})
-    doubtful = []
-    kept = {}
-    for entry in files:
-        path = entry["path"]
-        record = records.get(path)
-        if record is not None and record[2] == entry["sha256"] and record[4] == entry.get("link"):
-            if unchanged(root, path, record):
-                kept[path] = record[1]
-                continue
-        info = record_of(root, path, entry)
-        if info is None:
-            continue
-        if entry.get("link") is not None:
-            if os.readlink(os.path.join(root, path)) == entry["link"]:
-                kept[path] = info.st_mtime_ns
-        elif info.st_size == entry["size"]:
-            doubtful.append((entry, info.st_mtime_ns))
+def received():
+    """The lines that come over standard input, once all of them have."""
+    os.makedirs(os.path.join(BASE, "manifests"), exist_ok=True)
+    spool = tempfile.TemporaryFile(dir=os.path.join(BASE, "manifests"))
+    shutil.copyfileobj(sys.stdin.buffer, spool, 1 << 20)
+    spool.seek(0)
+    return gzip.open(spool, "rt", encoding="utf-8", newline="\n")
 
+
+def bytes_of(checksum):
+    """A checksum in half the memory; None for what is none."""
+    try:
+        return bytes.fromhex(checksum)
+    except ValueError:
+        return None
+
+
+def ranges(numbers):
+    """Ascending numbers as [first, end) of those that follow each other."""
+    found = []
+    for number in numbers:
+        if found and found[-1][1] == number:
+            found[-1][1] += 1
+        else:
+            found.append([number, number + 1])
+    return found
+
+
+def examined(name, root, entries):
+    """Pairs of an entry and, where it is in place already, its time."""
     # Of the right size, but not known from a finished upload: only the content tells.
-    def holds(item):
-        entry, mtime = item
+    def holds(entry):
         return sha256_of(os.path.join(root, entry["path"])) == entry["sha256"]
 
-    for (entry, mtime), right in zip(doubtful, in_threads(holds, doubtful)):
-        if right:
-            kept[entry["path"]] = mtime
-    return kept
+    pairs = joined(entries, Stored(name, root).records())
+    for some in batches(pair for pair in pairs if pair[0] is not None):
+        looks = [look(root, entry, record) for entry, record in some]
+        doubtful = [number for number, (_, sure) in enumerate(looks) if not sure]
+        right = dict(zip(doubtful, in_threads(lambda number: holds(some[number][0]), doubtful)))
+        for number, (moment, sure) in enumerate(looks):
+            yield some[number][0], moment if sure or right[number] else None
+
+
+def look(root, entry, record):
+    """The time of what is in place of an entry, or None, and whether that is sure without its content."""
+    if record is not None and entry.get("folder") and not record.get("folder"):
+        return None, True
+    info = status_of(root, entry)
+    if info is None:
+        return None, True
+    known = record is not None and is_file(record) and record["sha256"] == entry["sha256"]
+    return info.st_mtime_ns, not is_file(entry) or (known and info.st_mtime_ns == record["mtime"])
 
 
 def require_space(folder, size):
@@ -106,15 +139,25 @@ def take(name):
 
 
 def check(name, root):
-    files = stored(name, root).get("files")
-    if files is None:
+    last = Stored(name, root)
+    if not last.known:
         sys.exit(f"no finished upload to {root}")
-    missing = [path for path in files if not os.path.lexists(os.path.join(root, path))]
-    if missing:
-        sys.exit(f"{len(missing)} of {len(files)} files are missing from {root}, the first is {missing[0]}")
-    changed = [path for path, record in files.items() if not unchanged(root, path, record)]
-    note = f", {len(changed)} changed here since (the first: {changed[0]})" if changed else ""
-    print(f"{len(files)} files, {sum(record[0] for record in files.values()) / 1e6:.1f} MB{note}")
+    seen = files = size = 0
+    missing, changed = [0, None], [0, None]
+    for seen, record in enumerate(last.records(), 1):
+        files += not record.get("folder")
+        size += record["size"]
+        if not unchanged(root, record):
+            there = os.path.lexists(os.path.join(root, record["path"]))
+            count = changed if there else missing
+            count[0] += 1
+            count[1] = count[1] or record["path"]
+    if seen != last.count:
+        sys.exit(f"the manifest of the upload to {root} is damaged")
+    if missing[0]:
+        sys.exit(f"{missing[0]} of {last.count} files are missing from {root}, the first is {missing[1]}")
+    note = f", {changed[0]} changed here since (the first: {changed[1]})" if changed[0] else ""
+    print(f"{files} files, {size / 1e6:.1f} MB{note}")
 
 
 def main():

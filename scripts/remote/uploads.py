@@ -3,7 +3,8 @@ import os
 import shutil
 import stat
 
-from transfer import BASE, read_json, sha256_of
+from entries import order, read_lines
+from transfer import BASE, sha256_of
 
 
 def manifest_path(name, kind=""):
@@ -14,10 +15,38 @@ def staging_of(name):
     return os.path.join(BASE, "staging", name)
 
 
-def stored(name, root):
-    """What the last complete upload put, path -> [size, mtime_ns, sha256, executable, link]."""
-    value = read_json(manifest_path(name), {})
-    return value if value.get("root") == root else {}
+class Stored:
+    """What the last complete upload put: entries as in a manifest, with the `mtime` that they got."""
+
+    def __init__(self, name, root):
+        self.path = manifest_path(name)
+        facts = next(read_lines(self.path), None)
+        self.known = isinstance(facts, dict) and facts.get("root") == root
+        facts = facts if self.known else {}
+        self.hash = facts.get("hash")
+        # The latest time that an upload has given a file.
+        self.latest = facts.get("latest", 0)
+        # Earlier releases wrote one object of all files: path -> [size, mtime, sha256, executable, link].
+        self.early = facts.get("files")
+        self.count = facts.get("count", len(self.early or {}))
+
+    def records(self):
+        if not self.known:
+            return
+        if self.early is None:
+            lines = read_lines(self.path)
+            next(lines)
+            yield from lines
+            return
+        for path in sorted(self.early, key=order):
+            size, mtime, checksum, executable, link = self.early[path]
+            record = {"path": path, "size": size, "mtime": mtime, "sha256": checksum, "executable": executable}
+            yield record if link is None else {**record, "link": link}
+
+
+def is_file(entry):
+    """True for an entry that has content; links and empty folders have none, whatever their checksum."""
+    return entry.get("link") is None and not entry.get("folder")
 
 
 def foreign(name, root):
@@ -64,30 +93,29 @@ def unlink_if_there(path):
         pass
 
 
-def record_of(root, path, entry):
-    """The record of a file in place as it is now, without its checksum; None where it is not there."""
+def status_of(root, entry):
+    """The status of what is in place of an entry, if that is of the same nature; None where it is not."""
+    path = os.path.join(root, entry["path"])
     try:
-        info = os.lstat(os.path.join(root, path))
+        # A folder may be a link that somebody made on purpose, as to a bigger disk.
+        info = os.stat(path) if entry.get("folder") else os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    link = stat.S_ISLNK(info.st_mode)
-    if link != (entry.get("link") is not None) or not (link or stat.S_ISREG(info.st_mode)):
-        return None
-    return info
+    if entry.get("folder"):
+        return info if stat.S_ISDIR(info.st_mode) else None
+    if entry.get("link") is not None:
+        return info if stat.S_ISLNK(info.st_mode) and os.readlink(path) == entry["link"] else None
+    return info if stat.S_ISREG(info.st_mode) and info.st_size == entry["size"] else None
 
 
-def unchanged(root, path, record):
-    """True where a file is as the last upload left it, told by size and modification time."""
-    size, mtime, _, _, link = record
-    full = os.path.join(root, path)
-    try:
-        info = os.lstat(full)
-        if link is not None:
-            return stat.S_ISLNK(info.st_mode) and os.readlink(full) == link
-        return stat.S_ISREG(info.st_mode) and info.st_size == size and info.st_mtime_ns == mtime
-    except (FileNotFoundError, NotADirectoryError):
-        return False
+def unchanged(root, record):
+    """True where an entry is as the last upload left it, told by size and modification time."""
+    info = status_of(root, record)
+    return info is not None and (not is_file(record) or info.st_mtime_ns == record["mtime"])
 
 
 def staged_right(name, checksum):
-    return sha256_of(os.path.join(staging_of(name), checksum)) == checksum
+    try:
+        return sha256_of(os.path.join(staging_of(name), checksum)) == checksum
+    except FileNotFoundError:
+        return False

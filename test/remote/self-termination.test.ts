@@ -155,7 +155,14 @@ describe("an instance that may end itself", { timeout: 60_000 }, () => {
   });
 
   it("does not end while a dataset is sent to it", async () => {
-    const scripts = await ensureScripts(session, ["transfer.py", "uploads.py", "times.py", "place.py", "receive.py"]);
+    const scripts = await ensureScripts(session, [
+      "transfer.py",
+      "entries.py",
+      "uploads.py",
+      "times.py",
+      "place.py",
+      "receive.py",
+    ]);
     await session.run("mkdir -p .lambda-train/staging/set", "making room");
     const sent = await session.stream(`python3 ${scripts}/receive.py take set`);
     await arm({ after: 600 });

@@ -3,6 +3,7 @@ import {
   chmod,
   lstat,
   mkdir,
+  readdir,
   readFile,
   rename,
   rm,
@@ -11,10 +12,13 @@ import {
   utimes,
   writeFile,
 } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
+import { Readable } from "node:stream";
+import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { SshError, SshSession } from "../../remote/session";
-import { hashFile } from "../../remote/transfer/hashes";
+import { hashFile, hashText } from "../../remote/transfer/hashes";
+import { manifestHash } from "../../remote/transfer/manifest";
 import { type Uploaded, uploadArchive, uploadTree } from "../../remote/transfer/upload";
 import { walkAll, walkCode } from "../../remote/transfer/walk";
 import type { TestSshd } from "../support/sshd";
@@ -89,6 +93,97 @@ describe("upload", () => {
     await fill(place.local, { "x/y": "again" });
     await send();
     expect(await contents(remote())).toEqual({ "x/y": "again", tool: "t" });
+  });
+
+  it("tells a file from a link whose text is the file's content, and an executable file from its twin", async () => {
+    await fill(place.local, { "v2/a": "x", zlatest: "v2", run: "same", "run.txt": "same" });
+    await symlink("v2", join(place.local, "current"));
+    await chmod(join(place.local, "run"), 0o755);
+    expect((await send()).sentFiles).toBe(3);
+    expect(await contents(remote())).toEqual(await contents(place.local));
+    const modes = await Promise.all(["run", "run.txt"].map(async (path) => (await stat(remote(path))).mode & 0o100));
+    expect(modes).toEqual([0o100, 0]);
+    await rm(join(place.local, "current"));
+    await rm(join(place.local, "zlatest"));
+    await fill(place.local, { current: "v2" });
+    await symlink("v2", join(place.local, "zlatest"));
+    await send();
+    expect(await contents(remote())).toEqual(await contents(place.local));
+  });
+
+  it("makes empty folders, and removes those that it made and that are still empty", async () => {
+    const folders = async (): Promise<string[]> =>
+      (await readdir(remote(), { recursive: true, withFileTypes: true }))
+        .filter((item) => item.isDirectory())
+        .map((item) => relative(remote(), join(item.parentPath, item.name)))
+        .sort();
+    await fill(place.local, { "train/cat/1": "x", turned: "a file" });
+    for (const path of ["train/none", "used", "deep/er", "filled"])
+      await mkdir(join(place.local, path), { recursive: true });
+    await symlink("train", join(place.local, "led"));
+    expect((await send()).sentFiles).toBe(2);
+    expect(await folders()).toEqual(["deep", "deep/er", "filled", "train", "train/cat", "train/none", "used"]);
+    expect(await send()).toMatchObject({ sentFiles: 0, removed: 0 });
+    const check = (): Promise<string> =>
+      place.session.run(`python3 .lambda-train/scripts/*/receive.py check ${place.root} ${place.root}`, "Checking");
+    expect(await check()).toBe("3 files, 0.0 MB\n");
+    await rm(remote("used"), { recursive: true });
+    await expect(check()).rejects.toThrow("1 of 7 files are missing");
+    await send();
+    await fill(remote(), { "used/theirs": "y" });
+    for (const path of ["train/none", "used", "deep", "turned", "led", "train/cat"]) {
+      await rm(join(place.local, path), { recursive: true });
+    }
+    await fill(place.local, { "filled/2": "z", "train/none": "now a file" });
+    for (const path of ["turned", "led", "train/cat"]) await mkdir(join(place.local, path));
+    await send();
+    expect(await folders()).toEqual(["filled", "led", "train", "train/cat", "turned", "used"]);
+    expect(await contents(remote())).toEqual({ "filled/2": "z", "train/none": "now a file", "used/theirs": "y" });
+  });
+
+  it("goes on from what an earlier release has put there and noted in its own way", async () => {
+    await fill(place.local, { a: "1", b: "2", "ünï 🙂": "3", "ünï\uffee": "4", gone: "5", link: "" });
+    await rm(join(place.local, "link"));
+    await symlink("a", join(place.local, "link"));
+    const tree = await walkAll(place.local);
+    const files: Record<string, unknown> = {};
+    for (const { path, size, sha256, executable, link } of tree.files) {
+      if (link !== undefined) await symlink(link, remote(path));
+      else await fill(remote(), { [path]: await readFile(join(place.local, path)) });
+      // Nanoseconds are more than JavaScript counts exactly.
+      const mtime = `@${(await lstat(remote(path), { bigint: true })).mtimeNs}@`;
+      files[path] = [size, mtime, sha256, executable, link ?? null];
+    }
+    const known = { root: join(place.sshd.home, place.root), hash: manifestHash(tree.manifest), files };
+    const noted = join(place.sshd.home, ".lambda-train/manifests", `${place.root}.json`);
+    await writeFile(noted, JSON.stringify(known).replaceAll(/"@|@"/g, ""));
+    expect(await send()).toMatchObject({ sentFiles: 0, removed: 0 });
+    expect(await readFile(noted, "utf8")).toContain('"files"');
+    await rm(join(place.local, "gone"));
+    await fill(place.local, { b: "22" });
+    expect(await send()).toMatchObject({ sentFiles: 1, removed: 1 });
+    expect(await contents(remote())).toEqual(await contents(place.local));
+    expect(await readFile(noted, "utf8")).not.toContain('"files"');
+    expect(await send()).toMatchObject({ sentFiles: 0, removed: 0 });
+  });
+
+  it("takes little memory on the instance for each file", async () => {
+    const many = 100_000;
+    const lines = [JSON.stringify({ hash: "h", protected: [] })];
+    for (let i = 0; i < many; i++) {
+      const path = `train/${String(i).padStart(16, "0")}.inkml`;
+      lines.push(JSON.stringify({ path, size: 1, sha256: hashText(path), executable: false }));
+    }
+    const measured =
+      "import resource, subprocess, sys\n" +
+      "print(subprocess.run(sys.argv[1:], stdout=subprocess.PIPE).stdout.decode())\n" +
+      "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3)";
+    const receive = `python3 -B ${resolve("scripts/remote/receive.py")} plan ${place.root} ${place.root}`;
+    const stdin = Readable.from([gzipSync(`${lines.join("\n")}\n`, { level: 1 })]);
+    const said = await place.session.run(`python3 -c '${measured}' ${receive}`, "Planning", { stdin });
+    const [answer, megabytes] = said.trim().split(/\n+/);
+    expect(JSON.parse(answer ?? "")).toEqual({ need: [[0, many]] });
+    expect(Number(megabytes)).toBeLessThan(100);
   });
 
   describe("gives times that tell what is newer", () => {

@@ -1,10 +1,12 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmod, mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { exportLines, shellQuote } from "../../remote/quote";
+import { hashText } from "../../remote/transfer/hashes";
 import {
   checkManifest,
   isSafePath,
@@ -139,6 +141,38 @@ describe("the code of a workload", () => {
   });
 });
 
+describe("empty folders", () => {
+  it("of a dataset are part of it", async () => {
+    await fill({ "set/train/cat/1": "x" });
+    for (const path of ["train/none", "train/deep/none", "a", "a.b"])
+      await mkdir(join(folder, "set", path), { recursive: true });
+    await mkdir(join(folder, "elsewhere"));
+    await symlink(join(folder, "elsewhere"), join(folder, "set/led"));
+    const { files } = await walkAll(join(folder, "set"));
+    expect(files.filter((file) => file.folder).map(({ path }) => path)).toEqual([
+      "a",
+      "a.b",
+      "led",
+      "train/deep/none",
+      "train/none",
+    ]);
+    checkManifest({ files }, "a test");
+  });
+
+  it("of code are part of it where they hold nothing at all and are not ignored", async () => {
+    await fill({ ".gitignore": "*.pt\nbuild/\n", "models/a.pt": "x", "third/.git/HEAD": "x" });
+    for (const path of ["build/x", "data/train", "logs", "gen", "src/plugins"])
+      await mkdir(join(folder, path), { recursive: true });
+    const walk = async (): Promise<string[]> =>
+      (await walkCode(folder, { protectedPaths: ["data"], extraFiles: { "gen/c.yaml": "" } })).files.map(
+        ({ path }) => path,
+      );
+    expect(await walk()).toEqual([".gitignore", "gen/c.yaml", "logs", "src/plugins"]);
+    git("init", "-q");
+    expect(await walk()).toEqual([".gitignore", "gen/c.yaml", "logs", "src/plugins"]);
+  });
+});
+
 describe("a dataset", () => {
   it("has no ignore rules and follows links that lead out, but not in circles", async () => {
     await fill({ "set/.gitignore": "*", "set/x.pt": "1", "other/y": "2" });
@@ -176,19 +210,68 @@ describe("a dataset", () => {
     const [file] = execFileSync("ls", [hashFolder], { encoding: "utf8" }).trim().split("\n");
     await writeFile(join(hashFolder, file ?? ""), "damaged");
     expect(await sha("a")).not.toBe(before);
-    expect(JSON.parse(await readFile(join(hashFolder, file ?? ""), "utf8"))).toBeTypeOf("object");
+    const lines = (await readFile(join(hashFolder, file ?? ""), "utf8")).trim().split("\n");
+    expect(lines.map((line) => (JSON.parse(line) as string[])[0])).toEqual(["a"]);
+  });
+
+  it("is not read again for what an earlier release has remembered of it", async () => {
+    const hashFolder = join(folder, "hashes");
+    const set = join(folder, "set");
+    await fill({ "set/a b": "one", "set/new\nline": "two", "set/z": "three" });
+    const past = new Date(Date.now() - 60_000);
+    for (const path of ["a b", "new\nline", "z"]) await utimes(join(set, path), past, past);
+    const stored: Record<string, string> = {};
+    for (const path of ["z", "new\nline"]) {
+      const { size, mtimeNs, ino } = await stat(join(set, path), { bigint: true });
+      stored[`${size}:${mtimeNs}:${ino}:${path}`] = path.padEnd(64, "0");
+    }
+    await mkdir(hashFolder);
+    const name = createHash("sha256").update(set).digest("hex").slice(0, 32);
+    await writeFile(join(hashFolder, `${name}.json`), JSON.stringify(stored));
+    for (let round = 0; round < 2; round++) {
+      const { files } = await walkAll(set, { hashFolder });
+      expect(files.map(({ sha256 }) => sha256)).toEqual([
+        hashText("one"),
+        "new\nline".padEnd(64, "0"),
+        "z".padEnd(64, "0"),
+      ]);
+      expect(await readdir(hashFolder)).toEqual([`${name}.jsonl`]);
+    }
   });
 });
 
 describe("more files than a call takes arguments", () => {
-  const many = 250_000;
-
-  it("are described", async () => {
+  it("are read in bounded memory, and how far that is is told", { timeout: 120_000 }, async () => {
+    // Some hundred files and links to their folder stand for them all.
+    const side = 400;
+    await mkdir(join(folder, "one"));
     await mkdir(join(folder, "set"));
-    const extraFiles = Object.fromEntries(Array.from({ length: many }, (_, i) => [`f${i}`, ""]));
-    const tree = await walkCode(join(folder, "set"), { extraFiles });
-    expect(tree.manifest.files).toHaveLength(many);
-    expect(manifestHash(tree.manifest)).toHaveLength(64);
+    for (let i = 0; i < side; i++) {
+      await writeFile(join(folder, "one", `f${i}`), "");
+      await symlink(join(folder, "one"), join(folder, "set", `s${i}`));
+    }
+    const program = `
+      const { walkAll } = require("./dist/remote/transfer/walk.js");
+      const { manifestHash } = require("./dist/remote/transfer/manifest.js");
+      const told = [];
+      walkAll(process.argv[1], { hashFolder: process.argv[2], onReading: (detail) => told.push(detail) }).then((tree) => {
+        console.log(JSON.stringify({ files: tree.files.length, hash: manifestHash(tree.manifest), told }));
+      });`;
+    const read = (): { files: number; hash: string; told: string[] } => {
+      const args = ["--max-old-space-size=160", "-e", program, join(folder, "set"), join(folder, "hashes")];
+      return JSON.parse(execFileSync(process.execPath, args, { encoding: "utf8", cwd: resolve(__dirname, "../..") }));
+    };
+    const first = read();
+    expect(first.files).toBe(side * side);
+    expect(first.told.join("\n")).toMatch(/^[\d,]+ files found$/m);
+    expect(first.told.join("\n")).toMatch(/^[\d,]+ of 160,000 files, 0\.0 GB hashed$/m);
+    const past = new Date(Date.now() - 60_000);
+    for (let i = 0; i < side; i++) await utimes(join(folder, "one", `f${i}`), past, past);
+    expect(read().hash).toBe(first.hash);
+    const again = read();
+    expect(again.hash).toBe(first.hash);
+    // All of it was remembered.
+    expect(again.told.join("\n")).not.toContain("hashed");
   });
 });
 

@@ -33,10 +33,9 @@ async function upload(inputs: Inputs, { progress, status }: HandlerContext): Pro
   // Before anything starts there that has a limit in time.
   if (kind === "code") await look(access, (session) => tellTime(session));
   status("reading", source);
+  const reads = { hashFolder: hashFolder(), onReading: (detail: string) => status("reading", detail) };
   const tree =
-    kind === "code"
-      ? await walkCode(local, { extraFiles, protectedPaths, hashFolder: hashFolder() })
-      : await walkAll(local, { hashFolder: hashFolder() });
+    kind === "code" ? await walkCode(local, { ...reads, extraFiles, protectedPaths }) : await walkAll(local, reads);
   const sent = await uploadTree(access, {
     tree,
     remoteRoot: target,
