@@ -6,6 +6,7 @@ import { restartVariable } from "../../plan/standing";
 import { Bystander } from "../faults/bystander";
 import { processes, type SeenProcess } from "../security/processes";
 import { TestCloud } from "../support/cloud";
+import { writesElsewhere, writtenElsewhere } from "../support/elsewhere";
 import { Project, type StateResource } from "../support/project";
 import { configureTiny, useTinyWorkload } from "../support/tiny";
 import { Progress, strike, type Usual } from "./cut";
@@ -31,6 +32,8 @@ export interface SeenRun {
   readonly isFinished: boolean;
   /** Step of the last checkpoint; 0 before the first. */
   readonly step: number;
+  /** Steps of the checkpoints that it wrote outside of its outputs, by path below its results at home. */
+  readonly elsewhere: Readonly<Record<string, number>>;
 }
 
 /** An instance of the account that is rented. */
@@ -112,6 +115,7 @@ export class World {
     configureTiny(this.project, {
       experiment,
       overrides: {
+        ...writesElsewhere,
         steps: experiment === "short" ? 4 : 100_000,
         seconds_per_step: experiment === "short" ? 0.01 * pace : pace,
       },
@@ -256,7 +260,8 @@ export class World {
       const hasFirstStep = existsSync(join(facts, "first_step"));
       const isFinished = textOf(join(facts, "exit")).trim() === "0";
       const step = stepOf(join(home, "tiny/outputs", experiment));
-      return [{ instanceId, experiment, attempts, hasFirstStep, isFinished, step }];
+      const elsewhere = writtenElsewhere(home, experiment);
+      return [{ instanceId, experiment, attempts, hasFirstStep, isFinished, step, elsewhere }];
     });
   }
 }
