@@ -45,13 +45,16 @@ describe("recipes, with a workload that trains in seconds", () => {
   it("docs/workload.md: the least that works does", { timeout: 120_000 }, async () => {
     const shown = blocksOf("docs/workload.md", "yaml").find(({ text }) => text.startsWith("# configs/least.yaml"));
     project.write("configs/least.yaml", shown?.text ?? "");
-    project.write("least/train.py", 'import time\nprint("step 1 loss 0.5", flush=True)\ntime.sleep(1)\n');
+    const training =
+      'import time\nprint("step 1 loss 0.5", flush=True)\ntime.sleep(1)\nopen("model.pt", "w").write("1")\n';
+    project.write("least/train.py", training);
     project.configure({ experiment: "configs/least.yaml" });
     const output = await project.succeeds("up");
     expect(output).toContain("first step: step 1 loss 0.5");
     expect(await project.run("wait")).toMatchObject({ code: 0, output: expect.stringContaining("least-v1: finished") });
     await project.succeeds("down");
     expect(project.read("results/dev/least-v1/run/train.log")).toContain("step 1 loss 0.5");
+    expect(project.read("results/dev/least-v1/beside/model.pt")).toBe("1");
   });
 });
 
