@@ -63,8 +63,15 @@ async function checkedPlan(config: Readonly<Record<string, string>>): Promise<Pl
 async function tellingStatus<T>(run: (status: StatusLine["tell"]) => Promise<T>): Promise<T> {
   const show = (text: string): void => void pulumi.log.info(text, undefined, undefined, true).catch(() => {});
   const line = new StatusLine(show, paceOf(drawsRows()));
+  let begun = false;
   try {
-    return await run((phase, detail) => line.tell(phase, detail));
+    const result = await run((phase, detail) => {
+      begun = true;
+      line.tell(phase, detail);
+    });
+    // The row shows its last line for as long as the update goes on.
+    if (begun) line.tell("", "code and dataset are read");
+    return result;
   } finally {
     line.end();
   }
