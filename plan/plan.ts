@@ -33,7 +33,12 @@ export async function makePlan(stack: string, raw: Readonly<Record<string, strin
     walkCode(workload.folder, { extraFiles, protectedPaths, hashFolder: hashFolder() }),
   );
   const environment = environmentPlan(experiment, workload.folder);
-  const command = fill(experiment.train.command, { config: workload.config, experiment: experiment.experiment });
+  const values = { config: workload.config, experiment: experiment.experiment };
+  const command = fill(experiment.train.command, values);
+  const resume =
+    experiment.train.resume === undefined
+      ? undefined
+      : { command: fill(experiment.train.resume, values), checkpoint: experiment.train.checkpoint };
   const variables = { ...experiment.environment.variables, ...experiment.train.variables };
   return {
     stack,
@@ -62,6 +67,7 @@ export async function makePlan(stack: string, raw: Readonly<Record<string, strin
     run: {
       experiment: experiment.experiment,
       command,
+      resume,
       directory: experiment.train.directory,
       variables,
       outputs,
@@ -72,7 +78,10 @@ export async function makePlan(stack: string, raw: Readonly<Record<string, strin
       maxSeconds: experiment.train.maxHours === undefined ? undefined : Math.ceil(experiment.train.maxHours * 3600),
       idleSeconds:
         experiment.train.idleMinutes === undefined ? undefined : Math.ceil(experiment.train.idleMinutes * 60),
-      hash: sha256(experiment.experiment, command, experiment.train.directory, variables, workload.configText ?? null),
+      hash: sha256(
+        ...[experiment.experiment, command, experiment.train.directory, variables, workload.configText ?? null],
+        ...(resume === undefined ? [] : [resume]),
+      ),
     },
     evaluation:
       experiment.evaluate === null

@@ -38,7 +38,7 @@ evaluate() {
   checkpoint="$output/${checkpoint#* ./}"
   cd "$(under_home "$LT_WORKSPACE")/$LT_DIRECTORY" || exit 127
   checkpoint="$(printf '%q' "$(realpath --relative-to=. -- "$checkpoint")")"
-  command="${LT_EVALUATE//"{checkpoint}"/$checkpoint}"
+  command="${LT_EVALUATE//"{checkpoint}"/"$checkpoint"}"
   say "=== lambda-train: evaluating, $(now): $command"
   load_environment
   eval "${LT_VARIABLES:-}"

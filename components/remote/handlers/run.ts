@@ -84,7 +84,7 @@ export const handler: DynamicHandler<Inputs, Outputs> = {
       replace: ["instanceId", "startId"],
       update: ["access", "run", "workspace", "dashboard", "codeHash"],
     });
-    // A refresh has seen that it failed: the next `up` starts it again, and it goes on from its last checkpoint.
+    // A refresh has seen that it failed: the next `up` starts it again.
     return { ...diff, changes: diff.changes || olds.state === "failed" };
   },
   create: async (inputs, context) => {
