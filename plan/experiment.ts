@@ -161,6 +161,19 @@ export const experimentSchema = z.strictObject({
         .describe(
           "Training command; {config} and {experiment} are filled in; after a `$` they are variables of the shell, and stay.",
         ),
+      resume: command
+        .regex(/\{checkpoint\}/, "must hold {checkpoint}, which becomes the path of the newest checkpoint")
+        .optional()
+        .describe(
+          "Command of a later attempt, where there is a checkpoint: {checkpoint} is its path relative to train.directory; " +
+            "{config} and {experiment} are filled in. Default: train.command runs again.",
+        ),
+      checkpoint: globPath
+        .optional()
+        .describe(
+          "Checkpoint from which train.resume resumes, a glob inside the experiment's outputs; the newest match counts. " +
+            "Default: `checkpoint-*`, `checkpoints/*`, and files in `*.pt`, `*.pth`, `*.ckpt`, `*.safetensors`.",
+        ),
       config: insidePath
         .nullable()
         .default("configs/lambda.yaml")

@@ -40,7 +40,12 @@ export async function makePlan(
     walkCode(workload.folder, { extraFiles, protectedPaths, ...reads("reading the code", onStatus) }),
   );
   const environment = environmentPlan(experiment, workload.folder);
-  const command = fill(experiment.train.command, { config: workload.config, experiment: experiment.experiment });
+  const values = { config: workload.config, experiment: experiment.experiment };
+  const command = fill(experiment.train.command, values);
+  const resume =
+    experiment.train.resume === undefined
+      ? undefined
+      : { command: fill(experiment.train.resume, values), checkpoint: experiment.train.checkpoint };
   const variables = { ...experiment.environment.variables, ...experiment.train.variables };
   return {
     stack,
@@ -69,6 +74,7 @@ export async function makePlan(
     run: {
       experiment: experiment.experiment,
       command,
+      resume,
       directory: experiment.train.directory,
       variables,
       outputs,
@@ -81,7 +87,10 @@ export async function makePlan(
       maxSeconds: experiment.train.maxHours === undefined ? undefined : Math.ceil(experiment.train.maxHours * 3600),
       idleSeconds:
         experiment.train.idleMinutes === undefined ? undefined : Math.ceil(experiment.train.idleMinutes * 60),
-      hash: sha256(experiment.experiment, command, experiment.train.directory, variables, workload.configText ?? null),
+      hash: sha256(
+        ...[experiment.experiment, command, experiment.train.directory, variables, workload.configText ?? null],
+        ...(resume === undefined ? [] : [resume]),
+      ),
     },
     evaluation:
       experiment.evaluate === null

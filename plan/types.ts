@@ -122,6 +122,13 @@ export interface RunPlan {
   readonly experiment: string;
   /** Shell command with everything substituted. */
   readonly command: string;
+  /** How a later attempt resumes; undefined where `command` runs again. */
+  readonly resume?: {
+    /** Shell command; `{checkpoint}` is replaced by the checkpoint's path relative to `directory`. */
+    readonly command: string;
+    /** Glob of the checkpoint, relative to the experiment's output folder; undefined for the usual places. */
+    readonly checkpoint?: string;
+  };
   /** Folder in the workspace in which commands run, relative to it (`.` for the workspace itself). */
   readonly directory: string;
   readonly variables: Variables;

@@ -77,6 +77,7 @@ export function fill(command: string, values: Readonly<Record<string, string | u
 function missingTargets(experiment: Experiment, folder: string): Problem[] {
   const commands: [string, string | undefined][] = [
     ["train.command", experiment.train.command],
+    ["train.resume", experiment.train.resume],
     ["evaluate.command", experiment.evaluate?.command],
     ["dashboard.command", experiment.dashboard?.command],
   ];

@@ -105,10 +105,24 @@ export async function trainingFailed(access: SshAccess, experiment: string, stat
   const when = status.firstStepAt === undefined ? " before its first step" : "";
   const message =
     status.detached === undefined
-      ? `Training of ${experiment} failed with status ${status.exitCode ?? "unknown"}${when}. ` +
-        "Mend it and run `up` again: it goes on from its last checkpoint."
+      ? `Training of ${experiment} failed with status ${status.exitCode ?? "unknown"}${when}. ${pipeHint(status)}` +
+        `Mend it and run \`up\` again: ${nextAttempt(status)}.`
       : detachedText(experiment, status.detached);
   return new RunError(await withLogTail(access, message, status), { kind: "failed", status });
+}
+
+/** What the next attempt of a run does, as far as it is known. */
+export function nextAttempt({ resumesFrom }: RunStatus): string {
+  return resumesFrom === undefined
+    ? "it runs train.command in the same workspace, and resumes if your training does so by itself"
+    : `it resumes from ${resumesFrom} (train.resume)`;
+}
+
+/** Commands run with pipefail: what fails inside a pipe fails it all, which `yes | …` does not want. */
+function pipeHint({ exitCode }: RunStatus): string {
+  return exitCode === 141
+    ? "A command in a pipe wrote to one that had ended (SIGPIPE). If that is meant, begin train.command with `set +o pipefail;`. "
+    : "";
 }
 
 function detachedText(experiment: string, commands: string): string {

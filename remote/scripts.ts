@@ -118,6 +118,8 @@ export function renderStart(plan: Plan, spentAt?: number): string {
     LT_WORKSPACE: workspacePath(plan.workload.name),
     LT_DIRECTORY: run.directory,
     LT_COMMAND: run.command,
+    LT_RESUME: run.resume?.command ?? "",
+    LT_RESUME_CHECKPOINT: run.resume?.checkpoint ?? "",
     LT_VARIABLES: variableLines(variablesOfRun(plan)),
     LT_OUTPUTS: run.outputs,
     LT_PATTERN: run.firstStepPattern,
@@ -143,12 +145,12 @@ export function renderStart(plan: Plan, spentAt?: number): string {
 /** All that starts a run and sees it to its end. */
 const runScripts = [
   ...["lib.sh", "run-processes.sh", "session.sh", "run.sh", "adopt.sh", "supervise.sh", "evaluate.sh"],
-  ...["launch.py", "train.sh", "leftovers.py"],
+  ...["launch.py", "train.sh", "leftovers.py", "resume.py"],
   ...["transfer.py", "uploads.py", "rules.py", "elsewhere.py", "written.py", "safety.py", "aside.py"],
 ];
 
 /** What `status.sh` needs. */
-export const statusScripts = ["lib.sh", "run-processes.sh", "status.sh"];
+export const statusScripts = ["lib.sh", "run-processes.sh", "resume.py", "status.sh"];
 
 /** Gives a run whose supervisor was killed another one, with the same limits, log and end. Leaves every other run alone. */
 export function renderAdopt(experiment: string): string {

@@ -48,6 +48,8 @@ export interface RunStatus {
   readonly lastLine?: string;
   /** The line that matched the first-step pattern. */
   readonly firstStepLine?: string;
+  /** Absolute path of the checkpoint from which the next attempt would resume by `train.resume`. */
+  readonly resumesFrom?: string;
   /** Absolute path of the log on the instance. */
   readonly logPath: string;
   /** Absolute path of the experiment's real output folder, once found. */

@@ -208,6 +208,17 @@ has_checkpoint() (
   exit 1
 )
 
+# resume_checkpoint EXPERIMENT: absolute path of the checkpoint from which the next attempt resumes; nothing where the run of
+# run.env, which is to be in the environment, has no train.resume, or no checkpoint yet.
+resume_checkpoint() {
+  local output
+  [ -n "${LT_RESUME:-}" ] || return 0
+  output="$(fact "$facts/output_path")"
+  output="${output:-$(under_home "$LT_WORKSPACE")/$LT_OUTPUTS/$1}"
+  # shellcheck disable=SC2154 # set by those who source this file
+  python3 -I "$scripts/resume.py" "$output" "${LT_RESUME_CHECKPOINT:-}" || true
+}
+
 # is_plain NAME...: whether the names can stand in lines and in JSON as they are.
 is_plain() {
   [[ "$*" != *[[:cntrl:]]* ]] && printf '%s' "$*" | iconv -f UTF-8 -t UTF-8 >/dev/null 2>&1

@@ -87,6 +87,10 @@ if [ -f "$run/train.log" ]; then
   text lastLine "$(last_lines "$run/train.log" 40 | grep -v '^=== lambda-train: ' | tail -n 1 || true)"
 fi
 text firstStepLine "$(fact "$facts/first_step_line")"
+if [ -f "$facts/run.env" ]; then
+  # shellcheck disable=SC1091 # made by run.sh
+  text resumesFrom "$(. "$facts/run.env" && resume_checkpoint "$experiment")"
+fi
 text logPath "$run/train.log"
 text outputPath "$(fact "$facts/output_path")"
 printf ',"evaluation":{"state":"%s"' "$evaluation"

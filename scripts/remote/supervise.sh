@@ -8,6 +8,8 @@
 #   LT_WORKSPACE   the workload's folder (relative: below the home folder)
 #   LT_DIRECTORY   folder in it in which commands run
 #   LT_COMMAND     the training command
+#   LT_RESUME      that of a later attempt, where there is a checkpoint to fill in for {checkpoint}; empty: LT_COMMAND
+#   LT_RESUME_CHECKPOINT  glob of that checkpoint in the outputs; empty: the usual places
 #   LT_VARIABLES   lines "export NAME=value" for it
 #   LT_OUTPUTS     folder in the workspace in which the workload writes results
 #   LT_PATTERN     extended regular expression of the first training step in the log
@@ -35,8 +37,8 @@ log="$run/train.log"
 trap '' HUP
 trap 'request_stop interrupt' INT
 request_stop() { if [ ! -f "$facts/stop_request" ]; then put "$facts/stop_request" "$1" || true; fi; }
-# TERM comes when the machine goes down, and to training too. That is no end of the run: without a status it goes on
-# from its checkpoint, however training takes it.
+# TERM comes when the machine goes down, and to training too. That is no end of the run: without a status the next `up`
+# starts another attempt, however training takes it.
 going_down=no
 trap 'going_down=yes' TERM
 
@@ -69,10 +71,17 @@ if [ "$adopt" = --adopt ]; then
 else
   size="$(stat -c %s "$log")"
   touch "$facts/mark"
-  note "=== lambda-train: $experiment, attempt $attempt, started $(now): ${LT_COMMAND//$'\n'/; }"
+  command="$LT_COMMAND" checkpoint=""
+  if [ "$attempt" -gt 1 ]; then checkpoint="$(resume_checkpoint "$experiment")"; fi
+  if [ -n "$checkpoint" ]; then
+    relative="$(realpath --relative-to="$(under_home "$LT_WORKSPACE")/$LT_DIRECTORY" -- "$checkpoint")"
+    relative="$(printf '%q' "$relative")"
+    command="${LT_RESUME//"{checkpoint}"/"$relative"}"
+  fi
+  note "=== lambda-train: $experiment, attempt $attempt, started $(now)${checkpoint:+, resumes from $checkpoint}: ${command//$'\n'/; }"
   (
     trap - INT TERM HUP
-    exec setsid python3 -I "$scripts/launch.py" "$facts" "$experiment" bash "$scripts/train.sh" "$LT_COMMAND"
+    exec setsid python3 -I "$scripts/launch.py" "$facts" "$experiment" bash "$scripts/train.sh" "$command"
   ) </dev/null >>"$log" 2>&1 &
   put "$facts/launcher" "$(process_key "$!")"
 fi

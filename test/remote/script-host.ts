@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { chown, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach } from "vitest";
 import { type ExecResult, SshSession } from "../../remote/session";
@@ -16,13 +16,13 @@ export interface ScriptHost {
   send(script: string, through?: SshSession): Promise<ExecResult>;
 }
 
-/** Starts the instance before the tests of the calling file, and ends it after them. */
-export function useScriptHost(): ScriptHost {
+/** Starts the instance before the tests of the calling file, and ends it after them. `options`: see {@link startSshd}. */
+export function useScriptHost(options: Parameters<typeof startSshd>[0] = {}): ScriptHost {
   let sshd: TestSshd;
   let session: SshSession;
 
   beforeAll(async () => {
-    sshd = await startSshd();
+    sshd = await startSshd(options);
     session = await SshSession.connect(sshd.access);
   });
   afterAll(async () => {
@@ -34,6 +34,7 @@ export function useScriptHost(): ScriptHost {
       await rm(join(sshd.home, name), { recursive: true, force: true });
     }
     await mkdir(join(sshd.home, "work"));
+    if (options.uid !== undefined) await chown(join(sshd.home, "work"), options.uid, options.uid);
   });
 
   const home = (...parts: string[]): string => join(sshd.home, ...parts);

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
@@ -26,8 +26,11 @@ export interface TestSshd {
 
 const daemon = "/usr/sbin/sshd";
 
-/** Starts an sshd on 127.0.0.1 for the current user. `env`: further variables of the logins. */
-export async function startSshd(options: { env?: Record<string, string> } = {}): Promise<TestSshd> {
+/**
+ * Starts an sshd on 127.0.0.1 for the current user.
+ * @param options `env`: further variables of the logins; `uid`: user that those who log in become, where this one is root.
+ */
+export async function startSshd(options: { env?: Record<string, string>; uid?: number } = {}): Promise<TestSshd> {
   if (!existsSync(daemon)) {
     throw new Error("These tests need OpenSSH's server: apt-get install openssh-server");
   }
@@ -51,7 +54,12 @@ export async function startSshd(options: { env?: Record<string, string> } = {}):
     PATH: `${bin}:/usr/local/bin:/usr/bin:/bin`,
     ...options.env,
   };
-  await writeFile(join(root, "login.sh"), loginScript(), { mode: 0o755 });
+  await writeFile(join(root, "login.sh"), loginScript(options.uid), { mode: 0o755 });
+  if (options.uid !== undefined) {
+    await chmod(root, 0o711);
+    await chmod(bin, 0o755);
+    for (const folder of [home, tmux]) await chown(folder, options.uid, options.uid);
+  }
   let log = "";
   let child: ChildProcess | undefined;
 
@@ -148,9 +156,11 @@ function sshdConfig(root: string, port: number, env: Record<string, string>): st
 }
 
 /** sshd starts commands in the account's real home: this moves them to the test's. */
-function loginScript(): string {
+function loginScript(uid?: number): string {
+  const drop = `setpriv --reuid=${uid} --regid=${uid} --clear-groups`;
   return [
     "#!/bin/bash",
+    ...(uid === undefined ? [] : [`[ "$EUID" = ${uid} ] || exec ${drop} "$0"`]),
     'cd "$HOME" || exit 1',
     '[ -z "$SSH_ORIGINAL_COMMAND" ] && exec /bin/bash -l',
     'exec /bin/bash -c "$SSH_ORIGINAL_COMMAND"',

@@ -100,7 +100,7 @@ export const handler: DynamicHandler<Inputs, Outputs> = {
       replace: ["instanceId", "startId"],
       update: ["access", "run", "workspace", "dashboard", "standsOn"],
     });
-    // A refresh has seen that it failed or was stopped: the next `up` starts it again, from its last checkpoint.
+    // A refresh has seen that it failed or was stopped: the next `up` starts it again.
     return { ...diff, changes: diff.changes || startsAgain(olds) };
   },
   create: async (inputs, context) => {

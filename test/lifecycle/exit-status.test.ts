@@ -1,0 +1,82 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { nothing, type TestCloud } from "../support/cloud";
+import { Project } from "../support/project";
+import { configureTiny, startTinyStack, type TinyChanges } from "../support/tiny";
+
+/** What a run ended with is what its training ended with, through the real CLI. */
+describe("the end of a run", { timeout: 240_000 }, () => {
+  const project = new Project();
+  const train = "python3 train.py {config} {experiment}";
+  let cloud: TestCloud;
+
+  beforeAll(async () => {
+    cloud = await startTinyStack(project);
+  });
+  afterEach(async () => {
+    await project.succeeds("down", ["--keep-cloud"]);
+    expect(await cloud.inventory()).toEqual(nothing);
+  }, 120_000);
+  afterAll(() => project.dispose());
+
+  const configure = (changes: TinyChanges): void =>
+    configureTiny(project, { ...changes, overrides: { seconds_per_step: 0.2, ...changes.overrides } });
+  const onInstance = async (command: string): Promise<string> => (await project.run("ssh", [command])).output;
+  const run = async (): Promise<Record<string, unknown>> =>
+    (JSON.parse((await project.run("status", ["--json"])).output) as { run: Record<string, unknown> }).run;
+
+  it("is a failure where training crashes into a pipe", async () => {
+    const command = `mkdir -p outputs/{experiment}; ${train} 2>&1 | tee outputs/{experiment}/log.txt`;
+    configure({ train: { command }, overrides: { fail_at: 5, steps: 1000 } });
+    await project.succeeds("up");
+    const { code, output } = await project.run("wait", ["--quiet"]);
+    expect(output).toContain("tiny-v1: failed (exit status 1)");
+    expect(code).toBe(1);
+    expect(await run()).toMatchObject({ state: "failed", evaluation: { state: "pending" } });
+  });
+
+  it.each([
+    ["nohup", `nohup ${train} > nohup.out 2>&1 &`],
+    ["tmux", `tmux new-session -d -s mytrain "${train}"`],
+  ])("is a failure where training detaches itself with %s, and nothing of it goes on", async (_, command) => {
+    configure({ train: { command }, overrides: { steps: 100_000 } });
+    const output = await project.fails("up");
+    expect(output).toMatch(/put itself into the background: .*python3 train\.py .*It was ended.*in the foreground/s);
+    expect(await run()).toMatchObject({
+      state: "failed",
+      exitCode: 0,
+      detached: expect.stringContaining("python3 train.py"),
+    });
+    expect(await onInstance("pgrep -fc '[t]rain.py' || true")).toMatch(/^0/);
+    expect((await project.run("status")).output).toContain("run training in the foreground");
+    expect((await project.run("wait", ["--quiet"])).output).toContain("put itself into the background");
+  });
+
+  it("is known, and evaluated, although the supervisor was killed meanwhile", async () => {
+    configure({ train: { command: train }, overrides: { steps: 60 } });
+    await project.succeeds("up");
+    const supervisor = ".lambda-train/runs/tiny-v1/attempts/1/supervisor";
+    const killed = await onInstance(`cat ${supervisor}; kill -9 $(cut -d ' ' -f 1 ${supervisor})`);
+    expect(await run()).toMatchObject({ state: "running", attempt: 1 });
+    expect(await onInstance(`cat ${supervisor}`)).not.toBe(killed);
+    expect(await project.succeeds("wait", ["--quiet"])).toContain("tiny-v1: finished (exit status 0)");
+    expect(await run()).toMatchObject({ attempt: 1, evaluation: { state: "done" } });
+  });
+
+  it("is followed by another attempt that resumes as train.resume says", async () => {
+    const resume = `echo "from {checkpoint} with {config}"; ${train}`;
+    configure({
+      train: { command: train, resume, checkpoint: "checkpoints/last*" },
+      overrides: { fail_at: 7, steps: 8 },
+    });
+    await project.succeeds("up");
+    await project.run("wait", ["--quiet"]);
+    expect(await run()).toMatchObject({ resumesFrom: expect.stringMatching(/checkpoints\/last\.json$/) });
+    expect(await onInstance("cat starts")).toBe("0\n");
+    await onInstance("sed -i s/fail_at:.*/fail_at:\\ 0/ tiny/.lambda-train/tiny-v1.yaml");
+    await project.run("up", ["--refresh"]);
+    await project.run("wait", ["--quiet"]);
+    const log = await project.succeeds("logs", ["--no-follow"]);
+    expect(log).toMatch(/attempt 2, started \S+, resumes from \S+\/checkpoints\/last\.json: /);
+    expect(log).toMatch(/^from outputs\/tiny-v1\/checkpoints\/last\.json with \.lambda-train\/tiny-v1\.yaml$/m);
+  });
+});
