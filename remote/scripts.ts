@@ -146,7 +146,7 @@ export function renderStart(plan: Plan, spentAt?: number): string {
 const runScripts = [
   ...["lib.sh", "run-processes.sh", "session.sh", "run.sh", "adopt.sh", "supervise.sh", "evaluate.sh"],
   ...["launch.py", "train.sh", "leftovers.py", "resume.py"],
-  ...["transfer.py", "uploads.py", "rules.py", "elsewhere.py", "written.py", "safety.py", "aside.py"],
+  ...["transfer.py", "entries.py", "uploads.py", "rules.py", "elsewhere.py", "written.py", "safety.py", "aside.py"],
 ];
 
 /** What `status.sh` needs. */

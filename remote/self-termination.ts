@@ -18,7 +18,15 @@ export interface SelfTerminationSettings {
   readonly fileSystem: string | null;
 }
 
-const safetyScripts = ["transfer.py", "uploads.py", "rules.py", "elsewhere.py", "written.py", "safety.py"] as const;
+const safetyScripts = [
+  "transfer.py",
+  "entries.py",
+  "uploads.py",
+  "rules.py",
+  "elsewhere.py",
+  "written.py",
+  "safety.py",
+] as const;
 const scripts = [...safetyScripts, "cloud.py", "notebook_use.py", "self-terminate.py"] as const;
 const fetchScripts = [...safetyScripts, "fetched.py"] as const;
 const asideScripts = [...safetyScripts, "aside.py"] as const;

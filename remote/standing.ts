@@ -17,7 +17,7 @@ export interface SeenStanding {
 
 /** Looks at what goes on on an instance, and on what. */
 export async function lookAtStanding(session: SshSession, { workload }: StandingPlan): Promise<SeenStanding> {
-  const scripts = await ensureScripts(session, ["standing.py"]);
+  const scripts = await ensureScripts(session, ["transfer.py", "entries.py", "uploads.py", "standing.py"]);
   const name = uploadName(workspacePath(workload.name));
   const command = `python3 ${scripts}/standing.py ${shellQuote(name)}`;
   const text = await session.run(command, "Looking at what goes on there", { timeoutSeconds: 60 });

@@ -44,9 +44,7 @@ function endText({ experiment, state, exitCode, stopReason }: RunStatus): string
 
 function nextOf({ state }: RunStatus): string {
   const again = state === "stopped" || state === "failed";
-  return again
-    ? "starts the run again"
-    : "starts another run, where its configuration has changed";
+  return again ? "starts the run again" : "starts another run, where its configuration has changed";
 }
 
 async function reaching<T>(work: () => Promise<T>): Promise<T> {

@@ -44,6 +44,7 @@ export interface WrittenBy {
 
 export const sendScripts = [
   "transfer.py",
+  "entries.py",
   "uploads.py",
   "rules.py",
   "elsewhere.py",

@@ -1,14 +1,14 @@
 """A look at what the training of an experiment has written outside of its outputs folder; for written.py."""
 import glob
-import json
 import os
 import shlex
 import stat
 import time
 
 import rules
+from entries import read_lines
 from transfer import BASE, read_json, under_home
-from uploads import stored, unchanged
+from uploads import Stored, unchanged
 
 RUNS = os.path.join(BASE, "runs")
 HOME = os.path.realpath(os.path.expanduser("~"))
@@ -99,23 +99,18 @@ class Uploads:
             relative = below(full, real)
             if relative:
                 if upload not in self.records:
-                    self.records[upload] = stored(upload, root).get("files", {})
+                    records = Stored(upload, root).records()
+                    self.records[upload] = {record.pop("path"): record for record in records}
                 record = self.records[upload].get(relative)
-                if record is not None and unchanged(root, relative, record):
+                if record is not None and unchanged(root, {**record, "path": relative}):
                     return True
         return False
 
 
 def root_of(manifest):
     """The folder of an upload; its name alone does not tell."""
-    try:
-        with open(manifest, "rb") as file:
-            start = file.read(8192)
-        if start.startswith(b'{"root": "'):
-            return json.JSONDecoder().raw_decode(start[9:].decode("utf-8", "replace"))[0]
-    except (OSError, ValueError):
-        pass
-    return read_json(manifest, {}).get("root")
+    facts = next(read_lines(manifest), None)
+    return facts.get("root") if isinstance(facts, dict) else None
 
 
 class TooLong(Exception):

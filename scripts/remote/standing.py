@@ -9,12 +9,14 @@ import json
 import os
 import sys
 
-base = os.environ.get("LAMBDA_TRAIN_BASE") or os.path.expanduser("~/.lambda-train")
+from entries import read_lines
+from transfer import BASE
+from uploads import manifest_path
 
 
 def text(*path):
     try:
-        with open(os.path.join(base, *path), encoding="utf-8") as file:
+        with open(os.path.join(BASE, *path), encoding="utf-8") as file:
             return file.read().strip() or None
     except OSError:
         return None
@@ -22,17 +24,15 @@ def text(*path):
 
 def code(name):
     # While an upload is being put into place the folder is neither the old nor the new one.
-    if text("manifests", name + ".next.json"):
+    if os.path.exists(manifest_path(name, ".next")):
         return None
-    try:
-        return json.loads(text("manifests", name + ".json") or "{}").get("hash")
-    except ValueError:
-        return None
+    facts = next(read_lines(manifest_path(name)), None)
+    return facts.get("hash") if isinstance(facts, dict) else None
 
 
 def experiments():
     try:
-        names = sorted(os.listdir(os.path.join(base, "runs")))
+        names = sorted(os.listdir(os.path.join(BASE, "runs")))
     except OSError:
         return []
     return [name for name in names if text("runs", name, "attempt")]

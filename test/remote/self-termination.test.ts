@@ -158,6 +158,7 @@ describe("an instance that may end itself", { timeout: 60_000 }, () => {
     const scripts = await ensureScripts(session, [
       "transfer.py",
       "entries.py",
+      "entries.py",
       "uploads.py",
       "times.py",
       "place.py",
