@@ -244,7 +244,10 @@ describe("what is in force on an instance", { timeout: 60_000 }, () => {
       await fact("steps/setup/hash", "e1\n");
     });
 
-    it("is the plan, where a run goes on on the same; any other is refused with what would change", async () => {
+    // Each look reads the status of every experiment that the tests above have left there.
+    it("is the plan, where a run goes on on the same; any other is refused with what would change", {
+      timeout: 180_000,
+    }, async () => {
       const plan: Plan = { ...planOf(endless), dataset };
       await start(plan, "running");
       expect(await create(plan)).toEqual({ id: "i1", outs: inputsOf(plan) });
