@@ -163,7 +163,7 @@ function describeOne(path: string, info: BigIntStats): Found {
   const executable = (info.mode & 0o100n) !== 0n;
   return info.isDirectory()
     ? { path, size: 0, executable: false, isFolder: true }
-    : { path, size: Number(info.size), executable, stamp: stampOf(info) };
+    : { path, size: Number(info.size), executable, stamp: stampOf(info), sha256: undefined };
 }
 
 async function follow(root: string, path: string): Promise<Found> {

@@ -150,16 +150,18 @@ def remove(root, paths, protected):
     for path in sorted(paths, reverse=True):
         if any(path == folder or path.startswith(folder + "/") for folder in protected):
             continue
-        full = os.path.join(root, path)
-        folder = path if paths[path] else os.path.dirname(path)
-        try:
-            os.unlink(full)
-            count += 1
-        except (FileNotFoundError, NotADirectoryError):
-            pass
-        except (IsADirectoryError, PermissionError):
-            if not os.path.isdir(full):
-                raise
+        folder = path
+        if not paths[path]:
+            folder = os.path.dirname(path)
+            full = os.path.join(root, path)
+            try:
+                os.unlink(full)
+                count += 1
+            except (FileNotFoundError, NotADirectoryError):
+                pass
+            except (IsADirectoryError, PermissionError):
+                if not os.path.isdir(full):
+                    raise
         while folder:
             try:
                 os.rmdir(os.path.join(root, folder))

@@ -28,12 +28,11 @@ def mtime_of(path):
         return own
 
 
-def moment_known():
-    """A moment that is over, as setup and runs have noted it: the clock may have been set back since."""
-    noted = [path for pattern in ("runs/*/*", "runs/*/attempts/*/*", "steps/*/*")
+def newest_note():
+    """When setup or a run has last written anything of ours: the clock was at least as far then."""
+    notes = [path for pattern in ("runs/*/*", "runs/*/attempts/*/*", "steps/*/*")
              for path in glob.glob(os.path.join(glob.escape(BASE), pattern))]
-    # A run notes the time every ten seconds.
-    return max((mtime_of(path) or 0 for path in noted), default=0) + 11 * SECOND
+    return max((mtime_of(path) or 0 for path in notes), default=0)
 
 
 class Times:
@@ -42,9 +41,10 @@ class Times:
     def __init__(self, last):
         """`last`: the latest time that an earlier upload has given."""
         self.least = after(last)
-        known = moment_known()
-        if known - 11 * SECOND > time.time_ns():
-            self.least = max(self.least, known)
+        noted = newest_note()
+        if noted > time.time_ns():
+            # The clock was set back. A run writes every ten seconds, so that what it built is no newer than this.
+            self.least = max(self.least, noted + 11 * SECOND)
         self.latest = last
 
     def give(self, path, old):

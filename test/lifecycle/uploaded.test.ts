@@ -88,7 +88,7 @@ describe("what was uploaded is what runs", { timeout: 180_000 }, () => {
 });
 
 /** Not so many that it takes long, and enough for a reading that lasts longer than the pace of these lines. */
-const many = 20_000;
+const many = 12_000;
 
 describe("a dataset of many files", { timeout: 240_000 }, () => {
   const project = new Project();
@@ -103,15 +103,12 @@ describe("a dataset of many files", { timeout: 240_000 }, () => {
       for (let i = 0; i < 1000; i++) project.write(`tiny-data/valid/${folder}/${i}`, "x");
     }
     const first = await project.succeeds("up", [], env);
-    expect(first).toMatch(/pulumi:pulumi:Stack lambda-train-test \S+ .*reading the dataset.*: [\d,]+ files found/);
-    expect(first).toMatch(/pulumi:pulumi:Stack lambda-train-test .*: [\d,]+ of 20,003 files, 0\.0 GB hashed/);
-    expect(first).toMatch(/dataset-upload creating .*reading: [\d,]+ files found/);
+    expect(first).toMatch(
+      /pulumi:pulumi:Stack lambda-train-test .*reading the dataset.*: [\d,]+ of 12,003 files, 0\.0 GB hashed/,
+    );
+    expect(first).toMatch(/dataset-upload creating .*reading.*: [\d,]+ files found/);
     expect(first).toMatch(/tiny\/data: sent 4 files, 0\.0 MB/);
-    expect((await project.run("ssh", ["find tiny/data -type f | wc -l"])).output).toBe("20003\n");
-    project.write("tiny-data/valid/7/7", "y");
-    project.write("configs/other.yaml", project.read("configs/tiny.yaml").replace("tiny-v1", "tiny-v2"));
-    project.configure({ experiment: "configs/other.yaml" });
-    expect(await project.succeeds("up", [], env)).toMatch(/tiny\/data: sent 1 files, 0\.0 MB/);
+    expect((await project.run("ssh", ["find tiny/data -type f | wc -l"])).output).toBe("12003\n");
     await project.succeeds("down", ["--keep-cloud"]);
     expect(await cloud.inventory()).toEqual(nothing);
   });
