@@ -40,7 +40,8 @@ describe.skipIf(process.getuid?.() !== 0)(
     const host = useScriptHost({ uid: user });
     const runs = new RunHost(host);
     const train = (how: string, seconds = 60): string => `sudo python3 train.py ${how} ${seconds}`;
-    const left = async (): Promise<string> => (await host.session.exec("pgrep -f '[t]rain.py'")).stdout;
+    const left = async (): Promise<string> =>
+      (await host.session.exec("pgrep -f '^(sudo|python3|/bin/bash .*sudo) .*[t]rain.py'")).stdout;
     const prepare = (): Promise<void> => writeFile(host.home("work/train.py"), trainer);
 
     beforeAll(async () => {
