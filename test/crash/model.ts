@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Verification, verifyResults } from "../../remote/transfer/download";
 import { badWords } from "../faults/invariants/words";
 import { invariants as faultInvariants } from "../faults/tally";
+import { broughtFromElsewhere } from "../support/elsewhere";
 import { choices, firstWanted, type Wanted } from "./operations";
 import { type Performed, type SeenRun, type Sight, stepOf } from "./world";
 
@@ -15,6 +16,7 @@ export const invariants = {
   claimed: "keys and rulesets carry a unique name that the state has",
   running: "a run is not started again unless something may have stopped it",
   home: "an instance goes only when the checkpoints seen on it, or later ones, are home",
+  beside: "and the checkpoints that were seen outside of the outputs, below beside/",
   whole: "results at home are as their manifest says, also after a cut download",
   fine: "a command that is not cut ends well, whatever was cut before it",
   rented: "`up` ends with one active instance of the wanted type and region, the one in the state",
@@ -63,6 +65,8 @@ export class Model {
   private readonly runs = new Map<string, SeenRun>();
   /** Instances that somebody else ended: what they held is lost. */
   private readonly lost = new Set<string>();
+  /** Where results came from → steps of the checkpoints from outside of the outputs that are home with them. */
+  private readonly besideHome = new Map<string, Readonly<Record<string, number>>>();
   private readonly verified = new Map<string, string>();
 
   constructor(
@@ -163,7 +167,7 @@ export class Model {
   /** Every checkpoint that was seen on an instance which is gone now is here, or a later one of the same run. */
   private async resultsAreHome({ instances }: Sight): Promise<void> {
     const home = await this.atHome();
-    for (const [key, { instanceId, experiment, step }] of this.runs) {
+    for (const [key, { instanceId, experiment, step, elsewhere }] of this.runs) {
       if (instances.some(({ id }) => id === instanceId)) continue;
       this.runs.delete(key);
       if (this.lost.has(instanceId)) continue;
@@ -171,12 +175,16 @@ export class Model {
       this.holds("home", here !== undefined && here >= step, {
         ...{ instanceId, experiment, step, home: Object.fromEntries(home) },
       });
+      const brought = this.besideHome.get(`${instanceId}:${experiment}`) ?? {};
+      const all = Object.entries(elsewhere).every(([path, at]) => (brought[path] ?? -1) >= at);
+      this.holds("beside", all, { instanceId, experiment, elsewhere, brought });
     }
   }
 
   /** Verifies every folder of results, once for each content: where they came from → step of the checkpoint in it. */
   private async atHome(): Promise<Map<string, number>> {
     const steps = new Map<string, number>();
+    this.besideHome.clear();
     for (const name of foldersIn(this.results)) {
       if (name.startsWith(".")) continue;
       const folder = join(this.results, name);
@@ -186,6 +194,12 @@ export class Model {
         this.verified.set(folder, createdAt);
       }
       steps.set(source, Math.max(steps.get(source) ?? 0, stepOf(folder)));
+      const experiment = source.slice(source.indexOf(":") + 1);
+      const before = this.besideHome.get(source) ?? {};
+      const later = Object.entries(broughtFromElsewhere(folder, experiment)).map(
+        ([path, step]) => [path, Math.max(step, before[path] ?? 0)] as const,
+      );
+      this.besideHome.set(source, { ...before, ...Object.fromEntries(later) });
     }
     return steps;
   }

@@ -5,6 +5,7 @@ import type { CloudState } from "../../emulator/state/model";
 import { Bystander } from "../faults/bystander";
 import { processes, type SeenProcess } from "../security/processes";
 import { TestCloud } from "../support/cloud";
+import { writesElsewhere, writtenElsewhere } from "../support/elsewhere";
 import { Project, type StateResource } from "../support/project";
 import { configureTiny, useTinyWorkload } from "../support/tiny";
 import { Progress, strike, type Usual } from "./cut";
@@ -30,6 +31,8 @@ export interface SeenRun {
   readonly isFinished: boolean;
   /** Step of the last checkpoint; 0 before the first. */
   readonly step: number;
+  /** Steps of the checkpoints that it wrote outside of its outputs, by path below its results at home. */
+  readonly elsewhere: Readonly<Record<string, number>>;
 }
 
 /** An instance of the account that is rented. */
@@ -109,6 +112,7 @@ export class World {
     configureTiny(this.project, {
       experiment,
       overrides: {
+        ...writesElsewhere,
         steps: experiment === "short" ? 4 : 100_000,
         seconds_per_step: experiment === "short" ? 0.01 * pace : pace,
       },
@@ -253,7 +257,8 @@ export class World {
       const hasFirstStep = existsSync(join(facts, "first_step"));
       const isFinished = textOf(join(facts, "exit")).trim() === "0";
       const step = stepOf(join(home, "tiny/outputs", experiment));
-      return [{ instanceId, experiment, attempts, hasFirstStep, isFinished, step }];
+      const elsewhere = writtenElsewhere(home, experiment);
+      return [{ instanceId, experiment, attempts, hasFirstStep, isFinished, step, elsewhere }];
     });
   }
 }

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { InstanceRecord } from "../../emulator/state/model";
+import { writtenElsewhere } from "../support/elsewhere";
 import type { World } from "./world";
 
 /** What a run was like at a look. */
@@ -25,6 +26,8 @@ export class Memory {
   runs: readonly RunSeen[] = [];
   /** Experiments whose run had written something at the last look. */
   written: readonly string[] = [];
+  /** Experiment → checkpoints that it had written outside of its outputs at the last look, with their steps. */
+  elsewhere: ReadonlyMap<string, Readonly<Record<string, number>>> = new Map();
   /**
    * Instances on which a run may end, or be started again, by what was done before: they were restarted, or a destroy
    * that had begun to stop the run was killed.
@@ -42,6 +45,7 @@ export class Memory {
     this.disturbed.clear();
     this.runs = [];
     this.written = [];
+    this.elsewhere = new Map();
   }
 
   private before = new Set<string>();
@@ -55,6 +59,10 @@ export class Memory {
       const runs = list(join(this.homeOf(id), ".lambda-train", "runs"));
       return runs.filter((name) => hasFiles(this.outputsOf(id, name)));
     });
+    const homes = living.map(({ id }) => this.homeOf(id));
+    this.elsewhere = new Map(
+      homes.flatMap((home) => this.written.map((name) => [name, writtenElsewhere(home, name)] as const)),
+    );
   }
 
   /** Takes in what became of the stack's instances. */

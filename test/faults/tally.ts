@@ -12,6 +12,7 @@ export const invariants = {
   empty: "after `down` the account holds nothing of the stack's, and the state nothing at all",
   billed: "after `down` nothing is billed any more",
   results: "results that a run had written are home after `down`, as their manifest says",
+  beside: "what a run had written outside of its outputs is home after `down`, below beside/",
   ended: "after `down` no process of the project's is left",
 } as const;
 

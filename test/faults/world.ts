@@ -7,6 +7,7 @@ import type { Settings } from "../../emulator/settings";
 import type { InstanceRecord } from "../../emulator/state/model";
 import { family, processes, type SeenProcess } from "../security/processes";
 import { TestCloud } from "../support/cloud";
+import { writesElsewhere } from "../support/elsewhere";
 import { type Ended, Project } from "../support/project";
 import { configureTiny, type TinyChanges, useTinyWorkload } from "../support/tiny";
 import { Bystander } from "./bystander";
@@ -102,7 +103,7 @@ export class World {
   }
 
   private withDefaults(tiny: TinyChanges): TinyChanges {
-    return { ...tiny, overrides: { steps: 100_000, ...tiny.overrides } };
+    return { ...tiny, overrides: { steps: 100_000, ...writesElsewhere, ...tiny.overrides } };
   }
 
   /** Takes every fault away; settings, capacity, prices, workload and configuration are as at the beginning of the case. */

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { family, processes } from "../../security/processes";
+import { missingAtHome } from "../../support/elsewhere";
 import { processesOf, type World } from "../world";
 import { readState } from "./after";
 
@@ -24,6 +25,9 @@ export async function checkEmpty(world: World, written: readonly string[]): Prom
     const home = existsSync(join(project.folder, folder, "manifest.json"));
     const { code, output } = await project.run("results", ["--verify", folder]);
     tally.hold("results", home && code === 0, () => `${folder}: status ${code}\n${output}`);
+    const seen = world.memory.elsewhere.get(experiment) ?? {};
+    const missing = missingAtHome(join(project.folder, folder), experiment, seen);
+    tally.hold("beside", missing.length === 0, () => `${folder}:\n${missing.join("\n")}`);
   }
   await checkProcesses(world);
 }
