@@ -1,6 +1,6 @@
 import { existsSync, globSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { parse } from "yaml";
+import { parseDocument, visit } from "yaml";
 import { type Bill, type BilledRun, dollarsOf } from "../../components/lambda/billing/bill";
 import { readLedger } from "../../components/lambda/billing/ledger";
 import { ledgersFolder } from "../../plan/paths";
@@ -95,7 +95,15 @@ export function configurationOf({ experiment, folder }: ExperimentReport, root: 
 
 function readYaml(file: string): unknown {
   try {
-    return parse(readFileSync(file, "utf8")) as unknown;
+    const document = parseDocument(readFileSync(file, "utf8"), { uniqueKeys: false });
+    if (document.errors.length > 0) return undefined;
+    visit(document, {
+      Scalar: (_, node) => {
+        // 1.0, a commit such as 61e9540 and a long seed are shown as they are written.
+        if (typeof node.value === "number" && String(node.value) !== node.source) node.value = node.source;
+      },
+    });
+    return document.toJS() as unknown;
   } catch {
     return undefined;
   }
