@@ -224,7 +224,11 @@ if [ "$going_down" = yes ]; then
   exit 0
 fi
 code="" seconds=$((SECONDS - began)) end_size=""
-if [ -f "$facts/training_end" ]; then read -r code seconds _ _ end_size <"$facts/training_end"; fi
+if [ -f "$facts/training_end" ]; then
+  read -r code taken _ _ end_size <"$facts/training_end"
+  # By the clock that ended it a limit is used up; the launcher began a moment later.
+  if [ ! -f "$facts/stop_reason" ] || [ "$taken" -gt "$seconds" ]; then seconds="$taken"; fi
+fi
 if [ -z "$code" ] && [ -f "$facts/stop_reason" ]; then code=143; fi
 if [ -z "$code" ]; then
   note "=== lambda-train: training ended without a status, $(now): what started it (launch.py) was killed too"
