@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { DatasetPlan, EvaluationPlan, Plan, Variables } from "../plan/types";
 import { render } from "./bundle";
 import { addsToItself, exportLines, variableLines } from "./quote";
+import { writtenScripts } from "./written";
 
 /** Name under which an upload to this path (relative to the home folder) keeps its manifest on the instance. */
 export function uploadName(path: string): string {
@@ -146,7 +147,7 @@ export function renderStart(plan: Plan, spentAt?: number): string {
 const runScripts = [
   ...["lib.sh", "run-processes.sh", "session.sh", "run.sh", "adopt.sh", "supervise.sh", "evaluate.sh"],
   ...["launch.py", "train.sh", "leftovers.py", "resume.py"],
-  ...["transfer.py", "entries.py", "uploads.py", "rules.py", "elsewhere.py", "written.py", "safety.py", "aside.py"],
+  ...[...writtenScripts, "safety.py", "aside.py"],
 ];
 
 /** What `status.sh` needs. */

@@ -4,6 +4,7 @@ import { shellQuote } from "./quote";
 import type { SshSession } from "./session";
 import { withRetries } from "./transfer/retry";
 import type { RunStatus, SshAccess } from "./types";
+import { writtenScripts } from "./written";
 
 /** How an instance is to end itself. */
 export interface SelfTerminationSettings {
@@ -18,15 +19,7 @@ export interface SelfTerminationSettings {
   readonly fileSystem: string | null;
 }
 
-const safetyScripts = [
-  "transfer.py",
-  "entries.py",
-  "uploads.py",
-  "rules.py",
-  "elsewhere.py",
-  "written.py",
-  "safety.py",
-] as const;
+const safetyScripts = [...writtenScripts, "safety.py"] as const;
 const scripts = [...safetyScripts, "cloud.py", "notebook_use.py", "self-terminate.py"] as const;
 const fetchScripts = [...safetyScripts, "fetched.py"] as const;
 const asideScripts = [...safetyScripts, "aside.py"] as const;

@@ -18,6 +18,16 @@ const writtenSchema = z.object({
   ),
 });
 
+/** The scripts that look for what training writes outside of its outputs. */
+export const writtenScripts = [
+  "transfer.py",
+  "entries.py",
+  "uploads.py",
+  "rules.py",
+  "elsewhere.py",
+  "written.py",
+] as const;
+
 /** What an instance says of files that were written elsewhere. @throws Error unless it is sane */
 export function parseWritten(value: unknown, origin: string): Written {
   const parsed = writtenSchema.safeParse(value);

@@ -6,7 +6,7 @@ import type { Listener } from "../listener";
 import { shellQuote } from "../quote";
 import { endedSoon, type SshSession, sshFailure } from "../session";
 import type { ManifestEntry, Written } from "../types";
-import { parseWritten } from "../written";
+import { parseWritten, writtenScripts } from "../written";
 import { isBrokenStream } from "./broken";
 import { fileCounter } from "./counter";
 import { hashText } from "./hashes";
@@ -42,15 +42,7 @@ export interface WrittenBy {
   readonly exclude: readonly string[];
 }
 
-export const sendScripts = [
-  "transfer.py",
-  "entries.py",
-  "uploads.py",
-  "rules.py",
-  "elsewhere.py",
-  "written.py",
-  "remote-manifest.py",
-] as const;
+export const sendScripts = [...writtenScripts, "remote-manifest.py"] as const;
 
 const mostFiles = 2_000_000;
 const mostListingBytes = 4 * 1024 ** 3;
