@@ -47,10 +47,15 @@ run(async () => {
   return exitCodes.ok;
 });
 
+/** What was told besides last: with --watch it is worth a line only where it is another. */
+let notes = "";
+
 function tell(home: BroughtHome): void {
   const { folder, unstable, status } = home;
   console.log(`${homeText(home, relative(process.cwd(), folder))} (run: ${status.state})`);
-  for (const line of homeNotes(home)) console.log(line);
+  const now = homeNotes(home).join("\n");
+  if (now !== "" && now !== notes) console.log(now);
+  notes = now;
   if (unstable.length > 0)
     console.log(`Written while they were read, so taken as far as they were: ${unstable.join(", ")}`);
 }

@@ -253,6 +253,7 @@ describe("at a terminal of any machine", { timeout: 180_000 }, () => {
     const { code, output } = await ended;
     expect(code, output).toBe(0);
     expect(output.trimEnd()).toMatch(/\(run: failed\)$/);
+    expect(output.match(/Written outside of the outputs folder/g)).toHaveLength(1);
     expect(await verifyResults(folder)).toMatchObject({ ok: true });
     expect(readFileSync(join(folder, "run/train.log"), "utf8")).toContain("training ended with status");
   });
