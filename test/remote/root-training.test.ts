@@ -39,9 +39,11 @@ describe.skipIf(process.getuid?.() !== 0)(
   () => {
     const host = useScriptHost({ uid: user });
     const runs = new RunHost(host);
-    const train = (how: string, seconds = 60): string => `sudo python3 train.py ${how} ${seconds}`;
+    // Other trainings may run on this machine.
+    const mark = `root-training-${process.pid}`;
+    const train = (how: string, seconds = 60): string => `sudo python3 train.py ${how} ${seconds} ${mark}`;
     const left = async (): Promise<string> =>
-      (await host.session.exec("pgrep -f '^(sudo|python3|/bin/bash .*sudo) .*[t]rain.py'")).stdout;
+      (await host.session.exec(`pgrep -f '^(sudo|python3|/bin/bash .*sudo) .*[t]rain.py .*${mark}'`)).stdout;
     const prepare = (): Promise<void> => writeFile(host.home("work/train.py"), trainer);
 
     beforeAll(async () => {
