@@ -68,7 +68,7 @@ fi
 printf '{"state":"%s","experiment":%s' "$state" "$(json_text "$experiment")"
 text startedAt "$(fact "$facts/started_at")"
 text firstStepAt "$(fact "$facts/first_step")"
-text endedAt "$(fact "$facts/ended_at")"
+if [ -n "$exit_code" ]; then text endedAt "$(fact "$facts/ended_at")"; fi
 number exitCode "$exit_code"
 text stopReason "$stop_reason"
 text detached "$(fact "$facts/detached" | paste -sd ';' | sed 's/;/; /g')"

@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Verification, verifyResults } from "../../remote/transfer/download";
+import { parseSource } from "../../remote/transfer/results-source";
 import { badWords } from "../faults/invariants/words";
 import { invariants as faultInvariants } from "../faults/tally";
 import { broughtFromElsewhere } from "../support/elsewhere";
@@ -61,7 +62,7 @@ export class Model {
   paceChanged = false;
   /** How often a run may have been stopped, or replaced, so that it may start again. */
   private stops = 0;
-  /** Runs seen on instances, by instance and experiment. */
+  /** Runs seen on instances, by where their results come from. */
   private readonly runs = new Map<string, SeenRun>();
   /** Instances that somebody else ended: what they held is lost. */
   private readonly lost = new Set<string>();
@@ -108,7 +109,7 @@ export class Model {
       this.holds("running", run.attempts <= 1 + this.stops, run);
     }
     await this.resultsAreHome(sight);
-    for (const run of runs) this.runs.set(`${run.instanceId}:${run.experiment}`, run);
+    for (const run of runs) this.runs.set(run.source, run);
   }
 
   /** After an `up` that was not cut. */
@@ -167,17 +168,14 @@ export class Model {
   /** Every checkpoint that was seen on an instance which is gone now is here, or a later one of the same run. */
   private async resultsAreHome({ instances }: Sight): Promise<void> {
     const home = await this.atHome();
-    for (const [key, { instanceId, experiment, step, elsewhere }] of this.runs) {
+    for (const [source, { instanceId, step, elsewhere }] of this.runs) {
       if (instances.some(({ id }) => id === instanceId)) continue;
-      this.runs.delete(key);
+      this.runs.delete(source);
       if (this.lost.has(instanceId)) continue;
-      const here = home.get(`${instanceId}:${experiment}`);
-      this.holds("home", here !== undefined && here >= step, {
-        ...{ instanceId, experiment, step, home: Object.fromEntries(home) },
-      });
-      const brought = this.besideHome.get(`${instanceId}:${experiment}`) ?? {};
+      this.holds("home", (home.get(source) ?? 0) >= step, { source, step, home: Object.fromEntries(home) });
+      const brought = this.besideHome.get(source) ?? {};
       const all = Object.entries(elsewhere).every(([path, at]) => (brought[path] ?? -1) >= at);
-      this.holds("beside", all, { instanceId, experiment, elsewhere, brought });
+      this.holds("beside", all, { source, elsewhere, brought });
     }
   }
 
@@ -194,7 +192,7 @@ export class Model {
         this.verified.set(folder, createdAt);
       }
       steps.set(source, Math.max(steps.get(source) ?? 0, stepOf(folder)));
-      const experiment = source.slice(source.indexOf(":") + 1);
+      const experiment = parseSource(source)?.experiment ?? "";
       const before = this.besideHome.get(source) ?? {};
       const later = Object.entries(broughtFromElsewhere(folder, experiment)).map(
         ([path, step]) => [path, Math.max(step, before[path] ?? 0)] as const,

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CloudState } from "../../emulator/state/model";
 import { restartVariable } from "../../plan/standing";
+import { sourceOf } from "../../remote/transfer/results-source";
 import { Bystander } from "../faults/bystander";
 import { processes, type SeenProcess } from "../security/processes";
 import { TestCloud } from "../support/cloud";
@@ -25,6 +26,8 @@ export interface Performed {
 export interface SeenRun {
   readonly instanceId: string;
   readonly experiment: string;
+  /** Where results of its configuration come from, as their record tells it. */
+  readonly source: string;
   /** How often it was started. */
   readonly attempts: number;
   readonly hasFirstStep: boolean;
@@ -255,13 +258,15 @@ export class World {
     if (!existsSync(folder)) return [];
     return readdirSync(folder).flatMap((experiment) => {
       const attempts = Number(textOf(join(folder, experiment, "attempt")) || 0);
-      if (attempts === 0) return [];
       const facts = join(folder, experiment, "attempts", String(attempts));
+      const hash = textOf(join(facts, "hash")).trim();
+      if (attempts === 0 || hash === "") return [];
+      const { source } = sourceOf(instanceId, { experiment, hash, attempt: attempts });
       const hasFirstStep = existsSync(join(facts, "first_step"));
       const isFinished = textOf(join(facts, "exit")).trim() === "0";
       const step = stepOf(join(home, "tiny/outputs", experiment));
       const elsewhere = writtenElsewhere(home, experiment);
-      return [{ instanceId, experiment, attempts, hasFirstStep, isFinished, step, elsewhere }];
+      return [{ instanceId, experiment, source, attempts, hasFirstStep, isFinished, step, elsewhere }];
     });
   }
 }
