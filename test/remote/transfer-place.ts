@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 import { SshSession } from "../../remote/session";
+import { type Uploaded, uploadTree } from "../../remote/transfer/upload";
+import { walkAll } from "../../remote/transfer/walk";
 import { type Relay, startRelay } from "../support/relay";
 import { startSshd, type TestSshd } from "../support/sshd";
 
@@ -20,6 +22,8 @@ export interface TransferPlace {
   remote(path?: string): string;
   /** The access that leads through the relay. */
   through(): TestSshd["access"];
+  /** Uploads the folder here to the one there. */
+  send(target?: SshSession | TestSshd["access"], options?: { protectedPaths?: string[] }): Promise<Uploaded>;
 }
 
 /** Starts instance and relay before the tests of the calling file, and ends them after them. */
@@ -67,6 +71,8 @@ export function useTransferPlace(): TransferPlace {
     },
     remote: (path = "") => join(sshd.home, root, path),
     through: () => ({ ...sshd.access, port: relay.port }),
+    send: async (target = session, options = {}) =>
+      uploadTree(target, { tree: await walkAll(local), remoteRoot: root, name: root, ...options }),
   };
 }
 

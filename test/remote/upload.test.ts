@@ -1,39 +1,18 @@
-import {
-  appendFile,
-  chmod,
-  lstat,
-  mkdir,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  symlink,
-  utimes,
-  writeFile,
-} from "node:fs/promises";
+import { chmod, lstat, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { SshError, SshSession } from "../../remote/session";
-import { hashFile, hashText } from "../../remote/transfer/hashes";
+import { hashText } from "../../remote/transfer/hashes";
 import { manifestHash } from "../../remote/transfer/manifest";
-import { type Uploaded, uploadArchive, uploadTree } from "../../remote/transfer/upload";
+import { uploadTree } from "../../remote/transfer/upload";
 import { walkAll, walkCode } from "../../remote/transfer/walk";
-import type { TestSshd } from "../support/sshd";
-import { contents, fill, nastyNames, random, useTransferPlace } from "./transfer-place";
+import { contents, fill, nastyNames, useTransferPlace } from "./transfer-place";
 
 const place = useTransferPlace();
-const { remote, through } = place;
+const { remote, send } = place;
 
 describe("upload", () => {
-  const send = async (
-    target: SshSession | TestSshd["access"] = place.session,
-    options: { protectedPaths?: string[] } = {},
-  ): Promise<Uploaded> =>
-    uploadTree(target, { tree: await walkAll(place.local), remoteRoot: place.root, name: place.root, ...options });
-
   it("brings every name, link and mode over", async () => {
     await fill(place.local, Object.fromEntries(nastyNames.map((name) => [name, `content of ${name}`])));
     await fill(place.local, { "tool.sh": "#!/bin/sh\n", empty: "", twin: "content of plain.txt" });
@@ -263,138 +242,6 @@ describe("upload", () => {
     expect(await contents(remote("../big-disk"))).toEqual({ a: "2" });
   });
 
-  it("remembers what it had put even where putting it into place broke off", async () => {
-    await fill(remote(), { "z/theirs": "in the way" });
-    await fill(place.local, { a: "placed", z: "a file" });
-    await expect(send()).rejects.toThrow("move them away");
-    expect(await contents(remote())).toEqual({ a: "placed", "z/theirs": "in the way" });
-    await rm(join(place.local, "a"));
-    await rm(remote("z"), { recursive: true });
-    expect(await send()).toMatchObject({ sentFiles: 0, removed: 1 });
-    expect(await contents(remote())).toEqual({ z: "a file" });
-  });
-
-  it("goes on after a cut with what had not arrived, and shows nothing half-written meanwhile", async () => {
-    const files = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`f${i}`, random(200_000, i + 1)]));
-    await fill(place.local, { ...files, old: "first" });
-    await rm(join(place.local, "f0"));
-    await uploadTree(place.session, {
-      tree: await walkCode(place.local, { protectedPaths: Object.keys(files) }),
-      remoteRoot: place.root,
-      name: place.root,
-    });
-    // More than all buffers on the way: what is in them when the connection breaks is lost.
-    place.relay.cutAfter(15_000_000);
-    const error = await send(await SshSession.connect(through())).catch((e: unknown) => e);
-    expect(error).toBeInstanceOf(SshError);
-    expect((error as SshError).facts.kind).toBe("lost");
-    expect(await contents(remote())).toEqual({ old: "first" });
-    const again = await send();
-    expect(again.sentFiles).toBeGreaterThan(20);
-    expect(again.sentFiles).toBeLessThan(100);
-    expect(await contents(remote())).toEqual(await contents(place.local));
-    await expect(stat(join(place.sshd.home, ".lambda-train/staging", place.root))).rejects.toThrow("ENOENT");
-  });
-
-  it("makes lost connections again by itself when given an access", async () => {
-    await fill(
-      place.local,
-      Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`f${i}`, random(100_000, i + 50)])),
-    );
-    place.relay.cutAfter(700_000);
-    const told: string[] = [];
-    await uploadTree(through(), {
-      tree: await walkAll(place.local),
-      remoteRoot: place.root,
-      name: place.root,
-      onProgress: (line) => told.push(line),
-    });
-    expect(told.join()).toContain("Trying again");
-    expect(await contents(remote())).toEqual(await contents(place.local));
-  });
-
-  it("goes on for as long as each try brings some of the files over", async () => {
-    await fill(
-      place.local,
-      Object.fromEntries(Array.from({ length: 250 }, (_, i) => [`f${i}`, random(150_000, i + 1)])),
-    );
-    // More than all buffers on the way, as above.
-    const cut = (): void => place.relay.cutAfter(4_000_000);
-    const told: string[] = [];
-    cut();
-    await uploadTree(through(), {
-      tree: await walkAll(place.local),
-      remoteRoot: place.root,
-      name: place.root,
-      onProgress: (line) => {
-        if (told.push(line) < 7) cut();
-      },
-    });
-    expect(told).toHaveLength(7);
-    expect(await contents(remote())).toEqual(await contents(place.local));
-  });
-
-  it("takes a file that never arrives whole for no progress", async () => {
-    await fill(place.local, { "1": "small", "2": random(8_000_000, 2) });
-    const cut = (): void => place.relay.cutAfter(4_000_000);
-    const told: string[] = [];
-    const stop = new AbortController();
-    cut();
-    const upload = uploadTree(through(), {
-      tree: await walkAll(place.local),
-      remoteRoot: place.root,
-      name: place.root,
-      signal: stop.signal,
-      onProgress: (line) => {
-        if (told.push(line) < 4) cut();
-        else stop.abort(new Error("seen enough"));
-      },
-    });
-    await expect(upload).rejects.toThrow("seen enough");
-    // The small one came with the first try, which begins the count anew once.
-    expect(told.map((line) => /in \d+ s/.exec(line)?.[0])).toEqual(["in 1 s", "in 1 s", "in 2 s", "in 4 s"]);
-  });
-
-  it("is not kept waiting by one whose connection died before its manifest came", async () => {
-    const receive = resolve("scripts/remote/receive.py");
-    const silent = await place.session.stream(`exec python3 -B ${receive} plan ${place.root} ${place.root}`);
-    await fill(place.local, { a: "1" });
-    await send();
-    expect(await contents(remote())).toEqual({ a: "1" });
-    silent.kill();
-  });
-
-  it("sees a file that changes under its hands", async () => {
-    await fill(place.local, { stable: "s", moving: random(50_000, 3) });
-    const tree = await walkAll(place.local);
-    await fill(place.local, { moving: random(50_000, 4) });
-    await expect(uploadTree(place.session, { tree, remoteRoot: place.root, name: place.root })).rejects.toThrow(
-      /moving among them[\s\S]*run the command again/,
-    );
-    await fill(place.local, { moving: "short" });
-    await expect(uploadTree(place.session, { tree, remoteRoot: place.root, name: place.root })).rejects.toThrow(
-      "got shorter",
-    );
-    await rm(join(place.local, "moving"));
-    await expect(uploadTree(place.session, { tree, remoteRoot: place.root, name: place.root })).rejects.toThrow(
-      "cannot be read",
-    );
-    await expect(stat(remote("stable"))).rejects.toThrow("ENOENT");
-  });
-
-  it("tells in its own words why the instance cannot take it", async () => {
-    await fill(place.local, { big: random(8_000_000, 1) });
-    await writeFile(
-      join(place.sshd.bin, "tar"),
-      "#!/bin/sh\nhead -c 1000000 >/dev/null; echo 'tar: big: No space left on device' >&2; exit 2\n",
-      { mode: 0o755 },
-    );
-    const error = await send().catch((e: unknown) => e);
-    await rm(join(place.sshd.bin, "tar"));
-    expect((error as SshError).facts).toMatchObject({ kind: "exit", code: 2, retryable: false });
-    expect((error as SshError).message).toContain("No space left on device");
-  });
-
   it("writes content that comes from the plan over the disk's", async () => {
     await fill(place.local, { "configs/c.yaml": "old", ".gitignore": "*.yaml" });
     const tree = await walkCode(place.local, {
@@ -403,29 +250,5 @@ describe("upload", () => {
     await uploadTree(place.session, { tree, remoteRoot: place.root, name: place.root });
     expect(await readFile(remote("configs/c.yaml"), "utf8")).toBe("new: ü\n");
     expect((await stat(remote("configs/d.yaml"))).size).toBe(200_000);
-  });
-
-  it("one archive goes on at the byte where it broke and is checked", async () => {
-    const archive = join(place.local, "data.tar");
-    await writeFile(archive, random(20_000_000, 9));
-    const sha256 = await hashFile(archive);
-    place.relay.cutAfter(12_000_000);
-    const options = { localArchive: archive, remotePath: `${place.root}/in/data.tar`, sha256 };
-    const error = await uploadArchive(await SshSession.connect(through()), options).catch((e: unknown) => e);
-    expect((error as SshError).facts.kind).toBe("lost");
-    await expect(stat(remote("in/data.tar"))).rejects.toThrow("ENOENT");
-    const { sentBytes } = await uploadArchive(place.session, options);
-    expect(sentBytes).toBeLessThan(14_000_000);
-    expect(await hashFile(remote("in/data.tar"))).toBe(sha256);
-    expect((await uploadArchive(place.session, options)).sentBytes).toBe(0);
-    // What lies there from an earlier try may be of another file.
-    await rename(remote("in/data.tar"), remote("in/data.tar.part"));
-    await appendFile(archive, "more");
-    await writeFile(remote("in/data.tar.part"), random(1000, 1));
-    await uploadArchive(place.session, { ...options, sha256: await hashFile(archive) });
-    expect(await hashFile(remote("in/data.tar"))).toBe(await hashFile(archive));
-    await expect(uploadArchive(place.session, { ...options, sha256: "0".repeat(64) })).rejects.toThrow(
-      "was changed while",
-    );
   });
 });
