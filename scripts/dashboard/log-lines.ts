@@ -46,7 +46,7 @@ export class LogLines {
       this.count++;
       return { number: this.count, text: shown(piece) };
     });
-    this.kept.push(...lines);
+    this.kept = this.kept.concat(lines.slice(-this.most));
     if (this.kept.length > 2 * this.most) this.kept = this.kept.slice(-this.most);
     return lines;
   }

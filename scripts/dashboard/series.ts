@@ -37,7 +37,7 @@ const mostSeries = 40;
 /** Reads metric files, path → content. Tables of numbers become curves, evaluation results scores; the rest is nothing. */
 export function metricsOf(files: Readonly<Record<string, string>>): Metrics {
   const series = new Map<string, Series>();
-  const scores: Score[] = [];
+  const scores = new Map<string, Score>();
   for (const path of Object.keys(files).sort()) {
     const content = parse(path, files[path] ?? "");
     for (const rows of tablesIn(content)) {
@@ -46,9 +46,10 @@ export function metricsOf(files: Readonly<Record<string, string>>): Metrics {
         if (known === undefined || found.xs.length > known.xs.length) series.set(found.name, found);
       }
     }
-    if (/eval|test/i.test(path)) scores.push(...scoresIn(content));
+    if (!/eval|test/i.test(path)) continue;
+    for (const score of scoresIn(content)) scores.set(score.name, score);
   }
-  return { series: [...series.values()].slice(0, mostSeries), scores: unique(scores) };
+  return { series: [...series.values()].slice(0, mostSeries), scores: [...scores.values()].slice(0, mostSeries) };
 }
 
 function parse(path: string, text: string): unknown {
@@ -131,10 +132,6 @@ function scoresIn(content: unknown, prefix = ""): Score[] {
     if (isNumber(value)) return counters.has(key) ? [] : [{ name: prefix + key, value }];
     return prefix === "" ? scoresIn(value, `${key}.`) : [];
   });
-}
-
-function unique(scores: readonly Score[]): Score[] {
-  return [...new Map(scores.map((score) => [score.name, score])).values()].slice(0, mostSeries);
 }
 
 function isNumber(value: unknown): value is number {
