@@ -100,7 +100,7 @@ describe("a run", () => {
     const { logPath } = await runs.until(plan, "finished");
     const log = await readFile(logPath, "utf8");
     expect(log.match(/^attempt$/gm)).toHaveLength(2);
-    expect(log).toMatch(/=== lambda-train: exp-[\d-]+, attempt 2, started/);
+    expect(log).toMatch(/=== lambda-train: host-[\d-]+, attempt 2, started/);
   });
 
   it("that fails before its first step is an error with the end of its log", async () => {
