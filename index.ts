@@ -120,7 +120,7 @@ async function program(): Promise<pulumi.Output<Record<string, unknown>> | Recor
     runStatus: run.state,
     logPath: run.logPath,
     attachCommand: `npm run attach -- --stack ${plan.stack}`,
-    dashboardUrl: standing.dashboard && `npm run dashboard -- --stack ${plan.stack}`,
+    ...(standing.dashboard && { dashboardUrl: `npm run dashboard -- --stack ${plan.stack}` }),
     resultsDirectory: results.directory,
     metrics: evaluation?.metrics ?? {},
   };

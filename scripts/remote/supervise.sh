@@ -248,11 +248,11 @@ if [ "$code" = 0 ] && [ ! -f "$facts/stop_reason" ] && ! had_first_step; then
   case "$left" in
     detached*)
       put "$facts/detached" "${left#*$'\n'}" || true
-      note "lambda-train: the training command ended with status 0 before any first step, while what it had started went on: $(tr '\n' ';' <<<"${left#*$'\n'}"). Training must stay in the foreground (no nohup, &, tmux or screen in train.command); it is ended now: TERM, then KILL after $LT_GRACE s."
+      note "lambda-train: the training command ended with status 0 before any first step, while what it had started went on: $(paste -sd ';' <<<"${left#*$'\n'}"). Training must stay in the foreground (no nohup, &, tmux or screen in train.command); it is ended now: TERM, then KILL after $LT_GRACE s."
       stop_run "$LT_GRACE" || true
       ;;
     beside*)
-      note "lambda-train: WARNING: training ended with status 0 and logged no first step (train.firstStepPattern); these processes of it still ran and are ended: $(tr '\n' ';' <<<"${left#*$'\n'}")"
+      note "lambda-train: WARNING: training ended with status 0 and logged no first step (train.firstStepPattern); these processes of it still ran and are ended: $(paste -sd ';' <<<"${left#*$'\n'}")"
       ;;
   esac
 fi
