@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { createWriteStream } from "node:fs";
-import { chmod, link, lstat, mkdir, open, rename, rm, stat, symlink } from "node:fs/promises";
+import { chmod, link, lstat, mkdir, open, rename, stat, symlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -11,6 +11,7 @@ import { fileCounter } from "./counter";
 import { quoted } from "./manifest";
 import type { Objects } from "./objects";
 import { filesAtOnce, inParallel } from "./parallel";
+import { removeTree } from "./remove-tree";
 import { formatResults, type ResultsRecord, resultsFile } from "./results-file";
 import { copySparse } from "./sparse";
 import { stampOf, takeOver } from "./take-over";
@@ -40,11 +41,11 @@ export async function assemble(assembly: Assembly): Promise<void> {
   const isSame = before !== undefined && (before === source || before === formerSource);
   if (isSame && objects.holds(manifest)) {
     await writeRecord(final, partial, record);
-    await rm(partial, { recursive: true, force: true });
+    await removeTree(partial);
     return;
   }
   const tree = join(partial, "tree");
-  await rm(tree, { recursive: true, force: true });
+  await removeTree(tree);
   await mkdir(tree, { recursive: true });
   const folders = new Set(
     manifest.files.map(({ path, folder }) => (folder === true ? join(tree, path) : dirname(join(tree, path)))),
@@ -65,7 +66,7 @@ export async function assemble(assembly: Assembly): Promise<void> {
   await toDisk(tree, manifest);
   const kept = await swap(tree, final, isSame, objects.earlier);
   if (kept !== undefined) onProgress?.(`The results in ${final} were of another run: they are kept as ${kept}`);
-  await rm(partial, { recursive: true, force: true });
+  await removeTree(partial);
 }
 
 /** Puts one entry into the tree. No two paths, and no two folders of results, share an inode: who edits one would change the other. */
@@ -160,7 +161,7 @@ async function swap(
   before: ResultsRecord | undefined,
 ): Promise<string | undefined> {
   const old = join(dirname(final), `.old-${basename(final)}`);
-  await rm(old, { recursive: true, force: true });
+  await removeTree(old);
   let kept: string | undefined;
   const there = await lstat(final).catch(() => undefined);
   if (there !== undefined && isSame) {
@@ -171,7 +172,7 @@ async function swap(
   }
   await rename(tree, final);
   await syncOne(dirname(final));
-  await rm(old, { recursive: true, force: true });
+  await removeTree(old);
   return kept;
 }
 
@@ -192,7 +193,7 @@ export async function recoverSwap(final: string): Promise<void> {
     return;
   }
   if (await there(final)) {
-    await rm(old, { recursive: true, force: true });
+    await removeTree(old);
   } else {
     await rename(old, final);
   }
