@@ -155,9 +155,16 @@ with (out / "big2.bin").open("wb", 0) as more:
     inject: trains('print("step 1 loss 0.5", flush=True)\n'),
     outcome: "ridden out",
     message: /evaluation[\s\S]*No output folder of tiny-v1 was found under outputs/,
-    after: async ({ project }) => {
-      expect((await project.run("results")).code).toBe(0);
-      expect(project.read("results/test/tiny-v1/run/train.log")).toContain("step 1 loss 0.5");
+    after: async (world) => {
+      expect((await world.project.run("results")).code).toBe(0);
+      expect(world.project.read("results/test/tiny-v1/run/train.log")).toContain("step 1 loss 0.5");
+      const { code, output } = await world.down();
+      expect(code, output).not.toBe(0);
+      expect(output).toMatch(/left nothing but its log[\s\S]*is not terminated[\s\S]*npm run down -- --lose-results/);
+    },
+    heal: async (world) => {
+      await world.heal();
+      await world.fine(world.down("--lose-results"));
     },
   },
   {
