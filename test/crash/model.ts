@@ -172,7 +172,8 @@ export class Model {
       if (instances.some(({ id }) => id === instanceId)) continue;
       this.runs.delete(source);
       if (this.lost.has(instanceId)) continue;
-      this.holds("home", (home.get(source) ?? 0) >= step, { source, step, home: Object.fromEntries(home) });
+      const here = home.get(source);
+      this.holds("home", here !== undefined && here >= step, { source, step, home: Object.fromEntries(home) });
       const brought = this.besideHome.get(source) ?? {};
       const all = Object.entries(elsewhere).every(([path, at]) => (brought[path] ?? -1) >= at);
       this.holds("beside", all, { source, elsewhere, brought });

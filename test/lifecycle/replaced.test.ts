@@ -24,7 +24,7 @@ describe("what a user replaces by force", { timeout: 180_000 }, () => {
       expect(code, output).toBe(0);
       const { ok, source } = await verifyResults(join(project.folder, "results/test/tiny-v1"));
       expect(ok).toBe(true);
-      expect(source.split("@")[0]).toBe(`${before.instances[0]}:tiny-v1`);
+      expect(source).toMatch(new RegExp(`^${before.instances[0]}:tiny-v1@[0-9a-f]{12}$`));
       const after = await cloud.inventory();
       expect(after).toEqual({ ...before, instances: [expect.any(String)] });
       expect(after.instances).not.toEqual(before.instances);
