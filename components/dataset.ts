@@ -1,8 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Plan } from "../plan/types";
 import { archivePath, datasetPath, renderExtract } from "../remote/scripts";
-import { portablePath } from "./portable-path";
-import { type OnInstanceArgs, Upload } from "./remote/resources";
+import { portablePath } from "./kit/portable-path";
+import type { OnInstanceArgs } from "./resources/on-instance";
+import { Upload } from "./resources/upload";
 import { step } from "./step";
 
 /** Arguments of {@link Dataset}. */

@@ -1,9 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Plan } from "../plan/types";
 import { renderSetup } from "../remote/scripts";
-import type { OnInstanceArgs } from "./remote/resources";
+import { withVariables } from "./kit/with-variables";
+import type { OnInstanceArgs } from "./resources/on-instance";
 import { step } from "./step";
-import { withVariables } from "./with-variables";
 
 /** Arguments of {@link Environment}. */
 export interface EnvironmentArgs extends OnInstanceArgs {

@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Plan } from "../plan/types";
-import { EvaluationWatch, type OnInstanceArgs } from "./remote/resources";
-import { withVariables } from "./with-variables";
+import { withVariables } from "./kit/with-variables";
+import { EvaluationWatch } from "./resources/evaluation";
+import type { OnInstanceArgs } from "./resources/on-instance";
 
 /** Arguments of {@link Evaluation}. */
 export interface EvaluationArgs extends OnInstanceArgs {

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Plan } from "../plan/types";
 import { renderVerify } from "../remote/scripts";
-import type { OnInstanceArgs } from "./remote/resources";
+import type { OnInstanceArgs } from "./resources/on-instance";
 import { step } from "./step";
 
 /** Arguments of {@link Gate}. */

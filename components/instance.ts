@@ -1,21 +1,19 @@
 import * as pulumi from "@pulumi/pulumi";
 import { RandomId } from "@pulumi/random";
+import { callerRule, namedRule } from "../lambda/account/caller-access";
+import { bareKey } from "../lambda/account/key-line";
+import { hostKeyTag, managedBy } from "../lambda/account/tags";
+import { renderUserData } from "../lambda/launch/user-data";
 import type { CloudPlan, Plan } from "../plan/types";
 import type { SshAccess } from "../remote/types";
-import { callerRule, namedRule } from "./lambda/caller-access";
-import { bareKey } from "./lambda/key-line";
-import {
-  Boot,
-  Claim,
-  FileSystem,
-  FirewallRuleset,
-  KeyPair,
-  Instance as LambdaInstance,
-  LaunchClaim,
-  SshKey,
-} from "./lambda/resources";
-import { hostKeyTag, managedBy } from "./lambda/tags";
-import { renderUserData } from "./lambda/user-data";
+import { Boot } from "./resources/boot";
+import { Claim } from "./resources/claim";
+import { FileSystem } from "./resources/file-system";
+import { FirewallRuleset } from "./resources/firewall-ruleset";
+import { Instance as LambdaInstance } from "./resources/instance";
+import { KeyPair } from "./resources/key-pair";
+import { LaunchClaim } from "./resources/launch-claim";
+import { SshKey } from "./resources/ssh-key";
 
 /** Arguments of {@link Instance}. */
 export interface InstanceArgs {

@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Plan } from "../plan/types";
-import { type OnInstanceArgs, ResultsGuard } from "./remote/resources";
-import { withVariables } from "./with-variables";
+import { withVariables } from "./kit/with-variables";
+import type { OnInstanceArgs } from "./resources/on-instance";
+import { ResultsGuard } from "./resources/results";
 
 /** Arguments of {@link Results}. */
 export interface ResultsArgs extends OnInstanceArgs {

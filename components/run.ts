@@ -1,11 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
+import { spentAt } from "../lambda/billing/forecast";
 import type { Plan } from "../plan/types";
 import { renderStart } from "../remote/scripts";
 import type { RunState } from "../remote/types";
-import { spentAt } from "./lambda/forecast";
-import { type OnInstanceArgs, RunWatch } from "./remote/resources";
+import { withVariables } from "./kit/with-variables";
+import type { OnInstanceArgs } from "./resources/on-instance";
+import { RunWatch } from "./resources/run";
 import { step } from "./step";
-import { withVariables } from "./with-variables";
 
 /** Arguments of {@link Run}. */
 export interface RunArgs extends OnInstanceArgs {

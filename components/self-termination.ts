@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Plan } from "../plan/types";
-import { type OnInstanceArgs, SelfTermination as SelfTerminationWatch } from "./remote/resources";
+import type { OnInstanceArgs } from "./resources/on-instance";
+import { SelfTermination as SelfTerminationWatch } from "./resources/self-termination";
 
 /** Arguments of {@link SelfTermination}. */
 export interface SelfTerminationArgs extends OnInstanceArgs {

@@ -1,10 +1,11 @@
 import { resolve } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { projectFolder } from "../plan/paths";
+import { projectFolder } from "../local/paths";
 import type { StandingPlan } from "../plan/standing";
 import type { DatasetSource, Plan } from "../plan/types";
-import { portablePath } from "./portable-path";
-import { type OnInstanceArgs, StandingWatch } from "./remote/resources";
+import { portablePath } from "./kit/portable-path";
+import type { OnInstanceArgs } from "./resources/on-instance";
+import { StandingWatch } from "./resources/standing";
 
 /** Arguments of {@link Standing}. */
 export interface StandingArgs extends OnInstanceArgs {

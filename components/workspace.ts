@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { WorkloadPlan } from "../plan/types";
-import { portablePath } from "./portable-path";
-import { type OnInstanceArgs, Upload } from "./remote/resources";
+import { portablePath } from "./kit/portable-path";
+import type { OnInstanceArgs } from "./resources/on-instance";
+import { Upload } from "./resources/upload";
 
 /** Arguments of {@link Workspace}. */
 export interface WorkspaceArgs extends OnInstanceArgs {

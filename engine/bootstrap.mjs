@@ -49,7 +49,7 @@ function programOf() {
     return { program: [vitest, ...suite.args], extra: suite.env };
   }
   if (command === "test") return { program: [vitest, "run", ...args], extra: {} };
-  return { program: [join(root, "dist", "scripts", `${command}.js`), ...args], extra: {} };
+  return { program: [join(root, "dist", "cli", `${command}.js`), ...args], extra: {} };
 }
 
 async function main() {

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { runLocally } from "../local/command";
 import type { Experiment } from "./experiment";
-import { runLocally } from "./local-command";
 import { PlanError, type Problem } from "./problems";
 import type { DatasetSource } from "./types";
 

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { localEnvironment } from "./local-command";
+import { localEnvironment } from "../local/command";
 import { PlanError } from "./problems";
 
 const gitUrl = /^(https?|ssh|git|file):\/\/|^[\w.-]+@[\w.-]+:|\.git$/;

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { runLocally } from "./local-command";
-import { localFolder } from "./paths";
+import { runLocally } from "../local/command";
+import { localFolder } from "../local/paths";
 import { PlanError } from "./problems";
 import type { WorkloadPlan } from "./types";
 

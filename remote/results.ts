@@ -1,7 +1,7 @@
 import { join, posix } from "node:path";
-import { hashFolder } from "../plan/paths";
+import { type Listener, tellingTime } from "../local/listener";
+import { hashFolder } from "../local/paths";
 import type { EvaluationPlan, RunPlan } from "../plan/types";
-import { type Listener, tellingTime } from "./listener";
 import { evaluateRun, hasEnded, readStatus, stopRun } from "./run";
 import { beginFetch, removeAside, tellFetched } from "./self-termination";
 import type { SshSession } from "./session";

@@ -1,5 +1,5 @@
+import type { Listener } from "../local/listener";
 import { ensureScripts } from "./bundle";
-import type { Listener } from "./listener";
 import { shellQuote } from "./quote";
 import type { SshSession } from "./session";
 import { withRetries } from "./transfer/retry";

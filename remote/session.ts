@@ -12,7 +12,6 @@ export { isRetryable, SshError, type SshErrorFacts, type SshErrorKind } from "./
 export type { Forward } from "./ssh/forward";
 export type { Exit } from "./ssh/process";
 export type { LocalTerminal } from "./ssh/terminal";
-export { type WaitOptions, waitForSsh, withSession } from "./ssh/wait";
 
 /** How to run a command. */
 export interface ExecOptions {
@@ -185,5 +184,19 @@ export class SshSession {
     const head = command.length > 80 ? `${command.slice(0, 80)}…` : command;
     const message = `A command on ${this.access.host} did not end within ${seconds} s: ${head}`;
     return sshError(this.access, "timeout", message);
+  }
+}
+
+/** Runs `fn` on a connection of its own and closes it in any case. */
+export async function withSession<T>(
+  access: SshAccess,
+  fn: (session: SshSession) => Promise<T>,
+  options: ConnectOptions = {},
+): Promise<T> {
+  const session = await SshSession.connect(access, options);
+  try {
+    return await fn(session);
+  } finally {
+    session.close();
   }
 }

@@ -124,24 +124,3 @@ export interface Written {
   /** What does not. */
   readonly left: readonly LeftOut[];
 }
-
-/** One file, symbolic link or empty folder of a manifest. */
-export interface ManifestEntry {
-  /** Path relative to the root, with `/`, never absolute, never with `..`. */
-  readonly path: string;
-  /** Bytes. */
-  readonly size: number;
-  /** SHA-256 of the content, hexadecimal. For a symbolic link: of the link's target text. */
-  readonly sha256: string;
-  /** Permission bits that matter: executable or not. */
-  readonly executable: boolean;
-  /** Target of a symbolic link, absent for a file. */
-  readonly link?: string;
-  /** True for a folder without any entry below it; its size is 0, its checksum that of no content. */
-  readonly folder?: true;
-}
-
-/** All files, links and empty folders under a root, sorted by path (by code unit). */
-export interface Manifest {
-  readonly files: readonly ManifestEntry[];
-}

@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { megabytes } from "./transfer/progress";
-import type { LeftOut, ManifestEntry, Written, WrittenGroup } from "./types";
+import type { ManifestEntry } from "../local/folder/manifest";
+import { megabytes } from "../local/folder/progress";
+import type { LeftOut, Written, WrittenGroup } from "./types";
 
 const size = z.number().nonnegative();
 const group = { path: z.string(), files: size, bytes: size };

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { localFolder } from "../../plan/paths";
+import { localFolder } from "../../local/paths";
 
 /**
  * The file by which `npm run up` and `npm run down` say that they were interrupted, and the CLI of this process id with

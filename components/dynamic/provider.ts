@@ -1,13 +1,21 @@
 import { join } from "node:path";
 import type { dynamic } from "@pulumi/pulumi";
-import { engineAlive } from "./engine";
+import { engineAlive } from "../../engine/link/address";
+import { endWithEngine, inFlight } from "../../engine/link/watchdog";
 import { CreatedButFailed, type DynamicHandler, type HandlerContext } from "./handler";
 import { interrupted } from "./interrupt";
 import { talk } from "./talk";
-import { endWithEngine, inFlight } from "./watchdog";
 
 /** Root of the compiled tree: `dist`. Provider texts in the state name modules relative to it. */
 const root = join(__dirname, "..", "..");
+
+/**
+ * Where a handler lies that a state names. Releases up to 0.1.0 kept handlers in other folders, and their states name
+ * them there for as long as they live.
+ */
+export function handlerModule(named: string): string {
+  return named.replace(/^components\/(?:lambda|remote)\/handlers\/([a-z-]+)$/, "components/resources/$1-handler");
+}
 
 /**
  * The provider that the engine's provider process sees: forwards every call to the `handler` that the module exports.
@@ -30,7 +38,7 @@ export function provider(module: string, urn?: string): Required<dynamic.Resourc
       ),
     );
   const load = (): DynamicHandler<object, object> => {
-    const { handler } = require(join(root, module)) as { readonly handler?: DynamicHandler<object, object> };
+    const { handler } = require(join(root, handlerModule(module))) as { readonly handler?: DynamicHandler<object, object> };
     if (handler === undefined) throw new Error(`${module} exports no "handler".`);
     return handler;
   };

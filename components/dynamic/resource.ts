@@ -28,7 +28,7 @@ export function providerText(module: string, urn?: string): string {
 
 /**
  * A dynamic resource whose life is in a handler module, named relative to the compiled tree and without extension:
- * `components/lambda/handlers/instance`. Its type is `pulumi-nodejs:dynamic/lambda-train:<type>`.
+ * `components/resources/instance-handler`. Its type is `pulumi-nodejs:dynamic/lambda-train:<type>`.
  *
  * Outputs that are not inputs must be in `props` as undefined, to become properties of the resource.
  */

@@ -1,8 +1,8 @@
-import { EngineLog } from "../../engine/plugins/protocol/engine";
-import { engineAddress } from "./engine";
+import { engineAddress } from "../../engine/link/address";
+import { EngineLog } from "../../engine/link/log";
+import { drawsRows } from "../../engine/link/rows";
+import { paceOf, StatusLine } from "../../engine/link/status-line";
 import type { HandlerContext } from "./handler";
-import { paceOf, StatusLine } from "./status-line";
-import { drawsRows } from "./terminal";
 
 type Talk = Pick<HandlerContext, "progress" | "status">;
 

@@ -1,7 +1,5 @@
-import { shellQuote } from "../../remote/quote";
-
 /** Text as one word of a shell script, without the NULs that no script can hold. */
-export const quote = (text: string): string => shellQuote(text.replaceAll("\0", ""));
+export const quote = (text: string): string => `'${text.replaceAll("\0", "").replaceAll("'", "'\\''")}'`;
 
 /** Shell lines that write content to a file, whatever bytes it has; their status is that of the writing. */
 export function writeFileLines(

@@ -13,9 +13,9 @@ export const builtin = {
   env: "prints the environment of the commands, for `eval`; --json prints it as JSON",
 };
 
-/** Names of the operator commands: the files of scripts/. */
+/** Names of the operator commands: the files of cli/. */
 export function operatorCommands() {
-  return readdirSync(join(root, "scripts"))
+  return readdirSync(join(root, "cli"))
     .filter((name) => name.endsWith(".ts"))
     .map((name) => name.slice(0, -".ts".length));
 }

@@ -1,22 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { SshSession } from "../session";
+import { withSession } from "../session";
 import type { SshAccess } from "../types";
-import type { ConnectOptions } from "./dial";
 import { SshError, sshError } from "./error";
-
-/** Runs `fn` on a connection of its own and closes it in any case. */
-export async function withSession<T>(
-  access: SshAccess,
-  fn: (session: SshSession) => Promise<T>,
-  options: ConnectOptions = {},
-): Promise<T> {
-  const session = await SshSession.connect(access, options);
-  try {
-    return await fn(session);
-  } finally {
-    session.close();
-  }
-}
 
 /** How long to wait for a login, and whom to tell. */
 export interface WaitOptions {

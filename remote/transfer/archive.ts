@@ -1,12 +1,12 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { Readable } from "node:stream";
+import { progressMeter } from "../../local/folder/progress";
+import type { Listener } from "../../local/listener";
 import { ensureScripts } from "../bundle";
-import type { Listener } from "../listener";
 import { shellQuote } from "../quote";
 import type { SshSession } from "../session";
 import type { SshAccess } from "../types";
-import { progressMeter } from "./progress";
 import { type Attempt, onTarget } from "./retry";
 
 const scripts = ["transfer.py", "receive-archive.py"] as const;

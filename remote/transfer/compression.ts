@@ -2,7 +2,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import type { LocalFile } from "./walk";
+import type { LocalFile } from "../../local/folder/walk";
 
 const samples = 24;
 const sampleBytes = 64 * 1024;

@@ -1,4 +1,4 @@
-import type { Listener } from "../listener";
+import type { Listener } from "../../local/listener";
 
 const every = 1000;
 

@@ -5,14 +5,14 @@ import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { extract } from "tar-stream";
+import { progressMeter } from "../../local/folder/progress";
+import { showBytes } from "../../local/folder/surprise";
+import type { Listener } from "../../local/listener";
 import { ensureScripts } from "../bundle";
-import type { Listener } from "../listener";
 import { endedSoon, type SshSession, sshFailure } from "../session";
 import { isBrokenStream } from "./broken";
 import { type RemoteEntry, sendScripts } from "./listing";
 import type { Objects } from "./objects";
-import { progressMeter } from "./progress";
-import { showBytes } from "./surprise";
 import { type Request, Taker } from "./taker";
 
 interface FetchOptions {

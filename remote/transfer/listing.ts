@@ -1,17 +1,18 @@
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
+import { hashText } from "../../local/folder/hashes";
+import type { ManifestEntry } from "../../local/folder/manifest";
+import { byPath, checkManifest, isSafePath } from "../../local/folder/manifest";
+import type { Listener } from "../../local/listener";
 import { ensureScripts } from "../bundle";
-import type { Listener } from "../listener";
 import { shellQuote } from "../quote";
 import { endedSoon, type SshSession, sshFailure } from "../session";
-import type { ManifestEntry, Written } from "../types";
+import type { Written } from "../types";
 import { parseWritten, writtenScripts } from "../written";
 import { isBrokenStream } from "./broken";
 import { fileCounter } from "./counter";
-import { hashText } from "./hashes";
 import { linesOf } from "./lines";
-import { byPath, checkManifest, isSafePath } from "./manifest";
 import { isOwnName, linkAtHome, movedText, pathAtHome, topOf } from "./names";
 
 /** A file on the instance. */

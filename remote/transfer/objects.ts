@@ -1,11 +1,11 @@
 import { lstat, mkdir, readdir, readFile, readlink, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { Listener } from "../listener";
-import type { Manifest, ManifestEntry } from "../types";
+import { type HashCache, hashFile, hashText } from "../../local/folder/hashes";
+import type { Manifest, ManifestEntry } from "../../local/folder/manifest";
+import { manifestHash } from "../../local/folder/manifest";
+import { filesAtOnce, inParallel } from "../../local/folder/parallel";
+import type { Listener } from "../../local/listener";
 import { fileCounter } from "./counter";
-import { type HashCache, hashFile, hashText } from "./hashes";
-import { manifestHash } from "./manifest";
-import { filesAtOnce, inParallel } from "./parallel";
 import { parseResults, type ResultsRecord, resultsFile } from "./results-file";
 
 /** Content of files, found by checksum: what a download has fetched so far, and what an earlier one left. */

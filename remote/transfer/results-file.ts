@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
-import type { Manifest, ManifestEntry } from "../types";
-import { checkManifest } from "./manifest";
+import type { Manifest, ManifestEntry } from "../../local/folder/manifest";
+import { checkManifest } from "../../local/folder/manifest";
 
 /** The file in downloaded results that says what they are. */
 export const resultsFile = "manifest.json";

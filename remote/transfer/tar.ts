@@ -1,8 +1,8 @@
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { LocalReadError, unreadable } from "./local-error";
-import type { LocalFile } from "./walk";
+import { LocalReadError, unreadable } from "../../local/folder/local-error";
+import type { LocalFile } from "../../local/folder/walk";
 
 const blockBytes = 512;
 const smallBytes = 128 * 1024;

@@ -2,18 +2,19 @@ import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
+import { LocalReadError } from "../../local/folder/local-error";
+import type { Manifest } from "../../local/folder/manifest";
+import { manifestHash, normalizePaths } from "../../local/folder/manifest";
+import { progressMeter } from "../../local/folder/progress";
+import type { LocalTree } from "../../local/folder/walk";
+import type { Listener } from "../../local/listener";
 import { ensureScripts } from "../bundle";
-import type { Listener } from "../listener";
 import { shellQuote } from "../quote";
 import { endedSoon, type SshSession, sshFailure } from "../session";
-import type { Manifest, SshAccess } from "../types";
+import type { SshAccess } from "../types";
 import { gzipLevel } from "./compression";
-import { LocalReadError } from "./local-error";
-import { manifestHash, normalizePaths } from "./manifest";
-import { progressMeter } from "./progress";
 import { type Attempt, onTarget } from "./retry";
 import { tarOf } from "./tar";
-import type { LocalTree } from "./walk";
 
 /** What to upload, and where to. */
 export interface UploadTreeOptions {

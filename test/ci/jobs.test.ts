@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { cacheFolder } from "../../plan/paths";
+import { cacheFolder } from "../../local/paths";
 import { verifyResults } from "../../remote/transfer/download";
 import { nothing, TestCloud } from "../support/cloud";
 import { Project } from "../support/project";

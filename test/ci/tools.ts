@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
-import { cacheFolder } from "../../plan/paths";
+import { cacheFolder } from "../../local/paths";
 
 const version = "1.7.12";
 

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { resolve } from "node:path";
 import { expect, it } from "vitest";
 
-const module = resolve(__dirname, "../../dist/components/engine-gone.js");
+const module = resolve(__dirname, "../../dist/components/kit/engine-gone.js");
 
 /** Runs a program that ends by a rejection that nobody handles, under a handler like the SDK's. */
 const program = (error: object): ReturnType<typeof spawnSync> =>

@@ -8,7 +8,7 @@ import { Gate } from "../../components/gate";
 import { Results } from "../../components/results";
 import { Run } from "../../components/run";
 import { Workspace } from "../../components/workspace";
-import { projectFolder } from "../../plan/paths";
+import { projectFolder } from "../../local/paths";
 import type { DatasetSource, Plan } from "../../plan/types";
 import { shellQuote } from "../../remote/quote";
 import { renderExtract, renderSetup, renderStart, renderVerify } from "../../remote/scripts";

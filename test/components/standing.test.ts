@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { HandlerContext } from "../../components/dynamic/handler";
-import { handler } from "../../components/remote/handlers/standing";
+import { handler } from "../../components/resources/standing-handler";
 import { differences, heldPlan, restartVariable } from "../../plan/standing";
 import type { EvaluationPlan, Plan, RunPlan } from "../../plan/types";
 import { loseResultsVariable } from "../../remote/results";

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type Pace, StatusLine } from "../../components/dynamic/status-line";
-import { drawsRows } from "../../components/dynamic/terminal";
+import { drawsRows } from "../../engine/link/rows";
+import { type Pace, StatusLine } from "../../engine/link/status-line";
 
 describe("a status line", () => {
   beforeEach(() => {

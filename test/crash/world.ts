@@ -301,6 +301,6 @@ function end(pid: number): void {
 
 const operator = (name: string, ...args: string[]): string[] => [
   process.execPath,
-  join("dist", "scripts", `${name}.js`),
+  join("dist", "cli", `${name}.js`),
   ...args,
 ];

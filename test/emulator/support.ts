@@ -2,9 +2,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client, type ClientChannel } from "ssh2";
-import { newEd25519 } from "../../components/lambda/ed25519";
 import { AdminClient } from "../../emulator/admin-client";
 import { Cloud, type CloudOptions } from "../../emulator/cloud";
+import { newEd25519 } from "../../lambda/account/ed25519";
 
 /** An answer of the API. */
 export interface Answer {

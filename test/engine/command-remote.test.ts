@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { utils } from "ssh2";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { newEd25519 } from "../../components/lambda/ed25519";
 import { secret, UNKNOWN } from "../../engine/plugins/protocol/values";
+import { newEd25519 } from "../../lambda/account/ed25519";
 import { freePort, startSshd, type TestSshd } from "../support/sshd";
 import { PluginProcess, urnOf, type Values } from "./support/plugin";
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { newEd25519 } from "../../components/lambda/ed25519";
 import { readRunFile } from "../../emulator/run-file";
 import type { CloudState } from "../../emulator/state/model";
+import { newEd25519 } from "../../lambda/account/ed25519";
 import type { TestCloud } from "../support/cloud";
 import type { Project } from "../support/project";
 

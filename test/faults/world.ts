@@ -158,7 +158,7 @@ export class World {
   ): Promise<Ended> {
     const all = command === "down" ? ["--keep-cloud", ...args] : args;
     return this.watched(command, async () => {
-      const script = join("dist", "scripts", `${command}.js`);
+      const script = join("dist", "cli", `${command}.js`);
       const { child, ended } = this.project.start(process.execPath, [script, ...all]);
       let output = "";
       for (const stream of [child.stdout, child.stderr])

@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { DynamicHandler } from "../../components/dynamic/handler";
 import { unknownValue } from "../../components/dynamic/unknown";
-import { type Cloud, connectCloud } from "../../components/lambda/api/connect";
 import {
   type BootInputs,
   type BootOutputs,
   bootHandler,
   defaultBootSeconds,
-} from "../../components/lambda/handlers/boot";
-import { connect } from "../../components/lambda/handlers/cloud";
+} from "../../components/resources/boot-handler";
+import { connect } from "../../components/resources/cloud";
+import { type Cloud, connectCloud } from "../../lambda/api/connect";
 import type { SshAccess } from "../../remote/types";
 import { Emulated } from "./emulated";
 

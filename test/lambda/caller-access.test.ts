@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { callerRule, namedRule } from "../../components/lambda/caller-access";
-import { openWay } from "../../scripts/lib/way";
+import { openWay } from "../../cli/stack/way";
+import { callerRule, namedRule } from "../../lambda/account/caller-access";
 import { type Booted, Hosts } from "../emulator/hosts";
 import { call, connect } from "../emulator/support";
 

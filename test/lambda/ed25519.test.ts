@@ -1,6 +1,6 @@
 import { utils } from "ssh2";
 import { expect, it } from "vitest";
-import { newEd25519 } from "../../components/lambda/ed25519";
+import { newEd25519 } from "../../lambda/account/ed25519";
 
 it("makes no pair that cannot be read again, however often (ssh2 makes one in 256)", { timeout: 60_000 }, () => {
   for (let i = 0; i < 1500; i++) {

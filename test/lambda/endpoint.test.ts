@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { resolveEndpoint } from "../../components/lambda/api/endpoint";
+import { resolveEndpoint } from "../../lambda/api/endpoint";
 
 let local: string;
 

@@ -1,5 +1,5 @@
-import { cloudClock } from "../../components/lambda/api/clock";
-import { SharedPacer } from "../../components/lambda/api/pacer";
+import { cloudClock } from "../../lambda/api/clock";
+import { SharedPacer } from "../../lambda/api/pacer";
 
 // Takes turns as one of several processes, and prints when it had them, in the cloud's milliseconds.
 const [folder = "", scale = "1", count = "1"] = process.argv.slice(2);

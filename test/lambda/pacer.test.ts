@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { cloudClock } from "../../components/lambda/api/clock";
-import { type PaceKind, SharedPacer } from "../../components/lambda/api/pacer";
+import { cloudClock } from "../../lambda/api/clock";
+import { type PaceKind, SharedPacer } from "../../lambda/api/pacer";
 
 const root = resolve(__dirname, "../..");
 let folder: string;

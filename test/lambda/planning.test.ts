@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { redact } from "../../components/lambda/api/redact";
-import { answers, type Offer } from "../../components/lambda/api/schemas";
-import { duration, waitFor } from "../../components/lambda/api/waiting";
-import { costSince, forecast, overLimits } from "../../components/lambda/forecast";
-import { planCandidates, unlistedInRound } from "../../components/lambda/launch/planner";
-import { preflight } from "../../components/lambda/launch/preflight";
-import { renderUserData } from "../../components/lambda/user-data";
+import { redact } from "../../lambda/api/redact";
+import { answers, type Offer } from "../../lambda/api/schemas";
+import { duration, waitFor } from "../../lambda/api/waiting";
+import { costSince, forecast, overLimits } from "../../lambda/billing/forecast";
+import { planCandidates, unlistedInRound } from "../../lambda/launch/planner";
+import { preflight } from "../../lambda/launch/preflight";
+import { renderUserData } from "../../lambda/launch/user-data";
 import { closest, editDistance } from "../../plan/closest";
 
 const types = ["gpu_1x_a10", "gpu_1x_a100", "gpu_8x_h100_sxm5", "cpu_4x_general"];

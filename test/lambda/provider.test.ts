@@ -1,23 +1,22 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { handlerModule } from "../../components/dynamic/provider";
 import { providerText, resourceType } from "../../components/dynamic/resource";
-import {
-  Boot,
-  Claim,
-  FileSystem,
-  FirewallRuleset,
-  Instance,
-  KeyPair,
-  LaunchClaim,
-  SshKey,
-} from "../../components/lambda/resources";
+import { Boot } from "../../components/resources/boot";
+import { Claim } from "../../components/resources/claim";
+import { FileSystem } from "../../components/resources/file-system";
+import { FirewallRuleset } from "../../components/resources/firewall-ruleset";
+import { Instance } from "../../components/resources/instance";
+import { KeyPair } from "../../components/resources/key-pair";
+import { LaunchClaim } from "../../components/resources/launch-claim";
+import { SshKey } from "../../components/resources/ssh-key";
 import { FakeCloud } from "./fake-cloud";
 import { ProviderProcess } from "./provider-process";
 
-const handlers = "components/lambda/handlers";
+const handlers = "components/resources";
 const name = "lambda-train-test-0a1b2c3d";
 const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ4yZ0cnu0cYc8T0dWDNKPMVbhEPWLg1Z6f8gcFSRKOz one";
 
@@ -47,7 +46,7 @@ describe("the provider process", () => {
     name,
     publicKey,
     endpoint: "emulated",
-    __provider: providerText(`${handlers}/ssh-key`),
+    __provider: providerText(`${handlers}/ssh-key-handler`),
     ...given,
   });
 
@@ -107,7 +106,7 @@ describe("the provider process", () => {
   });
 
   test("keeps outputs where a handler has no update of its own", async () => {
-    const text = providerText(`${handlers}/claim`);
+    const text = providerText(`${handlers}/claim-handler`);
     const olds = { name, endpoint: cloud.url, extra: 1, __provider: text };
     expect(await provider.update(name, olds, { name, endpoint: "x", __provider: text })).toEqual({
       ...olds,
@@ -116,7 +115,7 @@ describe("the provider process", () => {
   });
 
   test("prints neither key nor private key", async () => {
-    const { outs } = await provider.create({ __provider: providerText(`${handlers}/key-pair`) });
+    const { outs } = await provider.create({ __provider: providerText(`${handlers}/key-pair-handler`) });
     expect(outs.privateKey).toContain("PRIVATE KEY");
     expect(provider.printed.join("\n")).not.toMatch(/PRIVATE KEY/);
     expect(provider.printed.join("\n")).not.toContain(cloud.apiKey);
@@ -146,7 +145,7 @@ describe("the provider process", () => {
       sshKeyName: "key",
       userData: "#cloud-config",
       capacityTimeoutSeconds: 0,
-      __provider: providerText(`${handlers}/instance`),
+      __provider: providerText(`${handlers}/instance-handler`),
     };
     await expect(provider.create(instance)).rejects.toThrow(/engine that asked .* is gone/);
     expect(cloud.count("POST /instance-operations/launch")).toBe(0);
@@ -211,10 +210,10 @@ describe("resources", () => {
 });
 
 test("the text in the state never changes", () => {
-  expect(providerText("components/lambda/handlers/claim")).toMatchInlineSnapshot(`
+  expect(providerText("components/resources/claim-handler")).toMatchInlineSnapshot(`
     "exports.handler = () => {
       try {
-        return require("./dist/components/dynamic/provider.js").provider("components/lambda/handlers/claim");
+        return require("./dist/components/dynamic/provider.js").provider("components/resources/claim-handler");
       } catch (error) {
         if (error.code === "MODULE_NOT_FOUND") {
           error.message = "The project is not built (run \`npm ci && npm run build\` in its folder): " + error.message;
@@ -224,4 +223,15 @@ test("the text in the state never changes", () => {
     };
     "
   `);
+});
+
+test.each([
+  ["components/lambda/handlers", ["boot", "claim", "file-system", "firewall-ruleset", "instance", "key-pair"]],
+  ["components/lambda/handlers", ["launch-claim", "ssh-key"]],
+  ["components/remote/handlers", ["evaluation", "results", "run", "self-termination", "standing", "upload"]],
+])("the handlers that states of release 0.1.0 name in %s are found: %j", (folder, names) => {
+  for (const each of names) {
+    const found = resolve(__dirname, "../..", `${handlerModule(`${folder}/${each}`)}.ts`);
+    expect(existsSync(found), found).toBe(true);
+  }
 });

@@ -2,14 +2,14 @@ import { utils } from "ssh2";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { DynamicHandler } from "../../components/dynamic/handler";
 import { unknownValue } from "../../components/dynamic/unknown";
-import { type Cloud, connectCloud } from "../../components/lambda/api/connect";
-import { handler as claims } from "../../components/lambda/handlers/claim";
-import { handler as fileSystems } from "../../components/lambda/handlers/file-system";
-import { handler as rulesets } from "../../components/lambda/handlers/firewall-ruleset";
-import { handler as instances } from "../../components/lambda/handlers/instance";
-import { handler as keyPairs } from "../../components/lambda/handlers/key-pair";
-import { handler as launchClaims } from "../../components/lambda/handlers/launch-claim";
-import { handler as sshKeys } from "../../components/lambda/handlers/ssh-key";
+import { handler as claims } from "../../components/resources/claim-handler";
+import { handler as fileSystems } from "../../components/resources/file-system-handler";
+import { handler as rulesets } from "../../components/resources/firewall-ruleset-handler";
+import { handler as instances } from "../../components/resources/instance-handler";
+import { handler as keyPairs } from "../../components/resources/key-pair-handler";
+import { handler as launchClaims } from "../../components/resources/launch-claim-handler";
+import { handler as sshKeys } from "../../components/resources/ssh-key-handler";
+import { type Cloud, connectCloud } from "../../lambda/api/connect";
 import { Emulated } from "./emulated";
 
 /** A handler with all its methods. */

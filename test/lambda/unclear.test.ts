@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { Cloud } from "../../components/lambda/api/connect";
-import { LambdaApiError } from "../../components/lambda/api/errors";
-import { createdOrFound } from "../../components/lambda/unclear";
+import type { Cloud } from "../../lambda/api/connect";
+import { LambdaApiError } from "../../lambda/api/errors";
+import { createdOrFound } from "../../lambda/life/unclear";
 
 /** A cloud whose time is what was slept. */
 function cloudAt(timeScale = 1): { cloud: Cloud; seconds: () => number } {

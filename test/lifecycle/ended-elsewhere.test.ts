@@ -23,7 +23,7 @@ describe("an instance that was ended elsewhere, a destroy that was interrupted",
       0o755,
     );
     const env = { PATH: `${join(project.folder, "bin")}:${project.env.PATH}`, REST: project.env.PATH };
-    const { child, ended } = project.start(process.execPath, ["dist/scripts/watch.js", "--every", "1"], env);
+    const { child, ended } = project.start(process.execPath, ["dist/cli/watch.js", "--every", "1"], env);
     let said = "";
     child.stderr?.on("data", (chunk: Buffer) => {
       said += chunk.toString();
@@ -52,7 +52,7 @@ describe("an instance that was ended elsewhere, a destroy that was interrupted",
   });
 
   it("a destroy that is interrupted has not ended well, whatever options it was given", async () => {
-    const { child, ended } = project.start(process.execPath, ["dist/scripts/down.js", "--keep-cloud", "--yes"]);
+    const { child, ended } = project.start(process.execPath, ["dist/cli/down.js", "--keep-cloud", "--yes"]);
     let said = "";
     child.stdout?.on("data", (chunk: Buffer) => {
       said += chunk.toString();

@@ -152,7 +152,7 @@ describe("a stack's life", { timeout: 180_000 }, () => {
       "100",
       "-y",
       "30",
-      `${process.execPath} dist/scripts/attach.js; echo left; cat`,
+      `${process.execPath} dist/cli/attach.js; echo left; cat`,
     );
     try {
       await until(async () => /step \d+ loss/.test(await tmux("capture-pane", "-p", "-t", "t")));
@@ -165,7 +165,7 @@ describe("a stack's life", { timeout: 180_000 }, () => {
   });
 
   it("the workload's dashboard is reached through the tunnel, and ends with it", async () => {
-    const { child, ended } = project.start(process.execPath, ["dist/scripts/dashboard.js", "--workload"]);
+    const { child, ended } = project.start(process.execPath, ["dist/cli/dashboard.js", "--workload"]);
     const url = await new Promise<string>((found, missing) => {
       let text = "";
       child.stdout?.on("data", (chunk: Buffer) => {

@@ -23,7 +23,7 @@ describe("a price that rises", { timeout: 120_000 }, () => {
   const configure = (changes: object): void => project.configure({ experiment: "configs/tiny.yaml", ...changes });
   /** Starts an `up`, and does something once it has printed a text. */
   const upUntil = async (text: string, then: () => Promise<unknown>): Promise<Ended> => {
-    const { child, ended } = project.start(process.execPath, ["dist/scripts/up.js"]);
+    const { child, ended } = project.start(process.execPath, ["dist/cli/up.js"]);
     let output = "";
     child.stdout?.on("data", (chunk: Buffer) => {
       output += chunk.toString();
@@ -68,7 +68,7 @@ describe("a price that rises", { timeout: 120_000 }, () => {
     await cloud.admin.setCapacity({ instanceType: type, region: "us-east-1", free: 5 });
     const fault = { match: { operation: "launchInstance" }, times: 1, action: { delayMs: 3000 } };
     const { id } = await cloud.admin.addApiFault(fault);
-    const { ended } = project.start(process.execPath, ["dist/scripts/up.js"]);
+    const { ended } = project.start(process.execPath, ["dist/cli/up.js"]);
     while ((await cloud.admin.faults()).api.some((each) => each.id === id && each.fired === 0)) await sleep(50);
     await cloud.admin.setPrice(type, 99_900);
     const { code, output } = await ended;
@@ -85,7 +85,7 @@ describe("a price that rises", { timeout: 120_000 }, () => {
     await cloud.admin.setCapacity({ instanceType: type, region: "us-east-1", free: 5 });
     const fault = { match: { operation: "launchInstance" }, times: 1, action: { delayMs: 3000 } };
     const { id } = await cloud.admin.addApiFault(fault);
-    const { ended } = project.start(process.execPath, ["dist/scripts/up.js"]);
+    const { ended } = project.start(process.execPath, ["dist/cli/up.js"]);
     while ((await cloud.admin.faults()).api.some((each) => each.id === id && each.fired === 0)) await sleep(50);
     await cloud.admin.setPrice(type, 90);
     const { code, output } = await ended;

@@ -44,7 +44,7 @@ describe("what an update tells while it goes on", { timeout: 120_000 }, () => {
     await capacity(0);
     await cloud.admin.addLinkFault({ match: {}, trouble: { kind: "throttle", bytesPerSecond: 100_000 } });
     const env = { LAMBDA_TRAIN_STATUS_SECONDS: String(minute) };
-    const { child, ended } = project.start(process.execPath, ["dist/scripts/up.js"], env);
+    const { child, ended } = project.start(process.execPath, ["dist/cli/up.js"], env);
     const lines: Line[] = [];
     let rest = "";
     child.stdout?.on("data", (chunk: Buffer) => {
@@ -94,7 +94,7 @@ describe("what an update tells while it goes on", { timeout: 120_000 }, () => {
   it("interrupted without a terminal, as when CI is cancelled: the wait for capacity ends, and nothing is rented", async () => {
     configureTiny(project, { stack: { capacityTimeoutMinutes: 6000 } });
     await cloud.admin.setCapacity({ instanceType: "*", region: "*", free: 0 });
-    const { child, ended } = project.start(process.execPath, ["dist/scripts/up.js"]);
+    const { child, ended } = project.start(process.execPath, ["dist/cli/up.js"]);
     let seen = "";
     child.stdout?.on("data", (chunk: Buffer) => {
       seen += chunk.toString();

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { parseLedger } from "../../components/lambda/billing/ledger";
+import { parseLedger } from "../../lambda/billing/ledger";
 import { verifyResults } from "../../remote/transfer/download";
 import { nothing, type TestCloud } from "../support/cloud";
 import { Inbox } from "../support/inbox";

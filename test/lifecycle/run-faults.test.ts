@@ -1,8 +1,8 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Notice } from "../../cli/notify/notice";
 import { verifyResults } from "../../remote/transfer/download";
-import type { Notice } from "../../scripts/lib/notify/notice";
 import { nothing, type TestCloud } from "../support/cloud";
 import { Inbox } from "../support/inbox";
 import { Project } from "../support/project";

@@ -69,7 +69,7 @@ describe("self-termination", { timeout: 300_000 }, () => {
 
   it("it does not end under somebody who works there", async () => {
     const wait = "until [ -f /tmp/left ]; do sleep 0.2; done";
-    const { ended } = project.start(process.execPath, ["dist/scripts/exec.js", "--", "bash", "-c", wait]);
+    const { ended } = project.start(process.execPath, ["dist/cli/exec.js", "--", "bash", "-c", wait]);
     await until(async () => ((await selfEnd()).startsWith("some time after") ? true : undefined));
     await project.succeeds("results");
     await sleep(8000);

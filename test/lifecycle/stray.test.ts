@@ -16,7 +16,7 @@ describe("an instance that its state does not know", { timeout: 120_000 }, () =>
       match: { operation: "launchInstance" },
       action: { delayMs: 3000 },
     });
-    const { child, ended } = project.start(process.execPath, ["dist/scripts/up.js"]);
+    const { child, ended } = project.start(process.execPath, ["dist/cli/up.js"]);
     for (;;) {
       const { api } = await cloud.admin.faults();
       if (api.some((each) => each.id === fault.id && each.fired > 0)) break;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { spentAt } from "../../components/lambda/forecast";
+import { judge, type Limit, limitsOf } from "../../cli/stack/limits";
+import type { StackView } from "../../cli/stack/stack-view";
+import { spentAt } from "../../lambda/billing/forecast";
 import type { RunStatus } from "../../remote/types";
-import { judge, type Limit, limitsOf } from "../../scripts/lib/limits";
-import type { StackView } from "../../scripts/lib/stack-view";
 
 const launchedAt = "2026-01-01T00:00:00.000Z";
 const minute = (minutes: number): number => Date.parse(launchedAt) + minutes * 60_000;

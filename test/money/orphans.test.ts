@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Instance } from "../../components/lambda/api/schemas";
-import { keyComment, stateOriginOfKey } from "../../components/lambda/key-line";
-import { type Account, claimOf, findOrphans, type Orphan, type OrphanRules } from "../../components/lambda/orphans";
+import { keyComment, stateOriginOfKey } from "../../lambda/account/key-line";
+import { type Account, claimOf, findOrphans, type Orphan, type OrphanRules } from "../../lambda/account/orphans";
+import type { Instance } from "../../lambda/api/schemas";
 
 const now = Date.parse("2026-01-02T00:00:00Z");
 const claim = "lambda-train-dev-0a1b2c3d";

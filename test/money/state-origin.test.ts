@@ -2,8 +2,8 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, write
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { sameOrigin, stateOrigin } from "../../plan/state-origin";
-import { backupsOf, readBackup } from "../../scripts/lib/backups";
+import { backupsOf, readBackup } from "../../cli/stack/backups";
+import { sameOrigin, stateOrigin } from "../../lambda/account/state-origin";
 
 const root = mkdtempSync(join(tmpdir(), "lambda-train-origin-"));
 afterAll(() => rmSync(root, { recursive: true }));

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Bill, billedMinutes, dollarsOf, exactDollars, money } from "../../components/lambda/billing/bill";
-import { parseLedger } from "../../components/lambda/billing/ledger";
-import { priceTable } from "../../components/lambda/launch/price-table";
-import { sumBy } from "../../scripts/lib/costs";
+import { sumBy } from "../../cli/costs/costs";
+import { type Bill, billedMinutes, dollarsOf, exactDollars, money } from "../../lambda/billing/bill";
+import { parseLedger } from "../../lambda/billing/ledger";
+import { priceTable } from "../../lambda/launch/price-table";
 
 const metered = fc.record({
   minutes: fc.integer({ min: 0, max: 100_000 }),

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { projectFolder } from "../../plan/paths";
-import { experimentJsonSchema, withReference } from "../../scripts/reference";
+import { experimentJsonSchema, withReference } from "../../cli/reference";
+import { projectFolder } from "../../local/paths";
 
 const read = (path: string): string => readFileSync(join(projectFolder(), path), "utf8");
 

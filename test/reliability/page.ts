@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { projectFolder } from "../../plan/paths";
+import { projectFolder } from "../../local/paths";
 import type { FaultFigures } from "../faults/report";
 import { faultSection } from "../faults/section";
 

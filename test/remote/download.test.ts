@@ -1,9 +1,9 @@
 import { chmod, mkdir, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
+import { hashFile } from "../../local/folder/hashes";
 import { type SshError, SshSession } from "../../remote/session";
 import { type Downloaded, type DownloadTreeOptions, downloadTree, verifyResults } from "../../remote/transfer/download";
-import { hashFile } from "../../remote/transfer/hashes";
 import type { TestSshd } from "../support/sshd";
 import { contents, fill, nastyNames, random, useTransferPlace } from "./transfer-place";
 

@@ -1,11 +1,11 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { walkAll } from "../../local/folder/walk";
 import type { DatasetPlan } from "../../plan/types";
 import { datasetPath, renderVerify, uploadName } from "../../remote/scripts";
 import type { ExecResult } from "../../remote/session";
 import { uploadTree } from "../../remote/transfer/upload";
-import { walkAll } from "../../remote/transfer/walk";
 import { testPlan } from "./plan";
 import { useScriptHost } from "./script-host";
 

@@ -3,8 +3,8 @@ import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promis
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { staysInside } from "../../local/folder/manifest";
 import { type Downloaded, type DownloadTreeOptions, downloadTree, verifyResults } from "../../remote/transfer/download";
-import { staysInside } from "../../remote/transfer/manifest";
 import { isOwnName, linkAtHome, namedBelow, pathAtHome, topOf } from "../../remote/transfer/names";
 import { contents, fill, useTransferPlace } from "./transfer-place";
 

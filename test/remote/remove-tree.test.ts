@@ -4,7 +4,7 @@ import { readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { removeTree } from "../../remote/transfer/remove-tree";
+import { removeTree } from "../../local/folder/remove-tree";
 
 describe("removing a folder", () => {
   let place: string;
@@ -39,7 +39,7 @@ describe("removing a folder", () => {
     const make = "import os, sys\nfor i in range(60000): open(os.path.join(sys.argv[1], str(i)), 'w').close()";
     execFileSync("python3", ["-c", make, place]);
     const program = `
-      require("./dist/remote/transfer/remove-tree.js").removeTree(process.argv[1])
+      require("./dist/local/folder/remove-tree.js").removeTree(process.argv[1])
         .then(() => console.log(process.resourceUsage().maxRSS));`;
     const cwd = resolve(__dirname, "../..");
     const kilobytes = execFileSync(process.execPath, ["-e", program, place], { encoding: "utf8", cwd });

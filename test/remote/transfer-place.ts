@@ -3,9 +3,9 @@ import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
+import { walkAll } from "../../local/folder/walk";
 import { SshSession } from "../../remote/session";
 import { type Uploaded, uploadTree } from "../../remote/transfer/upload";
-import { walkAll } from "../../remote/transfer/walk";
 import { type Relay, startRelay } from "../support/relay";
 import { startSshd, type TestSshd } from "../support/sshd";
 

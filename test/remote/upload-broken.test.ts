@@ -1,10 +1,10 @@
 import { appendFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { hashFile } from "../../local/folder/hashes";
+import { walkAll, walkCode } from "../../local/folder/walk";
 import { SshError, SshSession } from "../../remote/session";
-import { hashFile } from "../../remote/transfer/hashes";
 import { uploadArchive, uploadTree } from "../../remote/transfer/upload";
-import { walkAll, walkCode } from "../../remote/transfer/walk";
 import { contents, fill, random, useTransferPlace } from "./transfer-place";
 
 const place = useTransferPlace();

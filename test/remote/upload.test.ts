@@ -3,10 +3,10 @@ import { join, relative, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { hashText } from "../../remote/transfer/hashes";
-import { manifestHash } from "../../remote/transfer/manifest";
+import { hashText } from "../../local/folder/hashes";
+import { manifestHash } from "../../local/folder/manifest";
+import { walkAll, walkCode } from "../../local/folder/walk";
 import { uploadTree } from "../../remote/transfer/upload";
-import { walkAll, walkCode } from "../../remote/transfer/walk";
 import { contents, fill, nastyNames, useTransferPlace } from "./transfer-place";
 
 const place = useTransferPlace();

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { exportLines, shellQuote } from "../../remote/quote";
-import { hashText } from "../../remote/transfer/hashes";
+import { hashText } from "../../local/folder/hashes";
+import type { ManifestEntry } from "../../local/folder/manifest";
 import {
   checkManifest,
   isSafePath,
@@ -14,10 +14,10 @@ import {
   manifestHash,
   normalizePaths,
   staysInside,
-} from "../../remote/transfer/manifest";
+} from "../../local/folder/manifest";
+import { walkAll, walkCode } from "../../local/folder/walk";
+import { exportLines, shellQuote } from "../../remote/quote";
 import { tarHeader } from "../../remote/transfer/tar";
-import { walkAll, walkCode } from "../../remote/transfer/walk";
-import type { ManifestEntry } from "../../remote/types";
 
 let folder: string;
 
@@ -267,7 +267,7 @@ describe("more files than a call takes arguments", () => {
       lines.join(""),
     );
     const program = `
-      const { walkAll } = require("./dist/remote/transfer/walk.js");
+      const { walkAll } = require("./dist/local/folder/walk.js");
       const told = [];
       walkAll(process.argv[1], { hashFolder: process.argv[2], onReading: (detail) => told.push(detail) }).then((tree) => {
         console.log(JSON.stringify({ files: tree.manifest.files.length, told }));

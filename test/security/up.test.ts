@@ -139,7 +139,7 @@ describe("an up, seen from outside", { timeout: 120_000 }, () => {
   });
 
   it("a dashboard's tunnel listens on 127.0.0.1 alone", async () => {
-    const { child, ended } = project.start(process.execPath, ["dist/scripts/dashboard.js", "--workload"]);
+    const { child, ended } = project.start(process.execPath, ["dist/cli/dashboard.js", "--workload"]);
     const port = await new Promise<string>((found, missing) => {
       child.stdout?.on("data", (chunk: Buffer) => {
         const match = /http:\/\/127\.0\.0\.1:(\d+)/.exec(chunk.toString());

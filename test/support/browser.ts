@@ -43,7 +43,7 @@ export interface RunningDashboard {
 
 /** Starts the dashboard page of a project's stack. */
 export async function startDashboard(project: Project, args: readonly string[] = []): Promise<RunningDashboard> {
-  const { child, ended } = project.start(process.execPath, [join("dist", "scripts", "dashboard.js"), ...args]);
+  const { child, ended } = project.start(process.execPath, [join("dist", "cli", "dashboard.js"), ...args]);
   const url = await new Promise<string>((found, missing) => {
     let output = "";
     const look = (chunk: Buffer): void => {

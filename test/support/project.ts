@@ -120,7 +120,7 @@ export class Project {
 
   /** Runs an operator command: `npm run <name> -- <args>`. */
   run(name: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
-    return this.start(process.execPath, [join("dist", "scripts", `${name}.js`), ...args], env).ended;
+    return this.start(process.execPath, [join("dist", "cli", `${name}.js`), ...args], env).ended;
   }
 
   /** Runs an operator command that must end well. Gives all that it printed. @throws Error of what it printed */
@@ -144,7 +144,7 @@ export class Project {
     env: NodeJS.ProcessEnv = {},
     columns = 100,
   ): ReturnType<Project["start"]> {
-    const words = [process.execPath, `dist/scripts/${name}.js`, ...args].map(shellQuote);
+    const words = [process.execPath, `dist/cli/${name}.js`, ...args].map(shellQuote);
     const command = `stty cols ${columns} rows 40; exec ${words.join(" ")}`;
     return this.start("script", ["-qefc", command, "/dev/null"], { TERM: "xterm", ...env }, "pipe");
   }

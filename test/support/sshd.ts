@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { newEd25519 } from "../../components/lambda/ed25519";
+import { newEd25519 } from "../../lambda/account/ed25519";
 import type { SshAccess } from "../../remote/types";
 
 /** A private sshd of this test: own port, own host key, own home folder. */

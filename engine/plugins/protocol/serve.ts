@@ -1,7 +1,7 @@
 import { Server, ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import { ResourceProviderService } from "@pulumi/pulumi/proto/provider_grpc_pb";
-import { endWithEngine } from "../../../components/dynamic/watchdog";
-import { EngineLog } from "./engine";
+import { EngineLog } from "../../link/log";
+import { endWithEngine } from "../../link/watchdog";
 import type { Plugin } from "./resource";
 import { providerService } from "./service";
 

@@ -4,10 +4,10 @@ import type { IResourceProviderServer } from "@pulumi/pulumi/proto/provider_grpc
 import * as pb from "@pulumi/pulumi/proto/provider_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { Struct } from "google-protobuf/google/protobuf/struct_pb";
-import { paceOf, StatusLine } from "../../../components/dynamic/status-line";
-import { drawsRows } from "../../../components/dynamic/terminal";
+import type { EngineLog } from "../../link/log";
+import { drawsRows } from "../../link/rows";
+import { paceOf, StatusLine } from "../../link/status-line";
 import { type Change, diffInputs } from "./diff";
-import type { EngineLog } from "./engine";
 import type { Operation, Plugin, ResourceType } from "./resource";
 import { checkInputs } from "./shape";
 import { type Properties, plain, UNKNOWN } from "./values";

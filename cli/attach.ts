@@ -1,0 +1,31 @@
+import { shellQuote } from "../remote/quote";
+import { tmuxSession } from "../remote/scripts";
+import { SshSession } from "../remote/session";
+import { stackView } from "./stack/read";
+import { requireRun } from "./stack/stack-view";
+import { CommandError, exitCodes, operatorCommand, run } from "./terminal/command";
+
+const command = operatorCommand(
+  "attach",
+  "The run's tmux session, in this terminal. Leave it with Ctrl-b d: the run goes on.",
+);
+
+run(async () => {
+  command.parse();
+  const view = requireRun(await stackView(command.opts<{ stack?: string }>().stack));
+  if (!process.stdin.isTTY)
+    throw new CommandError("attach needs a terminal; `npm run logs` follows the run without one.", exitCodes.usage);
+  const session = await SshSession.connect(view.access);
+  try {
+    const name = shellQuote(`=${tmuxSession(view.run.experiment)}`);
+    const { code } = await session.exec(`tmux has-session -t ${name}`);
+    if (code !== 0)
+      throw new CommandError(
+        "The run has ended, and its tmux session with it; `npm run logs` shows its log.",
+        exitCodes.nothing,
+      );
+    return (await session.attach(`tmux attach-session -t ${name}`)).code;
+  } finally {
+    session.close();
+  }
+});

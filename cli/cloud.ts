@@ -1,0 +1,120 @@
+import { spawn } from "node:child_process";
+import * as path from "node:path";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { AdminClient } from "../emulator/admin-client";
+import {
+  emulatorArguments,
+  emulatorCommand,
+  ensureCloud,
+  resetCloud,
+  runningCloud,
+  type StartOptions,
+  stopCloud,
+} from "../emulator/control";
+import type { RunFile } from "../emulator/run-file";
+import { localFolder } from "../local/paths";
+import { exitCodes } from "./terminal/command";
+
+/** `npm run cloud -- <command>`: the emulated cloud by hand. */
+
+const localDir = localFolder();
+
+const positive = (text: string): number => {
+  const number = Number(text);
+  if (!(number > 0)) throw new InvalidArgumentError("It must be a number above 0.");
+  return number;
+};
+const portNumber = (text: string): number => {
+  const number = Number(text);
+  if (!(Number.isInteger(number) && number >= 0 && number <= 65535))
+    throw new InvalidArgumentError("It must be a whole number from 0 (any free port) to 65535.");
+  return number;
+};
+
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+/** How to point any Lambda client at the cloud, without showing the key. */
+function describe(run: RunFile): string {
+  return [
+    `API      ${run.url}`,
+    `key      in ${path.join(localDir, "cloud", "cloud.json")} (apiKey)`,
+    `SSH      port ${run.sshPort} of each instance's own address`,
+    `time     ${run.timeScale} times as fast as Lambda`,
+    `process  ${run.pid}, log in ${path.join(localDir, "cloud", "emulator.log")}`,
+  ].join("\n");
+}
+
+async function start(options: StartOptions): Promise<void> {
+  const cloud = await ensureCloud(localDir, options);
+  say(cloud.started ? "The emulated cloud is up." : "The emulated cloud is running already.");
+  say(describe(cloud));
+}
+
+async function stop(): Promise<void> {
+  const didRun = await stopCloud(localDir);
+  say(
+    didRun ? "The emulated cloud is stopped; its instances boot again with it." : "The emulated cloud is not running.",
+  );
+}
+
+async function status(): Promise<void> {
+  const run = await runningCloud(localDir);
+  if (!run) {
+    say("The emulated cloud is not running. Start it with `npm run cloud -- start`.");
+    process.exitCode = exitCodes.nothing;
+    return;
+  }
+  say(describe(run));
+  const admin = new AdminClient(run.adminUrl);
+  const [state, ledger] = await Promise.all([admin.state(), admin.ledger()]);
+  for (const { id, name = "", status, instanceType, region, ip } of state.instances)
+    say(`instance ${[id, name, status, instanceType, region, ip].filter(Boolean).join("  ")}`);
+  for (const { id, name, region } of state.fileSystems) say(`file system ${id}  ${name}  ${region}`);
+  say(`billed   $${(ledger.totalCents / 100).toFixed(2)} so far (emulated money)`);
+}
+
+async function reset(): Promise<void> {
+  await resetCloud(localDir);
+  say("The emulated cloud is stopped, and its state, instances and file systems are erased.");
+}
+
+async function run(options: StartOptions): Promise<void> {
+  const running = await runningCloud(localDir);
+  if (running) throw new Error(`The emulated cloud is running already, as process ${running.pid}.`);
+  const [program, ...rest] = emulatorCommand();
+  const child = spawn(program, [...rest, ...emulatorArguments(localDir, options)], { stdio: "inherit" });
+  // The terminal sends Ctrl-C to the emulator too; this process ends after it, with its status.
+  process.on("SIGINT", () => {});
+  process.on("SIGTERM", () => child.kill("SIGTERM"));
+  process.exitCode = await new Promise<number>((resolve) => child.once("exit", (code) => resolve(code ?? 1)));
+}
+
+const program = new Command("npm run cloud --")
+  .description("The emulated cloud: Lambda's API and its instances on this machine, for this project.")
+  .showHelpAfterError()
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? exitCodes.ok : exitCodes.usage));
+
+const withStartOptions = (command: Command): Command =>
+  command
+    .option("--port <number>", "port of the API on 127.0.0.1 (default: a free one)", portNumber)
+    .option("--time-scale <number>", "how many times as fast as Lambda (default: as it was, else 60)", positive)
+    .addOption(
+      new Option("--instances <kind>", "sandbox: real hosts with sshd; none: in the API alone")
+        .choices(["sandbox", "none"])
+        .default("sandbox"),
+    );
+
+withStartOptions(program.command("start").description("start it in the background; running already is fine")).action(
+  start,
+);
+withStartOptions(program.command("run").description("run it in the foreground until Ctrl-C")).action(run);
+program.command("stop").description("stop it and every process of its instances; state and disks stay").action(stop);
+program.command("status").description("say whether it runs, what it holds and what that cost").action(status);
+program.command("reset").description("stop it and erase its state, instances and file systems").action(reset);
+
+program.parseAsync().catch((error: Error) => {
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = exitCodes.failed;
+});

@@ -1,0 +1,51 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { projectFolder } from "../local/paths";
+import { exitCodes, operatorCommand, run } from "./terminal/command";
+
+/** A thing that the project runs on, as engine/bootstrap/parts.mjs tells it. */
+interface Part {
+  readonly name: string;
+  /** `missing`: needed and not there; `absent`: not there, and not needed as things are. */
+  readonly state: "ok" | "missing" | "absent";
+  readonly version?: string;
+  readonly source?: string;
+  /** The command that brings it. */
+  readonly remedy?: string;
+}
+
+const description = "What the project runs on here: each part, its version, where it came from, and what is missing.";
+const command = operatorCommand("doctor", description).option("--json", "print one JSON object");
+
+run(async () => {
+  command.parse();
+  const parts = await inspect();
+  const missing = parts.filter(({ state }) => state === "missing");
+  const ok = missing.length === 0;
+  if (command.opts<{ json?: boolean }>().json === true) console.log(JSON.stringify({ ok, parts }, undefined, 2));
+  else print(parts, missing);
+  return ok ? exitCodes.ok : exitCodes.failed;
+});
+
+/** Asks the bootstrap, which knows each part and needs none of them. */
+async function inspect(): Promise<Part[]> {
+  const bootstrap = join(projectFolder(), "engine", "bootstrap.mjs");
+  const { stdout } = await promisify(execFile)(process.execPath, [bootstrap, "parts"]);
+  return JSON.parse(stdout) as Part[];
+}
+
+function print(parts: readonly Part[], missing: readonly Part[]): void {
+  const marks = { ok: "ok", missing: "MISSING", absent: "absent" };
+  const widest = (texts: readonly string[]): number => Math.max(...texts.map(({ length }) => length)) + 2;
+  const names = widest(parts.map(({ name }) => name));
+  const versions = widest(parts.map(({ version }) => version ?? ""));
+  for (const { name, state, version, source } of parts) {
+    const line = [marks[state].padEnd(9), name.padEnd(names), (version ?? "").padEnd(versions), source ?? ""];
+    console.log(line.join("").trimEnd());
+  }
+  const remedies = missing.map(({ name, remedy }) => `  ${name}: ${remedy}`);
+  console.log(
+    missing.length === 0 ? "\nEverything needed is there." : `\nWhat brings the rest:\n${remedies.join("\n")}`,
+  );
+}

@@ -1,0 +1,28 @@
+import { posix } from "node:path";
+import { commandIn } from "../remote/command";
+import { stackView } from "./stack/read";
+import { requireInstance } from "./stack/stack-view";
+import { runThere, thereHelp } from "./stack/there";
+import { CommandError, exitCodes, operatorCommand, run } from "./terminal/command";
+
+const description =
+  "Runs a command on the instance in the workload's folder, with the environment and variables that training has. " +
+  "Words, standard input, exit code and signals are passed on; `-- bash -c '…'` for more than one command.";
+
+const command = operatorCommand("exec", description)
+  .option("--home", "in the home folder instead, with the environment")
+  .argument("<command...>", "command and its arguments")
+  .passThroughOptions()
+  .addHelpText("after", thereHelp);
+
+run(async () => {
+  command.parse();
+  const { stack, home } = command.opts<{ stack?: string; home?: boolean }>();
+  const { access, workspace, run: plan } = requireInstance(await stackView(stack));
+  if (home !== true && workspace === undefined) {
+    throw new CommandError("The workload is not set up yet; --home runs in the home folder.", exitCodes.nothing);
+  }
+  const folder = home === true ? "" : posix.join(workspace ?? "", plan?.directory ?? "");
+  const place = { folder, experiment: plan?.experiment ?? "" };
+  return runThere(access, (session) => commandIn(session, place, command.args));
+});

@@ -1,0 +1,127 @@
+import { writeFileSync } from "node:fs";
+import { money } from "../lambda/billing/bill";
+import { projectFolder } from "../local/paths";
+import { table } from "../local/table";
+import { allExperiments, configurationOf, type ExperimentReport } from "./experiments/experiments";
+import { type Curve, short, svgPlot, textPlot } from "./experiments/plot";
+import { seriesOf } from "./experiments/series";
+import { CommandError, exitCodes, plainCommand, run } from "./terminal/command";
+
+const description =
+  "Lists every experiment whose results or bills are here. With names it compares these: what differs in their " +
+  "configuration, their metrics, and a metric over the course of training as a plot.";
+
+const command = plainCommand("experiments", description)
+  .argument("[names...]", "experiments to compare, as `name` or `stack/name`")
+  .option("-m, --metric <name>", "the metric that is plotted, and shown first", "loss")
+  .option("--sort <column>", "when, cost, hours, name, or a metric (default: when, newest first)", "when")
+  .option("--svg <file>", "write the plot as a picture, for light and dark surroundings")
+  .option("--json", "print one JSON object")
+  .addHelpText("after", "\nExit codes: 0 done, 2 wrong use, 3 nothing there.");
+
+interface Options {
+  readonly metric: string;
+  readonly sort: string;
+  readonly svg?: string;
+  readonly json?: boolean;
+}
+
+/** Most metrics that the table has columns for. */
+const mostColumns = 4;
+
+run(async () => {
+  command.parse();
+  const { metric, sort, svg, json } = command.opts<Options>();
+  const { found, problems } = allExperiments();
+  for (const problem of problems) console.error(problem);
+  const chosen = command.args.length === 0 ? found : command.args.map((name) => named(name, found));
+  const rows = sorted(chosen, sort);
+  const curves = rows.flatMap(({ folder, stack, experiment }): Curve[] => {
+    const points = folder === null ? [] : seriesOf(folder, metric);
+    return points.length < 2 ? [] : [{ name: `${stack}/${experiment}`, points }];
+  });
+  if (svg !== undefined) {
+    if (curves.length === 0)
+      throw new CommandError(`No experiment has ${metric} over time to draw.`, exitCodes.nothing);
+    writeFileSync(svg, svgPlot(metric, curves));
+  }
+  if (json === true) {
+    console.log(JSON.stringify({ experiments: rows, metric, curves, problems }, null, 2));
+    return exitCodes.ok;
+  }
+  if (rows.length === 0) {
+    console.log("No experiment has left anything here yet: `npm run results` and `npm run down` bring results home.");
+    return exitCodes.nothing;
+  }
+  const lines = [
+    ...overview(rows, metric),
+    ...(command.args.length > 1 ? ["", ...differences(rows)] : []),
+    ...(curves.length === 0
+      ? []
+      : [
+          "",
+          textPlot(
+            metric,
+            curves,
+            Math.min(100, process.stdout.columns ?? 80),
+            process.stdout.isTTY && !process.env.NO_COLOR,
+          ),
+        ]),
+    ...(svg === undefined ? [] : [`The plot is in ${svg}.`]),
+  ];
+  for (const line of lines) console.log(line);
+  return exitCodes.ok;
+});
+
+function named(name: string, found: readonly ExperimentReport[]): ExperimentReport {
+  const fitting = found.filter(({ stack, experiment }) => [experiment, `${stack}/${experiment}`].includes(name));
+  const [one, second] = fitting;
+  if (one !== undefined && second === undefined) return one;
+  const all = (one === undefined ? found : fitting).map(({ stack, experiment }) => `${stack}/${experiment}`).join(", ");
+  const what = one === undefined ? `There is no experiment ${name}` : `${name} is in several stacks`;
+  throw new CommandError(`${what}. There are: ${all || "none"}.`, exitCodes.usage);
+}
+
+function sorted(rows: readonly ExperimentReport[], by: string): ExperimentReport[] {
+  const value = (row: ExperimentReport): number => {
+    if (by === "when") return -Date.parse(row.when);
+    if (by === "cost") return row.dollars ?? Number.POSITIVE_INFINITY;
+    if (by === "hours") return row.hours ?? Number.POSITIVE_INFINITY;
+    return row.metrics[by] ?? Number.POSITIVE_INFINITY;
+  };
+  const fields = ["when", "cost", "hours", "name", ...new Set(rows.flatMap(({ metrics }) => Object.keys(metrics)))];
+  if (!fields.includes(by))
+    throw new CommandError(`There is no ${by} to sort by: ${fields.join(", ")}.`, exitCodes.usage);
+  if (by === "name") return rows.toSorted((a, b) => a.experiment.localeCompare(b.experiment));
+  return rows.toSorted((a, b) => value(a) - value(b) || 0);
+}
+
+function overview(rows: readonly ExperimentReport[], metric: string): string[] {
+  const all = [...new Set(rows.flatMap(({ metrics }) => Object.keys(metrics)))];
+  const names = all.toSorted((a, b) => Number(b === metric) - Number(a === metric)).slice(0, mostColumns);
+  const head = ["stack", "experiment", "state", "progress", ...names, "hours", "cost", "when (UTC)"];
+  const lines = rows.map((row) => [
+    row.stack,
+    row.experiment,
+    row.state,
+    row.progress ?? "-",
+    ...names.map((name) => (row.metrics[name] === undefined ? "-" : short(row.metrics[name]))),
+    row.hours?.toFixed(2) ?? "-",
+    row.dollars === null ? "-" : `${money(row.dollars)}${row.emulated ? " (emulated)" : ""}`,
+    row.when.slice(0, 16).replace("T", " "),
+  ]);
+  return table([head, ...lines]);
+}
+
+/** What is not the same in the configurations, a row a field. */
+function differences(rows: readonly ExperimentReport[]): string[] {
+  const configurations = rows.map((row) => configurationOf(row, projectFolder()));
+  const fields = [...new Set(configurations.flatMap((each) => Object.keys(each)))].filter(
+    (field) => field !== "experiment",
+  );
+  const text = (value: unknown): string => (value === undefined ? "-" : JSON.stringify(value));
+  const differing = fields.filter((field) => new Set(configurations.map((each) => text(each[field]))).size > 1);
+  if (differing.length === 0) return ["Their configurations, as far as they are here, are the same."];
+  const head = ["configuration", ...rows.map(({ stack, experiment }) => `${stack}/${experiment}`)];
+  return table([head, ...differing.map((field) => [field, ...configurations.map((each) => text(each[field]))])]);
+}

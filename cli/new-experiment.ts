@@ -1,0 +1,73 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { createInterface } from "node:readline/promises";
+import { projectFolder } from "../local/paths";
+import { newExperiment } from "../plan/new-experiment";
+import { PlanError } from "../plan/problems";
+import { CommandError, exitCodes, plainCommand, run } from "./terminal/command";
+
+const command = plainCommand(
+  "new-experiment",
+  "Writes configs/<name>.yaml from another experiment file, valid and with its comments. In a terminal it asks for what no option says.",
+)
+  .option("-n, --name <name>", "name of the experiment")
+  .option("--from <file>", "experiment file to begin with", "configs/hmer-ink.yaml")
+  .option("--workload <source>", "folder or git URL of another workload")
+  .option("--dataset <source>", "another dataset: folder, archive, https URL or lambda-fs://…")
+  .option(
+    "--set <path=value>",
+    "a field, as train.overrides.lr=0.001; again for more",
+    (each: string, all: string[]) => [...all, each],
+    [],
+  );
+
+interface Options {
+  readonly name?: string;
+  readonly from: string;
+  readonly workload?: string;
+  readonly dataset?: string;
+  readonly set: readonly string[];
+}
+
+run(async () => {
+  command.parse();
+  const given = command.opts<Options>();
+  const { name, from, workload, dataset, set } = await completed(given);
+  if (!existsSync(from)) throw new CommandError(`There is no experiment file ${from}.`, exitCodes.usage);
+  const file = join(projectFolder(), "configs", `${name}.yaml`);
+  const shown = relative(projectFolder(), file);
+  let text: string;
+  try {
+    text = newExperiment(readFileSync(from, "utf8"), { name, workload, dataset, set }, shown);
+    writeFileSync(file, text, { flag: "wx" });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") {
+      throw new CommandError(`${shown} is there already, and stays as it is. Choose another name.`, exitCodes.usage);
+    }
+    throw error instanceof PlanError ? new CommandError(error.message, exitCodes.usage) : error;
+  }
+  console.log(`${shown} is written. To run it on a stack:`);
+  console.log(`  npm run pulumi -- config set experiment ${shown} --stack <stack>`);
+  console.log("  npm run up -- --stack <stack>");
+  return exitCodes.ok;
+});
+
+/** Asks for what is missing, in a terminal. @throws CommandError where nobody can be asked for the name. */
+async function completed(given: Options): Promise<Options & { readonly name: string }> {
+  if (given.name !== undefined) return { ...given, name: given.name };
+  if (!process.stdin.isTTY) throw new CommandError("Name the experiment: --name <name>.", exitCodes.usage);
+  const lines = createInterface({ input: process.stdin, output: process.stdout });
+  const ask = async (question: string, known: string | undefined): Promise<string | undefined> =>
+    known ?? ((await lines.question(question)).trim() || undefined);
+  try {
+    const name = await ask("Name of the experiment: ", undefined);
+    if (name === undefined) throw new CommandError("An experiment needs a name.", exitCodes.usage);
+    const from = (await ask(`Experiment file to begin with [${given.from}]: `, undefined)) ?? given.from;
+    const workload = await ask("Workload, a folder or git URL [as there]: ", given.workload);
+    const dataset = await ask("Dataset, a folder, archive or URL [as there]: ", given.dataset);
+    const more = await ask("Fields to set, as train.overrides.lr=0.001, separated by spaces [none]: ", undefined);
+    return { name, from, workload, dataset, set: [...given.set, ...(more?.split(/\s+/) ?? [])] };
+  } finally {
+    lines.close();
+  }
+}

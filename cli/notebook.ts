@@ -1,0 +1,82 @@
+import { posix } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Notebook, startNotebook, stopNotebook } from "../remote/notebook";
+import { type Forward, isRetryable, SshSession, withSession } from "../remote/session";
+import { withRetries } from "../remote/transfer/retry";
+import { stackView } from "./stack/read";
+import { requireRun, type WithRun } from "./stack/stack-view";
+import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
+
+const description =
+  "Jupyter on the instance, in the workload's folder and environment, through an SSH tunnel to this machine. Ctrl-C " +
+  "ends the tunnel; Jupyter goes on until --stop or `down`.";
+
+const command = operatorCommand("notebook", description)
+  .option("-p, --port <port>", "local port (default: a free one)", wholeNumber)
+  .option("--stop", "stop Jupyter on the instance");
+
+const longestPauseSeconds = 10;
+
+run(async () => {
+  command.parse();
+  const { stack, port = 0, stop } = command.opts<{ stack?: string; port?: number; stop?: boolean }>();
+  const view = requireRun(await stackView(stack));
+  if (stop === true) {
+    const stopped = await withSession(view.access, stopNotebook);
+    console.log(stopped ? "Jupyter is stopped." : "No Jupyter of this command runs on the instance.");
+    return stopped ? exitCodes.ok : exitCodes.nothing;
+  }
+  const ended = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => ended.abort());
+  const notebook = await start(view);
+  await keepTunnel(view, notebook, port, ended.signal);
+  return exitCodes.ok;
+});
+
+async function start({ access, workspace, run: plan, stack }: WithRun): Promise<Notebook> {
+  const folder = posix.join(workspace, plan.directory);
+  const notebook = await withRetries(access, (session) => startNotebook(session, folder), { attempts: 3 });
+  if (notebook !== undefined) return notebook;
+  throw new CommandError(
+    "There is no Jupyter in the workload's environment. Name jupyterlab in its requirements, or install it on this " +
+      `instance: npm run exec -- --stack ${stack} -- python -m pip install jupyterlab`,
+    exitCodes.nothing,
+  );
+}
+
+/** Keeps the local port open until `ended`; a lost connection is made again and the port stays the same. */
+async function keepTunnel({ access }: WithRun, notebook: Notebook, wanted: number, ended: AbortSignal): Promise<void> {
+  const { token, path, port: remotePort } = notebook;
+  let port = wanted;
+  let told = false;
+  let pause = 1;
+  while (!ended.aborted) {
+    let session: SshSession | undefined;
+    let tunnel: Forward | undefined;
+    try {
+      session = await SshSession.connect(access, { signal: ended, keepaliveSeconds: 5 });
+      tunnel = await session.forward(port, "127.0.0.1", remotePort);
+      port = tunnel.port;
+      pause = 1;
+      console.log(
+        told ? "Connected again." : `http://127.0.0.1:${port}/${path}?token=${token}  (Ctrl-C ends the tunnel)`,
+      );
+      told = true;
+      const lost = await Promise.race([session.ended, aborted(ended)]);
+      if (lost !== undefined) console.error(lost.message);
+    } catch (error) {
+      if (ended.aborted) return;
+      if (!isRetryable(error)) throw error;
+      console.error((error as Error).message);
+    } finally {
+      await tunnel?.close();
+      session?.close();
+    }
+    await sleep(pause * 1000, undefined, { signal: ended }).catch(() => {});
+    pause = Math.min(pause * 2, longestPauseSeconds);
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(undefined), { once: true }));
+}

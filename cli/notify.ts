@@ -1,0 +1,35 @@
+import { noticeOf } from "./notify/notice";
+import { send } from "./notify/send";
+import { targetsOf } from "./notify/targets";
+import { stackName } from "./stack/pulumi";
+import { exitCodes, operatorCommand, run } from "./terminal/command";
+
+const command = operatorCommand("notify", "Lists whom the stack tells of its runs, and of what.").option(
+  "--test",
+  "send a test message to each of them; exit code 1 where one does not take it",
+);
+
+run(async () => {
+  command.parse();
+  const options = command.opts<{ stack?: string; test?: boolean }>();
+  const stack = await stackName(options.stack);
+  const targets = await targetsOf(stack);
+  if (targets.length === 0) {
+    console.log(`Stack ${stack} tells nobody: it has no \`notify\` in its configuration (docs/notifications.md).`);
+    return exitCodes.nothing;
+  }
+  const notice = noticeOf({ stack }, "test", "a test of its notifications");
+  let failed = false;
+  for (const target of targets) {
+    if (options.test !== true) console.log(`${target.name}: ${target.events.join(", ")}`);
+    else {
+      const why = await send(target, notice).then(
+        () => undefined,
+        (error: Error) => error.message,
+      );
+      console.log(`${target.name}: ${why === undefined ? "sent" : `not sent, ${why}`}`);
+      failed ||= why !== undefined;
+    }
+  }
+  return failed ? exitCodes.failed : exitCodes.ok;
+});

@@ -1,0 +1,73 @@
+import { type BroughtHome, bringHome, endRun, homeNotes, homeText } from "../../remote/results";
+import { requireRun, resultsPlace, type WithRun } from "../stack/stack-view";
+import { noteStopped } from "../stack/stopped";
+import { printing } from "../terminal/listener";
+import type { Events } from "./events";
+import type { StackMonitor } from "./monitor";
+
+/** What the page can ask for. Nothing of it terminates an instance. */
+export type ActionName = "results" | "stop";
+
+/** An action that goes on, or how the last one ended. */
+export interface ActionReport {
+  readonly name: ActionName;
+  readonly state: "running" | "done" | "failed";
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+  /** What it says, a line each; the last ones. */
+  readonly lines: readonly string[];
+}
+
+const mostLines = 12;
+/** The reason as a stopped run's record keeps it. */
+const stopReason = "user";
+
+/** Does what the page asks for, one thing at a time. */
+export class Actions {
+  private running = false;
+
+  constructor(
+    private readonly monitor: StackMonitor,
+    private readonly events: Events,
+  ) {}
+
+  /** Begins an action; how it goes is told by the topic `action`. @throws CommandError where there is no run. */
+  start(name: ActionName): "started" | "busy" {
+    if (this.running) return "busy";
+    const view = requireRun(this.monitor.stack ?? { stack: "", progress: { done: {}, underWay: [] } });
+    this.running = true;
+    void this.perform(name, view);
+    return "started";
+  }
+
+  private async perform(name: ActionName, view: WithRun): Promise<void> {
+    const startedAt = Date.now();
+    const lines: string[] = [];
+    const tell = (state: ActionReport["state"], line: string): void => {
+      lines.push(line);
+      this.events.set("action", { name, state, startedAt, lines: lines.slice(-mostLines) } satisfies ActionReport);
+    };
+    const place = resultsPlace(view);
+    const progress = (line: string): void => tell("running", line);
+    try {
+      tell("running", name === "stop" ? "stopping the run cleanly" : "bringing the results home");
+      const home = await printing(progress, (listener) =>
+        name === "stop" ? endRun(place, stopReason, listener) : bringHome(place, listener),
+      );
+      for (const line of home === undefined ? [] : homeNotes(home)) tell("running", line);
+      if (name === "stop") await noteStopped(view.stack, progress);
+      tell("done", home === undefined ? "It has not been started yet: there is nothing to bring." : summary(home));
+    } catch (error) {
+      tell("failed", (error as Error).message);
+    } finally {
+      this.running = false;
+      await this.monitor.refresh();
+    }
+  }
+}
+
+function summary(home: BroughtHome): string {
+  const { folder, unstable, status } = home;
+  const taken = unstable.length === 0 ? "" : `; written while they were read: ${unstable.join(", ")}`;
+  return `${homeText(home, folder)} (run: ${status.state})${taken}`;
+}

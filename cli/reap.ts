@@ -1,0 +1,146 @@
+import { InvalidArgumentError } from "commander";
+import { type Account, type Claimed, findOrphans, type Orphan } from "../lambda/account/orphans";
+import { readAccount, removeOrphan } from "../lambda/account/reaping";
+import { stateOrigin } from "../lambda/account/state-origin";
+import type { Cloud } from "../lambda/api/connect";
+import { duration } from "../lambda/api/waiting";
+import { costSince } from "../lambda/billing/forecast";
+import { projectFolder } from "../local/paths";
+import { table } from "../local/table";
+import { accountAt, readable } from "./stack/account";
+import { allStates, type KnownStray, straysOf } from "./stack/states";
+import { exitCodes, plainCommand, run } from "./terminal/command";
+import { printing } from "./terminal/listener";
+
+interface Options {
+  readonly endpoint?: string;
+  readonly yes?: boolean;
+  readonly minAge: number;
+  readonly includeUnknownAge?: boolean;
+  readonly anyState?: boolean;
+  readonly json?: boolean;
+}
+
+const description =
+  "Lists what carries a claim of this project in the account but is in no state of the current backend. Removes nothing " +
+  "without --yes, and never what is younger than --min-age.";
+
+const command = plainCommand("reap", description)
+  .option("--endpoint <url>", "`emulated`, or the API's base URL (default: Lambda, with LAMBDA_API_KEY)")
+  .option("--yes", "terminate and delete what is listed as `remove`; results on these instances are lost")
+  .option("--min-age <hours>", "leave what is younger: its `up` may still be running elsewhere", hours, 1)
+  .option("--include-unknown-age", "remove as well what nothing tells the age of")
+  .option("--any-state", "remove as well what belongs to a state that is kept elsewhere")
+  .option("--json", "print one JSON object")
+  .addHelpText(
+    "after",
+    "\nExit codes: 0 nothing to remove, or all removed; 1 something to remove is there (or would not go), or an instance " +
+      "that its stack's state does not know; " +
+      "2 wrong use; 4 API or states not readable: nothing was removed.",
+  );
+
+function hours(text: string): number {
+  const number = Number(text);
+  if (text.trim() === "" || !(number >= 0)) throw new InvalidArgumentError("It must be a number of hours, 0 or more.");
+  return number;
+}
+
+run(async () => {
+  command.parse();
+  const options = command.opts<Options>();
+  const cloud = accountAt(options.endpoint);
+  // The account before the states: a claim is in its state before anything is rented under it.
+  const account = await readable("The account", () => readAccount(cloud));
+  const states = await readable("The states of this backend", allStates);
+  const orphans = findOrphans(account, {
+    known: (known) => states.some(({ text }) => text.includes(known)),
+    origin: stateOrigin(process.env, projectFolder(), false),
+    anyState: options.anyState === true,
+    minAgeHours: options.minAge,
+    includeUnknownAge: options.includeUnknownAge === true,
+    now: Date.now(),
+  });
+  const strays = straysOf(account.instances, states);
+  const removable = orphans.filter(({ verdict }) => verdict === "remove");
+  const doubtful = orphans.filter(({ verdict }) => verdict === "age");
+  if (options.json !== true) {
+    for (const line of describe({ orphans, strays }, account, states.length, options)) console.log(line);
+  }
+  const failed = options.yes === true ? await removeAll(cloud, removable) : [];
+  if (options.json === true)
+    console.log(JSON.stringify({ orphans, strays, removed: options.yes === true, failed }, null, 2));
+  const left = options.yes === true ? failed.length : removable.length;
+  return left + doubtful.length + strays.length > 0 ? exitCodes.failed : exitCodes.ok;
+});
+
+/** Removes claim by claim, side by side; returns the claims of which something is left. */
+async function removeAll(cloud: Cloud, orphans: readonly Orphan[]): Promise<string[]> {
+  const done = await Promise.allSettled(
+    orphans.map((orphan) => printing(console.error, (listener) => removeOrphan(cloud, orphan, listener))),
+  );
+  return done.flatMap((each, index) => {
+    if (each.status === "fulfilled") return [];
+    const { claim = "" } = orphans[index] ?? {};
+    console.error(`${claim}: ${(each.reason as Error).message}`);
+    return [claim];
+  });
+}
+
+interface Found {
+  readonly orphans: readonly Orphan[];
+  readonly strays: readonly KnownStray[];
+}
+
+function describe({ orphans, strays }: Found, account: Account, states: number, options: Options): string[] {
+  const seen = `${account.instances.length} instances, ${account.sshKeys.length} SSH keys, ${account.rulesets.length} firewall rulesets`;
+  if (orphans.length + strays.length === 0)
+    return [`Nothing is left over: ${seen} in the account, ${states} stacks in the backend.`];
+  const head = ["what", "name", "type", "region", "age", "$/hour", "cost so far", "verdict"];
+  const rows = [
+    ...orphans.flatMap((orphan) => orphan.things.map((thing) => row(thing, verdictOf(thing, orphan)))),
+    ...strays.map(strayRow),
+  ];
+  const ready = orphans.some(({ verdict }) => verdict === "remove");
+  const next = "Removing an instance loses its results: `npm run adopt` may bring them home first. To remove: --yes";
+  return [...table([head, ...rows]), ...(ready && options.yes !== true ? [next] : [])];
+}
+
+function strayRow({ stack, launchedAt, priceCents, ...stray }: KnownStray): string[] {
+  const thing = { ...stray, kind: "instance", createdAt: launchedAt, priceCentsPerHour: priceCents } as const;
+  const end = `\`npm run up -- --stack ${stack}\` adopts it, \`npm run down -- --stack ${stack}\` terminates it`;
+  return row(thing, `left: stack ${stack} launched it, but its state does not know it: ${end}`);
+}
+
+function verdictOf({ kind }: Claimed, { verdict, origin }: Orphan): string {
+  if (kind === "file system") return verdicts.data;
+  return verdict === "elsewhere" ? `${verdicts.elsewhere}: ${origin}` : verdicts[verdict];
+}
+
+function row({ kind, name, id, type, region, createdAt, priceCentsPerHour }: Claimed, verdict: string): string[] {
+  const instance = kind === "instance";
+  const age = createdAt === undefined ? "unknown" : duration((Date.now() - Date.parse(createdAt)) / 1000);
+  const price = priceCentsPerHour === undefined ? "?" : (priceCentsPerHour / 100).toFixed(2);
+  const cost =
+    createdAt === undefined || priceCentsPerHour === undefined
+      ? "?"
+      : `$${costSince(createdAt, priceCentsPerHour).toFixed(2)}`;
+  return [
+    instance ? `instance ${id}` : kind,
+    name,
+    type ?? "-",
+    region ?? "-",
+    age,
+    instance ? price : "-",
+    instance ? cost : "-",
+    verdict,
+  ];
+}
+
+const verdicts: Readonly<Record<Orphan["verdict"], string>> = {
+  remove: "remove",
+  used: "left: an instance that is not ours uses it",
+  elsewhere: "left: its state is kept elsewhere (--any-state)",
+  age: "left: its age is unknown (--include-unknown-age)",
+  young: "left: too young (--min-age)",
+  data: "left: it holds data; delete it at https://cloud.lambda.ai",
+};

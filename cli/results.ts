@@ -1,0 +1,70 @@
+import { relative } from "node:path";
+import { type BroughtHome, bringHome, homeNotes, homeText } from "../remote/results";
+import { verifyResults } from "../remote/transfer/download";
+import { keepBringingHome } from "./results/watch";
+import { stackView } from "./stack/read";
+import { requireRun, resultsPlace } from "./stack/stack-view";
+import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
+import { printing } from "./terminal/listener";
+
+const command = operatorCommand(
+  "results",
+  "Downloads the results now, while the run goes on or after, and verifies them.",
+)
+  .option("--verify <folder>", "check a folder of results against its manifest, and download nothing")
+  .option(
+    "-w, --watch [seconds]",
+    "bring each new checkpoint home (looks every 60 s), until the run has ended",
+    wholeNumber,
+  );
+
+interface Options {
+  readonly stack?: string;
+  readonly verify?: string;
+  readonly watch?: number | true;
+}
+
+run(async () => {
+  command.parse();
+  const { stack, verify: folder, watch } = command.opts<Options>();
+  if (folder !== undefined) return verify(folder);
+  const view = requireRun(await stackView(stack));
+  const place = resultsPlace(view);
+  const stop = new AbortController();
+  if (watch !== undefined) process.once("SIGINT", () => stop.abort()).once("SIGTERM", () => stop.abort());
+  const home =
+    watch === undefined
+      ? await printing(console.log, (listener) => bringHome(place, listener))
+      : await keepBringingHome(place, {
+          seconds: watch === true ? 60 : watch,
+          stop: stop.signal,
+          onHome: tell,
+          onProgress: console.error,
+        });
+  if (home === undefined && !stop.signal.aborted) {
+    throw new CommandError(`${view.run.experiment} has not been started yet.`, exitCodes.nothing);
+  }
+  if (home !== undefined && watch === undefined) tell(home);
+  return exitCodes.ok;
+});
+
+/** What was told besides last: with --watch it is worth a line only where it is another. */
+let notes = "";
+
+function tell(home: BroughtHome): void {
+  const { folder, unstable, status } = home;
+  console.log(`${homeText(home, relative(process.cwd(), folder))} (run: ${status.state})`);
+  const now = homeNotes(home).join("\n");
+  if (now !== "" && now !== notes) console.log(now);
+  notes = now;
+  if (unstable.length > 0)
+    console.log(`Written while they were read, so taken as far as they were: ${unstable.join(", ")}`);
+}
+
+async function verify(folder: string): Promise<number> {
+  const { ok, files, missing, changed } = await verifyResults(folder);
+  for (const path of missing) console.log(`missing ${path}`);
+  for (const path of changed) console.log(`changed ${path}`);
+  console.log(ok ? `${files} files are as the manifest says` : `${folder} is not as its manifest says`);
+  return ok ? exitCodes.ok : exitCodes.failed;
+}

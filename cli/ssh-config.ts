@@ -1,0 +1,52 @@
+import { stackName } from "./stack/pulumi";
+import { stackView } from "./stack/read";
+import {
+  aliasesOf,
+  defaultAlias,
+  includeLine,
+  install,
+  isIncluded,
+  removeSshFiles,
+  writeSshFiles,
+} from "./stack/ssh-files";
+import { requireInstance } from "./stack/stack-view";
+import { CommandError, exitCodes, operatorCommand, run } from "./terminal/command";
+
+const description =
+  "Makes the stack a host of the OpenSSH client: `ssh <stack>`, scp, rsync and VS Code's Remote-SSH work, with the host " +
+  "key pinned. The login's key lies in ~/.ssh/lambda-train for this user alone; `up` keeps the files right, `down` " +
+  "removes them.";
+
+const command = operatorCommand("ssh-config", description)
+  .option("--alias <name>", "host name (default: the stack's)")
+  .option("--install", "put the line that includes the files into ~/.ssh/config")
+  .option("--remove", "remove the stack's files");
+
+run(async () => {
+  command.parse();
+  const options = command.opts<{ stack?: string; alias?: string; install?: boolean; remove?: boolean }>();
+  const stack = await stackName(options.stack);
+  if (options.remove === true) return remove(stack);
+  const view = await stackView(stack);
+  if (view.instance === undefined) removeSshFiles(stack);
+  const { access } = requireInstance(view);
+  const known = aliasesOf(stack);
+  const aliases = options.alias === undefined && known.length > 0 ? known : [options.alias ?? defaultAlias(stack)];
+  for (const alias of aliases) writeSshFiles(stack, alias, access);
+  if (options.install === true) install();
+  if (isIncluded()) {
+    console.log(`ssh ${aliases[0]}`);
+  } else {
+    console.log("Put this line first into ~/.ssh/config, or let --install do it:");
+    console.log(`  ${includeLine()}`);
+    console.log(`Then: ssh ${aliases[0]}`);
+  }
+  return exitCodes.ok;
+});
+
+function remove(stack: string): number {
+  const removed = removeSshFiles(stack);
+  if (removed.length === 0) throw new CommandError(`No files of stack ${stack} are here.`, exitCodes.nothing);
+  console.log(`Removed: ${removed.join(", ")}`);
+  return exitCodes.ok;
+}

@@ -1,0 +1,88 @@
+import { ensureCloud, stopCloud } from "../../emulator/control";
+import { connectCloud } from "../../lambda/api/connect";
+import { isEnding } from "../../lambda/api/schemas";
+import { localFolder } from "../../local/paths";
+import { loseResultsVariable } from "../../remote/results";
+import { tellAfterDown, wantsNotices } from "../notify/notify";
+import { CommandError, exitCodes } from "../terminal/command";
+import { mendAfterKill, noteCut, noteWhole } from "./killed-cli";
+import { refuseProtected } from "./protection";
+import { isEmulated, pulumi, pulumiOutput } from "./pulumi";
+import { stackView } from "./read";
+import { removeSshFiles } from "./ssh-files";
+
+/** How to destroy a stack. */
+export interface DestroyOptions {
+  /** Terminate even if the results cannot be brought home. */
+  readonly loseResults?: boolean;
+  /** Leave the emulated cloud running. */
+  readonly keepCloud?: boolean;
+  /** Ask nothing, on a real account either. */
+  readonly unasked?: boolean;
+  /** Further arguments of `pulumi destroy`. */
+  readonly args?: readonly string[];
+  /** Asked right before anything is destroyed. */
+  readonly isWanted?: () => boolean;
+}
+
+/** `pulumi destroy` with everything that it needs: stops the run, brings the results home, terminates. Gives its exit code. */
+export async function destroyStack(stack: string, options: DestroyOptions = {}): Promise<number> {
+  const emulated = isEmulated(stack);
+  const args = options.args ?? [];
+  const partial = args.some(isPartial);
+  if (!partial) await refuseProtected(stack);
+  await mendAfterKill(stack);
+  if (emulated) await ensureCloud(localFolder());
+  // Reading the state also sees that the results can be reached from here. Where it cannot be read, the destroy says so.
+  const view = await stackView(stack).catch(() => undefined);
+  if (options.loseResults === true) process.env[loseResultsVariable] = view?.run?.experiment;
+  // On the emulated cloud nothing costs anything, so nothing is asked. The preview of a part sees what is protected.
+  const without = partial ? ["--yes"] : ["--yes", "--skip-preview"];
+  const unasked = emulated || options.unasked === true ? without : [];
+  const before = wantsNotices(stack) ? await stackView(stack).catch(() => undefined) : undefined;
+  if (options.isWanted?.() === false) return exitCodes.failed;
+  const code = await pulumi(["destroy", "--stack", stack, ...unasked, ...args]);
+  if (code !== 0) noteCut(stack);
+  else if (!partial) {
+    await requireEmpty(stack);
+    noteWhole(stack);
+    removeSshFiles(stack);
+  }
+  if (code === 0 && before !== undefined) await tellAfterDown(before);
+  if (code === 0 && emulated && options.keepCloud !== true && (await isIdle())) await stopCloud(localFolder());
+  return code;
+}
+
+/** Whether an argument of `pulumi destroy` makes it leave something, as it should. */
+function isPartial(arg: string): boolean {
+  return /^(--(target|exclude|preview-only)|-t)/.test(arg);
+}
+
+/**
+ * The engine ends a destroy that was interrupted with 0, and says that everything is deleted.
+ * @throws CommandError where something is left
+ */
+async function requireEmpty(stack: string): Promise<void> {
+  const exported = await pulumiOutput(["stack", "export", "--stack", stack]).catch((error: Error) => {
+    // With `--remove` the stack itself is gone.
+    if (error.message.includes("no stack named")) return '{"deployment":{}}';
+    throw error;
+  });
+  const { deployment } = JSON.parse(exported) as {
+    deployment: { resources?: readonly { readonly type: string; readonly id?: string }[] };
+  };
+  const { resources = [] } = deployment;
+  if (resources.length === 0) return;
+  const instance = resources.find(({ type }) => type.endsWith("dynamic/lambda-train:Instance"));
+  const lives = instance === undefined ? "" : ` Instance ${instance.id} is among them, and is billed.`;
+  throw new CommandError(
+    `The destroy of ${stack} was interrupted: ${resources.length} resources are left, whatever is said above.${lives} ` +
+      "Run `npm run down` again.",
+  );
+}
+
+/** Whether no other stack has an instance on the emulated cloud. */
+async function isIdle(): Promise<boolean> {
+  const instances = await connectCloud("emulated").client.listInstances();
+  return instances.every(({ status }) => isEnding(status));
+}

@@ -1,0 +1,32 @@
+import { CommandError } from "../terminal/command";
+import { pulumiOutput } from "./pulumi";
+
+interface Protectable {
+  readonly urn: string;
+  readonly protect?: boolean;
+  /** Replaced already, and about to be deleted. */
+  readonly delete?: boolean;
+}
+
+/**
+ * Refuses to destroy a stack of which something is protected. The engine would refuse as well, but without a preview only
+ * after it has deleted the rest.
+ * @throws CommandError that names what is protected, and how to lift that
+ */
+export async function refuseProtected(stack: string): Promise<void> {
+  // Where the state cannot be read, the destroy says so.
+  const exported = await pulumiOutput(["stack", "export", "--stack", stack]).catch(() => "{}");
+  const { deployment } = JSON.parse(exported) as { deployment?: { resources?: readonly Protectable[] } };
+  const found = (deployment?.resources ?? []).filter((each) => each.protect === true && each.delete !== true);
+  if (found.length === 0) return;
+  const lines = found.map(({ urn }) => `  ${nameOf(urn)}: npm run pulumi -- state unprotect '${urn}' --stack ${stack}`);
+  throw new CommandError(
+    `Stack ${stack} is not destroyed, and nothing of it was touched: ${found.length} of its resources are protected. ` +
+      `To lift that:\n${lines.join("\n")}\n` +
+      `Or of all: npm run pulumi -- state unprotect --all --stack ${stack}. Then run this again.`,
+  );
+}
+
+function nameOf(urn: string): string {
+  return urn.slice(urn.lastIndexOf("::") + 2);
+}

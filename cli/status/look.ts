@@ -1,0 +1,68 @@
+import { stripVTControlCharacters } from "node:util";
+import { type MachineLook, readMachine } from "../../remote/machine";
+import { readMetricFiles } from "../../remote/metric-files";
+import { shellQuote } from "../../remote/quote";
+import { readStatus } from "../../remote/run";
+import type { SshSession } from "../../remote/session";
+import type { RunStatus } from "../../remote/types";
+import { LogSeries } from "../page/log-series";
+import { metricsOf, type Series } from "../page/series";
+
+/** How far training is: the newest values that its metric files, or else its log, tell. */
+export interface Progress {
+  readonly axis: "step" | "epoch";
+  readonly at: number;
+  /** By the workload's own names. */
+  readonly values: Readonly<Record<string, number>>;
+}
+
+/** A run and its machine, as they are now. */
+export interface RunLook {
+  readonly status: RunStatus;
+  readonly machine: MachineLook;
+  readonly progress: Progress | null;
+  /** The log's last lines. */
+  readonly log: readonly string[];
+}
+
+const tailBytes = 32_768;
+const logLines = 8;
+
+/** Looks at a run over one connection. */
+export async function lookAtRun(session: SshSession, experiment: string): Promise<RunLook> {
+  const status = await readStatus(session, experiment);
+  const { outputPath, logPath } = status;
+  const [machine, files, tail] = await Promise.all([
+    readMachine(session, { experiment, outputPath }),
+    outputPath === undefined ? undefined : readMetricFiles(session, outputPath, ""),
+    session.exec(`tail -c ${tailBytes} ${shellQuote(logPath)}`, { timeoutSeconds: 30 }),
+  ]);
+  const lines = tail.stdout
+    .split(/[\r\n]+/)
+    .map(plain)
+    .filter((line) => line.trim() !== "");
+  const told = new LogSeries();
+  for (const line of lines) told.push(line);
+  const progress = progressOf([...metricsOf(files?.files ?? {}).series, ...told.series]);
+  return { status, machine, progress, log: lines.slice(-logLines) };
+}
+
+/** The newest point of the curves that go furthest on the axis of the finest count. */
+export function progressOf(series: readonly Series[]): Progress | null {
+  const axis = series.some((each) => each.axis === "step") ? "step" : "epoch";
+  const last = series
+    .filter((each) => each.axis === axis && each.xs.length > 0)
+    .map(({ name, xs, ys }) => ({ name, at: xs.at(-1) ?? 0, value: ys.at(-1) ?? 0 }));
+  if (last.length === 0) return null;
+  return {
+    axis,
+    at: Math.max(...last.map(({ at }) => at)),
+    values: Object.fromEntries(last.map(({ name, value }) => [name, value])),
+  };
+}
+
+/** A line without what moves the cursor or sets colours. */
+function plain(line: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+  return stripVTControlCharacters(line).replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, "");
+}

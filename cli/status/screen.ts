@@ -1,0 +1,219 @@
+import { stripVTControlCharacters } from "node:util";
+import pc from "picocolors";
+import { duration } from "../../lambda/api/waiting";
+import { money } from "../../lambda/billing/bill";
+import { isGone } from "../../lambda/life/presence";
+import { megabytes } from "../../local/folder/progress";
+import type { MachineLook } from "../../remote/machine";
+import type { RunStatus } from "../../remote/types";
+import { foundText, leftText } from "../../remote/written";
+import type { CostReport, StackReport, StrayReport } from "../stack/report";
+import type { Progress } from "./look";
+
+/** What `status` shows and `status --json` prints. null: not known. */
+export interface StatusReport extends StackReport {
+  readonly machine: MachineLook | null;
+  readonly progress: Progress | null;
+  /** The log's last lines. */
+  readonly log: readonly string[];
+}
+
+const label = 12;
+
+/**
+ * The report as lines for a person, none longer than the terminal is wide.
+ * @param cpuPercent Use of the processors, where two looks have told it.
+ */
+export function screenOf(report: StatusReport, width: number, cpuPercent?: number): string[] {
+  const rows = [...whatIsRented(report), ...whatRuns(report, cpuPercent)];
+  const lines = rows.map(([name, text]) => `${pc.dim(name.padEnd(label))}${cut(text, width - label)}`);
+  const log = report.log.map((line) => pc.dim(`  ${cut(line, width - 2)}`));
+  const next = nextStep(report);
+  return [
+    ...lines,
+    ...(log.length > 0 ? ["", ...log] : []),
+    "",
+    `${pc.dim("next".padEnd(label))}${cut(next, width - label)}`,
+  ];
+}
+
+type Row = readonly [name: string, text: string];
+
+function whatIsRented({ stack, instance, cost, strays, unknown }: StatusReport): Row[] {
+  const head: Row = ["stack", pc.bold(stack)];
+  if (instance === null && unknown !== null) {
+    return [head, ["instance", pc.yellow(`cannot be told whether one is billed: ${unknown}`)]];
+  }
+  const strayRows = strays.flatMap(describeStray);
+  if (instance === null) return [head, ...(strays.length > 0 ? strayRows : [noInstance])];
+  const { status, type, region, ip, id } = instance;
+  const rows: Row[] = [
+    head,
+    ["instance", `${colour(status)}  ${type} in ${region}  ${ip ?? "no address yet"}`],
+    ["", pc.dim(id)],
+  ];
+  if (isGone(status)) {
+    const ended: Row = ["cost", "nothing more: it has ended; its bill comes with `up` or `down`"];
+    return [...rows, ended, ...strayRows];
+  }
+  return [...rows, ...(cost === null ? [] : describeCost(cost)), ...strayRows];
+}
+
+const noInstance: Row = ["instance", "none: nothing is billed"];
+
+function describeStray({ id, name, type, region, status, launchedAt, dollarsPerHour, dollars }: StrayReport): Row[] {
+  const since = launchedAt === null ? "launched at an unknown time" : `launched at ${launchedAt}`;
+  const price = dollarsPerHour === null ? "price unknown" : `${money(dollarsPerHour)} per hour`;
+  const cost = dollars === null ? "" : `, ${money(dollars)} so far`;
+  return [
+    ["instance", `${pc.red("not in the state")}  ${colour(status)}  ${type} in ${region}  ${price}${cost}`],
+    ["", pc.dim(`${id}  ${since} as ${name}`)],
+    ["", "launched, but the state does not know it: `npm run up` adopts it, `npm run down` terminates it"],
+  ];
+}
+
+function describeCost({ dollars, dollarsPerHour, budgetDollars, dollarsLeft, hoursLeft }: CostReport): Row[] {
+  const rows: Row[] = [["cost", `${money(dollars)} so far, ${money(dollarsPerHour)} per hour until \`down\``]];
+  const left = hoursLeft === null ? "" : `${duration(hoursLeft * 3600)} left to the run`;
+  if (budgetDollars === null || dollarsLeft === null) return left === "" ? rows : [...rows, ["limit", left]];
+  const used = budgetDollars === 0 ? 1 : Math.min(1, dollars / budgetDollars);
+  const text = `${bar(used)} ${money(dollarsLeft)} left of ${money(budgetDollars)}`;
+  return [...rows, ["budget", [text, left].filter((part) => part !== "").join(", ")]];
+}
+
+function whatRuns(report: StatusReport, cpuPercent: number | undefined): Row[] {
+  const { experiment, run, results, instance, progress, machine } = report;
+  if (instance === null) return [];
+  if (experiment === null) return [["run", "not started"]];
+  const reason = "reason" in run ? `: ${run.reason}` : "";
+  const rows: (Row | undefined)[] = [["run", `${pc.bold(experiment)}  ${colour(run.state)}${reason}`]];
+  if ("logPath" in run) rows.push(...describeRun(run));
+  if (report.waits !== undefined)
+    rows.push(["waits", `${report.waits.join(", ")}: changed since, for the next \`up\` after the run`]);
+  if (progress !== null) rows.push(["progress", describeProgress(progress)]);
+  if (machine !== null) rows.push(...describeMachine(machine, cpuPercent));
+  rows.push(["results", results ?? "not home yet: `npm run results` brings them, `down` always does"]);
+  return rows.filter((row) => row !== undefined);
+}
+
+function describeRun(status: RunStatus): (Row | undefined)[] {
+  const {
+    startedAt,
+    attempt = 1,
+    endedAt,
+    exitCode,
+    stopReason,
+    evaluation,
+    idleSeconds,
+    detached,
+    unsupervised,
+  } = status;
+  // Both times are the instance's, whose clock may be another than this one.
+  const since =
+    startedAt === undefined ? "" : `, ${duration(Math.max(0, status.now - Date.parse(startedAt) / 1000))} ago`;
+  const quiet =
+    idleSeconds !== undefined && idleSeconds > 120 ? pc.yellow(`, silent for ${duration(idleSeconds)}`) : "";
+  const ended = selfEnd(status);
+  const [elsewhere, left] = [foundText(status.writtenElsewhere), leftText(status.writtenElsewhere)];
+  return [
+    startedAt === undefined
+      ? undefined
+      : ["started", `${startedAt}${since}${attempt > 1 ? `, start ${attempt}` : ""}${quiet}`],
+    endedAt === undefined
+      ? undefined
+      : ["ended", `${endedAt}, exit status ${exitCode}${stopReason === undefined ? "" : ` (${stopReason})`}`],
+    detached === undefined ? undefined : ["", pc.red(`it put itself into the background and was ended: ${detached}`)],
+    unsupervised === undefined ? undefined : ["", pc.red("unsupervised: no limit holds until `npm run up`")],
+    elsewhere === undefined ? undefined : ["elsewhere", `${elsewhere}: comes home below beside/`],
+    left === undefined ? undefined : ["left out", pc.yellow(left)],
+    evaluation === undefined || evaluation.state === "none" ? undefined : ["evaluation", evaluation.state],
+    ended === undefined ? undefined : ["self-end", ended],
+  ];
+}
+
+function describeProgress({ axis, at, values }: Progress): string {
+  const shown = Object.entries(values).map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`);
+  return [pc.bold(`${axis} ${at}`), ...shown].join("  ");
+}
+
+function describeMachine({ gpus, cpu, memory, disk, checkpoints, now }: MachineLook, cpuPercent?: number): Row[] {
+  const used = ({ totalBytes, freeBytes }: MachineLook["memory"]): string =>
+    `${gigabytes(totalBytes - freeBytes)} of ${gigabytes(totalBytes)} GB`;
+  const rows: Row[] = gpus.map(({ name, percent, usedBytes, totalBytes, celsius }, at) => [
+    gpus.length > 1 ? `gpu ${at}` : "gpu",
+    [
+      percent === null ? "use unknown" : `${percent} %`,
+      usedBytes === null || totalBytes === null ? "" : used({ totalBytes, freeBytes: totalBytes - usedBytes }),
+      celsius === null ? "" : `${celsius} °C`,
+      pc.dim(name),
+    ].join("  "),
+  ]);
+  const processors = cpuPercent === undefined ? `${cpu.count} processors` : `CPU ${Math.round(cpuPercent)} %`;
+  rows.push(["machine", `${processors}  memory ${used(memory)}  disk ${used(disk)}`]);
+  const newest = checkpoints[0];
+  if (newest !== undefined) {
+    const { path, bytes, writtenAt } = newest;
+    const age = duration(Math.max(0, now - writtenAt));
+    rows.push(["checkpoints", `${checkpoints.length}, newest ${path}  ${megabytes(bytes)} MB, ${age} ago`]);
+  }
+  return rows;
+}
+
+/** When the instance ends itself; undefined where it was not told to. */
+function selfEnd({ selfTermination, now }: RunStatus): string | undefined {
+  if (selfTermination === undefined) return undefined;
+  const { watched, last } = selfTermination;
+  if (!watched) return "NOT WATCHED (rebooted?): `npm run up -- --refresh` starts the watch again";
+  switch (last.state) {
+    case "busy":
+      return "some time after the last work there has ended";
+    case "waiting":
+      return `in ${duration(Math.max(0, (last.at ?? now) - now))}, if its results are safe then`;
+    case "unsafe":
+      return `waits: ${last.text}`;
+    case "terminating":
+      return "now: the API was told";
+    default:
+      return `FAILED, goes on billing: ${last.text}`;
+  }
+}
+
+/** What to do as things are. */
+function nextStep({ stack, instance, experiment, run, results, strays, unknown }: StatusReport): string {
+  const call = (name: string): string => pc.bold(`npm run ${name}${stack === "dev" ? "" : ` -- --stack ${stack}`}`);
+  if (strays.length > 0) return `${call("up")} adopts what was launched, ${call("down")} terminates it`;
+  if (unknown !== null) return `${call("status")} again, when the API answers`;
+  if (instance === null) return `${call("up")} rents and starts`;
+  if (isGone(instance.status)) return `${call("up")} rents another and trains anew; ${call("down")} cleans up`;
+  if (experiment === null) return `${call("up")} goes on from where it stopped`;
+  if (run.state === "unreachable") return `${call("up")} opens the firewall to this address; ${call("doctor")}`;
+  if ("detached" in run && run.detached !== undefined)
+    return `run training in the foreground (train.command), then ${call("up")}`;
+  if (run.state === "failed") return `${call("logs")}; mend it, and ${call("up")} starts it again`;
+  if (run.state === "stopped")
+    return `${call("up")} starts it again; ${call("down")} brings the results home and ends the bill`;
+  if (run.state === "finished")
+    return `${call("down")} brings ${results === null ? "the results" : "what is new"} home and ends the bill`;
+  return `${call("logs")}, ${call("dashboard")}, ${call("down")}`;
+}
+
+function colour(state: string): string {
+  if (["running", "finished", "active", "evaluating"].includes(state)) return pc.green(state);
+  if (["failed", "gone", "terminated", "unhealthy", "preempted"].includes(state)) return pc.red(state);
+  return pc.yellow(state);
+}
+
+function bar(part: number): string {
+  const full = Math.round(part * 12);
+  const paint = part >= 1 ? pc.red : part >= 0.8 ? pc.yellow : pc.green;
+  return paint("█".repeat(full)) + pc.dim("░".repeat(12 - full));
+}
+
+const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(bytes < 1e10 ? 1 : 0);
+
+/** Text of at most so many columns; colours take none. */
+function cut(text: string, width: number): string {
+  if (stripVTControlCharacters(text).length <= width) return text;
+  // A cut line loses its colours.
+  return `${stripVTControlCharacters(text).slice(0, Math.max(1, width - 1))}…`;
+}

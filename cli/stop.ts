@@ -1,0 +1,59 @@
+import { hasEnded, readStatus, stopRun } from "../remote/run";
+import { SshError, withSession } from "../remote/session";
+import type { RunStatus } from "../remote/types";
+import { tellOfRun } from "./notify/notify";
+import { stackView } from "./stack/read";
+import { requireRun } from "./stack/stack-view";
+import { noteStopped } from "./stack/stopped";
+import { CommandError, exitCodes, operatorCommand, run } from "./terminal/command";
+
+const command = operatorCommand(
+  "stop",
+  "Stops the run cleanly, with time for a checkpoint. The instance stays, and goes on billing.",
+);
+
+/** The reason as a stopped run's record keeps it. */
+const reason = "user";
+
+run(async () => {
+  command.parse();
+  const { stack } = command.opts<{ stack?: string }>();
+  const view = requireRun(await stackView(stack));
+  const { access, instance, run: plan } = view;
+  const { experiment, graceSeconds } = plan;
+  const before = await reaching(() => withSession(access, (session) => readStatus(session, experiment)));
+  if (before.state === "absent") {
+    throw new CommandError(`${experiment} was never started. \`npm run up\` starts it.`, exitCodes.nothing);
+  }
+  if (!hasEnded(before.state)) console.log(`${experiment}: stopping, up to ${graceSeconds} s for a checkpoint`);
+  const status = await reaching(() => stopRun(access, { experiment }, { reason, graceSeconds }));
+  if (!hasEnded(before.state)) await tellOfRun(view, status);
+  console.log(endText(status));
+  await noteStopped(view.stack, console.error);
+  console.log(
+    `Instance ${instance.id} goes on billing. \`npm run up\` ${nextOf(status)}; \`npm run down\` brings the results home and ` +
+      "ends the bill.",
+  );
+  return exitCodes.ok;
+});
+
+function endText({ experiment, state, exitCode, stopReason }: RunStatus): string {
+  if (state === "evaluating") return `${experiment}: training has ended; its evaluation goes on`;
+  const details = [exitCode === undefined ? "" : `exit status ${exitCode}`, stopReason ?? ""].filter(Boolean);
+  return `${experiment}: ${state}${details.length === 0 ? "" : ` (${details.join(", ")})`}`;
+}
+
+function nextOf({ state }: RunStatus): string {
+  const again = state === "stopped" || state === "failed";
+  return again ? "starts the run again" : "starts another run, where its configuration has changed";
+}
+
+async function reaching<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const { kind } = error instanceof SshError ? error.facts : { kind: undefined };
+    if (kind === undefined || kind === "exit") throw error;
+    throw new CommandError((error as Error).message, exitCodes.unreachable);
+  }
+}

@@ -1,0 +1,69 @@
+import { ensureCloud } from "../emulator/control";
+import { localFolder } from "../local/paths";
+import { restartVariable } from "../plan/standing";
+import { tellAfterUp } from "./notify/notify";
+import { mendAfterKill, noteWhole } from "./stack/killed-cli";
+import { instanceStatus, sawGone } from "./stack/look";
+import { isEmulated, pulumi, pulumiOutput, stackName } from "./stack/pulumi";
+import { readView, stackView } from "./stack/read";
+import { aliasesOf, refreshSshFiles } from "./stack/ssh-files";
+import { operatorCommand, run } from "./terminal/command";
+
+const command = operatorCommand("up", "Everything that a training run needs, then `pulumi up`.")
+  .option("--preview-only", "show what would be done, and do nothing")
+  .option(
+    "--restart",
+    "where what a running run trains on has changed: stop it at a checkpoint, start it again with the change",
+  )
+  .allowUnknownOption()
+  .argument("[args...]", "further arguments of `pulumi up`");
+
+run(async () => {
+  command.parse();
+  const options = command.opts<{ stack?: string; previewOnly?: boolean; restart?: boolean }>();
+  if (options.restart === true) process.env[restartVariable] = "yes";
+  const stack = await stackName(options.stack);
+  const wasCut = options.previewOnly !== true && (await mendAfterKill(stack));
+  await createStack(stack, options.stack === undefined);
+  const emulated = isEmulated(stack);
+  if (options.previewOnly === true) {
+    return pulumi(["preview", "--stack", stack, ...(await refreshWhereEnded(stack)), ...command.args]);
+  }
+  if (emulated) await ensureCloud(localFolder());
+  // On the emulated cloud nothing costs anything, so nothing is asked; on a real account `pulumi up` asks as ever.
+  const unasked = emulated ? ["--yes", "--skip-preview"] : [];
+  const refresh = wasCut ? ["--refresh"] : await refreshWhereEnded(stack);
+  const code = await pulumi(["up", "--stack", stack, ...unasked, ...refresh, ...command.args]);
+  if (code === 0) noteWhole(stack);
+  await refreshSshHost(stack);
+  await tellAfterUp(stack);
+  return code;
+});
+
+/** Makes the stack where there is none. One that was named is not selected, as with `pulumi up --stack`. */
+async function createStack(stack: string, select: boolean): Promise<void> {
+  const args = select ? ["select", "--create", stack] : ["init", "--no-select", stack];
+  await pulumiOutput(["stack", ...args]).catch((error: Error) => {
+    if (!error.message.includes("already exists")) throw error;
+  });
+}
+
+/** The stack may have another instance now, also where the rest failed. */
+async function refreshSshHost(stack: string): Promise<void> {
+  if (aliasesOf(stack).length === 0) return;
+  const { access } = await stackView(stack);
+  if (access !== undefined) refreshSshFiles(stack, access);
+}
+
+/** An instance may be gone, by itself or by somebody else: then the engine must look anew. Says so. */
+async function refreshWhereEnded(stack: string): Promise<string[]> {
+  // Where the state cannot be read, the `up` says so.
+  const view = await readView(stack).catch(() => undefined);
+  if (view?.instance === undefined || !sawGone(await instanceStatus(view))) return [];
+  const home = view.resultsFolder === undefined ? "" : ` What was fetched of its results is in ${view.resultsFolder}.`;
+  console.log(
+    `Instance ${view.instance.id} is gone: it has ended itself, or was ended elsewhere.${home} ` +
+      "An `up` rents another one and trains anew; `npm run down` cleans up.",
+  );
+  return ["--refresh"];
+}

@@ -1,0 +1,41 @@
+import { waitForEnd } from "../remote/run";
+import { elsewhereLines } from "../remote/written";
+import { tellOfRun } from "./notify/notify";
+import { instanceStatus, sawGone } from "./stack/look";
+import { stackView } from "./stack/read";
+import { requireRun } from "./stack/stack-view";
+import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
+
+const command = operatorCommand("wait", "Waits until the run has ended. Exit code 0: finished; 1: failed or stopped.")
+  .option("-t, --timeout <minutes>", "give up waiting after this time; the run goes on", wholeNumber)
+  .option("-q, --quiet", "print nothing but the end");
+
+run(async () => {
+  command.parse();
+  const options = command.opts<{ stack?: string; timeout?: number; quiet?: boolean }>();
+  const view = requireRun(await stackView(options.stack));
+  const { access, run: plan } = view;
+  const { experiment } = plan;
+  const signal = options.timeout === undefined ? undefined : AbortSignal.timeout(options.timeout * 60_000);
+  const status = await waitForEnd(
+    access,
+    { experiment },
+    {
+      onLine: options.quiet === true ? undefined : console.log,
+      isGone: async () => sawGone(await instanceStatus(view)),
+      signal,
+    },
+  ).catch((error: unknown) => {
+    if (signal?.aborted !== true) throw error;
+    throw new CommandError(
+      `${experiment} has not ended within ${options.timeout} minutes; it goes on.`,
+      exitCodes.timeout,
+    );
+  });
+  const { state, exitCode, detached } = status;
+  const why = detached === undefined ? "" : `: training put itself into the background (${detached}) and was ended`;
+  console.log(`${experiment}: ${state}${exitCode === undefined ? "" : ` (exit status ${exitCode})`}${why}`);
+  for (const line of elsewhereLines(status.writtenElsewhere)) console.log(line);
+  await tellOfRun(view, status);
+  return state === "finished" ? exitCodes.ok : exitCodes.failed;
+});

@@ -1,0 +1,56 @@
+import type { EvaluationPlan, RunPlan } from "../../plan/types";
+import { evaluationFailure, readMetrics, readStatus } from "../../remote/run";
+import { diffByName } from "../dynamic/diff";
+import type { DynamicHandler, HandlerContext } from "../dynamic/handler";
+import { look, lookOrKeep, type OnInstance } from "./place";
+
+interface Inputs extends OnInstance {
+  readonly startId: string;
+  readonly attempt?: number;
+  readonly run: RunPlan;
+  readonly evaluation: EvaluationPlan;
+  readonly workspace: string;
+}
+
+interface Outputs extends Inputs {
+  readonly state: "pending" | "running" | "done" | "failed";
+  readonly metrics: Readonly<Record<string, unknown>>;
+}
+
+async function evaluated(inputs: Inputs, { progress }: HandlerContext): Promise<Outputs> {
+  const { experiment } = inputs.run;
+  return look(inputs.access, async (session) => {
+    const status = await readStatus(session, experiment);
+    const { evaluation } = status;
+    const state = evaluation === undefined || evaluation.state === "none" ? "pending" : evaluation.state;
+    if (state === "failed") progress(await evaluationFailure(session, status));
+    const metrics =
+      state === "done" ? await readMetrics(session, { experiment, metrics: inputs.evaluation.metrics }) : {};
+    return { ...inputs, state, metrics: withoutLists(metrics) as Record<string, unknown> };
+  });
+}
+
+/** Metrics as outputs are to be read by people: lists, such as histories, are left to the results. */
+function withoutLists(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  const members = Object.entries(value).filter(([, member]) => !Array.isArray(member));
+  return Object.fromEntries(members.map(([key, member]) => [key, withoutLists(member)]));
+}
+
+/** Life of an evaluation as seen from here. The instance makes it by itself when training has ended. */
+export const handler: DynamicHandler<Inputs, Outputs> = {
+  diff: (_id, olds, news) =>
+    diffByName(olds, news, {
+      replace: ["instanceId", "startId"],
+      update: ["access", "attempt", "run", "evaluation", "workspace"],
+    }),
+  create: async (inputs, context) => ({
+    id: `${inputs.instanceId}:${inputs.run.experiment}`,
+    outs: await evaluated(inputs, context),
+  }),
+  read: async (id, props, context) => {
+    if (props.access === undefined || props.run === undefined) return undefined;
+    return { id, props: await lookOrKeep(props as Outputs, context, () => evaluated(props as Inputs, context)) };
+  },
+  update: async (_id, _olds, news, context) => evaluated(news, context),
+};

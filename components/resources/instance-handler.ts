@@ -1,0 +1,272 @@
+import { stateOrigin } from "../../lambda/account/state-origin";
+import { launchedAtOf, launchTags, userTags } from "../../lambda/account/tags";
+import { requireOurWorkspace } from "../../lambda/account/workspace";
+import type { LaunchRequest } from "../../lambda/api/client";
+import type { Cloud } from "../../lambda/api/connect";
+import { isKind } from "../../lambda/api/errors";
+import { type Instance, type InstanceType, isEnding, type Offer } from "../../lambda/api/schemas";
+import { overLimits } from "../../lambda/billing/forecast";
+import { endAndBill, endNoted, type Rented, settleBill } from "../../lambda/billing/settle";
+import { launchWhereFree } from "../../lambda/launch/capacity";
+import { Launcher } from "../../lambda/launch/launcher";
+import { preflight } from "../../lambda/launch/preflight";
+import { priceTable } from "../../lambda/launch/price-table";
+import { readSettled } from "../../lambda/life/presence";
+import { sameValue } from "../dynamic/diff";
+import type { DynamicHandler, HandlerContext } from "../dynamic/handler";
+import { otherThanWanted } from "./adoption";
+import { type Connect, connect } from "./cloud";
+import {
+  checkInstance,
+  diffInstance,
+  type InstanceInputs,
+  type InstanceOutputs,
+  recordedInputs,
+  sha256,
+} from "./instance-inputs";
+
+export function instanceHandler(connectTo: Connect): DynamicHandler<InstanceInputs, InstanceOutputs> {
+  return {
+    check: checkInstance,
+    diff: (_id, olds, news) => diffInstance(olds, news),
+    create: (inputs, context) => create(connectTo(inputs.endpoint, context), inputs, context),
+    read: (id, props, context) => read(connectTo(props.endpoint, context), id, props, context),
+    update: (id, olds, news, context) => update(() => connectTo(news.endpoint, context), id, olds, news),
+    delete: (id, props, context) => remove(connectTo(props.endpoint, context), id, props, context),
+  };
+}
+
+/** Returns as soon as the id is known, so that the state has it before anything is waited for. */
+async function create(
+  cloud: Cloud,
+  inputs: InstanceInputs,
+  context: HandlerContext,
+): Promise<{ id: string; outs: InstanceOutputs }> {
+  const { name, userData, sshKeyName, imageFamily, fileSystemNames, rulesetIds, tags } = inputs;
+  const launcher = new Launcher(cloud, name, context);
+  const offers = await cloud.client.listInstanceTypes();
+  const existing = await launcher.find();
+  if (existing !== undefined) return adopt(existing, inputs, offers, context);
+
+  const attaches = (fileSystemNames ?? []).length > 0;
+  context.progress(priceTable({ ...inputs, fileSystem: attaches }, offers).join("\n"));
+  const wanted = preflight(inputs, {
+    offers,
+    regions: await listedRegions(cloud),
+    fileSystems: attaches ? await cloud.client.listFileSystems() : [],
+    images: imageFamily === undefined ? [] : await cloud.client.listImages(),
+  });
+  for (const note of wanted.notes) context.progress(`${name}: ${note}`);
+  const placed = await launchWhereFree({
+    cloud,
+    launcher,
+    wanted,
+    limits: inputs,
+    timeoutSeconds: inputs.capacityTimeoutSeconds,
+    offers,
+    context,
+    request: ({ instanceType, region }): Omit<LaunchRequest, "name"> => ({
+      instanceType,
+      region,
+      sshKeyName,
+      userData,
+      imageFamily,
+      fileSystemNames: attaches ? fileSystemNames : undefined,
+      rulesetIds: rulesetIds?.[region] === undefined ? undefined : [rulesetIds[region]],
+      tags: launchTags(
+        {
+          name,
+          launchedAt: new Date().toISOString(),
+          stateOrigin: stateOrigin(),
+          userDataSha256: sha256(userData),
+        },
+        tags,
+      ),
+    }),
+  });
+  if (placed.adopted) return adopt(placed.instance as Instance, inputs, offers, context);
+  const { instanceType, region } = placed.candidate;
+  const { id } = placed.instance;
+  const listed = offers.find((offer) => offer.type.name === instanceType)?.type;
+  const shown = (await shownBriefly(cloud, id))?.instanceType;
+  const priceCentsPerHour = shown?.priceCentsPerHour ?? placed.priceCentsPerHour;
+  const type = listed === undefined ? shown : { ...listed, priceCentsPerHour };
+  const outs = outputs(inputs, type, { instanceType, region, adopted: false });
+  await endWhereTooDear(cloud, id, outs, context);
+  context.progress(`launched ${instanceType} in ${region} at $${dollars(type).toFixed(2)} per hour: instance ${id}`);
+  return { id, outs };
+}
+
+/** Milliseconds for a look at what was just launched: the state does not know it until `create` returns. */
+const briefMs = 5_000;
+
+/** An instance that was just launched; undefined where the API does not show it within moments. */
+function shownBriefly(cloud: Cloud, id: string): Promise<Instance | undefined> {
+  return cloud.client.getInstance(id, { signal: AbortSignal.timeout(briefMs) }).catch(() => undefined);
+}
+
+/**
+ * Lambda charges what a type costs at the launch, and its price may have risen since it was listed.
+ * @throws Error where the instance costs more than is allowed: it is terminated, nothing was on it yet.
+ */
+async function endWhereTooDear(
+  cloud: Cloud,
+  id: string,
+  outs: InstanceOutputs,
+  context: HandlerContext,
+): Promise<void> {
+  const over = overLimits(outs.priceCentsPerHour, outs);
+  if (over === undefined) return;
+  await endAndBill(cloud, factsOf(id, outs), context);
+  new Launcher(cloud, outs.name, context).forget(id);
+  throw new Error(
+    `Instance ${id} (${outs.instanceType} in ${outs.region}) was launched and terminated at once, since ${over}. ` +
+      "Raise the limit, list other instance types, or run `up` again later.",
+  );
+}
+
+/** Takes over an instance that an interrupted `up` launched, if it is what is wanted now. */
+function adopt(
+  instance: Instance,
+  inputs: InstanceInputs,
+  offers: readonly Offer[],
+  context: HandlerContext,
+): { id: string; outs: InstanceOutputs } {
+  const { id, region = "", tags } = instance;
+  const instanceType = instance.instanceType?.name ?? "";
+  const wrong = otherThanWanted(instance, inputs);
+  if (wrong.length > 0) {
+    throw new Error(
+      `Instance ${id} is named ${inputs.name}, was launched by an interrupted \`up\` and is billed, but ${wrong.join(" and ")}. ` +
+        "Run `npm run down`, which terminates it, and then `npm run up` again; or ask for what it is, and `npm run up` adopts it.",
+    );
+  }
+  // What it costs was settled at its launch, whatever the type costs now.
+  const listed = offers.find((offer) => offer.type.name === instanceType)?.type;
+  const priceCentsPerHour = instance.instanceType?.priceCentsPerHour ?? listed?.priceCentsPerHour;
+  const type = listed === undefined ? instance.instanceType : { ...listed, priceCentsPerHour };
+  context.progress(`adopted instance ${id} (${instanceType} in ${region}), which an earlier \`up\` launched`);
+  return { id, outs: outputs(inputs, type, { instanceType, region, adopted: true }, launchedAtOf(tags)) };
+}
+
+function outputs(
+  inputs: InstanceInputs,
+  type: InstanceType | undefined,
+  placed: Pick<InstanceOutputs, "instanceType" | "region" | "adopted">,
+  launchedAt = new Date().toISOString(),
+): InstanceOutputs {
+  return {
+    ...recordedInputs(inputs),
+    ...placed,
+    ...typeFacts(type),
+    launchedAt,
+    userDataSha256: sha256(inputs.userData),
+  };
+}
+
+function typeFacts(
+  type: InstanceType | undefined,
+): Pick<InstanceOutputs, "pricePerHour" | "priceCentsPerHour" | "architecture" | "gpus"> {
+  const { priceCentsPerHour = 0, architecture = "x86_64", gpus = 0 } = type ?? {};
+  return { pricePerHour: dollars(type), priceCentsPerHour, architecture, gpus };
+}
+
+function dollars(type: InstanceType | undefined): number {
+  return (type?.priceCentsPerHour ?? 0) / 100;
+}
+
+/** Regions by the API, or undefined where it does not tell (the call is newer than the others). */
+async function listedRegions(cloud: Cloud): Promise<{ name: string; description: string | undefined }[] | undefined> {
+  try {
+    return await cloud.client.listRegions();
+  } catch (error) {
+    if (isKind(error, "not-found")) return undefined;
+    throw error;
+  }
+}
+
+async function remove(cloud: Cloud, id: string, props: InstanceOutputs, context: HandlerContext): Promise<void> {
+  const what = `instance ${id} (${props.instanceType} in ${props.region})`;
+  const ended = await endNoted(cloud, { id, launchedAt: props.launchedAt }, context);
+  new Launcher(cloud, props.name, context).forget(id);
+  if (!ended.existed) await requireOurWorkspace(cloud, id, props.sshKeyName);
+  context.progress(`${what} ${ended.existed ? "is terminated" : "was gone already"}`);
+  await settleBill(cloud, factsOf(id, props), ended, context.progress);
+}
+
+/** What the state knows towards a bill. */
+function factsOf(id: string, props: InstanceOutputs): Rented {
+  const { instanceType, region, launchedAt, priceCentsPerHour, tags } = props;
+  return { id, instanceType, region, launchedAt, priceCentsPerHour, stack: tags?.stack, experiment: tags?.experiment };
+}
+
+/** An instance that is gone leaves the state without a `delete`: its bill is made here. */
+async function read(
+  cloud: Cloud,
+  id: string,
+  props: Partial<InstanceOutputs>,
+  context: HandlerContext,
+): Promise<{ id: string; props: InstanceOutputs; inputs?: InstanceInputs } | undefined> {
+  const { progress, interrupted } = context;
+  const found = await readSettled(cloud, { id, launchedAt: props.launchedAt }, interrupted);
+  if (found === undefined) await requireOurWorkspace(cloud, id, props.sshKeyName);
+  const instance = found !== undefined && isEnding(found.status) ? undefined : found;
+  if (instance === undefined) {
+    if (props.name !== undefined) new Launcher(cloud, props.name, context).forget(id);
+    if (props.launchedAt === undefined) return undefined;
+    const facts = factsOf(id, props as InstanceOutputs);
+    await settleBill(cloud, facts, { existed: found !== undefined, instance: found }, progress);
+    return undefined;
+  }
+  const fresh = { name: instance.name ?? "", tags: userTags(instance.tags) };
+  if (props.instanceType !== undefined) return { id, props: { ...(props as InstanceOutputs), ...fresh } };
+
+  // Looked up by its id: everything that can be read becomes the input that would have made it.
+  const type = instance.instanceType;
+  const { region = "", rulesetIds, fileSystemNames, sshKeyNames, imageFamily } = instance;
+  const inputs = {
+    ...fresh,
+    endpoint: props.endpoint,
+    instanceTypes: props.instanceTypes ?? [type?.name ?? ""],
+    regions: props.regions ?? [region],
+    sshKeyName: sshKeyNames[0] ?? "",
+    imageFamily,
+    rulesetIds: rulesetIds[0] === undefined ? undefined : { [region]: rulesetIds[0] },
+    fileSystemNames: fileSystemNames.length === 0 ? undefined : fileSystemNames,
+    capacityTimeoutSeconds: props.capacityTimeoutSeconds ?? 900,
+  };
+  const launchedAt = launchedAtOf(instance.tags) ?? new Date().toISOString();
+  const placed = { instanceType: type?.name ?? "", region, adopted: true, launchedAt };
+  return { id, props: { ...inputs, ...placed, ...typeFacts(type) }, inputs: { ...inputs, userData: "" } };
+}
+
+async function update(
+  cloud: () => Cloud,
+  id: string,
+  olds: InstanceOutputs,
+  news: InstanceInputs,
+): Promise<InstanceOutputs> {
+  const renamed = olds.name !== news.name;
+  if (renamed || !sameValue(olds.tags ?? {}, news.tags ?? {})) {
+    const { launchedAt, userDataSha256 } = olds;
+    const facts = { name: news.name, launchedAt, stateOrigin: stateOrigin(), userDataSha256 };
+    const tags = launchTags(facts, news.tags);
+    await cloud().client.updateInstance(id, { name: renamed ? news.name : undefined, tags });
+  }
+  const { instanceType, region, pricePerHour, priceCentsPerHour, architecture, gpus } = olds;
+  const { launchedAt, adopted, userDataSha256 } = olds;
+  const kept = {
+    instanceType,
+    region,
+    pricePerHour,
+    priceCentsPerHour,
+    architecture,
+    gpus,
+    launchedAt,
+    adopted,
+    userDataSha256,
+  };
+  return { ...recordedInputs(news), ...kept };
+}
+
+export const handler = instanceHandler(connect);

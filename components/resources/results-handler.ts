@@ -1,0 +1,95 @@
+import { join } from "node:path";
+import { isGone, statusOrGone } from "../../lambda/life/presence";
+import type { EvaluationPlan, RunPlan } from "../../plan/types";
+import {
+  type BroughtHome,
+  endRun,
+  homeText,
+  loseResultsVariable,
+  requireResults,
+  wroteNothing,
+} from "../../remote/results";
+import { elsewhereLines } from "../../remote/written";
+import { diffByName, sameValue } from "../dynamic/diff";
+import type { DynamicHandler, HandlerContext } from "../dynamic/handler";
+import { connect } from "./cloud";
+import { localPath, type OnInstance } from "./place";
+import { noteEnded, noteUnseen } from "./run-notes";
+
+interface Inputs extends OnInstance {
+  readonly endpoint: string;
+  readonly run: RunPlan;
+  readonly evaluation?: EvaluationPlan;
+  readonly workspace: string;
+  readonly directory: string;
+}
+
+interface Outputs extends Inputs {
+  readonly folder: string;
+}
+
+function outputs(inputs: Inputs): Outputs {
+  return { ...inputs, folder: join(inputs.directory, inputs.run.experiment) };
+}
+
+/** Brings the results home, or says why the instance must not be terminated yet. */
+async function secure(props: Outputs, context: HandlerContext): Promise<void> {
+  const { experiment } = props.run;
+  if (process.env[loseResultsVariable] === experiment) {
+    noteUnseen(props.instanceId, experiment, "left behind");
+    return context.progress(`${experiment}: its results are left behind, as ${loseResultsVariable} says`);
+  }
+  let home: BroughtHome | undefined;
+  try {
+    home = await endRun({ ...props, directory: localPath(props.directory) }, "destroy", context);
+    if (home === undefined) {
+      noteUnseen(props.instanceId, experiment, "never started");
+      return context.progress(`${experiment}: was never started, so there are no results`);
+    }
+    noteEnded(props, home);
+    context.progress(`${experiment}: ${homeText(home, props.folder)}`);
+    if (wroteNothing(home)) {
+      context.progress(`${experiment}: ended before its first step and wrote nothing, so there is nothing to lose`);
+    }
+    for (const line of elsewhereLines(home.written)) context.progress(`${experiment}: ${line}`);
+  } catch (error) {
+    // An address may belong to another machine by now, so that any failure is a reason to ask whether ours still exists.
+    const { endpoint, instanceId, access } = props;
+    const status = await statusOrGone(connect(endpoint, context), { id: instanceId }, access.privateKey).catch(
+      () => undefined,
+    );
+    if (isGone(status)) {
+      noteUnseen(props.instanceId, experiment, "lost");
+      return context.progress(
+        `${experiment}: instance ${props.instanceId} is gone; of its results only what was downloaded before is left`,
+      );
+    }
+    throw new Error(
+      `The results of ${experiment} are not home, so instance ${props.instanceId} is not terminated and goes on billing. ` +
+        `${(error as Error).message} ` +
+        "Mend what it says and destroy again; `npm run results` tries the download alone. To give the results up: " +
+        `\`npm run down -- --lose-results\`, or ${loseResultsVariable}=${experiment} for \`pulumi destroy\`.`,
+      { cause: error },
+    );
+  }
+  requireResults(props, home);
+}
+
+/** Life of the guard of an experiment's results: its deletion is what brings them home. */
+export const handler: DynamicHandler<Inputs, Outputs> = {
+  diff: (_id, olds, news) => {
+    const diff = diffByName(olds, news, {
+      replace: ["instanceId"],
+      update: ["access", "run", "evaluation", "workspace", "directory", "endpoint"],
+    });
+    const renamed = !sameValue(olds.run.experiment, news.run?.experiment);
+    return {
+      ...diff,
+      changes: diff.changes || renamed,
+      replaces: [...(diff.replaces ?? []), ...(renamed ? ["run"] : [])],
+    };
+  },
+  create: async (inputs) => ({ id: `${inputs.instanceId}:${inputs.run.experiment}`, outs: outputs(inputs) }),
+  update: async (_id, _olds, news) => outputs(news),
+  delete: (_id, props, context) => secure(props, context),
+};

@@ -1,0 +1,137 @@
+import { isGone, statusOrGone } from "../../lambda/life/presence";
+import type { DashboardPlan, RunPlan } from "../../plan/types";
+import { tellTime } from "../../remote/clock";
+import { hasEnded, RunError, readStatus, trainingFailed, waitForEnd, waitForFirstStep } from "../../remote/run";
+import { withSession } from "../../remote/session";
+import type { RunState, RunStatus } from "../../remote/types";
+import { elsewhereLines } from "../../remote/written";
+import { diffByName } from "../dynamic/diff";
+import { CreatedButFailed, type DynamicHandler, type HandlerContext } from "../dynamic/handler";
+import { connect } from "./cloud";
+import { isUnreachable, look, lookOrKeep, type OnInstance } from "./place";
+
+interface Inputs extends OnInstance {
+  readonly endpoint: string;
+  readonly startId: string;
+  readonly run: RunPlan;
+  readonly workspace: string;
+  readonly dashboard?: DashboardPlan;
+  readonly startScript: string;
+  readonly standsOn: string;
+}
+
+interface Outputs extends Inputs {
+  readonly state: RunState;
+  readonly attempt?: number;
+  readonly stopReason?: string;
+  readonly logPath: string;
+  readonly firstStepLine?: string;
+}
+
+function outputs(inputs: Inputs, status: RunStatus): Outputs {
+  const { state, attempt, stopReason, logPath, firstStepLine } = status;
+  return { ...inputs, state, attempt, stopReason, logPath, firstStepLine };
+}
+
+const limits: Readonly<Record<string, string>> = {
+  idle: "it was idle for train.idleMinutes",
+  limit: "it had taken train.maxHours",
+  budget: "the instance had cost its budget",
+};
+
+/** Whether the next `up` starts a run again that has ended so: one that failed or that somebody stopped, not a limit. */
+function startsAgain({ state, stopReason }: Pick<RunStatus, "state" | "stopReason">): boolean {
+  return state === "failed" || (state === "stopped" && !Object.hasOwn(limits, stopReason ?? ""));
+}
+
+/** What a run does, as its row shows it: the last line of its log tells the loss. */
+function phaseOf({ state, lastLine }: RunStatus): [string, string?] {
+  if (state === "running") return ["training", lastLine];
+  return state === "evaluating" ? ["evaluating"] : ["waiting for the first step", lastLine];
+}
+
+/** Why training ended before its time, where a limit or somebody ended it. */
+function stopped(experiment: string, status: RunStatus): string {
+  const { stopReason = "from outside" } = status;
+  const why = limits[stopReason] ?? (stopReason === "user" ? "somebody asked for it" : stopReason);
+  const again = startsAgain(status) ? "; the next `up` starts it again" : "";
+  return `${experiment} was stopped: ${why}. What it has reached stays on the instance; \`npm run down\` brings it home${again}.`;
+}
+
+/** Waits as far as the plan says. A run that fails meanwhile is recorded, so that the next `up` starts it again. */
+async function watch(id: string, inputs: Inputs, context: HandlerContext): Promise<Outputs> {
+  const { access, run } = inputs;
+  const { experiment } = run;
+  const { progress } = context;
+  const cloud = connect(inputs.endpoint, context);
+  const told = {
+    onProgress: progress,
+    onStatus: (status: RunStatus) => context.status(...phaseOf(status)),
+    // Where the API cannot be asked, nothing is known, and the wait goes on.
+    signal: context.interrupted,
+    isGone: () => statusOrGone(cloud, { id: inputs.instanceId }, access.privateKey).then(isGone, () => false),
+  };
+  const current = (): Promise<RunStatus> => look(access, (session) => readStatus(session, experiment));
+  try {
+    await look(access, (session) => tellTime(session)).catch((error: unknown) => {
+      // What keeps it is told by the wait.
+      if (!isUnreachable(error)) throw error;
+    });
+    const status =
+      run.waitFor === "end"
+        ? await waitForEnd(access, { experiment }, told)
+        : await waitForFirstStep(access, { experiment }, { ...told, timeoutSeconds: run.firstStepTimeoutSeconds });
+    if (status.firstStepLine !== undefined) progress(`first step: ${status.firstStepLine}`);
+    if (hasEnded(status.state)) for (const line of elsewhereLines(status.writtenElsewhere)) progress(line);
+    if (status.state === "failed") throw await trainingFailed(access, experiment, status);
+    if (status.state === "stopped") progress(stopped(experiment, status));
+    return outputs(inputs, status);
+  } catch (error) {
+    context.interrupted.throwIfAborted();
+    if (isUnreachable(error) || (error instanceof RunError && error.facts.kind === "gone")) throw error;
+    throw new CreatedButFailed((error as Error).message, id, outputs(inputs, await current()), { cause: error });
+  }
+}
+
+/** Life of a run as seen from here. It is started by a command, and ended by the results' deletion. */
+export const handler: DynamicHandler<Inputs, Outputs> = {
+  diff: (_id, olds, news) => {
+    const diff = diffByName(olds, news, {
+      replace: ["instanceId", "startId"],
+      update: ["access", "run", "workspace", "dashboard", "standsOn"],
+    });
+    // A refresh has seen that it failed or was stopped: the next `up` starts it again.
+    return { ...diff, changes: diff.changes || startsAgain(olds) };
+  },
+  create: async (inputs, context) => {
+    const id = `${inputs.instanceId}:${inputs.run.experiment}`;
+    return { id, outs: await watch(id, inputs, context) };
+  },
+  read: async (id, props, context) => {
+    const { access, run } = props;
+    if (access === undefined || run === undefined) return undefined;
+    context.status("looking at the run");
+    const fresh = async (): Promise<Outputs> =>
+      outputs(props as Inputs, await look(access, (session) => readStatus(session, run.experiment)));
+    return { id, props: await lookOrKeep(props as Outputs, context, fresh) };
+  },
+  update: async (id, olds, news, context) => {
+    const status = await look(news.access, (session) => readStatus(session, news.run.experiment));
+    // Where the start command has run again already, the attempt is a newer one.
+    if (startsAgain(status) && status.attempt === olds.attempt) {
+      const ended =
+        status.state === "stopped"
+          ? `was stopped (${status.stopReason})`
+          : status.exitCode === undefined
+            ? "had ended without a status, as when the instance restarts"
+            : status.detached === undefined
+              ? `had failed with status ${status.exitCode}`
+              : "had put itself into the background";
+      context.progress(`${news.run.experiment} ${ended}; it starts again`);
+      await withSession(news.access, (session) =>
+        session.run("bash -s", "starting the run", { stdin: news.startScript }),
+      );
+    }
+    return watch(id, news, context);
+  },
+};

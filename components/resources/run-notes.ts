@@ -1,0 +1,30 @@
+import { relative } from "node:path";
+import { BillNotes } from "../../lambda/billing/notes";
+import { projectFolder } from "../../local/paths";
+import { mainNumbers, metricsIn } from "../../remote/metrics-at-home";
+import type { BroughtHome, ResultsPlace } from "../../remote/results";
+
+/** Notes for the instance's bill how a run ended whose results are at home. */
+export function noteEnded(place: Pick<ResultsPlace, "instanceId" | "run" | "evaluation">, home: BroughtHome): void {
+  const { state, stopReason, exitCode, startedAt, endedAt } = home.status;
+  const metrics = place.evaluation === undefined ? {} : mainNumbers(metricsIn(home.folder, place.evaluation.metrics));
+  new BillNotes(place.instanceId).run({
+    experiment: place.run.experiment,
+    outcome: state,
+    reason: stopReason,
+    exitCode,
+    startedAt,
+    endedAt,
+    metrics,
+    results: home.workloadFiles === 0 ? undefined : relative(projectFolder(), home.folder),
+  });
+}
+
+/** Notes a run of which nothing came home: `left behind`, `never started`, or `lost` with its instance. */
+export function noteUnseen(
+  instanceId: string,
+  experiment: string,
+  outcome: "left behind" | "never started" | "lost",
+): void {
+  new BillNotes(instanceId).run({ experiment, outcome, metrics: {} });
+}

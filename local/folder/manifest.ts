@@ -1,0 +1,128 @@
+import { createHash } from "node:crypto";
+
+/** One file, symbolic link or empty folder of a manifest. */
+export interface ManifestEntry {
+  /** Path relative to the root, with `/`, never absolute, never with `..`. */
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  /** SHA-256 of the content, hexadecimal. For a symbolic link: of the link's target text. */
+  readonly sha256: string;
+  /** Permission bits that matter: executable or not. */
+  readonly executable: boolean;
+  /** Target of a symbolic link, absent for a file. */
+  readonly link?: string;
+  /** True for a folder without any entry below it; its size is 0, its checksum that of no content. */
+  readonly folder?: true;
+}
+
+/** All files, links and empty folders under a root, sorted by path (by code unit). */
+export interface Manifest {
+  readonly files: readonly ManifestEntry[];
+}
+
+/** SHA-256 of no content, as the entry of an empty folder has it. */
+export const emptySha256 = createHash("sha256").digest("hex");
+
+/** SHA-256 over all that a manifest says; the same for the same files in any order of finding. */
+export function manifestHash(manifest: Manifest): string {
+  const hash = createHash("sha256");
+  for (const { path, size, sha256, executable, link, folder } of [...manifest.files].sort(byPath)) {
+    const kind = folder === true ? ["folder"] : [];
+    hash.update(`${JSON.stringify([path, size, sha256, executable, link ?? null, ...kind])}\n`);
+  }
+  return hash.digest("hex");
+}
+
+/** Order of a manifest: by code unit. */
+export function byPath(a: Pick<ManifestEntry, "path">, b: Pick<ManifestEntry, "path">): number {
+  return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
+}
+
+/** True for a relative path that names something strictly below its root, whatever machine it comes from. */
+export function isSafePath(path: string): boolean {
+  return (
+    path.length > 0 &&
+    path.length <= 4096 &&
+    !path.includes("\0") &&
+    path.split("/").every((part) => part !== "" && part !== "." && part !== ".." && part.length <= 255)
+  );
+}
+
+/** A path from an instance as messages show it: short, and without characters that a terminal would obey. */
+export function quoted(path: string): string {
+  const code = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(path.slice(0, 200)).replace(/\p{Cc}/gu, code);
+}
+
+/** True where a symbolic link at `path` with this target stays below the root. An absolute target never does. */
+export function staysInside(path: string, target: string): boolean {
+  if (target === "" || target.startsWith("/") || target.includes("\0")) {
+    return false;
+  }
+  const at = path.split("/").slice(0, -1);
+  for (const part of target.split("/")) {
+    if (part === "..") {
+      if (at.pop() === undefined) {
+        return false;
+      }
+    } else if (part !== "" && part !== ".") {
+      at.push(part);
+    }
+  }
+  return true;
+}
+
+/** True where `path` is one of the folders (or files), or lies below one. */
+export function isUnder(path: string, folders: readonly string[]): boolean {
+  return folders.some((folder) => path === folder || path.startsWith(`${folder}/`));
+}
+
+/** The paths as given in a plan (`./data/`, `data`) in a manifest's form. */
+export function normalizePaths(paths: readonly string[]): string[] {
+  return paths
+    .map((path) =>
+      path
+        .split("/")
+        .filter((part) => part !== "" && part !== ".")
+        .join("/"),
+    )
+    .filter((path) => path !== "");
+}
+
+/**
+ * Refuses a manifest that did not come from our own disk unless it is sane: safe and distinct paths, links that stay
+ * inside, nothing below a file or link, whole sizes, SHA-256 checksums. `origin` names it in the error.
+ */
+export function checkManifest(manifest: Manifest, origin: string): void {
+  const refuse = (path: string, why: string): never => {
+    throw new Error(`The manifest from ${origin} is refused: ${quoted(path)} ${why}.`);
+  };
+  const files = new Set<string>();
+  for (const entry of manifest.files) {
+    const { path, size, sha256, link, folder } = entry;
+    if (typeof path !== "string" || !isSafePath(path)) {
+      refuse(String(path), "is not a path below the folder");
+    }
+    if (files.has(path)) {
+      refuse(path, "is listed twice");
+    }
+    files.add(path);
+    if (!Number.isSafeInteger(size) || size < 0 || typeof sha256 !== "string" || !/^[0-9a-f]{64}$/.test(sha256)) {
+      refuse(path, "has no proper size and checksum");
+    }
+    if (folder !== undefined && (folder !== true || size !== 0 || sha256 !== emptySha256 || link !== undefined)) {
+      refuse(path, "is no proper empty folder");
+    }
+    if (link !== undefined && (typeof link !== "string" || !staysInside(path, link))) {
+      refuse(path, `is a link that leads out of the folder (${quoted(String(link))})`);
+    }
+  }
+  for (const path of files) {
+    for (let cut = path.indexOf("/"); cut !== -1; cut = path.indexOf("/", cut + 1)) {
+      if (files.has(path.slice(0, cut))) {
+        refuse(path, "lies below something that is not a folder");
+      }
+    }
+  }
+}

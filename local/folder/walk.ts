@@ -1,0 +1,219 @@
+import type { BigIntStats } from "node:fs";
+import { lstat, readdir, readlink, realpath, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { type Hashed, hashAll, stampOf } from "./folder-hashes";
+import { type IgnoreRules, ignoreRules, trackedFiles } from "./gitignore";
+import { hashText } from "./hashes";
+import { LocalReadError, unreadable } from "./local-error";
+import type { Manifest, ManifestEntry } from "./manifest";
+import { byPath, emptySha256, isSafePath, isUnder, normalizePaths, staysInside } from "./manifest";
+import { filesAtOnce, inParallel } from "./parallel";
+import { type Reading, reading } from "./progress";
+import { checkAmount } from "./surprise";
+
+/** One entry of a manifest. Its content is in the tree's folder, unless it is given. */
+export interface LocalFile extends ManifestEntry {
+  /** Content that comes from the plan instead of the disk. */
+  readonly content?: string;
+}
+
+/** A folder as it is to be on the instance. */
+export interface LocalTree {
+  /** Absolute path of the folder on this machine. */
+  readonly root: string;
+  /** The files as a manifest. */
+  readonly manifest: Manifest;
+  readonly files: readonly LocalFile[];
+  /** Bytes of content. */
+  readonly bytes: number;
+}
+
+/** What belongs to the code, besides the folder itself. */
+export interface WalkCodeOptions {
+  /** Files that are written over the folder's own, path → content. */
+  readonly extraFiles?: Readonly<Record<string, string>>;
+  /** Paths that are not code: dataset and outputs. */
+  readonly protectedPaths?: readonly string[];
+  /** Folder for remembered checksums, `<local>/hashes`. */
+  readonly hashFolder?: string;
+  /** Takes how far the reading is, as often as that changes. */
+  readonly onReading?: (detail: string) => void;
+  /** More files than this are refused as a surprise. Default 20,000. */
+  readonly maxFiles?: number;
+  /** More bytes than this are refused as a surprise. Default 2 GiB. */
+  readonly maxBytes?: number;
+}
+
+/** An entry that was found, or a folder. There may be a million: what is not needed of them is not kept. */
+interface Found extends Hashed {
+  isFolder?: boolean;
+}
+
+/**
+ * The code of a workload: everything that git would take (tracked or not ignored, nested `.gitignore` files included),
+ * without `.git` and the protected paths. A symbolic link that leads out of the folder is an error.
+ */
+export async function walkCode(folder: string, options: WalkCodeOptions = {}): Promise<LocalTree> {
+  const root = await existing(folder, "workload");
+  const protectedPaths = normalizePaths(options.protectedPaths ?? []);
+  const tracked = await trackedFiles(root);
+  const trackedFolders = new Set<string>();
+  for (const path of tracked ?? []) {
+    for (let cut = path.lastIndexOf("/"); cut > 0; cut = path.lastIndexOf("/", cut - 1)) {
+      trackedFolders.add(path.slice(0, cut));
+    }
+  }
+  const found: Found[] = [];
+  const tell = reading(options.onReading);
+  const visit = async (relative: string, rules: IgnoreRules, inIgnored: boolean): Promise<void> => {
+    const items = await list(root, relative, tell);
+    if (items.length === 0 && !inIgnored) {
+      addEmptyFolder(found, relative);
+    }
+    for (const item of items) {
+      const { path, isFolder = false } = item;
+      if (basename(path) === ".git" || isUnder(path, protectedPaths)) {
+        continue;
+      }
+      const ignored = inIgnored || rules.ignores(path, isFolder);
+      if (isFolder) {
+        if (!ignored || trackedFolders.has(path)) {
+          await visit(path, await rules.within(path), ignored);
+        }
+      } else if (!ignored || tracked?.has(path) === true) {
+        found.push(item);
+      }
+    }
+  };
+  await visit("", await ignoreRules(root), false);
+  checkAmount(root, found, { files: options.maxFiles ?? 20_000, bytes: options.maxBytes ?? 2 * 1024 ** 3 });
+  return describe(root, found, options, tell);
+}
+
+/**
+ * Everything below a folder, without ignore rules: a dataset. Symbolic links that stay inside are kept; those that lead
+ * out are followed, since datasets are often put together from other disks.
+ */
+export async function walkAll(
+  folder: string,
+  options: Pick<WalkCodeOptions, "hashFolder" | "onReading"> = {},
+): Promise<LocalTree> {
+  const root = await existing(folder, "dataset");
+  const found: Found[] = [];
+  const tell = reading(options.onReading);
+  const visit = async (relative: string, above: readonly string[]): Promise<void> => {
+    const items = await list(root, relative, tell);
+    if (items.length === 0) {
+      addEmptyFolder(found, relative);
+    }
+    for (const own of items) {
+      const { path, link } = own;
+      const item = link !== undefined && !staysInside(path, link) ? await follow(root, path) : own;
+      if (item.isFolder !== true) {
+        found.push(item);
+        continue;
+      }
+      const absolute = join(root, path);
+      const real = await realpath(absolute);
+      if (above.includes(real)) {
+        throw new LocalReadError(`The link ${absolute} leads back to a folder that holds it (${real}); remove it.`);
+      }
+      await visit(path, [...above, real]);
+    }
+  };
+  await visit("", [root]);
+  return describe(root, found, options, tell);
+}
+
+async function existing(folder: string, what: string): Promise<string> {
+  const root = await realpath(folder).catch(() => undefined);
+  if (root === undefined || !(await stat(root)).isDirectory()) {
+    throw new LocalReadError(`The ${what} folder ${folder} is not there (or is not a folder). Check its path.`);
+  }
+  return root;
+}
+
+/** The root itself is made anyway. */
+function addEmptyFolder(found: Found[], path: string): void {
+  if (path !== "") found.push({ path, size: 0, executable: false, folder: true });
+}
+
+async function list(root: string, relative: string, tell: Reading): Promise<Found[]> {
+  const names = await readdir(join(root, relative)).catch((error: unknown) => unreadable(join(root, relative), error));
+  const items = await inParallel(names, filesAtOnce, async (name): Promise<Found | undefined> => {
+    const path = relative === "" ? name : `${relative}/${name}`;
+    if (!isSafePath(path) || path.includes("\uFFFD")) {
+      throw new LocalReadError(
+        `The file name ${JSON.stringify(path)} in ${root} is not valid UTF-8 (or too long); rename it.`,
+      );
+    }
+    tell.found();
+    const absolute = join(root, path);
+    const info = await lstat(absolute, { bigint: true });
+    if (info.isSymbolicLink()) {
+      const link = await readlink(absolute);
+      return { path, size: Buffer.byteLength(link), executable: false, link };
+    }
+    return info.isFile() || info.isDirectory() ? describeOne(path, info) : undefined;
+  });
+  return items.filter((item) => item !== undefined);
+}
+
+function describeOne(path: string, info: BigIntStats): Found {
+  const executable = (info.mode & 0o100n) !== 0n;
+  return info.isDirectory()
+    ? { path, size: 0, executable: false, isFolder: true }
+    : { path, size: Number(info.size), executable, stamp: stampOf(info), sha256: undefined };
+}
+
+async function follow(root: string, path: string): Promise<Found> {
+  const absolute = join(root, path);
+  const info = await stat(absolute, { bigint: true }).catch(() => undefined);
+  if (info === undefined) {
+    throw new LocalReadError(`The symbolic link ${path} (${absolute}) leads nowhere; remove or repair it.`);
+  }
+  return describeOne(path, info);
+}
+
+async function describe(
+  root: string,
+  found: readonly Found[],
+  options: Pick<WalkCodeOptions, "hashFolder" | "extraFiles">,
+  tell: Reading,
+): Promise<LocalTree> {
+  const { hashFolder, extraFiles = {} } = options;
+  const given = Object.entries(extraFiles).map(([path, content]): LocalFile => {
+    if (!isSafePath(path)) {
+      throw new LocalReadError(
+        `The extra file ${JSON.stringify(path)} is not a path below the workload; use a relative path without "..".`,
+      );
+    }
+    return { path, size: Buffer.byteLength(content), sha256: hashText(content), executable: false, content };
+  });
+  const holdsGiven = (folder: string): boolean => given.some(({ path }) => isUnder(path, [folder]));
+  const onDisk = found.filter(
+    ({ path, folder }) => extraFiles[path] === undefined && (folder !== true || !holdsGiven(path)),
+  );
+  onDisk.sort(byPath);
+  for (const item of onDisk) {
+    if (item.link !== undefined) {
+      checkLink(item.path, item.link);
+      item.sha256 = hashText(item.link);
+    } else if (item.folder === true) {
+      item.sha256 = emptySha256;
+    }
+  }
+  await hashAll(root, onDisk, hashFolder, tell);
+  // Not by the arguments of a call: there can be some hundred thousand at most.
+  const files = (onDisk as readonly LocalFile[]).concat(given);
+  if (given.length > 0) files.sort(byPath);
+  return { root, manifest: { files }, files, bytes: files.reduce((sum, file) => sum + file.size, 0) };
+}
+
+function checkLink(path: string, link: string): void {
+  if (staysInside(path, link)) return;
+  throw new LocalReadError(
+    `The symbolic link ${path} leads out of the workload (to ${link}), where the instance has nothing. ` +
+      "Copy the file in, add the link to .gitignore, or make it part of the dataset.",
+  );
+}

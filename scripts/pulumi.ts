@@ -1,6 +1,0 @@
-import { pulumi } from "./lib/pulumi";
-
-/** `npm run pulumi -- <args>`: the Pulumi CLI in the project's setting. */
-pulumi(process.argv.slice(2)).then((code) => {
-  process.exitCode = code;
-});

@@ -1,0 +1,120 @@
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type RunningDashboard, startBrowser, startDashboard } from "../../support/browser";
+import { Project } from "../../support/project";
+
+/** States that are rare or need a GPU: the page is the real one, what the server tells it is made up. */
+describe("the dashboard page, told of", { timeout: 60_000 }, () => {
+  const project = new Project();
+  let browser: Browser;
+  let dashboard: RunningDashboard;
+
+  beforeAll(async () => {
+    await project.init();
+    [browser, dashboard] = await Promise.all([startBrowser(), startDashboard(project)]);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await project.dispose();
+  });
+
+  const startedAt = "2026-01-01T00:00:00.000Z";
+  const report = {
+    stack: "test",
+    experiment: "ink-v1",
+    instance: { id: "i", type: "gpu_8x_h100", region: "us-east-1", ip: "203.0.113.7", status: "active" },
+    cost: { dollars: 2.5, dollarsPerHour: 23.92, budgetDollars: 3, dollarsLeft: 0.5, hoursLeft: 0.02 },
+    run: { state: "running", attempt: 1, startedAt },
+    results: null,
+  };
+  const step = (name: string, state: string, detail?: string): object => ({ name, state, detail });
+
+  /** Opens the page with these topics told, and gives its text. */
+  const told = async (
+    topics: Readonly<Record<string, unknown>>,
+    look: (page: Page) => Promise<void>,
+  ): Promise<void> => {
+    const page = await browser.newPage({ viewport: { width: 390, height: 800 } });
+    const complaints: string[] = [];
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    const all = { stack: { name: "test" }, link: { state: "connected" }, ...topics };
+    const body = Object.entries(all).map(([topic, state]) => `event: ${topic}\ndata: ${JSON.stringify(state)}\n\n`);
+    await page.route("**/events", (route) =>
+      route.fulfill({ contentType: "text/event-stream", body: `retry: 60000\n\n${body.join("")}` }),
+    );
+    await page.goto(dashboard.url);
+    await look(page);
+    expect(complaints).toEqual([]);
+    const wide = await page.evaluate("document.documentElement.scrollWidth > window.innerWidth");
+    expect(wide, "wider than a phone").toBe(false);
+    expect(await page.locator("body").innerText()).not.toMatch(/undefined|NaN|\[object/);
+    await page.close();
+  };
+  const shown = (page: Page, text: string | RegExp): Promise<void> => page.getByText(text).first().waitFor();
+
+  it("training that failed: its evidence and what to do", async () => {
+    const run = { state: "failed", attempt: 2, startedAt, endedAt: "2026-01-01T00:01:00.000Z", exitCode: 137 };
+    const lines = [{ number: 1, text: "CUDA out of memory" }];
+    await told({ report: { ...report, run }, log: { reset: true, lines } }, async (page) => {
+      await shown(page, "Training failed with status 137");
+      expect(await page.locator("#failed .evidence").textContent()).toContain("CUDA out of memory");
+      expect(await page.locator("#failed").textContent()).toContain("npm run up -- --stack test --refresh");
+      expect(await page.locator("#state").getAttribute("class")).toContain("bad");
+    });
+  });
+
+  it("training that ended without a status, as when the instance restarts", async () => {
+    await told({ report: { ...report, run: { state: "failed", attempt: 1, startedAt } } }, async (page) => {
+      await shown(page, "ended without a status");
+    });
+  });
+
+  it("setup that failed", async () => {
+    const lifecycle = [step("launch", "done"), step("setup", "failed", "pip: no matching distribution")];
+    await told({ report: { ...report, run: { state: "none" } }, lifecycle }, async (page) => {
+      await shown(page, "The setup failed");
+      expect(await page.locator("#failed .evidence").textContent()).toBe("pip: no matching distribution");
+    });
+  });
+
+  it("an instance that boots", async () => {
+    const instance = { ...report.instance, ip: null, status: "booting" };
+    const lifecycle = [step("launch", "done"), step("boot", "active", "booting: instance i")];
+    await told({ report: { ...report, instance, run: { state: "none" } }, lifecycle }, async (page) => {
+      await shown(page, "No run yet");
+      expect(await page.locator("#instance-status").textContent()).toBe("booting");
+      expect(await page.locator(".now").textContent()).toContain("booting: instance i");
+    });
+  });
+
+  it("an instance that is gone", async () => {
+    const instance = { ...report.instance, status: "gone" };
+    await told({ report: { ...report, instance, cost: null, run: { state: "unreachable" } } }, async (page) => {
+      await shown(page, "The instance is gone");
+      await shown(page, "npm run down -- --stack test");
+      expect(await page.locator("body").textContent()).not.toContain("not launched yet");
+    });
+  });
+
+  it("a run that was stopped at its budget", async () => {
+    const run = { state: "stopped", stopReason: "budget", attempt: 1, startedAt, endedAt: startedAt, exitCode: 143 };
+    await told({ report: { ...report, run } }, (page) => shown(page, "The run was stopped (budget)"));
+  });
+
+  it("eight GPUs at work, and a budget that is nearly spent", async () => {
+    const gpus = Array.from({ length: 8 }, (_, at) => {
+      const gpu = { name: `NVIDIA H100 ${at}`, percent: 90, usedBytes: 60e9, totalBytes: 80e9, celsius: 60 + at };
+      return { ...gpu, watts: 500 };
+    });
+    const sample = { at: 0, gpu: 90, cpu: 12, memory: 20 };
+    const size = { totalBytes: 2e12, freeBytes: 1e12 };
+    const machine = { samples: [sample, sample], gpus, processors: 208, memory: size, disk: size };
+    await told({ report, machine }, async (page) => {
+      await shown(page, "8 GPUs");
+      await shown(page, /447 GiB of 596 GiB, 67 °C, 4000 W/);
+      expect(await page.locator("#gpu").getAttribute("value")).toBe("90");
+      expect(await page.getByRole("meter", { name: "budget used" }).getAttribute("aria-valuenow")).toBe("83");
+      expect(await page.getByRole("meter", { name: "budget used" }).getAttribute("class")).toContain("warn");
+    });
+  });
+});
