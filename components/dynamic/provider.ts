@@ -38,7 +38,9 @@ export function provider(module: string, urn?: string): Required<dynamic.Resourc
       ),
     );
   const load = (): DynamicHandler<object, object> => {
-    const { handler } = require(join(root, handlerModule(module))) as { readonly handler?: DynamicHandler<object, object> };
+    const { handler } = require(join(root, handlerModule(module))) as {
+      readonly handler?: DynamicHandler<object, object>;
+    };
     if (handler === undefined) throw new Error(`${module} exports no "handler".`);
     return handler;
   };

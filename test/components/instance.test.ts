@@ -4,7 +4,7 @@ import { Instance } from "../../components/instance";
 import type { CloudPlan } from "../../plan/types";
 import { testPlan } from "../remote/plan";
 import { isKnown, type Mocks, outputValue } from "../support/mocks";
-import { privateKeyText, startMocks } from "./cloud-answers";
+import { privateKeyText, startMocks } from "./resources/cloud-answers";
 
 const dynamic = "pulumi-nodejs:dynamic/lambda-train";
 

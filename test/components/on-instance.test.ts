@@ -14,7 +14,7 @@ import { shellQuote } from "../../remote/quote";
 import { renderExtract, renderSetup, renderStart, renderVerify } from "../../remote/scripts";
 import { testPlan } from "../remote/plan";
 import { type Mocks, outputValue } from "../support/mocks";
-import { access, privateKeyText, startMocks, wholePlan } from "./cloud-answers";
+import { access, privateKeyText, startMocks, wholePlan } from "./resources/cloud-answers";
 
 const dynamic = "pulumi-nodejs:dynamic/lambda-train";
 const command = "command:remote:Command";

@@ -8,7 +8,7 @@ import { stringify } from "yaml";
 import program from "../../index";
 import type { StandingPlan } from "../../plan/standing";
 import { isKnown, type Mocks, outputValue } from "../support/mocks";
-import { privateKeyText, startMocks } from "./cloud-answers";
+import { privateKeyText, startMocks } from "./resources/cloud-answers";
 
 type Outputs = Record<string, unknown>;
 

@@ -13,7 +13,7 @@ import { connectCloud } from "../../lambda/api/connect";
 import { dollarsOf } from "../../lambda/billing/bill";
 import { lastBill, ledgerFile, readLedger } from "../../lambda/billing/ledger";
 import { BillNotes } from "../../lambda/billing/notes";
-import { type Emulated, startWithInputs } from "../lambda/emulated";
+import { type Emulated, startWithInputs } from "../components/resources/emulated";
 
 const { create, read, delete: remove } = handler as Required<DynamicHandler<InstanceInputs, InstanceOutputs>>;
 const stack = "test";

@@ -1,4 +1,4 @@
-import { CreatedButFailed, type DynamicHandler } from "../../components/dynamic/handler";
+import { CreatedButFailed, type DynamicHandler } from "../../../components/dynamic/handler";
 
 /** Makes something, and then fails. */
 export const handler: DynamicHandler = {

@@ -12,7 +12,7 @@ import { Struct } from "google-protobuf/google/protobuf/struct_pb";
 
 type Data = Record<string, unknown>;
 
-const root = resolve(__dirname, "../..");
+const root = resolve(__dirname, "../../..");
 
 /** Answer of a failed call that left a resource: what the engine keeps in the state. */
 export interface InitFailure {

@@ -3,17 +3,17 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { handlerModule } from "../../components/dynamic/provider";
-import { providerText, resourceType } from "../../components/dynamic/resource";
-import { Boot } from "../../components/resources/boot";
-import { Claim } from "../../components/resources/claim";
-import { FileSystem } from "../../components/resources/file-system";
-import { FirewallRuleset } from "../../components/resources/firewall-ruleset";
-import { Instance } from "../../components/resources/instance";
-import { KeyPair } from "../../components/resources/key-pair";
-import { LaunchClaim } from "../../components/resources/launch-claim";
-import { SshKey } from "../../components/resources/ssh-key";
-import { FakeCloud } from "./fake-cloud";
+import { handlerModule } from "../../../components/dynamic/provider";
+import { providerText, resourceType } from "../../../components/dynamic/resource";
+import { Boot } from "../../../components/resources/boot";
+import { Claim } from "../../../components/resources/claim";
+import { FileSystem } from "../../../components/resources/file-system";
+import { FirewallRuleset } from "../../../components/resources/firewall-ruleset";
+import { Instance } from "../../../components/resources/instance";
+import { KeyPair } from "../../../components/resources/key-pair";
+import { LaunchClaim } from "../../../components/resources/launch-claim";
+import { SshKey } from "../../../components/resources/ssh-key";
+import { FakeCloud } from "../../lambda/fake-cloud";
 import { ProviderProcess } from "./provider-process";
 
 const handlers = "components/resources";
@@ -74,7 +74,7 @@ describe("the provider process", () => {
   });
 
   test("takes outputs, inputs and failures with undefined members", async () => {
-    const __provider = providerText("test/lambda/undefined-handler");
+    const __provider = providerText("test/components/resources/undefined-handler");
     const props = { a: 1, list: [{ c: 2 }], __provider };
     expect((await provider.check({}, { __provider })).inputs).toEqual(props);
     expect(await provider.create({ __provider })).toEqual({ id: "id", outs: props });
@@ -127,7 +127,7 @@ describe("the provider process", () => {
   });
 
   test("keeps in the state what a handler made although it failed, with what a deletion needs", async () => {
-    const __provider = providerText("test/lambda/failing-handler");
+    const __provider = providerText("test/components/resources/failing-handler");
     const failure = await provider.create({ __provider }).catch((error: unknown) => error);
     expect(failure).toMatchObject({
       message: expect.stringContaining("half done"),
@@ -231,7 +231,7 @@ test.each([
   ["components/remote/handlers", ["evaluation", "results", "run", "self-termination", "standing", "upload"]],
 ])("the handlers that states of release 0.1.0 name in %s are found: %j", (folder, names) => {
   for (const each of names) {
-    const found = resolve(__dirname, "../..", `${handlerModule(`${folder}/${each}`)}.ts`);
+    const found = resolve(__dirname, "../../..", `${handlerModule(`${folder}/${each}`)}.ts`);
     expect(existsSync(found), found).toBe(true);
   }
 });

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { StandingPlan } from "../../plan/standing";
-import type { Plan } from "../../plan/types";
-import { type Answer, Mocks } from "../support/mocks";
+import type { StandingPlan } from "../../../plan/standing";
+import type { Plan } from "../../../plan/types";
+import { type Answer, Mocks } from "../../support/mocks";
 
 /** Private keys as the mocked key pairs have them: no input may hold them in clear, and no output of the stack. */
 export const privateKeyText = "PRIVATE KEY OF";

@@ -1,4 +1,4 @@
-import type { DynamicHandler } from "../../components/dynamic/handler";
+import type { DynamicHandler } from "../../../components/dynamic/handler";
 
 const sparse = { a: 1, b: undefined, list: [{ c: 2, d: undefined }] };
 

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { sameValue } from "../../components/dynamic/diff";
-import type { DynamicHandler, HandlerContext } from "../../components/dynamic/handler";
-import { unknownValue } from "../../components/dynamic/unknown";
-import { handler as evaluations } from "../../components/resources/evaluation-handler";
-import { handler as guards } from "../../components/resources/results-handler";
-import { handler as runs } from "../../components/resources/run-handler";
-import { handler as standings } from "../../components/resources/standing-handler";
-import { handler as uploads } from "../../components/resources/upload-handler";
-import { testPlan } from "../remote/plan";
+import { sameValue } from "../../../components/dynamic/diff";
+import type { DynamicHandler, HandlerContext } from "../../../components/dynamic/handler";
+import { unknownValue } from "../../../components/dynamic/unknown";
+import { handler as evaluations } from "../../../components/resources/evaluation-handler";
+import { handler as guards } from "../../../components/resources/results-handler";
+import { handler as runs } from "../../../components/resources/run-handler";
+import { handler as standings } from "../../../components/resources/standing-handler";
+import { handler as uploads } from "../../../components/resources/upload-handler";
+import { testPlan } from "../../remote/plan";
 import { access } from "./cloud-answers";
 
 const context: HandlerContext = {

@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { DynamicHandler } from "../../components/dynamic/handler";
-import { handler } from "../../components/resources/instance-handler";
-import type { InstanceInputs, InstanceOutputs } from "../../components/resources/instance-inputs";
-import { connectCloud } from "../../lambda/api/connect";
-import { LaunchJournal } from "../../lambda/launch/journal";
-import { Launcher } from "../../lambda/launch/launcher";
+import type { DynamicHandler } from "../../../components/dynamic/handler";
+import { handler } from "../../../components/resources/instance-handler";
+import type { InstanceInputs, InstanceOutputs } from "../../../components/resources/instance-inputs";
+import { connectCloud } from "../../../lambda/api/connect";
+import { LaunchJournal } from "../../../lambda/launch/journal";
+import { Launcher } from "../../../lambda/launch/launcher";
 import { type Emulated, startWithInputs } from "./emulated";
 
 const { create, update } = handler as Required<DynamicHandler<InstanceInputs, InstanceOutputs>>;

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { DynamicHandler } from "../../components/dynamic/handler";
-import { connect } from "../../components/resources/cloud";
-import { handler, instanceHandler } from "../../components/resources/instance-handler";
-import type { InstanceInputs, InstanceOutputs } from "../../components/resources/instance-inputs";
+import type { DynamicHandler } from "../../../components/dynamic/handler";
+import { connect } from "../../../components/resources/cloud";
+import { handler, instanceHandler } from "../../../components/resources/instance-handler";
+import type { InstanceInputs, InstanceOutputs } from "../../../components/resources/instance-inputs";
 import { type Emulated, startWithInputs } from "./emulated";
 
 const { create, read, update, delete: remove } = handler as Required<DynamicHandler<InstanceInputs, InstanceOutputs>>;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { unknownValue } from "../../components/dynamic/unknown";
-import { diffInstance, type InstanceInputs, type InstanceOutputs } from "../../components/resources/instance-inputs";
+import { unknownValue } from "../../../components/dynamic/unknown";
+import { diffInstance, type InstanceInputs, type InstanceOutputs } from "../../../components/resources/instance-inputs";
 
 describe("diff", () => {
   const olds: InstanceOutputs = {

@@ -1,15 +1,15 @@
 import { utils } from "ssh2";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { DynamicHandler } from "../../components/dynamic/handler";
-import { unknownValue } from "../../components/dynamic/unknown";
-import { handler as claims } from "../../components/resources/claim-handler";
-import { handler as fileSystems } from "../../components/resources/file-system-handler";
-import { handler as rulesets } from "../../components/resources/firewall-ruleset-handler";
-import { handler as instances } from "../../components/resources/instance-handler";
-import { handler as keyPairs } from "../../components/resources/key-pair-handler";
-import { handler as launchClaims } from "../../components/resources/launch-claim-handler";
-import { handler as sshKeys } from "../../components/resources/ssh-key-handler";
-import { type Cloud, connectCloud } from "../../lambda/api/connect";
+import type { DynamicHandler } from "../../../components/dynamic/handler";
+import { unknownValue } from "../../../components/dynamic/unknown";
+import { handler as claims } from "../../../components/resources/claim-handler";
+import { handler as fileSystems } from "../../../components/resources/file-system-handler";
+import { handler as rulesets } from "../../../components/resources/firewall-ruleset-handler";
+import { handler as instances } from "../../../components/resources/instance-handler";
+import { handler as keyPairs } from "../../../components/resources/key-pair-handler";
+import { handler as launchClaims } from "../../../components/resources/launch-claim-handler";
+import { handler as sshKeys } from "../../../components/resources/ssh-key-handler";
+import { type Cloud, connectCloud } from "../../../lambda/api/connect";
 import { Emulated } from "./emulated";
 
 /** A handler with all its methods. */

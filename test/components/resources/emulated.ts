@@ -2,13 +2,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { vi } from "vitest";
-import type { HandlerContext } from "../../components/dynamic/handler";
-import type { InstanceInputs } from "../../components/resources/instance-inputs";
-import { AdminClient } from "../../emulator/admin-client";
-import { Cloud } from "../../emulator/cloud";
-import type { ApiAction } from "../../emulator/faults/model";
-import type { OperationId } from "../../emulator/openapi/operations";
-import { connectCloud } from "../../lambda/api/connect";
+import type { HandlerContext } from "../../../components/dynamic/handler";
+import type { InstanceInputs } from "../../../components/resources/instance-inputs";
+import { AdminClient } from "../../../emulator/admin-client";
+import { Cloud } from "../../../emulator/cloud";
+import type { ApiAction } from "../../../emulator/faults/model";
+import type { OperationId } from "../../../emulator/openapi/operations";
+import { connectCloud } from "../../../lambda/api/connect";
 
 /** The emulated cloud's API in this process, found as `emulated`, with folders of its own. */
 export class Emulated {

@@ -1,15 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { DynamicHandler } from "../../components/dynamic/handler";
-import { unknownValue } from "../../components/dynamic/unknown";
+import type { DynamicHandler } from "../../../components/dynamic/handler";
+import { unknownValue } from "../../../components/dynamic/unknown";
 import {
   type BootInputs,
   type BootOutputs,
   bootHandler,
   defaultBootSeconds,
-} from "../../components/resources/boot-handler";
-import { connect } from "../../components/resources/cloud";
-import { type Cloud, connectCloud } from "../../lambda/api/connect";
-import type { SshAccess } from "../../remote/types";
+} from "../../../components/resources/boot-handler";
+import { connect } from "../../../components/resources/cloud";
+import { type Cloud, connectCloud } from "../../../lambda/api/connect";
+import type { SshAccess } from "../../../remote/types";
 import { Emulated } from "./emulated";
 
 const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ4yZ0cnu0cYc8T0dWDNKPMVbhEPWLg1Z6f8gcFSRKOz";
