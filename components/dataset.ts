@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Plan } from "../plan/types";
+import type { MachinePlan } from "../plan/types";
 import { archivePath, datasetPath, renderExtract } from "../remote/scripts";
 import { portablePath } from "./kit/portable-path";
 import type { OnInstanceArgs } from "./resources/on-instance";
@@ -9,7 +9,7 @@ import { step } from "./step";
 /** Arguments of {@link Dataset}. */
 export interface DatasetArgs extends OnInstanceArgs {
   /** The plan; its dataset is there. A change of the dataset's content brings what changed. */
-  readonly plan: Plan;
+  readonly plan: MachinePlan;
 }
 
 /** What `data/` holds on the instance: uploaded, fetched by the instance itself, or found on its file system. */

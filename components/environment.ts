@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Plan } from "../plan/types";
+import type { MachinePlan, PlannedRun } from "../plan/types";
 import { renderSetup } from "../remote/scripts";
 import { withVariables } from "./kit/with-variables";
 import type { OnInstanceArgs } from "./resources/on-instance";
@@ -8,7 +8,7 @@ import { step } from "./step";
 /** Arguments of {@link Environment}. */
 export interface EnvironmentArgs extends OnInstanceArgs {
   /** The plan. A change of what setup reads runs setup again. */
-  readonly plan: Plan;
+  readonly plan: MachinePlan & { readonly runs: readonly PlannedRun[] };
 }
 
 /** What the setup script makes: an environment in which the workload's commands run. */
@@ -19,9 +19,10 @@ export class Environment extends pulumi.ComponentResource {
   constructor(name: string, args: EnvironmentArgs, options?: pulumi.ComponentResourceOptions) {
     super("lambda-train:index:Environment", name, {}, options);
     const { plan, instanceId, access } = args;
+    const variables = [plan.environment.variables, ...plan.runs.map(({ run }) => run.variables)];
     const setup = step(
       `${name}-setup`,
-      { access, script: withVariables(plan, renderSetup(plan)), triggers: [pulumi.output(instanceId)] },
+      { access, script: withVariables(variables, renderSetup(plan)), triggers: [pulumi.output(instanceId)] },
       { parent: this },
     );
     this.hash = setup.id.apply(() => plan.environment.hash);

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Plan } from "../plan/types";
+import type { Job } from "../plan/types";
 import { withVariables } from "./kit/with-variables";
 import { EvaluationWatch } from "./resources/evaluation";
 import type { OnInstanceArgs } from "./resources/on-instance";
@@ -7,7 +7,7 @@ import type { OnInstanceArgs } from "./resources/on-instance";
 /** Arguments of {@link Evaluation}. */
 export interface EvaluationArgs extends OnInstanceArgs {
   /** The plan; its evaluation is there. */
-  readonly plan: Plan;
+  readonly plan: Job;
   /** Id of the start of the run that is evaluated. */
   readonly startId: pulumi.Input<string>;
   /** Which start of the experiment that is. A change reads the metrics anew. */
@@ -30,7 +30,7 @@ export class Evaluation extends pulumi.ComponentResource {
         access,
         startId,
         attempt,
-        run: withVariables(plan, plan.run),
+        run: withVariables([plan.run.variables], plan.run),
         evaluation: plan.evaluation,
         workspace: plan.workload.name,
       },

@@ -4,7 +4,7 @@ import { callerRule, namedRule } from "../lambda/account/caller-access";
 import { bareKey } from "../lambda/account/key-line";
 import { hostKeyTag, managedBy } from "../lambda/account/tags";
 import { renderUserData } from "../lambda/launch/user-data";
-import type { CloudPlan, Plan } from "../plan/types";
+import type { CloudPlan } from "../plan/types";
 import type { SshAccess } from "../remote/types";
 import { Boot } from "./resources/boot";
 import { Claim } from "./resources/claim";
@@ -17,8 +17,12 @@ import { SshKey } from "./resources/ssh-key";
 
 /** Arguments of {@link Instance}. */
 export interface InstanceArgs {
-  /** The plan; its cloud is what is rented. */
-  readonly plan: Plan;
+  /** Name of the stack. */
+  readonly stack: string;
+  /** What is launched. */
+  readonly cloud: CloudPlan;
+  /** Names of the experiments that train there, for the instance's tag. A change is made in place. */
+  readonly experiments: readonly string[];
   /** Networks from which SSH is let in, as CIDR. A change is made in place. */
   readonly sshSources: pulumi.Input<string[]>;
 }
@@ -43,8 +47,7 @@ export class Instance extends pulumi.ComponentResource {
 
   constructor(name: string, args: InstanceArgs, options?: pulumi.ComponentResourceOptions) {
     super("lambda-train:index:Instance", name, {}, options);
-    const { plan, sshSources } = args;
-    const { cloud } = plan;
+    const { stack, cloud, experiments, sshSources } = args;
     const { endpoint } = cloud;
     const inside = { parent: this };
     // Also where `--replace` forces it: a name is one thing's at a time, and a second would be the first, adopted.
@@ -52,7 +55,7 @@ export class Instance extends pulumi.ComponentResource {
 
     // A stack that is renamed keeps its unique name: another one would replace all that carries it.
     const kept = { ...inside, ignoreChanges: ["prefix"] };
-    const suffix = new RandomId(`${name}-suffix`, { byteLength: 4, prefix: namePrefix(plan.stack) }, kept);
+    const suffix = new RandomId(`${name}-suffix`, { byteLength: 4, prefix: namePrefix(stack) }, kept);
     const claim = new Claim(`${name}-claim`, { name: suffix.hex, endpoint }, inside);
     const login = new KeyPair(`${name}-login`, { comment: "lambda-train" }, inside);
     const host = new KeyPair(`${name}-host`, { comment: "lambda-train host" }, inside);
@@ -79,8 +82,8 @@ export class Instance extends pulumi.ComponentResource {
         fileSystemNames: fileSystem === undefined ? undefined : [fileSystem.name],
         tags: {
           [managedBy.key]: managedBy.value,
-          stack: plan.stack,
-          experiment: plan.run.experiment,
+          stack,
+          experiment: experiments.join(" "),
           // Public. With it the machine can be told from another even where the state is lost.
           [hostKeyTag]: host.publicKey.apply(bareKey),
         },

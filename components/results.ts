@@ -1,12 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Plan } from "../plan/types";
+import type { Job } from "../plan/types";
 import { withVariables } from "./kit/with-variables";
 import type { OnInstanceArgs } from "./resources/on-instance";
 import { ResultsGuard } from "./resources/results";
 
 /** Arguments of {@link Results}. */
 export interface ResultsArgs extends OnInstanceArgs {
-  readonly plan: Plan;
+  readonly plan: Job;
 }
 
 /**
@@ -28,7 +28,7 @@ export class Results extends pulumi.ComponentResource {
         instanceId,
         access,
         endpoint: plan.cloud.endpoint,
-        run: withVariables(plan, plan.run),
+        run: withVariables([plan.run.variables], plan.run),
         evaluation: plan.evaluation,
         workspace: plan.workload.name,
         directory: plan.results.directory,

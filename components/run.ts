@@ -1,54 +1,56 @@
 import * as pulumi from "@pulumi/pulumi";
 import { spentAt } from "../lambda/billing/forecast";
-import type { Plan } from "../plan/types";
+import { type Job, onlyRun } from "../plan/types";
 import { renderStart } from "../remote/scripts";
 import type { RunState } from "../remote/types";
+import { Evaluation } from "./evaluation";
+import { formerly } from "./kit/formerly";
 import { withVariables } from "./kit/with-variables";
 import type { OnInstanceArgs } from "./resources/on-instance";
 import { RunWatch } from "./resources/run";
+import { Results } from "./results";
 import { step } from "./step";
 
 /** Arguments of {@link Run}. */
 export interface RunArgs extends OnInstanceArgs {
-  /** The plan. A change of the experiment's name starts a new run. */
-  readonly plan: Plan;
-  /** Id of the results resource that guards this run. A change replaces the run. */
-  readonly resultsId: pulumi.Input<string>;
+  /** The run and its machine. A change of the experiment's name starts a new run. */
+  readonly plan: Job;
   /** When the instance was launched and what it costs: the budget's end follows. A change is handed to a run that goes on. */
   readonly bill: pulumi.Input<{ readonly launchedAt: string; readonly priceCentsPerHour: number }>;
 }
 
-/** The detached training process with its tmux session, log, exit status and checkpoints. */
+/**
+ * One training: the guard of its results, the detached process with its tmux session, log, exit status and checkpoints,
+ * and the evaluation that follows it.
+ */
 export class Run extends pulumi.ComponentResource {
-  /** Id of the start, which names this run among the runs of the stack. */
-  readonly startId: pulumi.Output<string>;
   readonly state: pulumi.Output<RunState>;
   /** Which start of the experiment it is, from 1. */
   readonly attempt: pulumi.Output<number | undefined>;
   readonly logPath: pulumi.Output<string>;
+  /** Local folder in which the results lie once they are home, relative to the project. */
+  readonly directory: pulumi.Output<string>;
+  /** Metrics of the evaluation by file name; empty until it is done and a refresh has read them, or where none is asked for. */
+  readonly metrics: pulumi.Output<Record<string, unknown>>;
 
   constructor(name: string, args: RunArgs, options?: pulumi.ComponentResourceOptions) {
     super("lambda-train:index:Run", name, {}, options);
     const { plan, instanceId, access } = args;
-    const { budgetDollars } = plan.cloud;
-    const startScript =
-      budgetDollars === undefined
-        ? renderStart(plan)
-        : pulumi
-            .output(args.bill)
-            .apply(({ launchedAt, priceCentsPerHour }) =>
-              renderStart(plan, spentAt(launchedAt, priceCentsPerHour, budgetDollars)),
-            );
+    const prefix = name === onlyRun ? "" : `${name}-`;
+    const place = { plan, instanceId, access };
+    const results = new Results(`${prefix}results`, place, formerly({ parent: this }));
+    const startScript = this.startScript(args);
+    const secret = [plan.run.variables];
     const standsOn = `code ${plan.workload.hash}, dataset ${plan.dataset?.hash ?? "none"}, environment ${plan.environment.hash}`;
     const start = step(
       `${name}-train`,
       {
         access,
         // A run that failed or was stopped starts again on new code, data or environment. One that has finished stays so.
-        script: withVariables(plan, pulumi.interpolate`${startScript}\n# ${standsOn}\n`),
-        triggers: [pulumi.output(instanceId), pulumi.output(args.resultsId)],
+        script: withVariables(secret, pulumi.interpolate`${startScript}\n# ${standsOn}\n`),
+        triggers: [pulumi.output(instanceId), results.guardId],
       },
-      { parent: this },
+      { parent: this, dependsOn: results },
     );
     const watch = new RunWatch(
       `${name}-watch`,
@@ -57,18 +59,41 @@ export class Run extends pulumi.ComponentResource {
         access,
         endpoint: plan.cloud.endpoint,
         startId: start.id,
-        run: withVariables(plan, plan.run),
+        run: withVariables(secret, plan.run),
         workspace: plan.workload.name,
         dashboard: plan.dashboard,
-        startScript: withVariables<string>(plan, startScript),
+        startScript: withVariables<string>(secret, startScript),
         standsOn,
       },
       { parent: this },
     );
-    this.startId = start.id;
+    const evaluation =
+      plan.evaluation &&
+      new Evaluation(
+        `${prefix}evaluation`,
+        { ...place, startId: start.id, attempt: watch.attempt },
+        formerly({ parent: this, dependsOn: watch }),
+      );
     this.state = watch.state;
     this.attempt = watch.attempt;
     this.logPath = watch.logPath;
-    this.registerOutputs({ startId: this.startId, state: this.state, logPath: this.logPath });
+    this.directory = results.directory;
+    this.metrics = evaluation?.metrics ?? (pulumi.output({}) as pulumi.Output<Record<string, unknown>>);
+    this.registerOutputs({
+      state: this.state,
+      logPath: this.logPath,
+      directory: this.directory,
+      metrics: this.metrics,
+    });
+  }
+
+  private startScript({ plan, bill }: RunArgs): pulumi.Input<string> {
+    const { budgetDollars } = plan.cloud;
+    if (budgetDollars === undefined) return renderStart(plan);
+    return pulumi
+      .output(bill)
+      .apply(({ launchedAt, priceCentsPerHour }) =>
+        renderStart(plan, spentAt(launchedAt, priceCentsPerHour, budgetDollars)),
+      );
   }
 }

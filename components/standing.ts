@@ -1,43 +1,48 @@
 import { resolve } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { projectFolder } from "../local/paths";
-import type { StandingPlan } from "../plan/standing";
-import type { DatasetSource, Plan } from "../plan/types";
+import { type StandingPlan, standingOf } from "../plan/standing";
+import type { DatasetSource, MachinePlan, Plan } from "../plan/types";
 import { portablePath } from "./kit/portable-path";
 import type { OnInstanceArgs } from "./resources/on-instance";
 import { StandingWatch } from "./resources/standing";
 
+/** A machine's plan together with the runs that train there. */
+export type MachineInForce = MachinePlan & Pick<Plan, "runs" | "results">;
+
 /** Arguments of {@link Standing}. */
 export interface StandingArgs extends OnInstanceArgs {
   /** The plan as the configuration has it. */
-  readonly plan: Plan;
+  readonly plan: MachineInForce;
+  /** What becomes of a run that goes on, where the plan has changed. */
+  readonly onChange: Plan["onChange"];
 }
 
 /**
- * On what the run stands: code, data, environment, configuration. While a run goes on its own plan stays in force, so that
- * nothing under it changes, and a changed plan waits for its end (or ends it first, where the user says so).
+ * On what the runs of a machine stand: code, data, environment, configuration. While one goes on its own plan stays in
+ * force, so that nothing under it changes, and a changed plan waits for its end (or ends it first, where the user says so).
  */
 export class Standing extends pulumi.ComponentResource {
   /** The plan that is in force. A preview of a changed one shows that. */
-  readonly plan: Promise<Plan>;
+  readonly plan: Promise<MachineInForce>;
 
   constructor(name: string, args: StandingArgs, options?: pulumi.ComponentResourceOptions) {
     super("lambda-train:index:Standing", name, {}, options);
-    const { plan, instanceId, access } = args;
+    const { plan, onChange, instanceId, access } = args;
     const watch = new StandingWatch(
       `${name}-watch`,
       // An old plan that stays in force may hold variables where the new one has none: it is always secret.
-      { instanceId, access, onChange: plan.onChange, plan: pulumi.secret(inState(plan)) },
+      { instanceId, access, onChange, plan: pulumi.secret(inState(plan)) },
       { parent: this },
     );
-    this.plan = valueIn(watch.plan).then((standing) => (standing === undefined ? plan : inForce(plan, standing)));
+    this.plan = valueIn(watch.plan).then((kept) => (kept === undefined ? plan : inForce(plan, standingOf(kept))));
     this.registerOutputs({});
   }
 }
 
 /** The plan with the parts that are in force. */
-function inForce(plan: Plan, standing: StandingPlan): Plan {
-  const { workload, dataset, environment, gate, run, evaluation, dashboard, results } = standing;
+function inForce(plan: MachineInForce, standing: StandingPlan): MachineInForce {
+  const { workload, dataset, environment, gate, runs, results } = standing;
   return {
     ...plan,
     workload: { ...plan.workload, ...workload, folder: localPath(workload.folder) },
@@ -45,24 +50,20 @@ function inForce(plan: Plan, standing: StandingPlan): Plan {
     dataset: dataset && { ...dataset, source: withPath(dataset.source, localPath) },
     environment,
     gate,
-    run,
-    evaluation,
-    dashboard,
+    runs,
     results,
   };
 }
 
 /** What the state holds of a plan. What a commit is called, or what is tried at home, makes no other plan. */
-function inState({ workload, dataset, environment, gate, run, evaluation, dashboard, results }: Plan): StandingPlan {
+function inState({ workload, dataset, environment, gate, runs, results }: MachineInForce): StandingPlan {
   const { name, folder, source, extraFiles, protectedPaths, hash } = workload;
   return {
     workload: { name, folder: portablePath(folder), source, extraFiles, protectedPaths, hash },
     dataset: dataset && { ...dataset, source: withPath(dataset.source, portablePath) },
     environment,
     gate,
-    run,
-    evaluation,
-    dashboard,
+    runs,
     results,
   };
 }

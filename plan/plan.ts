@@ -12,7 +12,16 @@ import { findDataset } from "./dataset";
 import { type Experiment, readExperiment } from "./experiment";
 import { PlanError, type Problem } from "./problems";
 import { cloudPlan, parseStackConfig, type StackConfig } from "./stack-config";
-import type { DatasetPlan, DatasetSource, EnvironmentPlan, Plan } from "./types";
+import {
+  type DatasetPlan,
+  type DatasetSource,
+  type EnvironmentPlan,
+  type MachinePlan,
+  onlyMachine,
+  onlyRun,
+  type Plan,
+  type PlannedRun,
+} from "./types";
 import { fill, findWorkload, setupScript } from "./workload";
 
 /**
@@ -41,14 +50,8 @@ export async function makePlan(
   );
   const environment = environmentPlan(experiment, workload.folder);
   const values = { config: workload.config, experiment: experiment.experiment };
-  const command = fill(experiment.train.command, values);
-  const resume =
-    experiment.train.resume === undefined
-      ? undefined
-      : { command: fill(experiment.train.resume, values), checkpoint: experiment.train.checkpoint };
-  const variables = { ...experiment.environment.variables, ...experiment.train.variables };
-  return {
-    stack,
+  const machine: MachinePlan = {
+    machine: onlyMachine,
     cloud: cloudPlan(config),
     workload: {
       name: workload.name,
@@ -71,39 +74,69 @@ export async function makePlan(
       command: experiment.gate.command,
       timeoutSeconds: experiment.gate.timeoutMinutes * 60,
     },
+  };
+  return {
+    stack,
+    machines: [machine],
+    runs: [runPlan(experiment, { outputs, configText: workload.configText, values })],
+    results: { directory: posix.join(experiment.results.directory, stack) },
+    onChange: experiment.train.onChange,
+  };
+}
+
+/** The run of an experiment, and what looks on. */
+function runPlan(
+  { experiment, train, environment, results, evaluate, dashboard }: Experiment,
+  {
+    outputs,
+    configText,
+    values,
+  }: {
+    /** Folder in the workspace in which the workload writes results. */
+    readonly outputs: string;
+    /** Text of the config that the run reads. */
+    readonly configText?: string;
+    /** What placeholders in commands stand for. */
+    readonly values: Parameters<typeof fill>[1];
+  },
+): PlannedRun {
+  const command = fill(train.command, values);
+  const resume =
+    train.resume === undefined ? undefined : { command: fill(train.resume, values), checkpoint: train.checkpoint };
+  const variables = { ...environment.variables, ...train.variables };
+  return {
+    name: onlyRun,
+    machine: onlyMachine,
     run: {
-      experiment: experiment.experiment,
+      experiment,
       command,
       resume,
-      directory: experiment.train.directory,
+      directory: train.directory,
       variables,
       outputs,
-      include: experiment.results.include,
-      exclude: experiment.results.exclude,
-      firstStepPattern: experiment.train.firstStepPattern,
-      firstStepTimeoutSeconds: experiment.train.firstStepTimeoutMinutes * 60,
-      waitFor: experiment.train.waitFor,
-      graceSeconds: experiment.train.graceSeconds,
-      maxSeconds: experiment.train.maxHours === undefined ? undefined : Math.ceil(experiment.train.maxHours * 3600),
-      idleSeconds:
-        experiment.train.idleMinutes === undefined ? undefined : Math.ceil(experiment.train.idleMinutes * 60),
+      include: results.include,
+      exclude: results.exclude,
+      firstStepPattern: train.firstStepPattern,
+      firstStepTimeoutSeconds: train.firstStepTimeoutMinutes * 60,
+      waitFor: train.waitFor,
+      graceSeconds: train.graceSeconds,
+      maxSeconds: train.maxHours === undefined ? undefined : Math.ceil(train.maxHours * 3600),
+      idleSeconds: train.idleMinutes === undefined ? undefined : Math.ceil(train.idleMinutes * 60),
       hash: sha256(
-        ...[experiment.experiment, command, experiment.train.directory, variables, workload.configText ?? null],
+        ...[experiment, command, train.directory, variables, configText ?? null],
         ...(resume === undefined ? [] : [resume]),
       ),
     },
     evaluation:
-      experiment.evaluate === null
+      evaluate === null
         ? undefined
         : {
-            command: experiment.evaluate.command,
-            checkpoint: experiment.evaluate.checkpoint,
-            metrics: experiment.evaluate.metrics,
-            timeoutSeconds: experiment.evaluate.timeoutMinutes * 60,
+            command: evaluate.command,
+            checkpoint: evaluate.checkpoint,
+            metrics: evaluate.metrics,
+            timeoutSeconds: evaluate.timeoutMinutes * 60,
           },
-    dashboard: experiment.dashboard ?? undefined,
-    results: { directory: posix.join(experiment.results.directory, stack) },
-    onChange: experiment.train.onChange,
+    dashboard: dashboard ?? undefined,
   };
 }
 

@@ -176,18 +176,52 @@ export interface ResultsPlan {
   readonly directory: string;
 }
 
-/** One stack: an experiment and everything it rents. */
-export interface Plan {
-  readonly stack: string;
+/** A machine: what is launched, and all that makes it ready to train. */
+export interface MachinePlan {
+  /** Unique among the stack's machines. Resources of all but {@link onlyMachine} begin with it. */
+  readonly machine: string;
   readonly cloud: CloudPlan;
   readonly workload: WorkloadPlan;
   readonly dataset?: DatasetPlan;
   readonly environment: EnvironmentPlan;
   readonly gate: GatePlan;
+}
+
+/** A run, and the machine on which it trains. */
+export interface PlannedRun {
+  /** Unique among the stack's runs; stays when the experiment is renamed. Resources of all but {@link onlyRun} begin with it. */
+  readonly name: string;
+  /** The machine's name. */
+  readonly machine: string;
   readonly run: RunPlan;
   readonly evaluation?: EvaluationPlan;
   readonly dashboard?: DashboardPlan;
+}
+
+/** Names of the machine and the run of a stack that has one of each. */
+export const onlyMachine = "machine";
+export const onlyRun = "run";
+
+/** What all of a stack have in common. */
+interface StackPlan {
+  readonly stack: string;
   readonly results: ResultsPlan;
   /** What becomes of a run that goes on, where code, data, environment or configuration have changed. */
   readonly onChange: "wait" | "restart";
+}
+
+/** One stack: its runs, and the machines that it launches for them. */
+export interface Plan extends StackPlan {
+  readonly machines: readonly MachinePlan[];
+  readonly runs: readonly PlannedRun[];
+}
+
+/** A run together with the machine on which it trains. */
+export type Job = StackPlan & MachinePlan & PlannedRun;
+
+/** The runs of a plan, each with its machine. */
+export function jobsOf({ machines, runs, ...stack }: Plan): Job[] {
+  return runs.flatMap((run) =>
+    machines.filter(({ machine }) => machine === run.machine).map((machine) => ({ ...stack, ...machine, ...run })),
+  );
 }

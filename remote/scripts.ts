@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { DatasetPlan, EvaluationPlan, Plan, Variables } from "../plan/types";
+import type { DatasetPlan, EvaluationPlan, Job, MachinePlan, Variables } from "../plan/types";
 import { render } from "./bundle";
 import { addsToItself, exportLines, variableLines } from "./quote";
 import { writtenScripts } from "./written";
@@ -15,12 +15,12 @@ export function workspacePath(workload: string): string {
 }
 
 /** The dataset's folder on the instance, relative to the home folder. */
-export function datasetPath(plan: Plan): string {
+export function datasetPath(plan: MachinePlan): string {
   return `${workspacePath(plan.workload.name)}/${datasetOf(plan).target}`;
 }
 
 /** Where an archive is uploaded to (`remotePath` of `uploadArchive`), relative to the home folder. */
-export function archivePath(plan: Plan): string {
+export function archivePath(plan: MachinePlan): string {
   return `.lambda-train/archives/${datasetOf(plan).hash}`;
 }
 
@@ -30,7 +30,7 @@ export function tmuxSession(experiment: string): string {
 }
 
 /** Makes the environment and runs the workload's setup command, once for the same `environment.hash`. */
-export function renderSetup(plan: Plan): string {
+export function renderSetup(plan: MachinePlan): string {
   const { environment, workload } = plan;
   const variables = {
     LT_WORKSPACE: workspacePath(workload.name),
@@ -54,7 +54,7 @@ export function renderSetup(plan: Plan): string {
 const extractSeconds = 12 * 3600;
 
 /** Brings the dataset to its place (or checks the upload of a folder), once for the same content, target and splits. */
-export function renderExtract(plan: Plan): string {
+export function renderExtract(plan: MachinePlan): string {
   const dataset = datasetOf(plan);
   const { source } = dataset;
   const variables = {
@@ -84,7 +84,7 @@ export function datasetStepHash({ hash, target, splits }: DatasetPlan): string {
 }
 
 /** The gate. Prints a line for each check. */
-export function renderVerify(plan: Plan): string {
+export function renderVerify(plan: MachinePlan): string {
   const { dataset, gate, workload } = plan;
   const workspace = workspacePath(workload.name);
   const uploads = [workspace, ...(dataset?.source.kind === "folder" ? [datasetPath(plan)] : [])];
@@ -113,7 +113,7 @@ export function renderVerify(plan: Plan): string {
  * another hash goes on; 4: its limit or budget is used up.
  * @param spentAt Time at which the instance has cost its budget, in milliseconds since the epoch; undefined for no limit.
  */
-export function renderStart(plan: Plan, spentAt?: number): string {
+export function renderStart(plan: Job, spentAt?: number): string {
   const { run } = plan;
   const description = {
     LT_WORKSPACE: workspacePath(plan.workload.name),
@@ -159,27 +159,27 @@ export function renderAdopt(experiment: string): string {
 }
 
 /** Variables that a run sets. The environment is loaded before: what adds to a value there is not added again. */
-function variablesOfRun({ run, environment }: Plan): Variables {
+function variablesOfRun({ run, environment }: Job): Variables {
   const entries = Object.entries(run.variables);
   return Object.fromEntries(
     entries.filter(([name, value]) => !(addsToItself(name, value) && environment.variables[name] === value)),
   );
 }
 
+/** A run, by its plan or by its name alone. */
+type OfRun = Job | { readonly experiment: string };
+
 function wholeSeconds(seconds: number | undefined): string {
   return seconds === undefined ? "" : String(Math.ceil(seconds));
 }
 
 /** Prints the run's status as JSON. */
-export function renderStatus(of: Plan | { readonly experiment: string }): string {
+export function renderStatus(of: OfRun): string {
   return render(statusScripts, {}, "status.sh", [experimentOf(of)]);
 }
 
 /** Stops training cleanly and waits until it has ended. */
-export function renderStop(
-  of: Plan | { readonly experiment: string },
-  options: { readonly reason: string; readonly graceSeconds: number },
-): string {
+export function renderStop(of: OfRun, options: { readonly reason: string; readonly graceSeconds: number }): string {
   const words = [experimentOf(of), options.reason, String(Math.ceil(options.graceSeconds))];
   return render(["lib.sh", "run-processes.sh", "stop.sh"], {}, "stop.sh", words);
 }
@@ -208,13 +208,13 @@ function evaluationVariables(plan: EvaluatedPlan): Record<string, string> {
   };
 }
 
-function datasetOf(plan: Plan): DatasetPlan {
+function datasetOf(plan: MachinePlan): DatasetPlan {
   if (plan.dataset === undefined) {
     throw new Error("The plan has no dataset: set dataset.source in the experiment file.");
   }
   return plan.dataset;
 }
 
-function experimentOf(of: Plan | { readonly experiment: string }): string {
+function experimentOf(of: OfRun): string {
   return "run" in of ? of.run.experiment : of.experiment;
 }

@@ -28,10 +28,16 @@ export async function lookAtStanding(session: SshSession, { workload }: Standing
 }
 
 /** What of that on which a run stands is another than what a plan asks for, in words. */
-export function otherThan({ workload, dataset, environment, run }: StandingPlan, seen: SeenStanding, going: RunStatus) {
+export function otherThan(
+  { workload, dataset, environment, runs }: StandingPlan,
+  seen: SeenStanding,
+  going: RunStatus,
+) {
+  const names = runs.map(({ run }) => run.experiment);
+  const asked = runs.find(({ run }) => run.experiment === going.experiment);
   const found: Readonly<Record<string, boolean>> = {
-    [`the experiment's name (now ${run.experiment})`]: going.experiment !== run.experiment,
-    "the configuration": going.experiment === run.experiment && going.hash !== run.hash,
+    [`the experiment's name (now ${names.join(", ")})`]: asked === undefined,
+    "the configuration": asked !== undefined && going.hash !== asked.run.hash,
     "the code": seen.code !== workload.hash,
     "the dataset": seen.dataset !== (dataset && datasetStepHash(dataset)),
     "the environment": seen.environment !== environment.hash,

@@ -6,6 +6,7 @@ import type { Cloud } from "../../lambda/api/connect";
 import type { Instance } from "../../lambda/api/schemas";
 import { projectFolder } from "../../local/paths";
 import { makePlan } from "../../plan/plan";
+import { jobsOf } from "../../plan/types";
 import type { ResultsPlace } from "../../remote/results";
 import { CommandError, exitCodes } from "../terminal/command";
 import { stackFileConfig } from "./pulumi";
@@ -33,7 +34,9 @@ export async function placeOfLost(
     stack,
     tags.experiment === undefined ? config : { ...config, experimentName: tags.experiment },
   );
-  const { run, evaluation, workload, results, cloud } = plan;
+  const [job] = jobsOf(plan);
+  if (job === undefined) throw new CommandError(`The configuration of stack ${stack} names no run.`, exitCodes.usage);
+  const { run, evaluation, workload, results, cloud } = job;
   const port = cloud.sshPort ?? endpoint.sshPort;
   return {
     instanceId: id,

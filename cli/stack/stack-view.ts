@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { Claims } from "../../lambda/account/strays";
 import { projectFolder } from "../../local/paths";
-import { differences, type StandingPlan } from "../../plan/standing";
+import { differences, type StandingPlan, standingOf } from "../../plan/standing";
 import type { DashboardPlan, EvaluationPlan, RunPlan } from "../../plan/types";
 import type { ResultsPlace } from "../../remote/results";
 import type { SshAccess } from "../../remote/types";
@@ -119,7 +119,7 @@ export function viewOf(stack: string, exported: string): StackView {
 function waitingIn(standing: Resource | undefined): Pick<StackView, "waits"> {
   const [inForce, asked] = [standing?.outputs?.plan, standing?.inputs?.plan].map(reveal);
   if (inForce === undefined || asked === undefined) return {};
-  const waits = differences(inForce as StandingPlan, asked as StandingPlan);
+  const waits = differences(standingOf(inForce as StandingPlan), standingOf(asked as StandingPlan));
   return waits.length === 0 ? {} : { waits };
 }
 

@@ -1,7 +1,8 @@
-import { differences, heldPlan, restartVariable, type StandingPlan } from "../../plan/standing";
-import type { Plan } from "../../plan/types";
+import { differences, heldPlan, restartVariable, type StandingPlan, standingOf } from "../../plan/standing";
+import type { Plan, PlannedRun } from "../../plan/types";
 import { bringHome, endRun, homeText, loseResultsVariable, type ResultsPlace } from "../../remote/results";
 import { hasEnded, readStatus } from "../../remote/run";
+import type { SshSession } from "../../remote/session";
 import { lookAtStanding, otherThan } from "../../remote/standing";
 import type { RunStatus } from "../../remote/types";
 import { diffByName } from "../dynamic/diff";
@@ -13,6 +14,12 @@ interface Inputs extends OnInstance {
   readonly plan: StandingPlan;
 }
 
+/** A run of the old plan, as it is now. */
+interface SeenRun {
+  readonly planned: PlannedRun;
+  readonly status: RunStatus;
+}
+
 /** Takes the next plan over, or keeps the old one in force as far as a run goes on that stands on it. */
 async function takeOver(old: StandingPlan, inputs: Inputs, context: HandlerContext): Promise<Inputs> {
   const changed = differences(old, inputs.plan);
@@ -20,24 +27,31 @@ async function takeOver(old: StandingPlan, inputs: Inputs, context: HandlerConte
   if (changed.length === 0) return inputs;
   const held = heldPlan(old, inputs.plan);
   context.status("looking at the run");
-  const status = await look(inputs.access, (session) => readStatus(session, old.run.experiment));
-  if (status.state === "absent") return inputs;
+  const seen = await look(inputs.access, (session) => seenRuns(session, held.runs));
+  const going = seen.filter(({ status }) => !hasEnded(status.state));
   const restarts = inputs.onChange === "restart" || (process.env[restartVariable] ?? "") !== "";
-  if (!hasEnded(status.state)) {
-    if (!restarts) {
-      context.progress(waitingText(held.run.experiment, status, changed));
-      return { ...inputs, plan: held };
-    }
-    await restart(placeOf(held, inputs), context);
-  } else if (old.run.experiment !== inputs.plan.run.experiment) {
-    await endRenamed(placeOf(held, inputs), context);
-  } else if (status.state !== "finished" || status.hash !== inputs.plan.run.hash) {
-    await keepEnded(placeOf(held, inputs), context);
+  if (going.length > 0 && !restarts) {
+    for (const { status } of going) context.progress(waitingText(status, changed));
+    return { ...inputs, plan: held };
+  }
+  for (const { planned, status } of seen) {
+    const place = placeOf(held, planned, inputs);
+    const next = inputs.plan.runs.find(({ name }) => name === planned.name)?.run;
+    if (!hasEnded(status.state)) await restart(place, context);
+    else if (planned.run.experiment !== next?.experiment) await endRenamed(place, context);
+    else if (status.state !== "finished" || status.hash !== next.hash) await keepEnded(place, context);
   }
   return inputs;
 }
 
-function waitingText(experiment: string, { state }: RunStatus, changed: readonly string[]): string {
+/** The runs of a plan that were ever started. */
+async function seenRuns(session: SshSession, runs: readonly PlannedRun[]): Promise<SeenRun[]> {
+  const seen: SeenRun[] = [];
+  for (const planned of runs) seen.push({ planned, status: await readStatus(session, planned.run.experiment) });
+  return seen.filter(({ status }) => status.state !== "absent");
+}
+
+function waitingText({ experiment, state }: RunStatus, changed: readonly string[]): string {
   const doing = state === "evaluating" ? "is being evaluated" : "goes on";
   return (
     `${experiment} ${doing}, so what has changed waits: ${changed.join(", ")}. Nothing under the run was touched. ` +
@@ -46,7 +60,7 @@ function waitingText(experiment: string, { state }: RunStatus, changed: readonly
   );
 }
 
-function placeOf({ run, evaluation, workload, results }: StandingPlan, inputs: Inputs): ResultsPlace {
+function placeOf({ workload, results }: StandingPlan, { run, evaluation }: PlannedRun, inputs: Inputs): ResultsPlace {
   const { instanceId, access } = inputs;
   return { instanceId, access, run, evaluation, workspace: workload.name, directory: localPath(results.directory) };
 }
@@ -111,17 +125,23 @@ async function firstLook(inputs: Inputs, context: HandlerContext): Promise<void>
         "changed. Wait for its end (`npm run wait`) or stop it at a checkpoint (`npm run stop`), then run `npm run up` again.",
     );
   }
-  const ended = seen.runs.find(({ experiment }) => experiment === plan.run.experiment);
-  if (ended !== undefined && ended.hash !== plan.run.hash) await keepEnded(placeOf(plan, inputs), context);
+  for (const planned of plan.runs) {
+    const ended = seen.runs.find(({ experiment }) => experiment === planned.run.experiment);
+    if (ended !== undefined && ended.hash !== planned.run.hash)
+      await keepEnded(placeOf(plan, planned, inputs), context);
+  }
 }
 
 /** Life of the plan that is in force on an instance. */
 export const handler: DynamicHandler<Inputs, Inputs> = {
   diff: (_id, olds, news) =>
-    diffByName(olds, news, { replace: ["instanceId"], update: ["access", "onChange", "plan"] }),
+    diffByName({ ...olds, plan: standingOf(olds.plan) }, news, {
+      replace: ["instanceId"],
+      update: ["access", "onChange", "plan"],
+    }),
   create: async (inputs, context) => {
     await firstLook(inputs, context);
     return { id: inputs.instanceId, outs: inputs };
   },
-  update: (_id, olds, news, context) => takeOver(olds.plan, news, context),
+  update: (_id, olds, news, context) => takeOver(standingOf(olds.plan), news, context),
 };

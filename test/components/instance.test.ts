@@ -19,7 +19,9 @@ describe("an instance", () => {
   const made = async (cloud: Partial<CloudPlan> = {}, stack = "test"): Promise<Instance> => {
     const plan = testPlan({ stack });
     const instance = new Instance("box", {
-      plan: { ...plan, cloud: { ...plan.cloud, ...cloud } },
+      stack,
+      cloud: { ...plan.cloud, ...cloud },
+      experiments: [plan.run.experiment],
       sshSources: ["203.0.113.7/32", "198.51.100.0/24"],
     });
     await outputValue(instance.access);
@@ -177,8 +179,9 @@ describe("an instance", () => {
   it("is previewed without knowing what a launch would answer", async () => {
     await mocks.settled();
     mocks = await startMocks({ preview: true });
-    const plan = testPlan();
-    const instance = new Instance("box", { plan, sshSources: ["203.0.113.7/32"] });
+    const { cloud } = testPlan();
+    const args = { stack: "test", cloud, experiments: ["exp"], sshSources: ["203.0.113.7/32"] };
+    const instance = new Instance("box", args);
     expect(await isKnown(instance.id)).toBe(false);
     expect(await isKnown(instance.access)).toBe(false);
     expect(mocks.children("box")).toHaveLength(9);

@@ -9,10 +9,10 @@ import { Results } from "../../components/results";
 import { Run } from "../../components/run";
 import { Workspace } from "../../components/workspace";
 import { projectFolder } from "../../local/paths";
-import type { DatasetSource, Plan } from "../../plan/types";
+import type { DatasetSource, Job } from "../../plan/types";
 import { shellQuote } from "../../remote/quote";
 import { renderExtract, renderSetup, renderStart, renderVerify } from "../../remote/scripts";
-import { testPlan } from "../remote/plan";
+import { machineOf, testPlan } from "../remote/plan";
 import { type Mocks, outputValue } from "../support/mocks";
 import { access, privateKeyText, startMocks, wholePlan } from "./resources/cloud-answers";
 
@@ -52,7 +52,7 @@ function expectOnInstance(name: string): void {
 }
 
 /** Hash of a dataset from this source, once it is in place. */
-async function placed(source: DatasetSource, change: Partial<Plan> = {}): Promise<string> {
+async function placed(source: DatasetSource, change: Partial<Job> = {}): Promise<string> {
   const dataset = { source, target: "data", splits: ["train"], hash: "d1" };
   return outputValue(new Dataset("data", { ...place(), plan: { ...plan, ...change, dataset } }).hash);
 }
@@ -132,7 +132,7 @@ describe("a dataset", () => {
 
 describe("a command on the instance", () => {
   it("gets its script by standard input alone, and patience for a connection that is refused", async () => {
-    await outputValue(new Environment("env", { ...place(), plan }).hash);
+    await outputValue(new Environment("env", { ...place(), plan: machineOf(plan) }).hash);
     const { inputs } = mocks.of("env-setup");
     expect(inputs).toMatchObject({ create: "bash -s", stdin: renderSetup(plan), addPreviousOutputInEnv: false });
     expect(inputs).not.toHaveProperty("update");
@@ -141,10 +141,10 @@ describe("a command on the instance", () => {
   });
 
   it.each([
-    ["env-setup", () => new Environment("env", { ...place(), plan }).hash, () => renderSetup(plan)],
+    ["env-setup", () => new Environment("env", { ...place(), plan: machineOf(plan) }).hash, () => renderSetup(plan)],
     ["data-extract", () => new Dataset("data", { ...place(), plan }).hash, () => renderExtract(plan)],
     ["gate-verify", () => new Gate("gate", { ...place(), plan }).evidence, () => renderVerify(plan)],
-    ["run-train", () => new Run("run", { ...place(), plan, resultsId: "r1", bill }).startId, () => renderStart(plan)],
+    ["run-train", () => new Run("run", { ...place(), plan, bill }).logPath, () => renderStart(plan)],
   ])("%s runs its own script", async (name, make, script) => {
     await outputValue<unknown>(make());
     expect(mocks.of(name).parent).toBe(name.split("-")[0]);
@@ -155,14 +155,14 @@ describe("a command on the instance", () => {
 
 describe("an environment", () => {
   it("has the hash of the setup that finished", async () => {
-    expect(await outputValue(new Environment("env", { ...place(), plan }).hash)).toBe("e1");
+    expect(await outputValue(new Environment("env", { ...place(), plan: machineOf(plan) }).hash)).toBe("e1");
     expect(mocks.children("env")).toEqual([`env-setup ${command}`]);
   });
 });
 
 describe("a gate", () => {
   /** The gate's script for a plan with changes. */
-  const script = async (name: string, change: Partial<Plan> = {}): Promise<unknown> => {
+  const script = async (name: string, change: Partial<Job> = {}): Promise<unknown> => {
     await outputValue(new Gate(name, { ...place(), plan: { ...plan, ...change } }).evidence);
     return mocks.of(`${name}-verify`).inputs.stdin;
   };
@@ -177,7 +177,7 @@ describe("a gate", () => {
     expect(await script("b", { run: { ...plan.run, command: "other" } })).toBe(before);
     expect(await script("c", { gate: { ...plan.gate, minDiskGiB: 7 } })).not.toBe(before);
     expect(await script("d", { environment: { ...plan.environment, hash: "e2" } })).not.toBe(before);
-    expect(await script("e", { dataset: { ...wholePlan(plan).dataset, hash: "d2" } as Plan["dataset"] })).not.toBe(
+    expect(await script("e", { dataset: { ...wholePlan(plan).dataset, hash: "d2" } as Job["dataset"] })).not.toBe(
       before,
     );
     expect(await script("f", { dataset: undefined })).not.toBe(before);
@@ -209,24 +209,29 @@ describe("results", () => {
 describe("a run", () => {
   it("is told when the instance will have cost its budget, as soon as its price is known", async () => {
     const limited = { ...plan, cloud: { ...plan.cloud, budgetDollars: 1 } };
-    await outputValue(new Run("run", { ...place(), plan: limited, resultsId: "r1", bill }).logPath);
+    await outputValue(new Run("run", { ...place(), plan: limited, bill }).logPath);
     const script = renderStart(limited, Date.parse("2026-01-01T05:00:00Z"));
     expect(String(mocks.of("run-train").inputs.stdin)).toContain(script);
     expect(script).toContain(`LT_DEADLINE=${Date.parse("2026-01-01T05:00:00Z") / 1000 - plan.run.graceSeconds}`);
     expect(mocks.of("run-watch").inputs.startScript).toBe(script);
   });
 
-  const started = async (change: Partial<Plan> = {}): Promise<Run> => {
-    const resultsId = new Results("results", { ...place(), plan }).guardId;
-    const run = new Run("run", { ...place(), plan: { ...plan, ...change }, resultsId, bill });
-    await outputValue(run.logPath);
+  const started = async (change: Partial<Job> = {}): Promise<Run> => {
+    const run = new Run("run", { ...place(), plan: { ...plan, ...change }, bill });
+    await outputValue(pulumi.all([run.logPath, run.metrics, run.directory]));
     return run;
   };
 
-  it("is a start and a watch", async () => {
+  it("is the guard of its results, a start, a watch and an evaluation", async () => {
     const run = await started();
-    expect(mocks.children("run")).toEqual([`run-train ${command}`, `run-watch ${dynamic}:Run`]);
-    expect(await outputValue(run.startId)).toBe("run-train-id");
+    expect(mocks.children("run")).toEqual([
+      "evaluation lambda-train:index:Evaluation",
+      "results lambda-train:index:Results",
+      `run-train ${command}`,
+      `run-watch ${dynamic}:Run`,
+    ]);
+    expect(await outputValue(run.directory)).toBe("results/test/exp");
+    expect(await outputValue(run.metrics)).toEqual({ "metrics/evaluation.json": { score: 0.5 } });
     expect(await outputValue(run.state)).toBe("running");
     expect(await outputValue(run.logPath)).toBe("/home/ubuntu/log");
     expect(mocks.of("run-watch").inputs).toMatchObject({
@@ -294,21 +299,14 @@ describe("an evaluation", () => {
 describe("environment variables of an experiment", () => {
   it("are secret in everything that the state keeps, and nothing is secret for their sake where there are none", async () => {
     const held = async (variables: Record<string, string>): Promise<string> => {
-      const whole: Plan = {
+      const whole: Job = {
         ...plan,
         environment: { ...plan.environment, variables },
         run: { ...plan.run, variables },
       };
-      const environment = new Environment("env", { ...place(), plan: whole });
-      const results = new Results("results", { ...place(), plan: whole });
-      const run = new Run("run", { ...place(), plan: whole, resultsId: results.guardId, bill });
-      const evaluation = new Evaluation("evaluation", {
-        ...place(),
-        plan: whole,
-        startId: run.startId,
-        attempt: run.attempt,
-      });
-      await outputValue(pulumi.all([environment.hash, run.state, evaluation.metrics]));
+      const environment = new Environment("env", { ...place(), plan: machineOf(whole) });
+      const run = new Run("run", { ...place(), plan: whole, bill });
+      await outputValue(pulumi.all([environment.hash, run.state, run.metrics]));
       return JSON.stringify(mocks.registrations.map(({ open }) => open));
     };
     expect(await held({ WANDB_API_KEY: "a-token-of-the-user" })).not.toContain("a-token-of-the-user");

@@ -56,13 +56,14 @@ describe("the program", () => {
 
   it("composes an instance and what works on it", async () => {
     await run({}, withData());
-    expect(mocks.children(undefined)).toEqual(
-      ["Dataset", "Environment", "Evaluation", "Gate", "Instance", "Results", "Run", "Standing", "Workspace"].map(
-        (type) => `${type.toLowerCase()} lambda-train:index:${type}`,
-      ),
+    const component = (type: string): string => `${type.toLowerCase()} lambda-train:index:${type}`;
+    expect(mocks.children(undefined)).toEqual(["Machine", "Run"].map(component));
+    expect(mocks.children("machine")).toEqual(
+      ["Dataset", "Environment", "Gate", "Instance", "Standing", "Workspace"].map(component),
     );
-    for (const { name, parent } of mocks.registrations) {
-      if (parent !== undefined) expect(name.startsWith(`${parent}-`), name).toBe(true);
+    expect(mocks.children("run").slice(0, 2)).toEqual(["Evaluation", "Results"].map(component));
+    for (const { name, parent, custom } of mocks.registrations) {
+      if (custom) expect(name.startsWith(`${parent}-`), name).toBe(true);
     }
     expect(new Set(mocks.registrations.map(({ name }) => name)).size).toBe(mocks.registrations.length);
   });
@@ -134,13 +135,13 @@ describe("the program", () => {
       workload: { ...plan.workload, hash: "old code", folder: "examples/hmer-ink" },
       dataset: undefined,
       environment: { ...plan.environment, hash: "old environment", variables: { TOKEN: "a-token-of-the-user" } },
-      run: { ...plan.run, experiment: "old", hash: "old run" },
+      runs: plan.runs.map((each) => ({ ...each, run: { ...each.run, experiment: "old", hash: "old run" } })),
     });
     const outputs = await run({}, withData(), { inForce });
-    expect(mocks.of("standing-watch").inputs.plan).toMatchObject({ run: { experiment: "exp" } });
+    expect(mocks.of("standing-watch").inputs.plan).toMatchObject({ runs: [{ run: { experiment: "exp" } }] });
     expect(mocks.of("standing-watch").open.plan).toBe("[secret]");
     expect(mocks.of("workspace-code").inputs).toMatchObject({ hash: "old code", source: "examples/hmer-ink" });
-    expect(mocks.children(undefined).join()).not.toContain("dataset");
+    expect(mocks.children("machine").join()).not.toContain("dataset");
     expect(mocks.of("environment-setup").inputs.stdin).toContain("old environment");
     expect(mocks.of("results-guard").inputs.run).toMatchObject({ experiment: "old", hash: "old run" });
     expect(outputs.experiment).toBe("old");
@@ -175,15 +176,14 @@ describe("the program", () => {
 
   it("has no part for what the experiment does without", async () => {
     const outputs = await run({}, { evaluate: null, dashboard: null, environment: { setup: null } });
-    expect(mocks.children(undefined).map((each) => each.split(" ")[0])).toEqual([
+    expect(mocks.children("machine").map((each) => each.split(" ")[0])).toEqual([
       "environment",
       "gate",
       "instance",
-      "results",
-      "run",
       "standing",
       "workspace",
     ]);
+    expect(mocks.children("run").map((each) => each.split(" ")[0])).toEqual(["results", "run-train", "run-watch"]);
     expect(mocks.comesAfter("gate-verify", "environment-setup")).toBe(true);
     const found = await values(outputs);
     expect(found.metrics).toEqual({});
@@ -192,7 +192,7 @@ describe("the program", () => {
 
   it("is previewed in full, with what only a launch can tell left open", async () => {
     const outputs = await run({}, withData(), { preview: true });
-    expect(mocks.registrations).toHaveLength(28);
+    expect(mocks.registrations).toHaveLength(29);
     for (const name of ["instanceId", "instanceIp", "runStatus", "metrics"] as const)
       expect(await isKnown(outputs[name] as pulumi.Output<unknown>), name).toBe(false);
     expect(outputs.experiment).toBe("exp");

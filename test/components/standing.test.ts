@@ -6,15 +6,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { HandlerContext } from "../../components/dynamic/handler";
 import { handler } from "../../components/resources/standing-handler";
-import { differences, heldPlan, restartVariable } from "../../plan/standing";
-import type { EvaluationPlan, Plan, RunPlan } from "../../plan/types";
+import { differences, heldPlan, restartVariable, type StandingPlan, standingOf } from "../../plan/standing";
+import type { EvaluationPlan, Job, PlannedRun, RunPlan } from "../../plan/types";
 import { loseResultsVariable } from "../../remote/results";
 import { readStatus, stopRun } from "../../remote/run";
 import { datasetStepHash, renderStart } from "../../remote/scripts";
 import { withSession } from "../../remote/session";
 import { verifyResults } from "../../remote/transfer/download";
 import type { RunStatus } from "../../remote/types";
-import { testPlan } from "../remote/plan";
+import { standingPlan, testPlan } from "../remote/plan";
 import { freePort, startSshd, type TestSshd } from "../support/sshd";
 
 type Inputs = Parameters<typeof handler.create>[0];
@@ -24,7 +24,7 @@ describe("what is another in the next plan", () => {
   const old = testPlan({ dataset });
   const { workload, environment } = old;
 
-  it.each<[string, Partial<Plan>, string[]]>([
+  it.each<[string, Partial<Job>, string[]]>([
     ["nothing", {}, []],
     ["a limit", { run: { ...old.run, maxSeconds: 5, graceSeconds: 9 } }, []],
     ["the gate", { gate: { ...old.gate, minDiskGiB: 3 } }, []],
@@ -44,7 +44,7 @@ describe("what is another in the next plan", () => {
     ["the outputs", { run: { ...old.run, outputs: "out" } }, ["the outputs' folder"]],
     ["the name", { run: { ...old.run, experiment: "other", hash: "r2" } }, ["the experiment's name (exp, now other)"]],
   ])("for %s", (_name, change, expected) => {
-    expect(differences(old, { ...old, ...change })).toEqual(expected);
+    expect(differences(standingPlan(old), standingPlan({ ...old, ...change }))).toEqual(expected);
   });
 
   it("stays the old one under a run that goes on, but for limits and what only looks on", () => {
@@ -53,12 +53,37 @@ describe("what is another in the next plan", () => {
       run: { experiment: "other", hash: "r2", command: "false", maxSeconds: 5, waitFor: "end" },
       dashboard,
     });
-    const held = heldPlan(old, changed);
-    expect(held).toEqual({
-      ...{ workload, dataset, environment, gate: old.gate, results: changed.results, dashboard },
-      run: { ...old.run, maxSeconds: 5, waitFor: "end" },
+    const held = heldPlan(standingPlan(old), standingPlan(changed));
+    const run = { ...old.run, maxSeconds: 5, waitFor: "end" as const };
+    expect(held).toEqual(standingPlan({ ...old, results: changed.results, dashboard, run }));
+    expect(differences(standingPlan(old), held)).toEqual([]);
+  });
+
+  describe("of a machine with several runs", () => {
+    const second = { ...old, name: "second", run: { ...old.run, experiment: "exp-2", hash: "s1" } };
+    const both = (one: Job = old, two: Job | undefined = second): StandingPlan => ({
+      ...standingPlan(one),
+      runs: [one, ...(two === undefined ? [] : [two])].flatMap((job) => standingPlan(job).runs),
     });
-    expect(differences(old, held)).toEqual([]);
+    const withHash = (job: Job): Job => ({ ...job, run: { ...job.run, hash: "other" } });
+
+    it("names the run that changes, and one that is not asked for any more; one more changes nothing", () => {
+      expect(differences(both(), both(old, withHash(second)))).toEqual(["the configuration of exp-2"]);
+      expect(differences(both(), standingPlan(old))).toEqual(["the run exp-2, which is not asked for any more"]);
+      expect(differences(standingPlan(old), both())).toEqual([]);
+    });
+
+    it("holds each run as it was", () => {
+      expect(heldPlan(both(), both(withHash(old), withHash(second)))).toEqual(both());
+      expect(heldPlan(both(), standingPlan(old))).toEqual(both());
+    });
+  });
+
+  it("is nothing from a plan that a release kept which knew one run a machine", () => {
+    const { runs, ...rest } = standingPlan(old);
+    const [{ run, evaluation, dashboard }] = runs as [PlannedRun];
+    expect(standingOf({ ...rest, run, evaluation, dashboard })).toEqual(standingPlan(old));
+    expect(standingOf(standingPlan(old))).toEqual(standingPlan(old));
   });
 });
 
@@ -101,26 +126,26 @@ describe("what is in force on an instance", { timeout: 60_000 }, () => {
     "echo step 1; while true; do sleep 0.1; done";
   const quick = "out=outputs/$LAMBDA_TRAIN_RUN; mkdir -p $out; echo 1 > $out/result; echo step 1";
 
-  const planOf = (command: string, run: Partial<RunPlan> = {}): Plan => {
+  const planOf = (command: string, run: Partial<RunPlan> = {}): Job => {
     const experiment = `standing-${process.pid}-${++number}`;
     const results = { directory: join(local, "results") };
     return testPlan({ evaluation, results, run: { experiment, command, ...run } });
   };
-  const inputsOf = (plan: Plan, change: Partial<Inputs> = {}): Inputs => ({
+  const inputsOf = (plan: Job, change: Partial<Inputs> = {}): Inputs => ({
     instanceId: "i1",
     access: sshd.access,
     onChange: "wait",
-    plan,
+    plan: standingPlan(plan),
     ...change,
   });
-  const withCode = (plan: Plan, hash = "w2"): Plan => ({ ...plan, workload: { ...plan.workload, hash } });
-  const withHash = (plan: Plan, hash = "r2"): Plan => ({ ...plan, run: { ...plan.run, hash } });
-  const update = (old: Plan, next: Inputs): Promise<Inputs> =>
+  const withCode = (plan: Job, hash = "w2"): Job => ({ ...plan, workload: { ...plan.workload, hash } });
+  const withHash = (plan: Job, hash = "r2"): Job => ({ ...plan, run: { ...plan.run, hash } });
+  const update = (old: Job, next: Inputs): Promise<Inputs> =>
     handler.update?.("i1", inputsOf(old), next, context) ?? Promise.reject();
-  const status = ({ run }: Plan): Promise<RunStatus> =>
+  const status = ({ run }: Job): Promise<RunStatus> =>
     withSession(sshd.access, (session) => readStatus(session, run.experiment));
-  const home = ({ run }: Plan, ...path: string[]): string => join(local, "results", run.experiment, ...path);
-  const start = async (plan: Plan, state: RunStatus["state"]): Promise<void> => {
+  const home = ({ run }: Job, ...path: string[]): string => join(local, "results", run.experiment, ...path);
+  const start = async (plan: Job, state: RunStatus["state"]): Promise<void> => {
     writeFileSync(join(sshd.home, "work/data.txt"), "old");
     await withSession(sshd.access, (session) => session.run("bash -s", "start", { stdin: renderStart(plan) }));
     for (let left = 200; (await status(plan)).state !== state; left -= 1) {
@@ -128,7 +153,7 @@ describe("what is in force on an instance", { timeout: 60_000 }, () => {
       await sleep(100);
     }
   };
-  const stop = (plan: Plan): Promise<RunStatus> =>
+  const stop = (plan: Job): Promise<RunStatus> =>
     stopRun(sshd.access, plan.run, { reason: "user", graceSeconds: plan.run.graceSeconds });
 
   it("stays the old plan while a run goes on, with what waits told", async () => {
@@ -136,14 +161,14 @@ describe("what is in force on an instance", { timeout: 60_000 }, () => {
     await start(plan, "running");
     const next = testPlan({ ...withCode(withHash(plan)), run: { ...withHash(plan).run, maxSeconds: 900 } });
     const outs = await update(plan, inputsOf(next));
-    expect(outs).toEqual(inputsOf({ ...plan, run: { ...plan.run, maxSeconds: 900 } } as Plan, { plan: outs.plan }));
-    expect(outs.plan).toMatchObject({ workload: plan.workload, run: { hash: "r1", maxSeconds: 900 } });
+    expect(outs).toEqual(inputsOf({ ...plan, run: { ...plan.run, maxSeconds: 900 } }));
+    expect(outs.plan).toMatchObject({ workload: plan.workload, runs: [{ run: { hash: "r1", maxSeconds: 900 } }] });
     expect(told.join("\n")).toContain(
       `${plan.run.experiment} goes on, so what has changed waits: the code, the configuration.`,
     );
     // Later too: the difference is still there.
     expect(await handler.diff("i1", outs, inputsOf(next), context)).toMatchObject({ changes: true });
-    expect((await update({ ...plan, ...outs.plan }, inputsOf(next))).plan).toEqual(outs.plan);
+    expect((await handler.update?.("i1", outs, inputsOf(next), context))?.plan).toEqual(outs.plan);
     expect((await status(plan)).state).toBe("running");
     await stop(plan);
   });
@@ -236,7 +261,7 @@ describe("what is in force on an instance", { timeout: 60_000 }, () => {
       await mkdir(join(file, ".."), { recursive: true });
       writeFileSync(file, text);
     };
-    const create = (plan: Plan): Promise<unknown> => handler.create(inputsOf(plan), context);
+    const create = (plan: Job): Promise<unknown> => handler.create(inputsOf(plan), context);
 
     beforeAll(async () => {
       await fact("manifests/work.json", '{"root": "work", "hash": "w", "files": {}}');
@@ -248,7 +273,7 @@ describe("what is in force on an instance", { timeout: 60_000 }, () => {
     it("is the plan, where a run goes on on the same; any other is refused with what would change", {
       timeout: 180_000,
     }, async () => {
-      const plan: Plan = { ...planOf(endless), dataset };
+      const plan: Job = { ...planOf(endless), dataset };
       await start(plan, "running");
       expect(await create(plan)).toEqual({ id: "i1", outs: inputsOf(plan) });
       for (const [words, other] of [
@@ -268,7 +293,7 @@ describe("what is in force on an instance", { timeout: 60_000 }, () => {
     });
 
     it("is the plan, once an ended run of another configuration is home", async () => {
-      const plan: Plan = { ...planOf(quick), dataset };
+      const plan: Job = { ...planOf(quick), dataset };
       await start(plan, "finished");
       await create(plan);
       expect(existsSync(home(plan))).toBe(false);

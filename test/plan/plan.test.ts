@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { stringify } from "yaml";
 import { makePlan } from "../../plan/plan";
-import type { Plan } from "../../plan/types";
+import { type Job, jobsOf } from "../../plan/types";
 
 /** The whole plan, from files on disk. */
 describe("a plan", () => {
@@ -26,7 +26,7 @@ describe("a plan", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const planOf = (change: object = {}): Promise<Plan> => {
+  const planOf = async (change: object = {}): Promise<Job> => {
     const file = join(folder, "experiment.yaml");
     const base = {
       experiment: "exp",
@@ -37,7 +37,10 @@ describe("a plan", () => {
     writeFileSync(file, stringify({ ...base, ...change }));
     const regions = JSON.stringify(["us-east-1"]);
     const instanceTypes = JSON.stringify(["cpu_4x_general"]);
-    return makePlan("test", { experiment: file, endpoint: "emulated", instanceTypes, regions });
+    const plan = await makePlan("test", { experiment: file, endpoint: "emulated", instanceTypes, regions });
+    const [job] = jobsOf(plan);
+    if (job === undefined) throw new Error("The plan has no run.");
+    return job;
   };
   const write = (path: string, text: string): void => writeFileSync(join(folder, "work", path), text);
 

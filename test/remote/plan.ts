@@ -1,13 +1,17 @@
-import type { EnvironmentPlan, EvaluationPlan, Plan, RunPlan } from "../../plan/types";
+import type { MachineInForce } from "../../components/standing";
+import type { StandingPlan } from "../../plan/standing";
+import type { EnvironmentPlan, EvaluationPlan, Job, RunPlan } from "../../plan/types";
 import { renderSetup } from "../../remote/scripts";
 
 /** A plan for the fake workload `work` of these tests; only what matters to a test is given. */
 export function testPlan(
-  changes: { run?: Partial<RunPlan>; evaluation?: EvaluationPlan } & Partial<Omit<Plan, "run" | "evaluation">> = {},
-): Plan {
+  changes: { run?: Partial<RunPlan>; evaluation?: EvaluationPlan } & Partial<Omit<Job, "run" | "evaluation">> = {},
+): Job {
   const { run, ...rest } = changes;
   return {
     stack: "test",
+    machine: "machine",
+    name: "run",
     cloud: {
       endpoint: "emulated",
       instanceTypes: ["cpu_4x_general"],
@@ -43,6 +47,18 @@ export function testPlan(
       ...run,
     },
   };
+}
+
+/** The machine of such a plan, with its run as the only one. */
+export function machineOf(job: Job): MachineInForce {
+  const { name, machine, run, evaluation, dashboard } = job;
+  return { ...job, runs: [{ name, machine, run, evaluation, dashboard }] };
+}
+
+/** What of such a plan lives on its machine. */
+export function standingPlan(job: Job): StandingPlan {
+  const { workload, dataset, environment, gate, results } = job;
+  return { workload, dataset, environment, gate, results, runs: machineOf(job).runs };
 }
 
 /** An evaluation that takes the best checkpoint and leaves figures. */

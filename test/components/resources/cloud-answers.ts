@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { StandingPlan } from "../../../plan/standing";
-import type { Plan } from "../../../plan/types";
+import type { Job } from "../../../plan/types";
 import { type Answer, Mocks } from "../../support/mocks";
 
 /** Private keys as the mocked key pairs have them: no input may hold them in clear, and no output of the stack. */
@@ -58,7 +58,7 @@ export function startMocks(
 }
 
 /** The plan of a test with a dataset, an evaluation and a dashboard added. */
-export function wholePlan(plan: Plan): Plan {
+export function wholePlan(plan: Job): Job {
   return {
     ...plan,
     dataset: {

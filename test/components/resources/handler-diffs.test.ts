@@ -7,7 +7,7 @@ import { handler as guards } from "../../../components/resources/results-handler
 import { handler as runs } from "../../../components/resources/run-handler";
 import { handler as standings } from "../../../components/resources/standing-handler";
 import { handler as uploads } from "../../../components/resources/upload-handler";
-import { testPlan } from "../../remote/plan";
+import { standingPlan, testPlan } from "../../remote/plan";
 import { access } from "./cloud-answers";
 
 const context: HandlerContext = {
@@ -177,15 +177,21 @@ describe("diff of a run", () => {
 });
 
 describe("diff of what is in force", () => {
-  const olds = { ...place, onChange: "wait" as const, plan: testPlan() };
+  const olds = { ...place, onChange: "wait" as const, plan: standingPlan(testPlan()) };
 
   it.each<[string, object, Decision]>([
     ...anywhere,
     ["what becomes of a run that goes on", { onChange: "restart" }, "update"],
-    ["the code", { plan: testPlan({ workload: { ...olds.plan.workload, hash: "w2" } }) }, "update"],
-    ["a limit alone", { plan: testPlan({ run: { maxSeconds: 60 } }) }, "update"],
+    ["the code", { plan: standingPlan(testPlan({ workload: { ...olds.plan.workload, hash: "w2" } })) }, "update"],
+    ["a limit alone", { plan: standingPlan(testPlan({ run: { maxSeconds: 60 } })) }, "update"],
   ])("of %s", async (_name, change, expected) => {
     expect(await decide(standings, olds, change)).toEqual(expected);
+  });
+
+  it("of the same plan, as a release kept it that knew one run a machine, is none", async () => {
+    const { runs, ...rest } = olds.plan;
+    const kept = { ...olds, plan: { ...rest, ...runs[0] } };
+    expect(standings.diff("i1", kept as never, olds, context)).toMatchObject({ changes: false });
   });
 });
 

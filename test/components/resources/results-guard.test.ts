@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { handler } from "../../../components/resources/results-handler";
 import { publicKeyOf } from "../../../lambda/account/ed25519";
 import { connectCloud } from "../../../lambda/api/connect";
-import type { EvaluationPlan, Plan, RunPlan } from "../../../plan/types";
+import type { EvaluationPlan, Job, RunPlan } from "../../../plan/types";
 import { loseResultsVariable } from "../../../remote/results";
 import { readStatus } from "../../../remote/run";
 import { renderStart } from "../../../remote/scripts";
@@ -68,7 +68,7 @@ describe("a guard of results", { timeout: 60_000 }, () => {
     command: string,
     changes: { evaluation?: EvaluationPlan; run?: Partial<RunPlan> } = {},
     out = "out=outputs/$LAMBDA_TRAIN_RUN; mkdir -p $out/checkpoints;",
-  ): Plan => {
+  ): Job => {
     // Runs are told by their name on the whole machine, and other tests have runs too.
     const experiment = `guarded-${process.pid}-${++number}`;
     return testPlan({ ...changes, run: { experiment, command: `${out} ${command}`, ...changes.run } });
@@ -76,7 +76,7 @@ describe("a guard of results", { timeout: 60_000 }, () => {
   /** Trains until it is told to stop; writes its best checkpoint when it is. */
   const endless = `trap 'echo 7 > $out/checkpoints/best.pt; exit 143' TERM; echo step 1; while true; do sleep 0.1; done`;
 
-  const propsOf = (plan: Plan, change: Partial<Props> = {}): Props => ({
+  const propsOf = (plan: Job, change: Partial<Props> = {}): Props => ({
     instanceId,
     access: sshd.access,
     endpoint: "emulated",
@@ -96,7 +96,7 @@ describe("a guard of results", { timeout: 60_000 }, () => {
     expect(error).toBeInstanceOf(Error);
     return (error as Error).message;
   };
-  const status = ({ run }: Plan): Promise<RunStatus> =>
+  const status = ({ run }: Job): Promise<RunStatus> =>
     withSession(sshd.access, (session) => readStatus(session, run.experiment));
   const until = async (so: () => Promise<boolean>, what: string): Promise<void> => {
     const deadline = Date.now() + 20_000;
@@ -106,14 +106,14 @@ describe("a guard of results", { timeout: 60_000 }, () => {
     }
   };
   /** Starts a run and waits for a state of it. */
-  const start = async (plan: Plan, state: RunStatus["state"]): Promise<void> => {
+  const start = async (plan: Job, state: RunStatus["state"]): Promise<void> => {
     await withSession(sshd.access, (session) =>
       session.run("bash -s", "starting the run", { stdin: renderStart(plan) }),
     );
     await until(async () => (await status(plan)).state === state, `the run is ${state}`);
   };
   /** Ends supervisor and training as a power cut does: neither writes anything down. */
-  const powerOff = async ({ run: { experiment } }: Plan): Promise<void> => {
+  const powerOff = async ({ run: { experiment } }: Job): Promise<void> => {
     for (const fact of ["supervisor", "launcher"]) {
       const key = readFileSync(join(sshd.home, ".lambda-train/runs", experiment, "attempts/1", fact), "utf8");
       process.kill(Number(key.split(" ")[0]), "SIGKILL");

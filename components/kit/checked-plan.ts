@@ -1,0 +1,42 @@
+import * as pulumi from "@pulumi/pulumi";
+import { drawsRows } from "../../engine/link/rows";
+import { paceOf, StatusLine } from "../../engine/link/status-line";
+import { unreachable } from "../../plan/git";
+import { makePlan } from "../../plan/plan";
+import { smokeTest } from "../../plan/smoke";
+import type { Plan } from "../../plan/types";
+
+/** The plan, after everything that can fail for free has been tried. A preview runs nothing of the workload's. */
+export async function checkedPlan(config: Readonly<Record<string, string>>): Promise<Plan> {
+  const plan = await tellingStatus((status) => makePlan(pulumi.getStack(), config, status));
+  for (const { workload } of plan.machines) {
+    const { source, commit, unfetched } = workload;
+    if (pulumi.runtime.isDryRun()) {
+      if (unfetched !== undefined)
+        pulumi.log.warn(`workload.source: ${unfetched}. Shown is ${commit}, as last fetched.`);
+      continue;
+    }
+    // What would be trained may be older than what was asked for.
+    if (unfetched !== undefined) throw unreachable(source, unfetched);
+    smokeTest(workload);
+  }
+  return plan;
+}
+
+/** Runs what may take minutes before the first resource has a row: what it does is shown in the stack's row. */
+async function tellingStatus<T>(run: (status: StatusLine["tell"]) => Promise<T>): Promise<T> {
+  const show = (text: string): void => void pulumi.log.info(text, undefined, undefined, true).catch(() => {});
+  const line = new StatusLine(show, paceOf(drawsRows()));
+  let begun = false;
+  try {
+    const result = await run((phase, detail) => {
+      begun = true;
+      line.tell(phase, detail);
+    });
+    // The row shows its last line for as long as the update goes on.
+    if (begun) line.tell("", "code and dataset are read");
+    return result;
+  } finally {
+    line.end();
+  }
+}

@@ -1,0 +1,48 @@
+import type { Job, MachinePlan } from "../../plan/types";
+import type { Instance } from "../instance";
+import type { Run } from "../run";
+
+/** A machine of the stack. */
+interface NamedMachine {
+  readonly plan: Pick<MachinePlan, "machine">;
+  readonly instance: Instance;
+}
+
+/** A run of the stack. */
+interface PlannedJob {
+  readonly job: Job;
+  readonly run: Run;
+}
+
+/** The stack's outputs: values where it has one machine or one run, and maps by machine or experiment where it has several. */
+export function outputsOf(
+  stack: string,
+  machines: readonly NamedMachine[],
+  runs: readonly PlannedJob[],
+): Record<string, unknown> {
+  const byMachine = (value: (machine: NamedMachine) => unknown): unknown =>
+    oneOrMap(machines, ({ plan }) => plan.machine, value);
+  const byRun = (value: (run: PlannedJob) => unknown): unknown =>
+    oneOrMap(runs, ({ job }) => job.run.experiment, value);
+  return {
+    instanceId: byMachine(({ instance }) => instance.id),
+    instanceType: byMachine(({ instance }) => instance.instanceType),
+    region: byMachine(({ instance }) => instance.region),
+    instanceIp: byMachine(({ instance }) => instance.ip),
+    pricePerHour: byMachine(({ instance }) => instance.pricePerHour),
+    sshCommand: `npm run ssh -- --stack ${stack}`,
+    experiment: byRun(({ job }) => job.run.experiment),
+    runStatus: byRun(({ run }) => run.state),
+    logPath: byRun(({ run }) => run.logPath),
+    attachCommand: `npm run attach -- --stack ${stack}`,
+    ...(runs.some(({ job }) => job.dashboard) && { dashboardUrl: `npm run dashboard -- --stack ${stack}` }),
+    resultsDirectory: byRun(({ run }) => run.directory),
+    metrics: byRun(({ run }) => run.metrics),
+  };
+}
+
+function oneOrMap<T>(all: readonly T[], name: (each: T) => string, value: (each: T) => unknown): unknown {
+  const [only, ...more] = all;
+  if (only !== undefined && more.length === 0) return value(only);
+  return Object.fromEntries(all.map((each) => [name(each), value(each)]));
+}

@@ -1,0 +1,66 @@
+import * as pulumi from "@pulumi/pulumi";
+import { onlyMachine, type Plan } from "../plan/types";
+import { Dataset } from "./dataset";
+import { Environment } from "./environment";
+import { Gate } from "./gate";
+import { Instance } from "./instance";
+import { formerly } from "./kit/formerly";
+import { SelfTermination } from "./self-termination";
+import { type MachineInForce, Standing } from "./standing";
+import { Workspace } from "./workspace";
+
+/** Arguments of {@link Machine}. */
+export interface MachineArgs {
+  /** Name of the stack. */
+  readonly stack: string;
+  /** The machine, and the runs that train there. */
+  readonly plan: MachineInForce;
+  /** What becomes of a run that goes on, where the plan has changed. */
+  readonly onChange: Plan["onChange"];
+  /** Networks from which SSH is let in, as CIDR. A change is made in place. */
+  readonly sshSources: pulumi.Input<string[]>;
+}
+
+/** A machine on which training can start. */
+export interface ReadyMachine {
+  /** The plan that is in force there. */
+  readonly plan: MachineInForce;
+  /** What must be done before a run starts. */
+  readonly needs: readonly pulumi.Resource[];
+}
+
+/** An instance with workspace, dataset, environment and gate. */
+export class Machine extends pulumi.ComponentResource {
+  readonly instance: Instance;
+  /** Resolves when all of it is registered, by the plan that is in force there. */
+  readonly ready: Promise<ReadyMachine>;
+
+  constructor(name: string, args: MachineArgs, options?: pulumi.ComponentResourceOptions) {
+    super("lambda-train:index:Machine", name, {}, options);
+    const { stack, plan, onChange, sshSources } = args;
+    const prefix = name === onlyMachine ? "" : `${name}-`;
+    const { cloud } = plan;
+    const inside = formerly({ parent: this });
+    const experiments = plan.runs.map(({ run }) => run.experiment);
+    this.instance = new Instance(`${prefix}instance`, { stack, cloud, experiments, sshSources }, inside);
+    const place = { instanceId: this.instance.id, access: this.instance.access };
+
+    // Before anything is brought there: an `up` that fails half-way leaves an instance that bills as well.
+    const selfTermination =
+      cloud.selfTermination && new SelfTermination(`${prefix}self-termination`, { ...place, cloud }, inside);
+    // A run that goes on keeps all that it stands on: from here on the plan is the one that is in force there.
+    const standing = new Standing(`${prefix}standing`, { ...place, plan, onChange }, inside);
+    this.ready = standing.plan.then((inForce) => {
+      const onInstance = { ...place, plan: inForce };
+      const { workload } = inForce;
+      const workspace = new Workspace(`${prefix}workspace`, { ...place, workload }, inside);
+      const onWorkspace = { ...inside, dependsOn: workspace };
+      const dataset = inForce.dataset && new Dataset(`${prefix}dataset`, onInstance, onWorkspace);
+      const environment = new Environment(`${prefix}environment`, onInstance, onWorkspace);
+      const dependsOn = dataset === undefined ? [environment] : [environment, dataset];
+      const gate = new Gate(`${prefix}gate`, onInstance, { ...inside, dependsOn });
+      this.registerOutputs({ instanceId: this.instance.id });
+      return { plan: inForce, needs: selfTermination === undefined ? [gate] : [gate, selfTermination] };
+    });
+  }
+}
