@@ -58,7 +58,7 @@ run(async () => {
     anyState: options.anyState === true,
     minAgeHours: options.minAge,
     includeUnknownAge: options.includeUnknownAge === true,
-    now: Date.now(),
+    now: cloud.clock.date(),
   });
   const strays = straysOf(account.instances, states);
   const removable = orphans.filter(({ verdict }) => verdict === "remove");

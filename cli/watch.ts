@@ -42,6 +42,8 @@ interface Seen extends Verdict {
   readonly status?: RunStatus;
   readonly gone: boolean;
   readonly strays: readonly Stray[];
+  /** The date by the API, in milliseconds since the epoch. */
+  readonly now: number;
 }
 
 /** The stack whose destroy has begun and not ended well. */
@@ -124,12 +126,13 @@ async function look(stack: string | undefined): Promise<Seen> {
   const status = seen !== undefined && "state" in seen ? seen : undefined;
   // What has ended costs no more.
   const living = gone || view.instance === undefined ? undefined : view;
-  const limits = limitsOf(living ?? { ...view, instance: undefined, run: undefined }, status, Date.now(), {
+  const now = Date.now() + ("aheadMs" in instance ? instance.aheadMs : 0);
+  const limits = limitsOf(living ?? { ...view, instance: undefined, run: undefined }, status, now, {
     strays,
     budgetDollars: budgetOf(view),
   });
   const verdict = judge({ status, unreachable, gone: living === undefined, limits, strays });
-  return { view, status, gone: living === undefined, limits, strays, ...verdict };
+  return { view, status, gone: living === undefined, limits, strays, now, ...verdict };
 }
 
 /** The most that the stack may cost: as of the last `up`, or as it is configured where none has ended well. */
@@ -150,10 +153,10 @@ function nothingOrUnknown(stack: string, seen: AccountLook): CommandError {
   );
 }
 
-function print({ view, status, gone, outcome, reason, lines, strays }: Seen, json: boolean): void {
+function print({ view, status, gone, outcome, reason, lines, strays, now }: Seen, json: boolean): void {
   const billed = [...(gone || view.instance === undefined ? [] : [view.instance]), ...strays];
   const costs = billed.flatMap(({ launchedAt, priceCents = 0 }) =>
-    launchedAt === undefined ? [] : costSince(launchedAt, priceCents),
+    launchedAt === undefined ? [] : costSince(launchedAt, priceCents, now),
   );
   const cost = costs.length === 0 ? null : costs.reduce((sum, each) => sum + each, 0);
   const { stack } = view;

@@ -53,7 +53,7 @@ export class Machine extends pulumi.ComponentResource {
     this.ready = standing.plan.then((inForce) => {
       const onInstance = { ...place, plan: inForce };
       const { workload } = inForce;
-      const workspace = new Workspace(`${prefix}workspace`, { ...place, workload }, inside);
+      const workspace = new Workspace(`${prefix}workspace`, { ...place, workload, endpoint: cloud.endpoint }, inside);
       const onWorkspace = { ...inside, dependsOn: workspace };
       const dataset = inForce.dataset && new Dataset(`${prefix}dataset`, onInstance, onWorkspace);
       const environment = new Environment(`${prefix}environment`, onInstance, onWorkspace);

@@ -8,6 +8,8 @@ import { Upload } from "./resources/upload";
 export interface WorkspaceArgs extends OnInstanceArgs {
   /** The workload to upload. A change of its content uploads what changed. */
   readonly workload: WorkloadPlan;
+  /** API endpoint, whose date the instance is told. */
+  readonly endpoint: string;
 }
 
 /** The workload's folder on the instance. */
@@ -17,12 +19,13 @@ export class Workspace extends pulumi.ComponentResource {
 
   constructor(name: string, args: WorkspaceArgs, options?: pulumi.ComponentResourceOptions) {
     super("lambda-train:index:Workspace", name, {}, options);
-    const { workload, instanceId, access } = args;
+    const { workload, endpoint, instanceId, access } = args;
     const upload = new Upload(
       `${name}-code`,
       {
         instanceId,
         access,
+        endpoint,
         kind: "code",
         source: portablePath(workload.folder),
         target: workload.name,

@@ -1,11 +1,11 @@
 import type { SshSession } from "./session";
 
 /**
- * Tells the instance what time it is here. Limits in time, as that of the budget, are told by this clock, and the
- * instance's may be another: it notes by how many seconds it is ahead.
- * @param now Milliseconds since the epoch.
+ * Tells the instance what time it is. Limits in time, as that of the budget, are told by the API's clock, and
+ * the instance's may be another: it notes by how many seconds it is ahead.
+ * @param now The date by the API, in milliseconds since the epoch.
  */
-export async function tellTime(session: SshSession, now = Date.now()): Promise<void> {
+export async function tellTime(session: SshSession, now: number): Promise<void> {
   const command =
     'mkdir -p "$HOME/.lambda-train" && cd "$HOME/.lambda-train" && ' +
     `printf '%s\\n' "$(($(date +%s) - ${Math.round(now / 1000)}))" >"clock.$$" && mv -f "clock.$$" clock`;

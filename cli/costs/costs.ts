@@ -64,8 +64,9 @@ export async function runningCost(stack: string): Promise<RunningCost | { readon
   const known = view.instance === undefined || sawGone(seen) ? [] : [view.instance];
   const billed = [...known, ...("strays" in seen ? seen.strays : [])];
   if (billed.length === 0) return null;
+  const now = Date.now() + ("aheadMs" in seen ? seen.aheadMs : 0);
   const dollars = billed.map(({ launchedAt, priceCents = 0 }) =>
-    launchedAt === undefined ? 0 : costSince(launchedAt, priceCents),
+    launchedAt === undefined ? 0 : costSince(launchedAt, priceCents, now),
   );
   const sum = (numbers: readonly number[]): number => numbers.reduce((all, each) => all + each, 0);
   return {

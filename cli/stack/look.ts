@@ -15,6 +15,8 @@ export type AccountLook =
       readonly status: string;
       /** Instances that carry the stack's unique name, and that its state does not know. */
       readonly strays: readonly Stray[];
+      /** By how many milliseconds the API's clock is ahead of this machine's. */
+      readonly aheadMs: number;
     }
   | { readonly reason: string };
 
@@ -22,18 +24,19 @@ export type AccountLook =
 export async function instanceStatus(view: StackView): Promise<AccountLook> {
   const { instance, access, claims = { names: [], instanceIds: [] } } = view;
   // Before there is a claim nothing can have been launched.
-  if (instance === undefined && claims.names.length === 0) return { status: "none", strays: [] };
+  if (instance === undefined && claims.names.length === 0) return { status: "none", strays: [], aheadMs: 0 };
   try {
     const cloud = await connectStack(view);
     const listed = await cloud.client.listInstances();
     const strays = straysAmong(listed, claims);
+    const aheadMs = cloud.clock.date() - Date.now();
     if (instance === undefined) {
       const sent = claims.names.find((name) => mayStillShow(cloud, name));
-      if (strays.length > 0 || sent === undefined) return { status: "none", strays };
+      if (strays.length > 0 || sent === undefined) return { status: "none", strays, aheadMs };
       return { reason: `a launch of ${sent} was sent a moment ago, and may still come through` };
     }
     const status = await statusOrGone(cloud, instance, access?.privateKey, listed);
-    if (status !== undefined) return { status, strays };
+    if (status !== undefined) return { status, strays, aheadMs };
     return {
       reason: isYoung(cloud, instance.launchedAt)
         ? "the API does not show it yet"

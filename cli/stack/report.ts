@@ -56,19 +56,20 @@ export type StrayReport = Pick<Stray, "id" | "name" | "type" | "region" | "statu
 export interface Beside {
   readonly strays?: readonly Stray[];
   readonly unknown?: string | null;
-  /** Milliseconds since the epoch. */
-  readonly now?: number;
+  /** By how many milliseconds the API's clock, by which costs are counted, is ahead of this machine's. */
+  readonly aheadMs?: number;
 }
 
 /** What a look at the account shows beside the instance in the state. */
 export function besideOf(view: StackView, seen: AccountLook): Beside {
-  if ("strays" in seen) return { strays: seen.strays };
+  if ("strays" in seen) return { strays: seen.strays, aheadMs: seen.aheadMs };
   return view.instance === undefined ? { unknown: seen.reason } : {};
 }
 
 /** Puts together what is known of a stack. */
 export function reportOf(view: StackView, instanceState: string, run: RunReport, beside: Beside = {}): StackReport {
-  const { strays = [], unknown = null, now = Date.now() } = beside;
+  const { strays = [], unknown = null, aheadMs = 0 } = beside;
+  const now = Date.now() + aheadMs;
   return {
     stack: view.stack,
     instance:

@@ -50,7 +50,7 @@ export function bootHandler(
       { host, port, user, hostKey, privateKey: inputs.privateKey },
       {
         // sshd of an emulated instance starts in our time, however fast the cloud's goes.
-        timeoutSeconds: Math.max(left / cloud.endpoint.timeScale, leastLoginSeconds),
+        timeoutSeconds: Math.max(cloud.clock.real(left), leastLoginSeconds),
         signal: context.interrupted,
         onWait: (reason) => context.status("waiting for SSH", reason),
       },
@@ -113,10 +113,10 @@ async function waitUntilActive(
   inputs: BootInputs,
   context: HandlerContext,
 ): Promise<{ instance: Instance; timeoutSeconds: number }> {
-  const { clock, endpoint } = cloud;
+  const { clock } = cloud;
   const { instanceId: id, bootTimeoutSeconds } = inputs;
   const first = await readInstance(cloud, id);
-  const byDefault = Math.max(defaultBootSeconds(first?.instanceType?.gpus ?? 0), leastBootSeconds * endpoint.timeScale);
+  const byDefault = clock.atLeast(defaultBootSeconds(first?.instanceType?.gpus ?? 0), leastBootSeconds);
   const timeoutSeconds = bootTimeoutSeconds ?? byDefault;
   let known = { instance: first };
   let status = "";

@@ -46,7 +46,7 @@ async function create(
   const launcher = new Launcher(cloud, name, context);
   const offers = await cloud.client.listInstanceTypes();
   const existing = await launcher.find();
-  if (existing !== undefined) return adopt(existing, inputs, offers, context);
+  if (existing !== undefined) return adopt(cloud, existing, inputs, offers, context);
 
   const attaches = (fileSystemNames ?? []).length > 0;
   context.progress(priceTable({ ...inputs, fileSystem: attaches }, offers).join("\n"));
@@ -76,7 +76,7 @@ async function create(
       tags: launchTags(
         {
           name,
-          launchedAt: new Date().toISOString(),
+          launchedAt: dateNow(cloud),
           stateOrigin: stateOrigin(),
           userDataSha256: sha256(userData),
         },
@@ -84,14 +84,14 @@ async function create(
       ),
     }),
   });
-  if (placed.adopted) return adopt(placed.instance as Instance, inputs, offers, context);
+  if (placed.adopted) return adopt(cloud, placed.instance as Instance, inputs, offers, context);
   const { instanceType, region } = placed.candidate;
   const { id } = placed.instance;
   const listed = offers.find((offer) => offer.type.name === instanceType)?.type;
   const shown = (await shownBriefly(cloud, id))?.instanceType;
   const priceCentsPerHour = shown?.priceCentsPerHour ?? placed.priceCentsPerHour;
   const type = listed === undefined ? shown : { ...listed, priceCentsPerHour };
-  const outs = outputs(inputs, type, { instanceType, region, adopted: false });
+  const outs = outputs(inputs, type, { instanceType, region, adopted: false, launchedAt: dateNow(cloud) });
   await endWhereTooDear(cloud, id, outs, context);
   context.progress(`launched ${instanceType} in ${region} at $${dollars(type).toFixed(2)} per hour: instance ${id}`);
   return { id, outs };
@@ -127,6 +127,7 @@ async function endWhereTooDear(
 
 /** Takes over an instance that an interrupted `up` launched, if it is what is wanted now. */
 function adopt(
+  cloud: Cloud,
   instance: Instance,
   inputs: InstanceInputs,
   offers: readonly Offer[],
@@ -146,22 +147,21 @@ function adopt(
   const priceCentsPerHour = instance.instanceType?.priceCentsPerHour ?? listed?.priceCentsPerHour;
   const type = listed === undefined ? instance.instanceType : { ...listed, priceCentsPerHour };
   context.progress(`adopted instance ${id} (${instanceType} in ${region}), which an earlier \`up\` launched`);
-  return { id, outs: outputs(inputs, type, { instanceType, region, adopted: true }, launchedAtOf(tags)) };
+  const launchedAt = launchedAtOf(tags) ?? dateNow(cloud);
+  return { id, outs: outputs(inputs, type, { instanceType, region, adopted: true, launchedAt }) };
 }
 
 function outputs(
   inputs: InstanceInputs,
   type: InstanceType | undefined,
-  placed: Pick<InstanceOutputs, "instanceType" | "region" | "adopted">,
-  launchedAt = new Date().toISOString(),
+  placed: Pick<InstanceOutputs, "instanceType" | "region" | "adopted" | "launchedAt">,
 ): InstanceOutputs {
-  return {
-    ...recordedInputs(inputs),
-    ...placed,
-    ...typeFacts(type),
-    launchedAt,
-    userDataSha256: sha256(inputs.userData),
-  };
+  return { ...recordedInputs(inputs), ...placed, ...typeFacts(type), userDataSha256: sha256(inputs.userData) };
+}
+
+/** The date by the API, as outputs and tags have it. */
+function dateNow({ clock }: Cloud): string {
+  return new Date(clock.date()).toISOString();
 }
 
 function typeFacts(
@@ -235,7 +235,7 @@ async function read(
     fileSystemNames: fileSystemNames.length === 0 ? undefined : fileSystemNames,
     capacityTimeoutSeconds: props.capacityTimeoutSeconds ?? 900,
   };
-  const launchedAt = launchedAtOf(instance.tags) ?? new Date().toISOString();
+  const launchedAt = launchedAtOf(instance.tags) ?? dateNow(cloud);
   const placed = { instanceType: type?.name ?? "", region, adopted: true, launchedAt };
   return { id, props: { ...inputs, ...placed, ...typeFacts(type) }, inputs: { ...inputs, userData: "" } };
 }

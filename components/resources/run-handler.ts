@@ -1,3 +1,4 @@
+import { askedDate } from "../../lambda/api/date";
 import { isGone, statusOrGone } from "../../lambda/life/presence";
 import type { DashboardPlan, RunPlan } from "../../plan/types";
 import { tellTime } from "../../remote/clock";
@@ -73,7 +74,8 @@ async function watch(id: string, inputs: Inputs, context: HandlerContext): Promi
   };
   const current = (): Promise<RunStatus> => look(access, (session) => readStatus(session, experiment));
   try {
-    await look(access, (session) => tellTime(session)).catch((error: unknown) => {
+    const now = await askedDate(cloud);
+    await look(access, (session) => tellTime(session, now)).catch((error: unknown) => {
       // What keeps it is told by the wait.
       if (!isUnreachable(error)) throw error;
     });

@@ -1,3 +1,4 @@
+import { askedDate } from "../../lambda/api/date";
 import { megabytes } from "../../local/folder/progress";
 import { walkAll, walkCode } from "../../local/folder/walk";
 import { hashFolder } from "../../local/paths";
@@ -6,9 +7,11 @@ import { uploadName } from "../../remote/scripts";
 import { uploadArchive, uploadTree } from "../../remote/transfer/upload";
 import { diffByName } from "../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../dynamic/handler";
+import { connect } from "./cloud";
 import { localPath, look, type OnInstance } from "./place";
 
 interface Inputs extends OnInstance {
+  readonly endpoint?: string;
   readonly kind: "code" | "folder" | "archive";
   readonly source: string;
   readonly target: string;
@@ -17,7 +20,8 @@ interface Inputs extends OnInstance {
   readonly hash: string;
 }
 
-async function upload(inputs: Inputs, { progress, status }: HandlerContext): Promise<void> {
+async function upload(inputs: Inputs, context: HandlerContext): Promise<void> {
+  const { progress, status } = context;
   const { access, kind, source, target, extraFiles, protectedPaths, hash } = inputs;
   const local = localPath(source);
   if (kind === "archive") {
@@ -31,7 +35,10 @@ async function upload(inputs: Inputs, { progress, status }: HandlerContext): Pro
     return progress(`${target}: sent ${megabytes(sentBytes)} MB in ${seconds.toFixed(1)} s`);
   }
   // Before anything starts there that has a limit in time.
-  if (kind === "code") await look(access, (session) => tellTime(session));
+  if (kind === "code") {
+    const now = await askedDate(connect(inputs.endpoint, context));
+    await look(access, (session) => tellTime(session, now));
+  }
   status("reading", source);
   const reads = { hashFolder: hashFolder(), onReading: (detail: string) => status("reading", detail) };
   const tree =

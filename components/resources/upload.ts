@@ -4,6 +4,8 @@ import type { OnInstanceArgs } from "./on-instance";
 
 /** Arguments of {@link Upload}. */
 export interface UploadArgs extends OnInstanceArgs {
+  /** API endpoint, whose date the instance is told. Lambda where left out. A change alone uploads nothing. */
+  readonly endpoint?: pulumi.Input<string | undefined>;
   /** `code` leaves out what .gitignore names; `folder` takes everything; `archive` is a single file. */
   readonly kind: pulumi.Input<"code" | "folder" | "archive">;
   /** Local folder or archive, relative to the project where it lies inside. A change alone uploads nothing. */

@@ -1,6 +1,6 @@
 import type { Dispatcher } from "undici";
 import type { z } from "zod";
-import type { Clock } from "./clock";
+import type { Ticks } from "./clock";
 import { isKind, LambdaApiError } from "./errors";
 import type { PaceKind, Pacer } from "./pacer";
 import { afterRateLimit, exceptUnknown, type RetryRule, repeatable, withRetries } from "./retry";
@@ -24,13 +24,15 @@ export interface LambdaClientOptions {
   /** Asked at each call, so that a rotated key is used at once. */
   readonly apiKey: () => string;
   readonly pacer: Pacer;
-  readonly clock: Clock;
+  readonly clock: Ticks;
   readonly userAgent: string;
   readonly dispatcher?: Dispatcher;
   /** What to do where the endpoint cannot be reached. */
   readonly unreachableHint?: string;
   /** Milliseconds for an answer to begin, and between its parts. Default 60 000. */
   readonly timeoutMs?: number;
+  /** Takes the date of each answer: see {@link Transport}. */
+  readonly onDate?: Transport["onDate"];
   /** Tries of a call in all. Default 7: about two minutes. */
   readonly attempts?: number;
   /** Told before each pause that precedes another try. */

@@ -18,8 +18,8 @@ export interface ConnectOptions extends Pick<LambdaClientOptions, "attempts" | "
   readonly configuredKey?: () => string | undefined;
 }
 
-/** How much longer than another a call may be on its way, in our time, without the two meeting the rate limit. */
-const realJitterMs = 50;
+/** How much longer than another a call may be on its way, in our seconds, without the two meeting the rate limit. */
+const realJitterSeconds = 0.05;
 
 /** An emulated cloud is on this machine: it answers within so many of our milliseconds, or does not. */
 const emulatedTimeoutMs = 10_000;
@@ -28,8 +28,8 @@ const emulatedTimeoutMs = 10_000;
 export function connectCloud(endpoint: string | undefined, options: ConnectOptions = {}): Cloud {
   const { configuredKey, ...rest } = options;
   const found = resolveEndpoint(endpoint, configuredKey);
-  const clock = cloudClock(found.timeScale);
-  const jitterMs = realJitterMs * found.timeScale;
+  const clock = clockOf(found);
+  const jitterMs = clock.atLeast(0, realJitterSeconds) * 1000;
   const identity = (): string => `${found.url} ${found.apiKey()}`;
   const client = new LambdaClient({
     ...(found.emulated ? { timeoutMs: emulatedTimeoutMs } : {}),
@@ -38,6 +38,7 @@ export function connectCloud(endpoint: string | undefined, options: ConnectOptio
     apiKey: found.apiKey,
     clock,
     pacer: pacerFor(found, () => new SharedPacer({ folder: join(cacheFolder(), "pace"), identity, clock, jitterMs })),
+    onDate: clock.told,
     userAgent: `lambda-train (node ${process.versions.node})`,
     dispatcher: dispatcherFor(found.url),
     unreachableHint: found.emulated
@@ -45,6 +46,16 @@ export function connectCloud(endpoint: string | undefined, options: ConnectOptio
       : undefined,
   });
   return { client, clock, endpoint: found };
+}
+
+const clocks = new Map<string, Clock>();
+
+/** One clock an endpoint and process: what one connection hears of the API's date, all know. */
+function clockOf({ url, timeScale }: Endpoint): Clock {
+  const key = `${timeScale} ${url}`;
+  const clock = clocks.get(key) ?? cloudClock(timeScale);
+  clocks.set(key, clock);
+  return clock;
 }
 
 const pacers = new Map<string, Pacer>();
@@ -60,7 +71,7 @@ function pacerFor({ url, timeScale }: Endpoint, make: () => Pacer): Pacer {
 const dispatchers = new Map<boolean, Dispatcher>();
 
 /** One pool of connections a process. Proxy variables count, but never for this machine itself. */
-function dispatcherFor(url: string): Dispatcher {
+export function dispatcherFor(url: string): Dispatcher {
   const direct = isLoopback(new URL(url).hostname);
   const known = dispatchers.get(direct);
   if (known !== undefined) return known;

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { lock } from "proper-lockfile";
-import type { Clock } from "./clock";
+import type { Ticks } from "./clock";
 
 /** Keeps calls apart so that the account's rate limits hold. */
 export interface Pacer {
@@ -23,7 +23,7 @@ export interface SharedPacerOptions {
   readonly folder: string;
   /** Whose limit it is: endpoint and API key. Only its hash is written. */
   readonly identity: () => string;
-  readonly clock: Clock;
+  readonly clock: Ticks;
   /**
    * Milliseconds (the cloud's) by which turns are further apart than the limit asks: a call that took longer on its way
    * than the next one arrives closer to it than it was sent. Default 0.

@@ -1,4 +1,4 @@
-import type { Clock } from "./clock";
+import type { Ticks } from "./clock";
 import { LambdaApiError } from "./errors";
 
 /** Which failures a call is repeated after. */
@@ -17,7 +17,7 @@ export const afterRateLimit: RetryRule = (error) => error.facts.kind === "rate-l
 export const exceptUnknown: RetryRule = (error) => error.facts.retryable && error.facts.code !== "global/unknown";
 
 export interface RetryOptions {
-  readonly clock: Clock;
+  readonly clock: Ticks;
   readonly rule: RetryRule;
   /** Tries in all. Default 7: about two minutes. */
   readonly attempts?: number;

@@ -35,6 +35,8 @@ export interface Transport {
   readonly unreachableHint?: string;
   /** Milliseconds for the answer to begin, and between its parts. Default 60 000. */
   readonly timeoutMs?: number;
+  /** Takes the date of each answer, and the dates here at which its call was sent and answered; all in milliseconds. */
+  readonly onDate?: (date: number, sentAt: number, answeredAt: number) => void;
 }
 
 const longestAnswerBytes = 16 * 1024 * 1024;
@@ -67,6 +69,7 @@ async function send(transport: Transport, call: Call, apiKey: string): Promise<R
   const timeoutMs = transport.timeoutMs ?? 60_000;
   // Ends answers that drip for ever; the timeouts of headers and body end those that stop.
   const overall = AbortSignal.timeout(2 * timeoutMs);
+  const sentAt = Date.now();
   try {
     const { statusCode, headers, body } = await request(`${transport.baseUrl}${call.path}`, {
       method: call.method,
@@ -83,6 +86,7 @@ async function send(transport: Transport, call: Call, apiKey: string): Promise<R
       },
       ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
     });
+    transport.onDate?.(Date.parse(String(headers.date)), sentAt, Date.now());
     const chunks: Buffer[] = [];
     let size = 0;
     for await (const chunk of body as AsyncIterable<Buffer>) {

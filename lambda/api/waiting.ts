@@ -1,8 +1,8 @@
-import type { Clock } from "./clock";
+import type { Ticks } from "./clock";
 
 /** How long and how often to look. All times are the cloud's. */
 export interface Waiting {
-  readonly clock: Clock;
+  readonly clock: Ticks;
   readonly timeoutSeconds: number;
   /** Pause before the second look. Default 5. */
   readonly firstPauseSeconds?: number;

@@ -30,7 +30,7 @@ export interface Gone {
  */
 export async function endingOf(cloud: Cloud, gone: Gone): Promise<Ending> {
   const { asked, billedFrom, status } = gone;
-  const now = Date.now();
+  const now = cloud.clock.date();
   const latest = asked?.answeredAt ?? now;
   if (asked !== undefined && billedMinutes(billedFrom, asked.sentAt) === billedMinutes(billedFrom, latest)) {
     return { at: latest, by: "us" };

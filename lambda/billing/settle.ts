@@ -78,7 +78,7 @@ async function makeBill(cloud: Cloud, facts: Rented, ended: Ended, note: BillNot
   const priceCentsPerHour = instance?.instanceType?.priceCentsPerHour ?? facts.priceCentsPerHour;
   const healthy = instance?.firstHealthyAt ?? note.billedSince;
   const neverHealthy = healthy === undefined && asked?.status === "booting";
-  const launchedAt = facts.launchedAt ?? healthy ?? new Date(asked?.sentAt ?? Date.now()).toISOString();
+  const launchedAt = facts.launchedAt ?? healthy ?? new Date(asked?.sentAt ?? cloud.clock.date()).toISOString();
   const from = healthy ?? launchedAt;
   const ending = await endingOf(cloud, {
     id,

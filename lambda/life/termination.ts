@@ -32,7 +32,7 @@ export interface Ended {
  * confirmed in time: the instance may then still be billed.
  */
 export async function terminateAndConfirm(cloud: Cloud, id: string, options: TerminationOptions): Promise<Ended> {
-  const { status, timeoutSeconds = Math.max(900, 20 * cloud.endpoint.timeScale), launchedAt, onAsked } = options;
+  const { status, timeoutSeconds = cloud.clock.atLeast(900, 20), launchedAt, onAsked } = options;
   let missing = 0;
   let seen: Instance | undefined;
   let last: Instance | undefined;
@@ -45,10 +45,10 @@ export async function terminateAndConfirm(cloud: Cloud, id: string, options: Ter
   const ask = async ({ status }: Instance): Promise<Instance> => {
     // Where answers are lost it is not known which of several calls was the one: the first counts.
     const beforeSend = async (): Promise<void> => {
-      if (asked === undefined) note({ sentAt: Date.now(), status });
+      if (asked === undefined) note({ sentAt: cloud.clock.date(), status });
     };
     const answer = await cloud.client.terminate(id, { beforeSend });
-    note({ ...(asked ?? { sentAt: Date.now(), status }), answeredAt: Date.now() });
+    note({ ...(asked ?? { sentAt: cloud.clock.date(), status }), answeredAt: cloud.clock.date() });
     return answer;
   };
   const look = async (): Promise<true | undefined> => {

@@ -6,8 +6,8 @@ import { waitFor } from "../api/waiting";
  * Longest time, in seconds of the cloud, in which a call may come through whose answer was lost: it may be carried out
  * when its caller has long given up. Also some seconds on the wall, where the cloud's time runs faster.
  */
-export function comesThroughWithin({ endpoint }: Cloud): number {
-  return Math.max(60, 5 * endpoint.timeScale);
+export function comesThroughWithin({ clock }: Cloud): number {
+  return clock.atLeast(60, 5);
 }
 
 /**

@@ -10,8 +10,8 @@ export const pauseBetweenLooksSeconds = 4;
  * The cloud's seconds after a launch in which the API may not show the instance yet. Also some seconds on the wall, where
  * the cloud's time runs faster.
  */
-export function shownWithinSeconds({ endpoint }: Cloud): number {
-  return Math.max(180, 3 * endpoint.timeScale);
+export function shownWithinSeconds({ clock }: Cloud): number {
+  return clock.atLeast(180, 3);
 }
 
 /** Clocks of two machines differ by no more than this. What was launched later than that has a wrong time. */
@@ -20,6 +20,6 @@ const mostSkewSeconds = 300;
 /** Whether an instance was launched so shortly ago that the API may not show it yet. Without a time: no. */
 export function isYoung(cloud: Cloud, launchedAt: string | undefined): boolean {
   if (launchedAt === undefined) return false;
-  const ageSeconds = (Date.now() - Date.parse(launchedAt)) / 1000;
-  return ageSeconds > -mostSkewSeconds && ageSeconds * cloud.endpoint.timeScale < shownWithinSeconds(cloud);
+  const age = cloud.clock.since(launchedAt);
+  return age > -cloud.clock.atLeast(0, mostSkewSeconds) && age < shownWithinSeconds(cloud);
 }

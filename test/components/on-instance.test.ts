@@ -68,7 +68,7 @@ describe("a workspace", () => {
   };
 
   it("is one upload of the code, and has its hash", async () => {
-    const { hash } = new Workspace("code", { ...place(), workload });
+    const { hash } = new Workspace("code", { ...place(), workload, endpoint: "emulated" });
     expect(await outputValue(hash)).toBe("w1");
     expect(mocks.children("code")).toEqual([`code-code ${dynamic}:Upload`]);
     expect(mocks.of("code-code").inputs).toMatchObject({
@@ -83,11 +83,11 @@ describe("a workspace", () => {
   });
 
   it("names a folder of the project so that another checkout sees no change, and any other by its whole path", async () => {
-    await outputValue(new Workspace("a", { ...place(), workload: { ...workload, folder: projectFolder() } }).hash);
+    await outputValue(new Workspace("a", { ...place(), endpoint: "emulated", workload: { ...workload, folder: projectFolder() } }).hash);
     await outputValue(
-      new Workspace("b", { ...place(), workload: { ...workload, folder: `${projectFolder()}-2/x` } }).hash,
+      new Workspace("b", { ...place(), endpoint: "emulated", workload: { ...workload, folder: `${projectFolder()}-2/x` } }).hash,
     );
-    await outputValue(new Workspace("c", { ...place(), workload: { ...workload, folder: "/elsewhere" } }).hash);
+    await outputValue(new Workspace("c", { ...place(), endpoint: "emulated", workload: { ...workload, folder: "/elsewhere" } }).hash);
     const sources = ["a-code", "b-code", "c-code"].map((name) => mocks.of(name).inputs.source);
     expect(sources).toEqual([".", `${projectFolder()}-2/x`, "/elsewhere"]);
   });

@@ -2,13 +2,13 @@ import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { LambdaClient, type LambdaClientOptions } from "../../lambda/api/client";
-import type { Clock } from "../../lambda/api/clock";
+import type { Ticks } from "../../lambda/api/clock";
 import { LambdaApiError, type LambdaErrorFacts } from "../../lambda/api/errors";
 import { retryAfter } from "../../lambda/api/transport";
 import { errorBody, FakeCloud, type Surprise } from "./fake-cloud";
 
 /** A clock that does not wait and tells what it was asked to wait. */
-class QuickClock implements Clock {
+class QuickClock implements Ticks {
   readonly pauses: number[] = [];
   private time = 0;
 

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { cloudClock } from "../../lambda/api/clock";
 import type { Cloud } from "../../lambda/api/connect";
 import { LambdaApiError } from "../../lambda/api/errors";
 import { createdOrFound } from "../../lambda/life/unclear";
@@ -7,12 +8,13 @@ import { createdOrFound } from "../../lambda/life/unclear";
 function cloudAt(timeScale = 1): { cloud: Cloud; seconds: () => number } {
   let now = 0;
   const clock = {
+    ...cloudClock(timeScale),
     now: () => now,
     sleep: async (ms: number) => {
       now += ms;
     },
   };
-  return { cloud: { clock, endpoint: { timeScale } } as unknown as Cloud, seconds: () => now / 1000 };
+  return { cloud: { clock } as unknown as Cloud, seconds: () => now / 1000 };
 }
 
 const failing = (kind: "unclear" | "duplicate" | "quota") => async (): Promise<string> => {

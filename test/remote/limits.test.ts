@@ -87,7 +87,7 @@ ${loop}
       expect(await ended(plan)).toMatchObject({ state: "stopped", stopReason: "budget" });
       expect(await start(plan, home() - 1000)).toMatchObject({ code: 4 });
     } finally {
-      await tellTime(session);
+      await tellTime(session, Date.now());
     }
   });
 
