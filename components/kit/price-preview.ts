@@ -31,7 +31,7 @@ export async function previewPrices(
 async function listed({ endpoint }: CloudPlan, configuredKey: string | undefined): Promise<readonly Offer[] | string> {
   try {
     const found = connectCloud(endpoint, { configuredKey: () => configuredKey, attempts: 1, timeoutMs: patienceMs });
-    if (!found.endpoint.emulated && !process.env.LAMBDA_API_KEY && configuredKey === undefined) {
+    if (!found.endpoint.ownKey && !process.env.LAMBDA_API_KEY && configuredKey === undefined) {
       return "there is no API key here (LAMBDA_API_KEY), and a preview needs none.";
     }
     return await found.client.listInstanceTypes({ signal: AbortSignal.timeout(patienceMs) });

@@ -5,7 +5,7 @@ import type { Cloud } from "../api/connect";
  * as the instance, so that where neither is seen the API key is in doubt.
  */
 export async function requireOurWorkspace(cloud: Cloud, id: string, sshKeyName: string | undefined): Promise<void> {
-  if (cloud.endpoint.emulated || sshKeyName === undefined) return;
+  if (cloud.endpoint.ownKey || sshKeyName === undefined) return;
   const keys = await cloud.client.listSshKeys();
   if (keys.some(({ name }) => name === sshKeyName)) return;
   throw new Error(

@@ -21,9 +21,6 @@ export interface ConnectOptions extends Pick<LambdaClientOptions, "attempts" | "
 /** How much longer than another a call may be on its way, in our seconds, without the two meeting the rate limit. */
 const realJitterSeconds = 0.05;
 
-/** An emulated cloud is on this machine: it answers within so many of our milliseconds, or does not. */
-const emulatedTimeoutMs = 10_000;
-
 /** Connects to an endpoint as {@link resolveEndpoint} finds it. No call is made yet. */
 export function connectCloud(endpoint: string | undefined, options: ConnectOptions = {}): Cloud {
   const { configuredKey, ...rest } = options;
@@ -32,7 +29,7 @@ export function connectCloud(endpoint: string | undefined, options: ConnectOptio
   const jitterMs = clock.atLeast(0, realJitterSeconds) * 1000;
   const identity = (): string => `${found.url} ${found.apiKey()}`;
   const client = new LambdaClient({
-    ...(found.emulated ? { timeoutMs: emulatedTimeoutMs } : {}),
+    timeoutMs: found.timeoutMs,
     ...rest,
     baseUrl: found.url,
     apiKey: found.apiKey,
@@ -41,9 +38,7 @@ export function connectCloud(endpoint: string | undefined, options: ConnectOptio
     onDate: clock.told,
     userAgent: `lambda-train (node ${process.versions.node})`,
     dispatcher: dispatcherFor(found.url),
-    unreachableHint: found.emulated
-      ? "The emulated cloud does not answer: npm run cloud -- start (npm run cloud -- status tells its state)"
-      : undefined,
+    unreachableHint: found.unreachableHint,
   });
   return { client, clock, endpoint: found };
 }

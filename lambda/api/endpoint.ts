@@ -16,7 +16,12 @@ export interface Endpoint {
   readonly timeScale: number;
   /** TCP port on which its instances' sshd listens. */
   readonly sshPort: number;
-  readonly emulated: boolean;
+  /** It comes with its one key: what it does not know any more is gone, and nobody pays for what it runs. */
+  readonly ownKey: boolean;
+  /** Milliseconds for an answer; undefined: as long as a call over the internet may take. */
+  readonly timeoutMs?: number;
+  /** What to do where it cannot be reached. */
+  readonly unreachableHint?: string;
 }
 
 /** The stack's configuration holds the key under this name, as a secret. */
@@ -27,7 +32,7 @@ export const apiKeyConfig = "lambda-train:apiKey";
  * endpoint's own. The emulated cloud never sees a key of the environment, which is for another.
  */
 export function instanceApiKey(endpoint: Endpoint, configured: string | undefined): string {
-  const given = endpoint.emulated ? undefined : process.env.LAMBDA_TRAIN_INSTANCE_API_KEY;
+  const given = endpoint.ownKey ? undefined : process.env.LAMBDA_TRAIN_INSTANCE_API_KEY;
   const own = (given || configured || "").trim();
   return own === "" ? endpoint.apiKey() : checkedKey(own);
 }
@@ -47,8 +52,29 @@ export function resolveEndpoint(endpoint: string | undefined, configuredKey?: ()
     apiKey: () => requireKey(configuredKey),
     timeScale: 1,
     sshPort: 22,
-    emulated: false,
+    ownKey: false,
   };
+}
+
+/** Who tells this machine's IPv4 address as a cloud sees it. */
+export interface AddressServices {
+  /** They answer with it as plain text, and are asked in turn. */
+  readonly services: readonly string[];
+  /** What it is where none of them answers; undefined: not known. */
+  readonly otherwise?: string;
+}
+
+/** Who tells this machine's address as the cloud at an endpoint sees it. */
+export function addressServicesOf(endpoint: string | undefined): AddressServices {
+  if (endpoint !== "emulated") return { services: ["https://checkip.amazonaws.com", "https://api.ipify.org"] };
+  // It sees this machine by its loopback address, and tells where it is made to see another.
+  const otherwise = "127.0.0.1";
+  try {
+    return { services: [new URL("/caller-address", emulatedEndpoint().url).href], otherwise };
+  } catch {
+    // It does not run: a preview goes on without it.
+    return { services: [], otherwise };
+  }
 }
 
 const runFile = z.object({
@@ -73,7 +99,17 @@ function emulatedEndpoint(): Endpoint {
     );
   }
   const { url, apiKey, timeScale, sshPort } = run.data;
-  return { url: url.replace(/\/+$/, ""), apiKey: () => apiKey, timeScale, sshPort, emulated: true };
+  return {
+    url: url.replace(/\/+$/, ""),
+    apiKey: () => apiKey,
+    timeScale,
+    sshPort,
+    ownKey: true,
+    // On this machine an answer comes soon, or not at all.
+    timeoutMs: 10_000,
+    unreachableHint:
+      "The emulated cloud does not answer: npm run cloud -- start (npm run cloud -- status tells its state)",
+  };
 }
 
 function parsed(text: string): unknown {

@@ -94,7 +94,7 @@ async function makeBill(cloud: Cloud, facts: Rented, ended: Ended, note: BillNot
   return {
     version: 1,
     stack,
-    emulated: cloud.endpoint.emulated,
+    emulated: cloud.endpoint.ownKey,
     instanceId: id,
     instanceType,
     region,

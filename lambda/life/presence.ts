@@ -33,7 +33,7 @@ export async function statusOrGone(
   const read = first ?? (await readSettled(cloud, known));
   if (read !== undefined) return read.status;
   const ours = privateKey === undefined ? undefined : publicKeyOf(privateKey);
-  const seen = endpoint.emulated || (await client.listSshKeys()).some(({ publicKey }) => bareKey(publicKey) === ours);
+  const seen = endpoint.ownKey || (await client.listSshKeys()).some(({ publicKey }) => bareKey(publicKey) === ours);
   return seen ? "gone" : undefined;
 }
 

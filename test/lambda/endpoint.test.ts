@@ -33,7 +33,7 @@ function writeRun(content: unknown): void {
 
 test("without an endpoint it is Lambda's, with the key of the environment at each call", () => {
   const endpoint = resolveEndpoint(undefined, () => "from-config");
-  expect(endpoint).toMatchObject({ url: "https://cloud.lambda.ai/api/v1", timeScale: 1, sshPort: 22, emulated: false });
+  expect(endpoint).toMatchObject({ url: "https://cloud.lambda.ai/api/v1", timeScale: 1, sshPort: 22, ownKey: false });
   expect(endpoint.apiKey()).toBe("from-config");
   vi.stubEnv("LAMBDA_API_KEY", " from-env\n");
   expect(endpoint.apiKey()).toBe("from-env");
@@ -53,7 +53,7 @@ test("the emulated cloud's run file gives everything, and its key always wins", 
   writeRun(run);
   vi.stubEnv("LAMBDA_API_KEY", "a-real-key");
   const endpoint = resolveEndpoint("emulated", () => "another-real-key");
-  expect(endpoint).toMatchObject({ url: run.url, timeScale: 60, sshPort: 2222, emulated: true });
+  expect(endpoint).toMatchObject({ url: run.url, timeScale: 60, sshPort: 2222, ownKey: true });
   expect(endpoint.apiKey()).toBe("secret_run");
 });
 
