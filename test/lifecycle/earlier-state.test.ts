@@ -43,6 +43,13 @@ describe("the state of release 0.1.0", { timeout: 180_000 }, () => {
     expect(again).not.toMatch(/created|replac|updated|deleted/);
   });
 
+  it("is taken over likewise where it keeps no plan in force", async () => {
+    await writeStateOf010(project, { standing: false });
+    expect(await project.succeeds("up")).not.toMatch(/replac|updated|deleted/);
+    expect(await going()).toBe(before);
+    expect(await urns()).toContain(":Standing::standing-watch");
+  });
+
   it("is refreshed by its own handlers' names", async () => {
     await writeStateOf010(project);
     const { code, output } = await project.pulumi(["refresh", "--yes"]);

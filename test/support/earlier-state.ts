@@ -16,8 +16,9 @@ const component = "lambda-train:index:";
 /**
  * Rewrites a stack's state as release 0.1.0 wrote it: every component directly below the stack, handlers by their old
  * modules, and a machine's plan with one run in it.
+ * @param options `standing: false`: as its first builds wrote it, which kept no plan in force
  */
-export async function writeStateOf010(project: Project): Promise<void> {
+export async function writeStateOf010(project: Project, { standing = true } = {}): Promise<void> {
   const file = "state.json";
   const exported = await project.pulumi(["stack", "export", "--show-secrets", "--file", file]);
   if (exported.code !== 0) throw new Error(exported.output);
@@ -37,7 +38,9 @@ export async function writeStateOf010(project: Project): Promise<void> {
       }
     }
   }
-  state.deployment.resources = resources.filter(({ urn }) => urn !== machine);
+  state.deployment.resources = resources.filter(
+    ({ urn, type }) => urn !== machine && (standing || !type.endsWith(":Standing")),
+  );
   const text = JSON.stringify(state)
     .replaceAll(`${component}Machine$`, "")
     .replaceAll(`${component}Run$${component}`, component)
