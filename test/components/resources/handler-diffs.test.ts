@@ -190,7 +190,8 @@ describe("diff of what is in force", () => {
 
   it("of the same plan, as a release kept it that knew one run a machine, is none", async () => {
     const { runs, ...rest } = olds.plan;
-    const kept = { ...olds, plan: { ...rest, ...runs[0] } };
+    const { run: only, evaluation, dashboard } = runs[0] ?? testPlan();
+    const kept = { ...olds, plan: { ...rest, run: only, evaluation, dashboard } };
     expect(standings.diff("i1", kept as never, olds, context)).toMatchObject({ changes: false });
   });
 });
