@@ -18,15 +18,14 @@ import { CommandError, exitCodes, operatorCommand, run } from "./terminal/comman
 import { printing } from "./terminal/listener";
 
 const description =
-  "Brings an instance whose state was lost back under the control of its stack, from the newest state that is left: of " +
-  "the file backend's own backups, or of a file. The keys to it are in there alone, encrypted. Where none is left, a key of " +
-  "yours that is among the stack's recoveryKeys still brings the results home.";
+  "Recovers an instance whose state was lost. Imports the newest state that knows it, from the file backend's own backups " +
+  "or from a file. Without any state, one of your recoveryKeys still downloads the results.";
 
 const command = operatorCommand("adopt", description)
-  .option("--from <file>", "a state: what `pulumi stack export` wrote, or a backup of the file backend")
-  .option("--identity <file>", "without any state: log in with this private key and bring the results home")
-  .option("--end", "with --identity: stop the run, evaluate and terminate as well, as `down` would")
-  .option("--instance <id>", "which instance, where several were lost")
+  .option("--from <file>", "state to import: from `pulumi stack export`, or a backup of the file backend")
+  .option("--identity <file>", "without any state: log in with this private key and download the results")
+  .option("--end", "with --identity: also stop the run, evaluate and terminate, as `down` would")
+  .option("--instance <id>", "instance to recover, if several are lost")
   .option("--endpoint <url>", "`emulated`, or the API's base URL (default: as the stack's file says)");
 
 interface Options {

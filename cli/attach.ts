@@ -7,7 +7,7 @@ import { CommandError, exitCodes, operatorCommand, run } from "./terminal/comman
 
 const command = operatorCommand(
   "attach",
-  "The run's tmux session, in this terminal. Leave it with Ctrl-b d: the run goes on.",
+  "Opens the run's tmux session in this terminal. Leave it with Ctrl-b d; the run continues.",
 );
 
 run(async () => {

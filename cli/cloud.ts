@@ -21,13 +21,13 @@ const localDir = localFolder();
 
 const positive = (text: string): number => {
   const number = Number(text);
-  if (!(number > 0)) throw new InvalidArgumentError("It must be a number above 0.");
+  if (!(number > 0)) throw new InvalidArgumentError("Give a number above 0.");
   return number;
 };
 const portNumber = (text: string): number => {
   const number = Number(text);
   if (!(Number.isInteger(number) && number >= 0 && number <= 65535))
-    throw new InvalidArgumentError("It must be a whole number from 0 (any free port) to 65535.");
+    throw new InvalidArgumentError("Give a whole number from 0 (any free port) to 65535.");
   return number;
 };
 
@@ -48,14 +48,16 @@ function describe(run: RunFile): string {
 
 async function start(options: StartOptions): Promise<void> {
   const cloud = await ensureCloud(localDir, options);
-  say(cloud.started ? "The emulated cloud is up." : "The emulated cloud is running already.");
+  say(cloud.started ? "The emulated cloud is up." : "The emulated cloud was already running.");
   say(describe(cloud));
 }
 
 async function stop(): Promise<void> {
   const didRun = await stopCloud(localDir);
   say(
-    didRun ? "The emulated cloud is stopped; its instances boot again with it." : "The emulated cloud is not running.",
+    didRun
+      ? "The emulated cloud is stopped. Its instances boot again when it starts."
+      : "The emulated cloud is not running.",
   );
 }
 
@@ -77,12 +79,15 @@ async function status(): Promise<void> {
 
 async function reset(): Promise<void> {
   await resetCloud(localDir);
-  say("The emulated cloud is stopped, and its state, instances and file systems are erased.");
+  say("The emulated cloud is stopped. Its state, instances and file systems are erased.");
 }
 
 async function run(options: StartOptions): Promise<void> {
   const running = await runningCloud(localDir);
-  if (running) throw new Error(`The emulated cloud is running already, as process ${running.pid}.`);
+  if (running)
+    throw new Error(
+      `The emulated cloud is already running, as process ${running.pid}. Stop it first: npm run cloud -- stop`,
+    );
   const [program, ...rest] = emulatorCommand();
   const child = spawn(program, [...rest, ...emulatorArguments(localDir, options)], { stdio: "inherit" });
   // The terminal sends Ctrl-C to the emulator too; this process ends after it, with its status.
@@ -92,26 +97,26 @@ async function run(options: StartOptions): Promise<void> {
 }
 
 const program = new Command("npm run cloud --")
-  .description("The emulated cloud: Lambda's API and its instances on this machine, for this project.")
+  .description("Controls the emulated cloud: Lambda's API and its instances on this machine, for this project.")
   .showHelpAfterError()
   .exitOverride((error) => process.exit(error.exitCode === 0 ? exitCodes.ok : exitCodes.usage));
 
 const withStartOptions = (command: Command): Command =>
   command
     .option("--port <number>", "port of the API on 127.0.0.1 (default: a free one)", portNumber)
-    .option("--time-scale <number>", "how many times as fast as Lambda (default: as it was, else 60)", positive)
+    .option("--time-scale <number>", "speed relative to Lambda (default: as before, else 60)", positive)
     .addOption(
-      new Option("--instances <kind>", "sandbox: real hosts with sshd; none: in the API alone")
+      new Option("--instances <kind>", "sandbox: real hosts with sshd; none: only in the API")
         .choices(["sandbox", "none"])
         .default("sandbox"),
     );
 
-withStartOptions(program.command("start").description("start it in the background; running already is fine")).action(
+withStartOptions(program.command("start").description("start it in the background, unless it is running")).action(
   start,
 );
 withStartOptions(program.command("run").description("run it in the foreground until Ctrl-C")).action(run);
-program.command("stop").description("stop it and every process of its instances; state and disks stay").action(stop);
-program.command("status").description("say whether it runs, what it holds and what that cost").action(status);
+program.command("stop").description("stop it and every process of its instances; keep state and disks").action(stop);
+program.command("status").description("show whether it is running, what it holds and what that cost").action(status);
 program.command("reset").description("stop it and erase its state, instances and file systems").action(reset);
 
 program.parseAsync().catch((error: Error) => {

@@ -7,16 +7,16 @@ import { stackName } from "./stack/pulumi";
 import { exitCodes, plainCommand, run } from "./terminal/command";
 
 const description =
-  "What was spent, by the ledgers (results/<stack>/ledger.jsonl) of instances that have ended, and what runs now. " +
-  "Dollars before tax; the emulated cloud's are apart, nobody pays them.";
+  "Shows what terminated instances have cost, from the ledgers (results/<stack>/ledger.jsonl), and what a running one " +
+  "costs. Dollars before tax. Emulated dollars are listed apart: nobody pays them.";
 
 const command = plainCommand("costs", description)
-  .option("-s, --stack <name>", "this stack alone (default: all that have a ledger here)")
-  .option("--all", "each instance on a line of its own as well")
-  .option("--since <day>", "what ended on this day (2026-11-24, UTC) or later", day)
+  .option("-s, --stack <name>", "only this stack (default: every stack with a ledger here)")
+  .option("--all", "also list each instance")
+  .option("--since <day>", "only what ended on this day (2026-11-24, UTC) or later", day)
   .option("--json", "print one JSON object")
-  .option("--no-running", "do not ask what runs now: the ledgers alone")
-  .addHelpText("after", "\nExit codes: 0 done (a line that is broken is told), 2 wrong use.");
+  .option("--no-running", "read the ledgers only, and don't ask what is running")
+  .addHelpText("after", "\nExit codes: 0 done (broken lines are reported), 2 wrong usage.");
 
 interface Options {
   readonly stack?: string;
@@ -28,7 +28,7 @@ interface Options {
 
 function day(text: string): string {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(text) || Number.isNaN(Date.parse(text)))
-    throw new InvalidArgumentError("It must be a day such as 2026-11-24.");
+    throw new InvalidArgumentError("Give a day such as 2026-11-24.");
   return text;
 }
 

@@ -2,9 +2,12 @@ import { serveDashboard } from "./page/server";
 import { showWorkloadDashboard } from "./page/workload";
 import { exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
 
-const command = operatorCommand("dashboard", "A page on the stack, its run and earlier experiments. Ctrl-C ends it.")
+const command = operatorCommand(
+  "dashboard",
+  "Serves a page about the stack, its run and earlier experiments. Ctrl-C ends it.",
+)
   .option("-p, --port <port>", "local port (default: a free one)", wholeNumber)
-  .option("--workload", "the workload's own dashboard instead, through an SSH tunnel");
+  .option("--workload", "open the workload's own dashboard instead, through an SSH tunnel");
 
 run(async () => {
   command.parse();

@@ -15,7 +15,7 @@ interface Part {
   readonly remedy?: string;
 }
 
-const description = "What the project runs on here: each part, its version, where it came from, and what is missing.";
+const description = "Lists the parts that the project runs on, with version and source, and what is missing.";
 const command = operatorCommand("doctor", description).option("--json", "print one JSON object");
 
 run(async () => {
@@ -45,7 +45,5 @@ function print(parts: readonly Part[], missing: readonly Part[]): void {
     console.log(line.join("").trimEnd());
   }
   const remedies = missing.map(({ name, remedy }) => `  ${name}: ${remedy}`);
-  console.log(
-    missing.length === 0 ? "\nEverything needed is there." : `\nWhat brings the rest:\n${remedies.join("\n")}`,
-  );
+  console.log(missing.length === 0 ? "\nNothing is missing." : `\nTo install the rest:\n${remedies.join("\n")}`);
 }

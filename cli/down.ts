@@ -2,11 +2,14 @@ import { destroyStack } from "./stack/destroy";
 import { stackName } from "./stack/pulumi";
 import { operatorCommand, run } from "./terminal/command";
 
-const command = operatorCommand("down", "`pulumi destroy`: stop the run, bring the results home, terminate.")
-  .option("--lose-results", "terminate even if the results cannot be brought home: they are lost for good")
-  .option("--keep-cloud", "leave the emulated cloud running")
+const command = operatorCommand(
+  "down",
+  "Stops the run, evaluates, downloads the results and terminates: `pulumi destroy` with everything it needs.",
+)
+  .option("--lose-results", "terminate even if the results can't be downloaded: they are lost for good")
+  .option("--keep-cloud", "keep the emulated cloud running")
   .allowUnknownOption()
-  .argument("[args...]", "further arguments of `pulumi destroy`");
+  .argument("[args...]", "more arguments for `pulumi destroy`");
 
 run(async () => {
   command.parse();

@@ -6,11 +6,11 @@ import { runThere, thereHelp } from "./stack/there";
 import { CommandError, exitCodes, operatorCommand, run } from "./terminal/command";
 
 const description =
-  "Runs a command on the instance in the workload's folder, with the environment and variables that training has. " +
-  "Words, standard input, exit code and signals are passed on; `-- bash -c '…'` for more than one command.";
+  "Runs a command on the instance, in the workload's folder, with training's environment and variables. Passes on words, " +
+  "standard input, exit code and signals. For pipes and several commands: `-- bash -c '…'`.";
 
 const command = operatorCommand("exec", description)
-  .option("--home", "in the home folder instead, with the environment")
+  .option("--home", "run in the home folder instead, with the same environment")
   .argument("<command...>", "command and its arguments")
   .passThroughOptions()
   .addHelpText("after", thereHelp);

@@ -8,16 +8,16 @@ import { seriesOf } from "./experiments/series";
 import { CommandError, exitCodes, plainCommand, run } from "./terminal/command";
 
 const description =
-  "Lists every experiment whose results or bills are here. With names it compares these: what differs in their " +
-  "configuration, their metrics, and a metric over the course of training as a plot.";
+  "Lists every experiment whose results or bills are here. With names, compares them: configuration, metrics, and a plot " +
+  "of one metric over training.";
 
 const command = plainCommand("experiments", description)
   .argument("[names...]", "experiments to compare, as `name` or `stack/name`")
-  .option("-m, --metric <name>", "the metric that is plotted, and shown first", "loss")
-  .option("--sort <column>", "when, cost, hours, name, or a metric (default: when, newest first)", "when")
-  .option("--svg <file>", "write the plot as a picture, for light and dark surroundings")
+  .option("-m, --metric <name>", "metric to plot and to show first", "loss")
+  .option("--sort <column>", "when, cost, hours, name, or a metric", "when")
+  .option("--svg <file>", "write the plot as a picture, for light and dark backgrounds")
   .option("--json", "print one JSON object")
-  .addHelpText("after", "\nExit codes: 0 done, 2 wrong use, 3 nothing there.");
+  .addHelpText("after", "\nExit codes: 0 done, 2 wrong usage, 3 nothing there.");
 
 interface Options {
   readonly metric: string;

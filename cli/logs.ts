@@ -7,14 +7,21 @@ import { LineFilter } from "./terminal/line-filter";
 import { endWithReader, write } from "./terminal/output";
 import { sinceOption } from "./terminal/since";
 
-const command = operatorCommand("logs", "The run's log; follows it while the run goes on, over dropped connections.")
-  .option("-f, --follow", "go on until the run has ended (as it does without being told)", true)
-  .option("--no-follow", "print what there is, and end")
-  .option("-n, --lines <count>", "begin with the last lines instead of the beginning", wholeNumber)
-  .option("--since <time>", "begin with what was written since: 10m, 1h30m, 2026-01-31T12:00Z; to 5 s", sinceOption)
-  .option("-g, --grep <pattern>", "only lines that match, by RE2's regular expressions")
-  .option("-i, --ignore-case", "--grep in capitals and small letters alike")
-  .option("-v, --invert", "only lines that do not match --grep");
+const command = operatorCommand(
+  "logs",
+  "Shows the run's log and follows it until the run ends, across dropped connections.",
+)
+  .option("-f, --follow", "follow until the run has ended (the default)", true)
+  .option("--no-follow", "print what there is, and exit")
+  .option("-n, --lines <count>", "start with the last lines, not at the beginning", wholeNumber)
+  .option(
+    "--since <time>",
+    "start with what was written since then: 10m, 1h30m, 2026-01-31T12:00Z (to 5 s)",
+    sinceOption,
+  )
+  .option("-g, --grep <pattern>", "only lines that match this RE2 regular expression")
+  .option("-i, --ignore-case", "match --grep in any case")
+  .option("-v, --invert", "only lines that don't match --grep");
 
 interface Options {
   readonly stack?: string;

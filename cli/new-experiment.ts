@@ -8,15 +8,15 @@ import { CommandError, exitCodes, plainCommand, run } from "./terminal/command";
 
 const command = plainCommand(
   "new-experiment",
-  "Writes configs/<name>.yaml from another experiment file, valid and with its comments. In a terminal it asks for what no option says.",
+  "Writes configs/<name>.yaml from another experiment file, and keeps its comments. In a terminal, asks for missing options.",
 )
   .option("-n, --name <name>", "name of the experiment")
-  .option("--from <file>", "experiment file to begin with", "configs/hmer-ink.yaml")
-  .option("--workload <source>", "folder or git URL of another workload")
+  .option("--from <file>", "experiment file to start from", "configs/hmer-ink.yaml")
+  .option("--workload <source>", "another workload: folder or git URL")
   .option("--dataset <source>", "another dataset: folder, archive, https URL or lambda-fs://…")
   .option(
     "--set <path=value>",
-    "a field, as train.overrides.lr=0.001; again for more",
+    "set a key, as train.overrides.lr=0.001; repeat for more",
     (each: string, all: string[]) => [...all, each],
     [],
   );

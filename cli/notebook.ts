@@ -8,8 +8,8 @@ import { requireRun, type WithRun } from "./stack/stack-view";
 import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
 
 const description =
-  "Jupyter on the instance, in the workload's folder and environment, through an SSH tunnel to this machine. Ctrl-C " +
-  "ends the tunnel; Jupyter goes on until --stop or `down`.";
+  "Starts Jupyter on the instance, in the workload's folder and environment, and opens an SSH tunnel to it. Ctrl-C closes " +
+  "the tunnel; Jupyter keeps running until --stop or `down`.";
 
 const command = operatorCommand("notebook", description)
   .option("-p, --port <port>", "local port (default: a free one)", wholeNumber)

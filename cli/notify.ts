@@ -4,9 +4,9 @@ import { targetsOf } from "./notify/targets";
 import { stackName } from "./stack/pulumi";
 import { exitCodes, operatorCommand, run } from "./terminal/command";
 
-const command = operatorCommand("notify", "Lists whom the stack tells of its runs, and of what.").option(
+const command = operatorCommand("notify", "Lists whom the stack notifies, and of which events.").option(
   "--test",
-  "send a test message to each of them; exit code 1 where one does not take it",
+  "send each a test message; exit code 1 if one doesn't accept it",
 );
 
 run(async () => {

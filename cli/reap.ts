@@ -22,26 +22,25 @@ interface Options {
 }
 
 const description =
-  "Lists what carries a claim of this project in the account but is in no state of the current backend. Removes nothing " +
-  "without --yes, and never what is younger than --min-age.";
+  "Lists instances, keys and rulesets in the account that carry this project's name and appear in no stack's state. " +
+  "Removes nothing without --yes, and nothing younger than --min-age.";
 
 const command = plainCommand("reap", description)
   .option("--endpoint <url>", "`emulated`, or the API's base URL (default: Lambda, with LAMBDA_API_KEY)")
-  .option("--yes", "terminate and delete what is listed as `remove`; results on these instances are lost")
-  .option("--min-age <hours>", "leave what is younger: its `up` may still be running elsewhere", hours, 1)
-  .option("--include-unknown-age", "remove as well what nothing tells the age of")
-  .option("--any-state", "remove as well what belongs to a state that is kept elsewhere")
+  .option("--yes", "terminate and delete what is listed as `remove`; results on those instances are lost")
+  .option("--min-age <hours>", "keep anything younger: its `up` may still be running elsewhere", hours, 1)
+  .option("--include-unknown-age", "also remove what is of unknown age")
+  .option("--any-state", "also remove what belongs to a state kept elsewhere")
   .option("--json", "print one JSON object")
   .addHelpText(
     "after",
-    "\nExit codes: 0 nothing to remove, or all removed; 1 something to remove is there (or would not go), or an instance " +
-      "that its stack's state does not know; " +
-      "2 wrong use; 4 API or states not readable: nothing was removed.",
+    "\nExit codes: 0 nothing to remove, or all removed; 1 something is there or couldn't be removed, or an instance is " +
+      "missing from its stack's state; 2 wrong usage; 4 couldn't read the API or the states: nothing was removed.",
   );
 
 function hours(text: string): number {
   const number = Number(text);
-  if (text.trim() === "" || !(number >= 0)) throw new InvalidArgumentError("It must be a number of hours, 0 or more.");
+  if (text.trim() === "" || !(number >= 0)) throw new InvalidArgumentError("Give a number of hours, 0 or more.");
   return number;
 }
 

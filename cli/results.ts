@@ -7,14 +7,11 @@ import { requireRun, resultsPlace } from "./stack/stack-view";
 import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
 import { printing } from "./terminal/listener";
 
-const command = operatorCommand(
-  "results",
-  "Downloads the results now, while the run goes on or after, and verifies them.",
-)
-  .option("--verify <folder>", "check a folder of results against its manifest, and download nothing")
+const command = operatorCommand("results", "Downloads and verifies the results, during the run or after it.")
+  .option("--verify <folder>", "check a folder of results against its manifest; download nothing")
   .option(
     "-w, --watch [seconds]",
-    "bring each new checkpoint home (looks every 60 s), until the run has ended",
+    "download each new checkpoint until the run has ended (default: look every 60 s)",
     wholeNumber,
   );
 

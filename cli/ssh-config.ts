@@ -13,13 +13,12 @@ import { requireInstance } from "./stack/stack-view";
 import { CommandError, exitCodes, operatorCommand, run } from "./terminal/command";
 
 const description =
-  "Makes the stack a host of the OpenSSH client: `ssh <stack>`, scp, rsync and VS Code's Remote-SSH work, with the host " +
-  "key pinned. The login's key lies in ~/.ssh/lambda-train for this user alone; `up` keeps the files right, `down` " +
-  "removes them.";
+  "Makes the stack a host of OpenSSH, so that `ssh <stack>`, scp, rsync and VS Code's Remote-SSH work, with the host key " +
+  "pinned. Stores the login key in ~/.ssh/lambda-train, readable by you alone. `up` updates the files, `down` removes them.";
 
 const command = operatorCommand("ssh-config", description)
-  .option("--alias <name>", "host name (default: the stack's)")
-  .option("--install", "put the line that includes the files into ~/.ssh/config")
+  .option("--alias <name>", "host name (default: the stack's name)")
+  .option("--install", "add the line that includes the files to ~/.ssh/config")
   .option("--remove", "remove the stack's files");
 
 run(async () => {

@@ -4,11 +4,10 @@ import { requireInstance } from "./stack/stack-view";
 import { runThere, thereHelp } from "./stack/there";
 import { operatorCommand, run } from "./terminal/command";
 
-const description =
-  "A shell on the instance, or a command that a shell there runs, its words joined by spaces as ssh does it.";
+const description = "Opens a shell on the instance, or runs a command in one. Like ssh, it joins the words by spaces.";
 
 const command = operatorCommand("ssh", description)
-  .argument("[command...]", "command to run instead of a shell")
+  .argument("[command...]", "command to run instead")
   .passThroughOptions()
   .addHelpText("after", thereHelp);
 

@@ -8,19 +8,16 @@ import { type StatusReport, screenOf } from "./status/screen";
 import { watchStatus } from "./status/watch";
 import { exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
 
-const command = operatorCommand("status", "What the stack rents, what its run does, and what it has cost.")
+const command = operatorCommand("status", "Shows the instance, the run, and the cost so far.")
   .option("--json", "print one JSON object")
-  .addHelpText(
-    "after",
-    "\nAlso: 1 where an instance bills that the state does not know, 4 where it cannot be told whether one does.",
-  )
-  .option("-w, --watch [seconds]", "look again every so many seconds (default: 2) until Ctrl-C", wholeNumber);
+  .addHelpText("after", "\nAlso: 1 if an instance bills that the state doesn't know, 4 if that can't be checked.")
+  .option("-w, --watch [seconds]", "refresh every so many seconds (default: 2) until Ctrl-C", wholeNumber);
 
 run(async () => {
   command.parse();
   const { stack, json, watch } = command.opts<{ stack?: string; json?: boolean; watch?: number | true }>();
   if (watch !== undefined) {
-    if (json === true) command.error("error: --json and --watch exclude each other");
+    if (json === true) command.error("error: use either --json or --watch");
     const stop = new AbortController();
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => stop.abort());
     await watchStatus(stack, watch === true ? 2 : watch, stop.signal);

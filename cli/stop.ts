@@ -9,7 +9,7 @@ import { CommandError, exitCodes, operatorCommand, run } from "./terminal/comman
 
 const command = operatorCommand(
   "stop",
-  "Stops the run cleanly, with time for a checkpoint. The instance stays, and goes on billing.",
+  "Stops the run cleanly, with time for a checkpoint. The instance stays, and keeps billing.",
 );
 
 /** The reason as a stopped run's record keeps it. */

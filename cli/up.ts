@@ -9,14 +9,14 @@ import { readView, stackView } from "./stack/read";
 import { aliasesOf, refreshSshFiles } from "./stack/ssh-files";
 import { operatorCommand, run } from "./terminal/command";
 
-const command = operatorCommand("up", "Everything that a training run needs, then `pulumi up`.")
-  .option("--preview-only", "show what would be done, and do nothing")
-  .option(
-    "--restart",
-    "where what a running run trains on has changed: stop it at a checkpoint, start it again with the change",
-  )
+const command = operatorCommand(
+  "up",
+  "Starts or resumes the run, or applies changes: `pulumi up` with everything it needs.",
+)
+  .option("--preview-only", "show what would happen and what it would cost, and do nothing")
+  .option("--restart", "apply changes to a running run: stop it at a checkpoint, evaluate, download, start it again")
   .allowUnknownOption()
-  .argument("[args...]", "further arguments of `pulumi up`");
+  .argument("[args...]", "more arguments for `pulumi up`");
 
 run(async () => {
   command.parse();

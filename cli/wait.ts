@@ -6,9 +6,12 @@ import { stackView } from "./stack/read";
 import { requireRun } from "./stack/stack-view";
 import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
 
-const command = operatorCommand("wait", "Waits until the run has ended. Exit code 0: finished; 1: failed or stopped.")
-  .option("-t, --timeout <minutes>", "give up waiting after this time; the run goes on", wholeNumber)
-  .option("-q, --quiet", "print nothing but the end");
+const command = operatorCommand(
+  "wait",
+  "Waits until the run has ended. Exits with 0 if it finished, with 1 if it failed or was stopped.",
+)
+  .option("-t, --timeout <minutes>", "stop waiting after this time; the run continues", wholeNumber)
+  .option("-q, --quiet", "print only how it ended");
 
 run(async () => {
   command.parse();

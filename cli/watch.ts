@@ -15,16 +15,16 @@ import type { StackView } from "./stack/stack-view";
 import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
 
 const description =
-  "One look at cost, time and idleness against the stack's limits, ready for cron, systemd and CI. With --destroy it " +
-  "brings the results home and terminates when a limit is reached or the run has ended.";
+  "Checks cost, time and idleness against the stack's limits, once: for cron, systemd and CI. With --destroy, it does " +
+  "what `down` does when a limit is reached or the run has ended.";
 
 const command = operatorCommand("watch", description)
-  .option("--every <minutes>", "look again and again, until a limit is reached or the run has ended", wholeNumber)
-  .option("--destroy", "then stop the run, bring its results home and terminate, without asking")
-  .option("--json", "print one JSON object a look")
+  .option("--every <minutes>", "check again and again, until a limit is reached or the run has ended", wholeNumber)
+  .option("--destroy", "then stop the run, download its results and terminate, without asking")
+  .option("--json", "print one JSON object per check")
   .addHelpText(
     "after",
-    "\nAlso: 0 within all limits (with --destroy: or ended well), 1 an instance is billed that the state does not know, " +
+    "\nAlso: 0 within all limits (with --destroy: or terminated), 1 an instance is billed that the state doesn't know, " +
       "10 limit reached, 11 run ended.",
   );
 

@@ -21,7 +21,7 @@ export async function lockFolder(folder: string): Promise<net.Server> {
   return new Promise((resolve, reject) => {
     const server = net.createServer((socket) => socket.destroy());
     server.once("error", (error: NodeJS.ErrnoException) =>
-      reject(error.code === "EADDRINUSE" ? new AlreadyRunning(`The cloud in ${folder} is running already.`) : error),
+      reject(error.code === "EADDRINUSE" ? new AlreadyRunning(`The cloud in ${folder} is already running.`) : error),
     );
     server.listen(address, () => resolve(server));
   });

@@ -57,33 +57,35 @@ export const experimentName = z
     "must have 1 to 63 letters, digits, dashes and underscores, the first a letter or digit",
   );
 
-/** What an experiment file (`configs/*.yaml`) may hold. The published JSON schema and the README are made from it. */
+/** What an experiment file (`configs/*.yaml`) may hold. The published JSON schema and docs/reference/experiment-file.md are made from it. */
 export const experimentSchema = z.strictObject({
   experiment: experimentName.describe(
-    "Name of the experiment: its folder under the outputs, its tmux session. A change starts a new run.",
+    "Name of the experiment, of its folder under the outputs, and of its tmux session. A change starts a new run.",
   ),
   workload: z
     .strictObject({
       source: z
         .string({ error: "must be a folder or a git URL" })
         .min(1)
-        .describe("Folder (relative to the project) or git URL of the workload."),
+        .describe("Workload: a folder (relative to the project) or a git URL."),
       ref: z
         .string()
         .optional()
         .describe(
-          "Branch, tag or commit, for a git URL. Default: the default branch. All but a full commit are looked up there at " +
-            "each `up`, which fails where that cannot be reached.",
+          "Branch, tag or commit of a git URL. Default: the default branch. Every `up` resolves branches and tags against " +
+            "the remote, and fails if it can't reach it. A full commit hash needs no lookup.",
         ),
       subfolder: insidePath.optional().describe("Folder inside the source that is the workload."),
       name: z
         .string()
         .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must hold letters, digits, dots, dashes and underscores alone")
         .optional()
-        .describe("Name of the workspace folder on the instance. Default: the source's last part."),
+        .describe("Name of the workspace folder on the instance. Default: the last part of the source."),
       smoke: command
         .optional()
-        .describe("Command run here, in the workload, before anything is rented; again only when the code changed."),
+        .describe(
+          "Command that runs on your machine, in the workload, before a launch. It runs again only if the code has changed.",
+        ),
     })
     .describe("The repository that is trained."),
   dataset: z
@@ -91,50 +93,52 @@ export const experimentSchema = z.strictObject({
       source: z
         .string({ error: "must be a folder, an archive, an https URL or lambda-fs://<file system>/<path>" })
         .min(1)
-        .describe("Folder or archive (relative to the project), https URL, or `lambda-fs://<file system>/<path>`."),
+        .describe(
+          "Dataset: a folder or archive (relative to the project), an https URL, or `lambda-fs://<file system>/<path>`.",
+        ),
       prepare: command
         .optional()
         .describe(
-          "Command run here, in the workload, when the source folder does not exist yet, and again until it has ended well.",
+          "Command that runs on your machine, in the workload, if the source folder doesn't exist. It runs again until it succeeds.",
         ),
       sha256: z
         .string()
         .regex(/^[0-9a-f]{64}$/, "must be 64 hexadecimal digits")
         .optional()
-        .describe("Checksum of the archive behind a URL."),
-      target: insidePath.default("data").describe("Folder in the workspace that holds the dataset."),
+        .describe("SHA-256 checksum of the archive behind a URL."),
+      target: insidePath.default("data").describe("Folder in the workspace for the dataset."),
       splits: z
         .array(insidePath)
         .default(["train", "valid", "test"])
-        .describe("Folders that must exist under the target and hold files."),
+        .describe("Folders that must exist in the target and hold files."),
     })
     .optional()
-    .describe("Left out: the workload brings its own data."),
+    .describe("Without it, the workload brings its own data."),
   environment: z
     .strictObject({
       setup: command
         .nullable()
         .default("./scripts/lambda_setup.sh")
         .describe(
-          "Setup command, run in the workspace; null for none. Runs again only when its inputs changed or it did not finish.",
+          "Setup command, run in the workspace; null for none. It runs again only if its inputs changed or it didn't finish.",
         ),
       manager: z
         .enum(["auto", "conda", "venv", "none"], { error: "must be auto, conda, venv or none" })
         .default("auto")
         .describe(
-          "Environment manager. `auto`: conda for `environment*.yml`, else a venv for requirements, else the system's Python.",
+          "Environment manager. `auto` picks conda for `environment*.yml`, else a venv for requirements, else the system's Python.",
         ),
       file: insidePath.optional().describe("Environment or requirements file. Default: found by name."),
       answer: z
         .string()
         .default("")
-        .describe("Answer to every question that the setup command asks; empty: its standard input is closed."),
+        .describe("Answer to every question of the setup command. If empty, its standard input is closed."),
       timeoutMinutes: minutes.default(30).describe("Minutes until setup counts as failed."),
       variables: variables.describe(
-        "Environment variables of setup, training and evaluation: the text as written. A variable's own name is replaced " +
-          "by its value there, as in `PATH: /opt/tool/bin:$PATH`; nothing else is.",
+        "Environment variables of setup, training and evaluation, as written. Only a variable's own name is replaced, by " +
+          "its value on the instance: `PATH: /opt/tool/bin:$PATH`.",
       ),
-      inputs: z.array(insidePath).default([]).describe("Further files whose change runs setup again."),
+      inputs: z.array(insidePath).default([]).describe("More files whose change runs setup again."),
     })
     .prefault({}),
   gate: z
@@ -147,9 +151,13 @@ export const experimentSchema = z.strictObject({
         .enum(["x86_64", "aarch64"], { error: "must be x86_64 or aarch64" })
         .optional()
         .describe("Processor architecture that the workload needs."),
-      minDiskGiB: z.number({ error: "must be a number of GiB" }).min(0).default(5).describe("Free disk space, in GiB."),
+      minDiskGiB: z
+        .number({ error: "must be a number of GiB" })
+        .min(0)
+        .default(5)
+        .describe("Free disk space that the workload needs, in GiB."),
       modules: z.array(z.string()).default(["torch"]).describe("Python modules that must import."),
-      command: command.optional().describe("A further check, run in the workspace."),
+      command: command.optional().describe("An additional check, run in the workspace."),
       timeoutMinutes: minutes.default(5).describe("Minutes until the gate counts as failed."),
     })
     .prefault({})
@@ -159,19 +167,19 @@ export const experimentSchema = z.strictObject({
       command: command
         .default("make train CONFIG={config} EXPERIMENT={experiment}")
         .describe(
-          "Training command; {config} and {experiment} are filled in; after a `$` they are variables of the shell, and stay.",
+          "Training command. {config} and {experiment} are filled in. After a `$` they are shell variables and stay.",
         ),
       resume: command
         .regex(/\{checkpoint\}/, "must hold {checkpoint}, which becomes the path of the newest checkpoint")
         .optional()
         .describe(
-          "Command of a later attempt, where there is a checkpoint: {checkpoint} is its path relative to train.directory; " +
+          "Command of a later attempt, if there is a checkpoint. {checkpoint} is its path relative to train.directory; " +
             "{config} and {experiment} are filled in. Default: train.command runs again.",
         ),
       checkpoint: globPath
         .optional()
         .describe(
-          "Checkpoint from which train.resume resumes, a glob inside the experiment's outputs; the newest match counts. " +
+          "Checkpoint from which train.resume resumes: a glob inside the experiment's outputs. The newest match counts. " +
             "Default: `checkpoint-*`, `checkpoints/*`, and files in `*.pt`, `*.pth`, `*.ckpt`, `*.safetensors`.",
         ),
       config: insidePath
@@ -182,17 +190,17 @@ export const experimentSchema = z.strictObject({
         .record(z.string(), z.unknown())
         .default({})
         .describe(
-          "Values laid over the config file, a YAML or JSON map; the result is uploaded as a file of its own. Maps merge, " +
-            "everything else is replaced, and the rest of the file stays as it is, to the byte.",
+          "Values that override those of the config file, a YAML or JSON map. The result is uploaded as a separate file. " +
+            "Maps merge, everything else is replaced, and the rest of the file stays the same to the byte.",
         ),
       directory: insidePath.default(".").describe("Folder in the workspace in which commands run."),
       variables: variables.describe(
-        "Environment variables of training and evaluation, over those of `environment.variables`; written as those.",
+        "Environment variables of training and evaluation. They override `environment.variables`, and are written alike.",
       ),
       firstStepPattern: z
         .string()
         .default("(step|iter(ation)?|batch|epoch)[^0-9]{0,12}[0-9].*loss|loss[^0-9a-z]{0,4}[0-9]")
-        .describe("Extended regular expression of the first training step in the log, case-insensitive."),
+        .describe("Extended regular expression that matches the first training step in the log. Case-insensitive."),
       firstStepTimeoutMinutes: minutes.default(15).describe("Minutes to wait for the first step."),
       waitFor: z
         .enum(["first-step", "end"], { error: "must be first-step or end" })
@@ -202,8 +210,8 @@ export const experimentSchema = z.strictObject({
         .enum(["wait", "restart"], { error: "must be wait or restart" })
         .default("wait")
         .describe(
-          "What an `up` with changed code, data, environment or configuration does to a run that goes on. `wait`: nothing, " +
-            "the change waits for its end. `restart`: stop it at a checkpoint, evaluate, bring the results home, start again.",
+          "What `up` does to a running run if code, data, environment or configuration have changed. `wait`: nothing, the " +
+            "change waits for its end. `restart`: stop it at a checkpoint, evaluate, download the results, start it again.",
         ),
       graceSeconds: z
         .number({ error: "must be a number of seconds" })
@@ -214,11 +222,11 @@ export const experimentSchema = z.strictObject({
         .number({ error: "must be a number of hours" })
         .positive("must be above 0 hours")
         .optional()
-        .describe("Hours after which the run is stopped cleanly, on the instance itself."),
+        .describe("Hours of training after which the instance stops the run cleanly."),
       idleMinutes: minutes
         .optional()
         .describe(
-          "Minutes without a new line in the log and without work on a GPU after which it is stopped likewise.",
+          "Minutes without a new log line and without work on a GPU after which the instance stops the run cleanly.",
         ),
     })
     .prefault({}),
@@ -229,15 +237,15 @@ export const experimentSchema = z.strictObject({
         .describe("Evaluation command; {checkpoint} is filled in."),
       checkpoint: globPath
         .default("checkpoints/best*")
-        .describe("Checkpoint to evaluate, a glob inside the experiment's outputs; the newest match counts."),
+        .describe("Checkpoint to evaluate: a glob inside the experiment's outputs. The newest match counts."),
       metrics: globPath
         .default("**/*eval*.json")
-        .describe("JSON files with metrics, a glob inside the experiment's outputs."),
+        .describe("JSON files with metrics: a glob inside the experiment's outputs."),
       timeoutMinutes: minutes.default(60).describe("Minutes until evaluation counts as failed."),
     })
     .nullable()
     .prefault({})
-    .describe("null: no evaluation."),
+    .describe("null for no evaluation."),
   dashboard: z
     .strictObject({
       command: command.default("make dashboard").describe("Dashboard command."),
@@ -247,26 +255,24 @@ export const experimentSchema = z.strictObject({
         .min(1, "must be 1 to 65535")
         .max(65535, "must be 1 to 65535")
         .default(8501)
-        .describe("TCP port on which it listens."),
+        .describe("TCP port of the dashboard."),
     })
     .nullable()
     .prefault({})
     .describe("The workload's own dashboard; null for none."),
   results: z
     .strictObject({
-      outputs: insidePath
-        .default("outputs")
-        .describe("Folder into which training writes, relative to train.directory."),
+      outputs: insidePath.default("outputs").describe("Folder that training writes to, relative to train.directory."),
       include: writtenGlobs.describe(
-        "Globs of files written elsewhere that are results although a rule takes them for data or caches. Relative to the " +
-          "workspace, or from `~/` or `/`; `**` is any depth, a folder means all in it. No change of it starts a new run.",
+        "Globs of files elsewhere that are results, although a rule takes them for data or caches. Relative to the " +
+          "workspace, or from `~/` or `/`. `**` matches any depth; a folder stands for all in it. A change starts no new run.",
       ),
-      exclude: writtenGlobs.describe("Globs of files written elsewhere that are no results, likewise."),
+      exclude: writtenGlobs.describe("Globs of files elsewhere that are no results, in the same form."),
       directory: z
         .string()
         .min(1)
         .default("results")
-        .describe("Local folder; results land in <directory>/<stack>/<experiment>."),
+        .describe("Local folder. Results go to <directory>/<stack>/<experiment>."),
     })
     .prefault({}),
 });

@@ -9,7 +9,7 @@ const positive = (unit: string) => number(`must be a number of ${unit} above 0`)
 const cidr = z.union([z.ipv4(), z.cidrv4()], { error: "must be an IPv4 address or CIDR network, as 203.0.113.7/32" });
 
 /**
- * What a stack file (`Pulumi.<stack>.yaml`) may hold under `lambda-train:`. The README's table of configuration is
+ * What a stack file (`Pulumi.<stack>.yaml`) may hold under `lambda-train:`. docs/reference/stack-file.md is
  * generated from the descriptions.
  */
 export const stackConfigSchema = z.strictObject({
@@ -19,21 +19,21 @@ export const stackConfigSchema = z.strictObject({
     .describe("Path of the experiment file, relative to the project."),
   experimentName: experimentName
     .optional()
-    .describe("Name of the experiment, over the one in the experiment file. A change starts a new run."),
+    .describe("Overrides the name in the experiment file. A change starts a new run."),
   endpoint: z
     .union([z.literal("emulated"), z.string().regex(/^https?:\/\/\S+$/)], {
       error: 'must be "emulated" or an http(s) URL that ends in /api/v1',
     })
     .optional()
     .describe(
-      "API base URL. `emulated`: the emulated cloud on this machine. Left out: Lambda. A change replaces everything.",
+      "API base URL, or `emulated` for the emulated cloud on this machine. Default: Lambda. A change replaces everything.",
     ),
   apiKey: z
     .string()
     .min(1, "must not be empty")
     .optional()
     .describe(
-      "API key, as a Pulumi secret (`pulumi config set --secret apiKey`). The variable LAMBDA_API_KEY wins over it.",
+      "API key, as a Pulumi secret (`pulumi config set --secret apiKey`). The variable LAMBDA_API_KEY overrides it.",
     ),
   instanceTypes: z
     .array(z.string().regex(/^[a-z0-9_]+$/, "must be an instance type as the API names it, as gpu_1x_a10"), {
@@ -55,32 +55,34 @@ export const stackConfigSchema = z.strictObject({
     .string()
     .regex(/^[a-z0-9-]+$/, "must be an image family as the API names it, as lambda-stack-22-04")
     .optional()
-    .describe("Image family, as lambda-stack-22-04. Left out: Lambda's default image. A change replaces the instance."),
+    .describe(
+      "Image family, such as lambda-stack-22-04. Default: Lambda's default image. A change replaces the instance.",
+    ),
   fileSystem: z
     .string()
     .regex(/^[a-zA-Z]+[0-9a-zA-Z-]*$/, "must start with a letter and hold letters, digits and dashes alone")
     .max(60, "must have at most 60 characters")
     .optional()
     .describe(
-      "Name of a Lambda file system to attach at /lambda/nfs/<name>. It pins the region. A change replaces the instance.",
+      "Lambda file system to attach at /lambda/nfs/<name>. It pins the region. A change replaces the instance.",
     ),
   createFileSystem: z
     .stringbool({ error: "must be true or false" })
     .default(false)
-    .describe("Create the file system if it does not exist. It is never deleted with the stack: it holds data."),
+    .describe("Create the file system if it doesn't exist. The stack never deletes it, because it holds data."),
   capacityTimeoutMinutes: number("must be a number of minutes, 0 or more")
     .min(0, "must be 0 minutes or more")
     .default(60)
-    .describe("Minutes to wait for capacity; 0: every type and region is tried once."),
+    .describe("Minutes to wait for capacity. With 0, `up` tries every type and region once."),
   bootTimeoutMinutes: positive("minutes")
     .optional()
-    .describe("Minutes to wait for `active` and SSH. Left out: 15 for one GPU, 25 up to four, 40 for eight."),
+    .describe("Minutes to wait for `active` and SSH. Default: 15 for one GPU, 25 for up to four, 40 for eight."),
   sshSources: z
     .union([z.literal("auto"), z.array(cidr).min(1, "must name at least one network, as 203.0.113.7/32")], {
       error: 'must be "auto" or a list of IPv4 networks, as ["203.0.113.7/32"]',
     })
     .default("auto")
-    .describe("Networks that may open SSH. `auto`: the address from which `pulumi up` runs. Updated in place."),
+    .describe("Networks that may open SSH. `auto` is the address from which `up` runs. Updated in place."),
   recoveryKeys: z
     .array(
       z.string().regex(/^[a-z][a-z0-9@.-]+ [A-Za-z0-9+/]+=*( [^\r\n]*)?$/, "must be a public key as one OpenSSH line"),
@@ -88,43 +90,43 @@ export const stackConfigSchema = z.strictObject({
     )
     .default([])
     .describe(
-      "Public SSH keys of yours that may log in too: with one the results can be had even where every state is lost (`npm run adopt -- --identity`). A change replaces the instance.",
+      "Public SSH keys of yours that may log in too. If you lose every copy of the state, one of them still downloads the results (`npm run adopt -- --identity`). A change replaces the instance.",
     ),
   sshPort: number("must be a TCP port")
     .int()
     .min(1, "must be 1 to 65535")
     .max(65535, "must be 1 to 65535")
     .optional()
-    .describe("TCP port of sshd. Left out: 22, or the emulated cloud's."),
+    .describe("TCP port of sshd. Default: 22, or the emulated cloud's port."),
   budgetDollars: positive("dollars")
     .optional()
     .describe(
-      "Most dollars that the instance may cost: the forecast is checked before the launch, and the run is stopped when they are spent.",
+      "Dollars that the instance may cost. A forecast over it prevents the launch. The run stops when they are spent.",
     ),
-  expectedHours: positive("hours").optional().describe("Hours that the run is expected to take, for the forecast."),
+  expectedHours: positive("hours").optional().describe("Hours that you expect the run to take, for the forecast."),
   maxPricePerHour: positive("dollars per hour")
     .optional()
-    .describe("Highest acceptable price: dearer instance types are not launched."),
+    .describe("Highest acceptable price. `up` launches no type that costs more."),
   selfTerminate: z
     .enum(["false", "true", "lose-results"], { error: "must be true, false or lose-results" })
     .default("false")
     .describe(
-      "Whether the instance ends itself. It then holds an API key. `true`: only once its results are fetched, or kept on `fileSystem`; `lose-results`: in any case.",
+      "Whether the instance terminates itself. It then holds an API key. `true`: only once its results are downloaded, or kept on `fileSystem`. `lose-results`: in any case.",
     ),
   selfTerminateAfterMinutes: positive("minutes")
     .default(60)
-    .describe("Minutes after the last work of the stack on the instance until it ends itself."),
+    .describe("Minutes from the last work on the instance until it terminates itself."),
   selfTerminateApiKey: z
     .string()
     .min(1, "must not be empty")
     .optional()
     .describe(
-      "API key that the instance gets for that, as a Pulumi secret. The variable LAMBDA_TRAIN_INSTANCE_API_KEY wins over it. Left out: the stack's own.",
+      "API key that the instance uses for `selfTerminate`, as a Pulumi secret. The variable LAMBDA_TRAIN_INSTANCE_API_KEY overrides it. Default: the stack's own.",
     ),
   notify: notifySchema
     .default([])
     .describe(
-      "Whom to tell of the run, and of what: docs/notifications.md. Addresses are secrets or environment variables.",
+      "Whom to notify, and of what: see docs/notifications.md. Addresses are secrets or environment variables.",
     ),
 });
 

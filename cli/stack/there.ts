@@ -10,7 +10,7 @@ const connectionFailed = 255;
 const signals = { SIGINT: "INT", SIGTERM: "TERM", SIGHUP: "HUP" } as const;
 
 /** The part of the help that tells the exit codes. */
-export const thereHelp = "Once the command runs: its own exit code, or 255 where the connection fails.";
+export const thereHelp = "Once the command runs: its own exit code, or 255 if the connection fails.";
 
 /**
  * Runs shell text on an instance with this process's standard streams and signals. Gives the exit code.

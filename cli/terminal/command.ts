@@ -32,12 +32,12 @@ export class CommandError extends Error {
 
 /** The part of the help that tells the exit codes. */
 const exitCodeHelp = `
-Exit codes: 0 done, 1 failed, 2 wrong use, 3 nothing there, 4 not reachable, 5 timed out.`;
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing there, 4 unreachable, 5 timed out.`;
 
 /** A command run by `npm run <name>` on a stack, with the options that all of them have. */
 export function operatorCommand(name: string, description: string): Command {
   return plainCommand(name, description)
-    .option("-s, --stack <name>", "stack to work on (default: the selected one, else dev)")
+    .option("-s, --stack <name>", "stack to use (default: the selected one, else dev)")
     .addHelpText("after", exitCodeHelp);
 }
 
@@ -55,12 +55,12 @@ export function plainCommand(name: string, description: string): Command {
 
 let collected: Command[] | undefined;
 
-/** The commands that modules define while they are loaded; none of them runs. */
-export function definitionsIn(load: () => void): readonly Command[] {
+/** The commands that modules define while they are loaded. None of them runs. */
+export async function definitionsIn(load: () => Promise<unknown>): Promise<readonly Command[]> {
   const found: Command[] = [];
   collected = found;
   try {
-    load();
+    await load();
   } finally {
     collected = undefined;
   }
@@ -69,7 +69,7 @@ export function definitionsIn(load: () => void): readonly Command[] {
 
 /** Reads an option that is a whole number above 0. */
 export function wholeNumber(text: string): number {
-  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError("It must be a whole number above 0.");
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError("Give a whole number above 0.");
   return Number(text);
 }
 

@@ -7,11 +7,11 @@ import { TestCloud } from "../../test/support/cloud";
 import { Project } from "../../test/support/project";
 
 /**
- * Takes the README's pictures of the dashboard page: the reference workload trains three experiments on an emulated
+ * Takes the pictures of the dashboard page in docs/images: the reference workload trains three experiments on an emulated
  * cloud of its own; the pictures show the third while it goes on, beside the two before.
  */
 const folder = resolve(__dirname, "../images");
-/** A README with heavier pictures is slow to open. */
+/** A page with heavier pictures is slow to open. */
 const mostBytes = 250_000;
 
 /** The experiments, the one that is shown live last. */

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Cloud } from "../../emulator/cloud";
 import { Project } from "../support/project";
 
-/** A stack of an account whose API key lies in its configuration alone, as README offers. */
+/** A stack of an account whose API key lies in its configuration alone, as docs/real-account.md offers. */
 describe("an API key in the stack's configuration", { timeout: 60_000 }, () => {
   const project = new Project();
   let cloud: Cloud;

@@ -3,7 +3,7 @@ import type { CrashReport } from "./lanes";
 import { type Invariant, invariants } from "./model";
 import type { CrashOptions } from "./options";
 
-/** The part of docs/reliability.md that tells of random sequences. */
+/** The part of docs/reliability.md about random sequences. */
 export function crashSection({ passed, minutes, tally }: CrashReport, { seed, lanes }: CrashOptions): Section {
   const operations = total(tally.operations);
   const cuts = byPhase(tally.cuts);
@@ -11,11 +11,11 @@ export function crashSection({ passed, minutes, tally }: CrashReport, { seed, la
     title: "Crash anywhere",
     date: new Date().toISOString().slice(0, 10),
     text: [
-      "`npm run test:crash` runs random sequences of `up`, `up` with a change, refresh, destroy and termination by " +
-        "somebody else through the real command line against the emulated cloud. Most commands are cut at a random " +
-        "moment: by kill -9 of the CLI, of it and all below it, of the language host or of the provider, or by Ctrl-C " +
-        "once or twice; sometimes the answer to a call is lost. After each command everything that can be seen is " +
-        "compared with what may exist; each sequence ends with a destroy, after which nothing may be left.",
+      "`npm run test:crash` runs random sequences of `up`, `up` with a change, refresh, destroy, and termination by " +
+        "somebody else, through the real command line against the emulated cloud. It cuts most commands at a random " +
+        "moment: with kill -9 of the CLI, of the CLI and its children, of the language host or of the provider, or with " +
+        "one or two Ctrl-C. Sometimes it loses the answer to a call. After each command it compares everything visible " +
+        "with what may exist. Each sequence ends with a destroy, which must leave nothing.",
       `${passed} sequences of seed ${seed} passed: ${operations} operations, ${total(tally.cuts)} of them cut. ` +
         `${minutes.toFixed(0)} minutes on ${lanes} lanes. ` +
         `\`npm run test:crash -- --seed ${seed}\` draws the same sequences again.`,

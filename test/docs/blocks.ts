@@ -14,8 +14,9 @@ export interface Block {
 
 /** The pages of the documentation, relative to the project. */
 export function pages(): string[] {
-  const docs = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
-  return ["README.md", ...docs.sort().map((name) => `docs/${name}`)];
+  const docs = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" });
+  const written = docs.filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`);
+  return ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", ...written.sort()];
 }
 
 /** The blocks of a page in a language, in their order: fences that begin with ```sh. */
@@ -37,6 +38,12 @@ export function blocksOf(page: string, language = "sh"): Block[] {
   }
   if (open !== undefined) throw new Error(`${page}:${open.line} opens a block that nothing closes`);
   return blocks;
+}
+
+/** The commands that a page shows with their output: the lines of ```console blocks after a prompt. */
+export function promptsOf(page: string): string[] {
+  const lines = blocksOf(page, "console").flatMap(({ text }) => text.split("\n"));
+  return lines.filter((line) => line.startsWith("$ ")).map((line) => line.slice(2));
 }
 
 /** The commands of a block, without comments; a command continued by a backslash is one. */

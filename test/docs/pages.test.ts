@@ -1,12 +1,13 @@
-import { mkdirSync, renameSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { readRunFile } from "../../emulator/run-file";
+import { projectFolder } from "../../local/paths";
 import { nothing, TestCloud } from "../support/cloud";
 import { Project } from "../support/project";
 import { useTinyWorkload } from "../support/tiny";
-import { type Block, blocksOf, commandsOf, pages } from "./blocks";
+import { type Block, blocksOf, commandsOf, pages, promptsOf } from "./blocks";
 import { runBlock } from "./shell";
 
 /** Runs each shell block of a page; `after` is what a reader does between the blocks, in an editor for instance. */
@@ -94,15 +95,42 @@ describe("a real account, played by the emulated cloud", () => {
   });
 });
 
-it("every command that the pages and README show is executed", () => {
-  const run = ["docs/tutorial.md", "docs/real-account.md", "docs/recipes.md"];
-  const others = pages().filter((page) => page !== "README.md" && !run.includes(page));
-  expect(others.filter((page) => blocksOf(page).length > 0)).toEqual([]);
-  const executed = new Set(run.flatMap((page) => blocksOf(page)).flatMap(commandsOf));
+const executedPages = ["docs/tutorial.md", "docs/real-account.md", "docs/recipes.md"];
+
+it("every command that the pages show is executed", () => {
+  const executed = new Set(executedPages.flatMap((page) => blocksOf(page)).flatMap(commandsOf));
+  const shown = pages().flatMap((page) => [...blocksOf(page).flatMap(commandsOf), ...promptsOf(page)]);
   // `npm test` is what runs this; a crontab line is none for a shell, and its command is the one before it.
-  const shown = blocksOf("README.md")
-    .flatMap(commandsOf)
-    .filter((command) => command !== "npm test" && !command.startsWith("*/"));
-  expect(shown.filter((command) => !executed.has(command))).toEqual([]);
-  expect(shown.length).toBeGreaterThan(5);
+  const missed = shown.filter((command) => !executed.has(command) && command !== "npm test" && !/^\*\//.test(command));
+  expect(missed).toEqual([]);
 });
+
+it("README is 150 lines at most", () => {
+  expect(readFileSync(join(projectFolder(), "README.md"), "utf8").trimEnd().split("\n").length).toBeLessThanOrEqual(
+    150,
+  );
+});
+
+/** Links of a page to files of the project: from, to, and the heading there. */
+const links = pages().flatMap((page) => {
+  const text = readFileSync(join(projectFolder(), page), "utf8");
+  return [...text.matchAll(/\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)/g)].map(([, to = "", heading = ""]) => {
+    return { page, to: to === "" ? page : join(dirname(page), to), heading };
+  });
+});
+
+it.each(links)("$page links to $to#$heading, which exists", ({ to, heading }) => {
+  const path = join(projectFolder(), to);
+  expect(existsSync(path)).toBe(true);
+  if (heading === "") return;
+  const headings = [...readFileSync(path, "utf8").matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) => anchorOf(title));
+  expect(headings).toContain(heading);
+});
+
+/** The anchor that GitHub gives a heading. */
+function anchorOf(title: string): string {
+  return title
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N} _-]/gu, "")
+    .replaceAll(" ", "-");
+}

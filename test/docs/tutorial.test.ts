@@ -15,6 +15,7 @@ describe("the tutorial", () => {
     it(`line ${block.line}: ${block.text}`, { timeout: 480_000 }, async () => {
       const output = await runBlock(project, block);
       expect(output).not.toMatch(/npm (ERR|error)/);
+      if (block.text.includes("stack output metrics")) expect(output).toContain("token_error_rate");
     });
   }
 

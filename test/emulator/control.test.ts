@@ -106,7 +106,7 @@ describe("the emulator's process", { timeout: 60_000 }, () => {
     expect(status.stdout).toContain(`instance ${id}  kept  active  cpu_4x_general  us-east-1`);
     expect(status.stdout).not.toContain(first.apiKey);
     expect(status.status).toBe(0);
-    expect(command("start").stdout).toContain("running already");
+    expect(command("start").stdout).toContain("already running");
     expect(command("stop").stdout).toContain("stopped");
     expect(command("status").status).toBe(3);
     const wrong = command("start", "--port", "http");

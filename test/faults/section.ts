@@ -3,7 +3,7 @@ import { kinds } from "./case";
 import { counts, inOrder } from "./figures";
 import type { FaultFigures } from "./report";
 
-/** The part of docs/reliability.md that tells of the fault matrix. */
+/** The part of docs/reliability.md about the fault matrix. */
 export function faultSection({ date, lanes, minutes, cases, invariants, soak }: FaultFigures): Section {
   const told = cases.filter(({ outcome }) => outcome === "told").length;
   const killed = cases.filter(({ outcome }) => outcome === "killed").length;
@@ -12,17 +12,18 @@ export function faultSection({ date, lanes, minutes, cases, invariants, soak }: 
       ? []
       : [
           `The soak combined faults at random for ${soak.minutes} minutes with seed ${soak.seed}: ${soak.rounds} rounds, ` +
-            `${soak.commands} commands, the invariants checked after each. \`npm run test:faults -- --seed ${soak.seed} ` +
-            "--soak-minutes " +
-            `${soak.minutes}\` draws the same again.`,
+            `${soak.commands} commands. It checked the invariants after each. \`npm run test:faults -- --seed ${soak.seed} ` +
+            `--soak-minutes ${soak.minutes}\` draws the same faults again.`,
         ];
   return {
     title: "The fault matrix",
     date,
     text: [
-      "`npm run test:faults` strikes each stage of a training run's life with each fault that can meet it there, through " +
-        "the real command line against the emulated cloud. Each case checks the outcome, the message, and the invariants " +
-        "after every command; then the fault goes, `up` must succeed, and `down` must leave nothing.",
+      "`npm run test:faults` injects each fault into each stage of a training run where it can occur, through the real " +
+        "command line against the emulated cloud. Each case checks the outcome and the message, and the invariants after " +
+        "every command. Then it removes the fault: `up` must succeed, and `down` must leave nothing.",
+      "A fault is *ridden out* if the command succeeds in spite of it. It is *told* if the command fails with a message that " +
+        "says what to do. *Killed* means that the command was killed, and that the next one recovered.",
       `${cases.length} cases: ${cases.length - told - killed} ridden out, ${told} told, ${killed} killed and recovered. ` +
         `${minutes.toFixed(0)} minutes in ${lanes} lanes.`,
       ...soaked,

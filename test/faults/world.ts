@@ -137,7 +137,7 @@ export class World {
     return this.watched("down", () => this.project.run("down", ["--keep-cloud", ...args]));
   }
 
-  /** `pulumi up` that replaces the instance, as the README advises for a broken one. */
+  /** `pulumi up` that replaces the instance, as docs/troubleshooting.md advises for a broken one. */
   replaceInstance(): Promise<Ended> {
     const args = ["up", "--yes", "--skip-preview", "--replace", "**instance-vm"];
     return this.watched("replace", () => this.project.pulumi(args));

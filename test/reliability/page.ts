@@ -29,8 +29,8 @@ export const pagePath = join(projectFolder(), "docs", "reliability.md");
 const introduction = [
   "# Reliability",
   "",
-  "What was tried against this project's promises, and what came of it. This page is generated from the figures in " +
-    "`docs/reliability/`, which the suites write after a whole run.",
+  "This page lists the faults that the suites tried against the project's promises, and the outcome of each. It is " +
+    "generated from the figures in `docs/reliability/`, which each suite writes after a whole run.",
 ];
 
 /** The page as the figures kept in docs/reliability/ make it. */

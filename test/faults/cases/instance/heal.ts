@@ -6,7 +6,7 @@ export async function refreshed(world: World): Promise<void> {
   await world.fine(world.refresh());
 }
 
-/** The faults go with the machine that has them: it is replaced, as the README says. */
+/** The faults go with the machine that has them: docs/troubleshooting.md says to replace it. */
 export async function replaced(world: World): Promise<void> {
   await world.heal();
   await world.fine(world.replaceInstance());

@@ -1,0 +1,23 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { projectFolder } from "../../local/paths";
+import { definitionsIn } from "./command";
+
+/** The operator commands by name, as their own files define them. None of them runs. */
+export async function definedCommands(): Promise<ReadonlyMap<string, Command>> {
+  const folder = join(__dirname, "..");
+  const found = new Map<string, Command>();
+  for (const file of readdirSync(folder)) {
+    const name = /^([a-z-]+)\.(?:js|ts)$/.exec(file)?.[1];
+    if (name === undefined || !isLoadable(name)) continue;
+    for (const command of await definitionsIn(() => import(join(folder, file)))) found.set(name, command);
+  }
+  return found;
+}
+
+/** Whether a file defines its command so that loading it does not run it. */
+function isLoadable(name: string): boolean {
+  const text = readFileSync(join(projectFolder(), "cli", `${name}.ts`), "utf8");
+  return /= (?:operator|plain)Command\(/.test(text) && /^run\(/m.test(text);
+}
