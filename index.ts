@@ -30,7 +30,7 @@ function stackConfig(): Record<string, string> {
   return Object.fromEntries(ours.map(([key, value]) => [key.slice(namespace.length), value]));
 }
 
-/** The engine writes the configuration into the state, in clear what is in clear in the stack's file. */
+/** The engine copies the configuration into the state: plain text in the stack's file stays plain text there. */
 function refuseKeysInClear(namespace: string, config: Readonly<Record<string, string>>): void {
   // The SDK exports it, without a type.
   const { isConfigSecret } = runtime as unknown as { isConfigSecret(key: string): boolean };
@@ -38,9 +38,9 @@ function refuseKeysInClear(namespace: string, config: Readonly<Record<string, st
     .filter((name) => config[namespace + name] !== undefined && !isConfigSecret(namespace + name))
     .map((name) => ({
       field: namespace + name,
-      value: "in clear",
-      message: "an API key must be a secret of the configuration, or it gets into the state",
-      next: `Revoke this one, and: npm run pulumi -- config set --secret ${name}`,
+      value: "plain text",
+      message: "an API key must be a secret of the configuration; otherwise the state would hold it in plain text",
+      next: `Revoke this key. Then set another: npm run pulumi -- config set --secret ${name}`,
     }));
   if (problems.length > 0) throw new PlanError(problems);
 }
@@ -53,7 +53,7 @@ async function checkedPlan(config: Readonly<Record<string, string>>): Promise<Pl
     if (unfetched !== undefined) pulumi.log.warn(`workload.source: ${unfetched}. Shown is ${commit}, as last fetched.`);
     return plan;
   }
-  // What would be trained may be older than what was asked for.
+  // The last fetched commit may be older than the one that the user wants.
   if (unfetched !== undefined) throw unreachable(source, unfetched);
   smokeTest(plan.workload);
   return plan;
@@ -69,7 +69,7 @@ async function tellingStatus<T>(run: (status: StatusLine["tell"]) => Promise<T>)
       begun = true;
       line.tell(phase, detail);
     });
-    // The row shows its last line for as long as the update goes on.
+    // The row shows its last line until the update ends.
     if (begun) line.tell("", "code and dataset are read");
     return result;
   } finally {
@@ -88,9 +88,9 @@ async function program(): Promise<pulumi.Output<Record<string, unknown>> | Recor
   const instance = new Instance("instance", { plan, sshSources: await callerNetworks(plan.cloud) });
   const place = { instanceId: instance.id, access: instance.access };
 
-  // Before anything is brought there: an `up` that fails half-way leaves an instance that bills as well.
+  // Before any upload: an `up` that fails half-way also leaves an instance that bills.
   const selfTermination = plan.cloud.selfTermination && new SelfTermination("self-termination", { ...place, plan });
-  // A run that goes on keeps all that it stands on: from here on the plan is the one that is in force there.
+  // A running run keeps everything that it depends on: from here on, the plan is the one in force there.
   const standing = await new Standing("standing", { ...place, plan }).plan;
   const onInstance = { ...place, plan: standing };
   const workspace = new Workspace("workspace", { ...place, workload: standing.workload });

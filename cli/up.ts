@@ -60,10 +60,10 @@ async function refreshWhereEnded(stack: string): Promise<string[]> {
   // Where the state cannot be read, the `up` says so.
   const view = await readView(stack).catch(() => undefined);
   if (view?.instance === undefined || !sawGone(await instanceStatus(view))) return [];
-  const home = view.resultsFolder === undefined ? "" : ` What was fetched of its results is in ${view.resultsFolder}.`;
+  const home = view.resultsFolder === undefined ? "" : ` The results downloaded so far are in ${view.resultsFolder}.`;
   console.log(
-    `Instance ${view.instance.id} is gone: it has ended itself, or was ended elsewhere.${home} ` +
-      "An `up` rents another one and trains anew; `npm run down` cleans up.",
+    `Instance ${view.instance.id} is gone: it terminated itself, or somebody else terminated it.${home} ` +
+      "`up` launches another one and starts over; `npm run down` cleans up.",
   );
   return ["--refresh"];
 }

@@ -94,7 +94,7 @@ async function watchOnce({ stack, destroy, json }: Options): Promise<{ code: num
  */
 async function strayDestroyed({ view: { stack } }: Seen): Promise<{ code: number; over: boolean }> {
   if (await isWorkedOn(stack)) {
-    console.error(`Another command works on ${stack} now, and may adopt the instance: nothing is terminated.`);
+    console.error(`Another command is working on ${stack} and may adopt the instance, so nothing was terminated.`);
     return { code: codes.stray, over: false };
   }
   try {
@@ -144,8 +144,8 @@ function nothingOrUnknown(stack: string, seen: AccountLook): CommandError {
   if ("status" in seen)
     return new CommandError(`Stack ${stack} has no instance: nothing is billed.`, exitCodes.nothing);
   return new CommandError(
-    `Whether an instance of stack ${stack} is billed cannot be told: ${seen.reason}. Its state knows none, but a launch ` +
-      "may have been cut off. Run again when the API answers.",
+    `Couldn't check whether an instance of stack ${stack} is billed: ${seen.reason}. Its state knows none, but a launch ` +
+      "may have been interrupted. Run again when the API answers.",
     exitCodes.unreachable,
   );
 }

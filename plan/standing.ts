@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Plan } from "./types";
 
-/** The environment variable that lets an `up` with changes stop a run that goes on and start it again with them. */
+/** The environment variable that lets an `up` with changes stop a running run and start it again with them. */
 export const restartVariable = "LAMBDA_TRAIN_RESTART";
 
 /** The parts of a plan that live on the instance. Local paths in it are as the state holds them. */
@@ -11,8 +11,8 @@ export type StandingPlan = Pick<
 >;
 
 /**
- * What of that on which a run stands is another in the next plan, in words: code, data, environment, configuration.
- * Empty where a run that goes on can take the next plan over as it is (limits, evaluation, dashboard, gate).
+ * What a run depends on that differs in the next plan, in words: code, data, environment, configuration. Empty if a
+ * running run can take over the next plan as it is (limits, evaluation, dashboard, gate).
  */
 export function differences(old: StandingPlan, next: StandingPlan): string[] {
   const renamed = old.run.experiment !== next.run.experiment;
@@ -30,7 +30,7 @@ export function differences(old: StandingPlan, next: StandingPlan): string[] {
   return Object.keys(found).filter((words) => found[words]);
 }
 
-/** The next plan as far as a run that goes on can take it over: all on which it stands stays the old one. */
+/** The next plan as far as a running run can take it over: everything that it depends on stays the old one. */
 export function heldPlan(old: StandingPlan, next: StandingPlan): StandingPlan {
   const { experiment, command, directory, variables, outputs, hash } = old.run;
   return {

@@ -78,7 +78,9 @@ function reportOf(stack: string, experiment: string, all: readonly Bill[]): Expe
 function stateWithoutBill(experiment: string, path: string, source: string | undefined): string {
   if (!holdsMoreThanLogs(path)) return "only its log is here";
   const of = source === undefined ? undefined : parseSource(source);
-  return of !== undefined && experiment.startsWith(`${of.experiment}.`) ? `earlier run of ${of.experiment}` : "at home";
+  return of !== undefined && experiment.startsWith(`${of.experiment}.`)
+    ? `earlier run of ${of.experiment}`
+    : "downloaded";
 }
 
 /**

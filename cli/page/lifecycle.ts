@@ -125,7 +125,7 @@ function ofEvaluation(
 ): LifecycleStep {
   const name = "evaluation";
   const startedAt = trainedAt === undefined ? {} : { startedAt: trainedAt };
-  if (view?.evaluation === undefined) return { name, state: "waiting", detail: "none is asked for" };
+  if (view?.evaluation === undefined) return { name, state: "waiting", detail: "none configured" };
   if (state === "running") return { name, state: "active", ...startedAt };
   if (state !== "done" && state !== "failed") return { name, state: "waiting" };
   const at = machine?.evaluatedAt;

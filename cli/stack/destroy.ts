@@ -74,10 +74,10 @@ async function requireEmpty(stack: string): Promise<void> {
   const { resources = [] } = deployment;
   if (resources.length === 0) return;
   const instance = resources.find(({ type }) => type.endsWith("dynamic/lambda-train:Instance"));
-  const lives = instance === undefined ? "" : ` Instance ${instance.id} is among them, and is billed.`;
+  const lives = instance === undefined ? "" : ` Instance ${instance.id} is one of them.`;
   throw new CommandError(
-    `The destroy of ${stack} was interrupted: ${resources.length} resources are left, whatever is said above.${lives} ` +
-      "Run `npm run down` again.",
+    `${resources.length} resources of ${stack} still exist, although Pulumi reported success above.${lives} ` +
+      "Run `npm run down` again; until then they are billed.",
   );
 }
 

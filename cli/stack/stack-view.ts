@@ -160,7 +160,7 @@ export function requireRun(view: StackView): WithRun {
   const { run, workspace, resultsFolder } = view;
   if (run === undefined || workspace === undefined || resultsFolder === undefined) {
     throw new CommandError(
-      `Stack ${view.stack} has an instance, but no run yet: \`npm run up\` goes on from where it stopped.`,
+      `Stack ${view.stack} has an instance, but no run yet. \`npm run up\` continues where it stopped.`,
       exitCodes.nothing,
     );
   }

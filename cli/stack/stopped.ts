@@ -9,7 +9,7 @@ export async function noteStopped(stack: string, tell: (line: string) => void): 
     await pulumiOutput(["refresh", "--yes", "--skip-preview", "--stack", stack, "--target", "**::run-watch"]);
   } catch (error) {
     tell(
-      "The stack's state could not be told that the run has stopped, so it takes `npm run up -- --refresh` to start it again: " +
+      "Couldn't record in the stack's state that the run has stopped. To start it again, use `npm run up -- --refresh`: " +
         (error as Error).message,
     );
   }

@@ -16,7 +16,7 @@ export async function openWay(view: Pick<StackView, "stack" | "access" | "instan
   try {
     await letCallerIn(await connectStack(view), endpoint, instance.id, console.error);
   } catch (error) {
-    console.error(`Whether the firewall lets this machine in cannot be told: ${(error as Error).message}`);
+    console.error(`Couldn't check whether the firewall admits this machine: ${(error as Error).message}`);
   }
 }
 

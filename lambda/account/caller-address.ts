@@ -22,7 +22,7 @@ async function askEmulated(): Promise<string | undefined> {
   try {
     return await ask(new URL("/caller-address", resolveEndpoint("emulated").url).href);
   } catch {
-    // It does not run: a preview goes on without it.
+    // It isn't running: a preview continues without it.
     return undefined;
   }
 }

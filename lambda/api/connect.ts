@@ -41,7 +41,7 @@ export function connectCloud(endpoint: string | undefined, options: ConnectOptio
     userAgent: `lambda-train (node ${process.versions.node})`,
     dispatcher: dispatcherFor(found.url),
     unreachableHint: found.emulated
-      ? "The emulated cloud does not answer: npm run cloud -- start (npm run cloud -- status tells its state)"
+      ? "The emulated cloud doesn't answer: npm run cloud -- start (npm run cloud -- status shows its state)"
       : undefined,
   });
   return { client, clock, endpoint: found };

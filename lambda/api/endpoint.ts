@@ -68,9 +68,7 @@ function emulatedEndpoint(): Endpoint {
   }
   const run = runFile.safeParse(parsed(text));
   if (!run.success) {
-    throw new Error(
-      `${path} cannot be read. Start the emulated cloud again: npm run cloud -- stop, npm run cloud -- start`,
-    );
+    throw new Error(`${path} can't be read. Restart the emulated cloud: npm run cloud -- stop, npm run cloud -- start`);
   }
   const { url, apiKey, timeScale, sshPort } = run.data;
   return { url: url.replace(/\/+$/, ""), apiKey: () => apiKey, timeScale, sshPort, emulated: true };

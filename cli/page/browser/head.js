@@ -75,7 +75,7 @@ function Live() {
     server !== "connected"
       ? ["bad", "page not connected"]
       : link?.state === "lost"
-        ? ["warn", "instance not reachable"]
+        ? ["warn", "instance unreachable"]
         : link?.state === "connecting"
           ? ["warn", "connecting"]
           : ["good", "live"];
