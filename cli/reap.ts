@@ -48,7 +48,7 @@ run(async () => {
   command.parse();
   const options = command.opts<Options>();
   const cloud = accountAt(options.endpoint);
-  // The account before the states: a claim is in its state before anything is rented under it.
+  // The account before the states: a claim is in its state before anything is launched under it.
   const account = await readable("The account", () => readAccount(cloud));
   const states = await readable("The states of this backend", allStates);
   const orphans = findOrphans(account, {

@@ -69,7 +69,7 @@ export function tellAfterDown(before: StackView): Promise<void> {
   });
 }
 
-/** Looks at a stack after an `up`, and tells of its run. Never fails. */
+/** Looks at a stack after an `up`, and sends notifications about its run. Never fails. */
 export async function tellAfterUp(stack: string): Promise<void> {
   if (!wantsNotices(stack)) return;
   await quietly(async () => {

@@ -8,7 +8,7 @@ import type { StackMonitor } from "./monitor";
 /** What the page can ask for. Nothing of it terminates an instance. */
 export type ActionName = "results" | "stop";
 
-/** An action that goes on, or how the last one ended. */
+/** A running action, or how the last one ended. */
 export interface ActionReport {
   readonly name: ActionName;
   readonly state: "running" | "done" | "failed";
@@ -31,7 +31,7 @@ export class Actions {
     private readonly events: Events,
   ) {}
 
-  /** Begins an action; how it goes is told by the topic `action`. @throws CommandError where there is no run. */
+  /** Begins an action. The topic `action` reports its progress. @throws CommandError where there is no run. */
   start(name: ActionName): "started" | "busy" {
     if (this.running) return "busy";
     const view = requireRun(this.monitor.stack ?? { stack: "", progress: { done: {}, underWay: [] } });

@@ -73,7 +73,7 @@ function ofResource(progress: StackProgress, name: string, resource: string, sta
   return { name, state: "done", endedAt: done.last, ...(first ? { startedAt } : {}) };
 }
 
-/** A step that happens once for each instance, whatever is changed of it later. */
+/** A step that happens once for each instance, even if later updates touch it. */
 function once(step: LifecycleStep, done: StackProgress["done"][string] | undefined): LifecycleStep {
   return step.state === "done" && done !== undefined ? { ...step, endedAt: done.first } : step;
 }

@@ -85,7 +85,7 @@ export interface Look {
 
 /**
  * Judges a look. Not reaching the instance is never a reason by itself; what it has cost is known all the same. A limit
- * that is reached goes before an end, because the instance goes on billing.
+ * that is reached takes precedence over an end, because the instance keeps billing.
  */
 export function judge({ status, unreachable, gone, limits, strays = [] }: Look): Verdict {
   const lines = [...limits.filter(({ used }) => used >= warnFrom).map(inWords), ...strays.map(strayInWords)];

@@ -2,7 +2,7 @@ import { pulumiOutput } from "./pulumi";
 
 /**
  * Lets the state know that the run was stopped: by that the next `up` starts it again, where nothing else has changed too.
- * Never fails; what is in the way (another update of the stack) is told.
+ * Never fails. It reports what prevents it, such as another update of the stack.
  */
 export async function noteStopped(stack: string, tell: (line: string) => void): Promise<void> {
   try {

@@ -8,7 +8,7 @@ const patienceMs = 4_000;
 
 /**
  * Sees that the way to the stack's instance is open: where sshd is silent, as behind a firewall, the firewall is opened
- * for this machine if its address has changed. What keeps it closed is told; whoever connects then fails by itself.
+ * for this machine if its address has changed. It reports what keeps it closed; the connection then fails by itself.
  */
 export async function openWay(view: Pick<StackView, "stack" | "access" | "instance" | "endpoint">): Promise<void> {
   const { access, instance, endpoint } = view;
