@@ -98,7 +98,7 @@ export function judge({ status, unreachable, gone, limits, strays = [] }: Look):
   const byLimit = stopped === "budget" || stopped === "limit" || stopped === "idle" ? stopped : undefined;
   const reason = limits.find(({ used }) => used >= 1)?.reason ?? byLimit;
   if (reason !== undefined) return { outcome: "limit", reason, lines };
-  if (unreachable !== undefined) return { outcome: "unreachable", lines: [`not reachable: ${unreachable}`, ...lines] };
+  if (unreachable !== undefined) return { outcome: "unreachable", lines: [`unreachable: ${unreachable}`, ...lines] };
   const ended = status?.state === "finished" || status?.state === "failed" || status?.state === "stopped";
   return { outcome: ended ? "ended" : "within", lines };
 }

@@ -5,7 +5,6 @@ import { useTopic } from "./store.js";
 const stateWords = {
   absent: "not started",
   none: "no run",
-  unreachable: "not reachable",
 };
 
 /** Kind of a state, which gives its colour. */

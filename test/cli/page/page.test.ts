@@ -166,7 +166,7 @@ describe("the dashboard page", { timeout: 90_000 }, () => {
     await cloud.admin.dropConnections(id);
     await page.locator("#unreachable").waitFor();
     expect(await text("unreachable")).toContain("Unreachable since");
-    expect(await text("state")).toBe("not reachable");
+    expect(await text("state")).toBe("unreachable");
     expect((await status()).run).toMatchObject({ state: "unreachable" });
     events.disconnect();
     const known = events.lines.length;
