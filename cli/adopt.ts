@@ -57,12 +57,12 @@ run(async () => {
   const view = await stackView(stack);
   console.log(`Stack ${stack} is as it was at ${backup.time} (${backup.file}), and knows ${lost.what} again.`);
   if (view.instance?.id !== lost.instance.id) {
-    console.log("It was launched after that: `npm run up` finds it by its name and goes on with it.");
+    console.log("It was launched after that. `npm run up` finds it by its name and continues with it.");
     return exitCodes.ok;
   }
   const status = await runStatus(view);
   const state = status === undefined ? "not started" : "state" in status ? status.state : `unknown: ${status.reason}`;
-  console.log(`Run: ${state}. \`npm run results\` brings its results home, \`npm run down\` ends it as ever.`);
+  console.log(`Run: ${state}. \`npm run results\` downloads its results; \`npm run down\` terminates the instance.`);
   return exitCodes.ok;
 });
 
@@ -74,12 +74,12 @@ async function rescue(stack: string, lost: Lost, identity: string, end: boolean)
     end ? endRun(place, "destroy", listener) : bringHome(place, listener),
   );
   if (home !== undefined && end) noteEnded(place, home);
-  if (home === undefined) console.log(`${place.run.experiment} was never started on ${what}: there are no results.`);
+  if (home === undefined) console.log(`${place.run.experiment} was never started on ${what}, so there are no results.`);
   else console.log(`${homeText(home, home.folder)} (run: ${home.status.state})`);
   for (const line of home === undefined ? [] : homeNotes(home)) console.log(line);
   if (home !== undefined && end) requireResults(place, home);
   if (!end) {
-    console.log(`${what} goes on and bills. To end it as \`down\` would: the same command with --end.`);
+    console.log(`${what} keeps running and billing. To end it as \`down\` would, add --end to this command.`);
     return exitCodes.ok;
   }
   await printing(console.log, (listener) => removeOrphan(cloud, orphan, listener));
@@ -92,7 +92,7 @@ async function findLost(stack: string, { endpoint, instance }: Options): Promise
   const account = await readable("The account", () => readAccount(cloud));
   // A state that cannot be read may be the very one that is to be replaced.
   const states = await allStates().catch((error: Error) => {
-    console.error(`Not all states can be read: ${error.message}`);
+    console.error(`Couldn't read all states: ${error.message}`);
     return [];
   });
   const orphans = findOrphans(account, {
@@ -107,13 +107,16 @@ async function findLost(stack: string, { endpoint, instance }: Options): Promise
   const wanted = lost.filter(({ id, tags }) => (instance === undefined ? tags.stack === stack : id === instance));
   const others = lost.map(({ id, name }) => `${name} (${id})`).join(", ");
   if (wanted.length === 0) {
-    const there = others === "" ? "no instance that no state knows" : `only these that no state knows: ${others}`;
+    const there =
+      others === ""
+        ? "no instance that is missing from every state"
+        : `only these that are missing from every state: ${others}`;
     const what = instance === undefined ? `stack ${stack}` : `id ${instance}`;
     const stray = straysOf(account.instances, states).find((each) => each.stack === stack || each.id === instance);
     if (stray !== undefined) {
       const to = `-- --stack ${stray.stack}`;
       throw new CommandError(
-        `The state of stack ${stray.stack} is there: it launched instance ${stray.id}, which it does not know yet. ` +
+        `Stack ${stray.stack} has a state. It launched instance ${stray.id}, which that state doesn't know yet. ` +
           `\`npm run up ${to}\` adopts the instance, \`npm run down ${to}\` terminates it.`,
       );
     }
@@ -136,9 +139,9 @@ function chooseBackup(stack: string, { orphan, what }: Lost, from: string | unde
   if (found !== undefined) return found;
   const where = from ?? "the backend's backups";
   throw new CommandError(
-    `${what} carries ${claim}, which no state in ${where} knows. The keys to log in to it were in the state alone. ` +
-      "With a copy of it: npm run adopt -- --from <file>. With a private key to one of the stack's recoveryKeys: " +
-      "npm run adopt -- --identity <file>. Else its results cannot be had any more; to end it: npm run reap.",
+    `${what} carries ${claim}, which is in no state in ${where}. Only that state held the keys to log in. ` +
+      "If you have a copy of it: npm run adopt -- --from <file>. If you have a private key to one of the stack's " +
+      "recoveryKeys: npm run adopt -- --identity <file>. Otherwise its results are lost; to terminate it: npm run reap.",
   );
 }
 
@@ -169,7 +172,7 @@ async function refuseOther(stack: string): Promise<void> {
   const exported = await pulumiOutput(["stack", "export", "--stack", stack]).catch(() => "");
   if (!exported.includes("pulumi-nodejs:dynamic/lambda-train:")) return;
   throw new CommandError(
-    `Stack ${stack} has another state now, which would be lost. Give it another name first, as ` +
-      `\`npm run pulumi -- stack rename ${stack}-2 --stack ${stack}\`, and adopt again.`,
+    `Stack ${stack} has another state now, which would be lost. Rename it first ` +
+      `(\`npm run pulumi -- stack rename ${stack}-2 --stack ${stack}\`), then run \`npm run adopt\` again.`,
   );
 }

@@ -21,7 +21,7 @@ run(async () => {
     const { code } = await session.exec(`tmux has-session -t ${name}`);
     if (code !== 0)
       throw new CommandError(
-        "The run has ended, and its tmux session with it; `npm run logs` shows its log.",
+        "The run has ended, and its tmux session with it. `npm run logs` shows its log.",
         exitCodes.nothing,
       );
     return (await session.attach(`tmux attach-session -t ${name}`)).code;

@@ -18,7 +18,7 @@ run(async () => {
   return exitCodes.ok;
 });
 
-/** This one is loaded already, so its file defines nothing anew. */
+/** This module is already loaded, so loading its file again defines no command. */
 async function commands(): Promise<CompletedCommand[]> {
   const all = [...(await definedCommands()), ["completion", command] as const];
   return all.map(([name, each]) => ({

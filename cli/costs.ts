@@ -65,7 +65,7 @@ run(async () => {
 
 function runningLines(now: Awaited<ReturnType<typeof runningCost>>): string[] {
   if (now === null) return [];
-  if ("unknown" in now) return [`running   cannot be told: ${now.unknown}`];
+  if ("unknown" in now) return [`running   unknown: ${now.unknown}`];
   return [`running   about ${money(now.dollars)} so far, ${money(now.dollarsPerHour)} per hour: stack ${now.stack}`];
 }
 

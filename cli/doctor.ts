@@ -11,7 +11,7 @@ interface Part {
   readonly state: "ok" | "missing" | "absent";
   readonly version?: string;
   readonly source?: string;
-  /** The command that brings it. */
+  /** The command that installs it. */
   readonly remedy?: string;
 }
 

@@ -20,7 +20,10 @@ run(async () => {
   const { stack, home } = command.opts<{ stack?: string; home?: boolean }>();
   const { access, workspace, run: plan } = requireInstance(await stackView(stack));
   if (home !== true && workspace === undefined) {
-    throw new CommandError("The workload is not set up yet; --home runs in the home folder.", exitCodes.nothing);
+    throw new CommandError(
+      "The workload isn't on the instance yet. Use --home to run in the home folder.",
+      exitCodes.nothing,
+    );
   }
   const folder = home === true ? "" : posix.join(workspace ?? "", plan?.directory ?? "");
   const place = { folder, experiment: plan?.experiment ?? "" };

@@ -42,7 +42,10 @@ run(async () => {
   });
   if (svg !== undefined) {
     if (curves.length === 0)
-      throw new CommandError(`No experiment has ${metric} over time to draw.`, exitCodes.nothing);
+      throw new CommandError(
+        `No experiment has recorded ${metric} over time. Choose another --metric.`,
+        exitCodes.nothing,
+      );
     writeFileSync(svg, svgPlot(metric, curves));
   }
   if (json === true) {
@@ -50,7 +53,7 @@ run(async () => {
     return exitCodes.ok;
   }
   if (rows.length === 0) {
-    console.log("No experiment has left anything here yet: `npm run results` and `npm run down` bring results home.");
+    console.log("There are no results or bills here yet. `npm run results` and `npm run down` download results.");
     return exitCodes.nothing;
   }
   const lines = [
@@ -91,7 +94,7 @@ function sorted(rows: readonly ExperimentReport[], by: string): ExperimentReport
   };
   const fields = ["when", "cost", "hours", "name", ...new Set(rows.flatMap(({ metrics }) => Object.keys(metrics)))];
   if (!fields.includes(by))
-    throw new CommandError(`There is no ${by} to sort by: ${fields.join(", ")}.`, exitCodes.usage);
+    throw new CommandError(`Can't sort by ${by}. Choose one of: ${fields.join(", ")}.`, exitCodes.usage);
   if (by === "name") return rows.toSorted((a, b) => a.experiment.localeCompare(b.experiment));
   return rows.toSorted((a, b) => value(a) - value(b) || 0);
 }
@@ -121,7 +124,7 @@ function differences(rows: readonly ExperimentReport[]): string[] {
   );
   const text = (value: unknown): string => (value === undefined ? "-" : JSON.stringify(value));
   const differing = fields.filter((field) => new Set(configurations.map((each) => text(each[field]))).size > 1);
-  if (differing.length === 0) return ["Their configurations, as far as they are here, are the same."];
+  if (differing.length === 0) return ["Their configurations are the same, as far as they are known here."];
   const head = ["configuration", ...rows.map(({ stack, experiment }) => `${stack}/${experiment}`)];
   return table([head, ...differing.map((field) => [field, ...configurations.map((each) => text(each[field]))])]);
 }

@@ -9,7 +9,7 @@ import { sinceOption } from "./terminal/since";
 
 const command = operatorCommand(
   "logs",
-  "Shows the run's log and follows it until the run ends, across dropped connections.",
+  "Shows the run's log and follows it until the run ends. A dropped connection loses and repeats no line.",
 )
   .option("-f, --follow", "follow until the run has ended (the default)", true)
   .option("--no-follow", "print what there is, and exit")

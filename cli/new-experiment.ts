@@ -42,11 +42,11 @@ run(async () => {
     writeFileSync(file, text, { flag: "wx" });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") {
-      throw new CommandError(`${shown} is there already, and stays as it is. Choose another name.`, exitCodes.usage);
+      throw new CommandError(`${shown} already exists. Choose another name.`, exitCodes.usage);
     }
     throw error instanceof PlanError ? new CommandError(error.message, exitCodes.usage) : error;
   }
-  console.log(`${shown} is written. To run it on a stack:`);
+  console.log(`Wrote ${shown}. To run it on a stack:`);
   console.log(`  npm run pulumi -- config set experiment ${shown} --stack <stack>`);
   console.log("  npm run up -- --stack <stack>");
   return exitCodes.ok;
@@ -62,10 +62,10 @@ async function completed(given: Options): Promise<Options & { readonly name: str
   try {
     const name = await ask("Name of the experiment: ", undefined);
     if (name === undefined) throw new CommandError("An experiment needs a name.", exitCodes.usage);
-    const from = (await ask(`Experiment file to begin with [${given.from}]: `, undefined)) ?? given.from;
-    const workload = await ask("Workload, a folder or git URL [as there]: ", given.workload);
-    const dataset = await ask("Dataset, a folder, archive or URL [as there]: ", given.dataset);
-    const more = await ask("Fields to set, as train.overrides.lr=0.001, separated by spaces [none]: ", undefined);
+    const from = (await ask(`Experiment file to start from [${given.from}]: `, undefined)) ?? given.from;
+    const workload = await ask("Workload, a folder or git URL [the same]: ", given.workload);
+    const dataset = await ask("Dataset, a folder, archive or URL [the same]: ", given.dataset);
+    const more = await ask("Keys to set, as train.overrides.lr=0.001, separated by spaces [none]: ", undefined);
     return { name, from, workload, dataset, set: [...given.set, ...(more?.split(/\s+/) ?? [])] };
   } finally {
     lines.close();

@@ -23,7 +23,7 @@ run(async () => {
   const view = requireRun(await stackView(stack));
   if (stop === true) {
     const stopped = await withSession(view.access, stopNotebook);
-    console.log(stopped ? "Jupyter is stopped." : "No Jupyter of this command runs on the instance.");
+    console.log(stopped ? "Stopped Jupyter." : "This command's Jupyter isn't running on the instance.");
     return stopped ? exitCodes.ok : exitCodes.nothing;
   }
   const ended = new AbortController();
@@ -38,7 +38,7 @@ async function start({ access, workspace, run: plan, stack }: WithRun): Promise<
   const notebook = await withRetries(access, (session) => startNotebook(session, folder), { attempts: 3 });
   if (notebook !== undefined) return notebook;
   throw new CommandError(
-    "There is no Jupyter in the workload's environment. Name jupyterlab in its requirements, or install it on this " +
+    "The workload's environment has no Jupyter. Add jupyterlab to its requirements, or install it on this " +
       `instance: npm run exec -- --stack ${stack} -- python -m pip install jupyterlab`,
     exitCodes.nothing,
   );

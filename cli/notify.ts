@@ -15,7 +15,7 @@ run(async () => {
   const stack = await stackName(options.stack);
   const targets = await targetsOf(stack);
   if (targets.length === 0) {
-    console.log(`Stack ${stack} tells nobody: it has no \`notify\` in its configuration (docs/notifications.md).`);
+    console.log(`Stack ${stack} notifies nobody: its configuration has no \`notify\` (docs/notifications.md).`);
     return exitCodes.nothing;
   }
   const notice = noticeOf({ stack }, "test", "a test of its notifications");

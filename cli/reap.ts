@@ -48,7 +48,7 @@ run(async () => {
   command.parse();
   const options = command.opts<Options>();
   const cloud = accountAt(options.endpoint);
-  // The account before the states: a claim is in its state before anything is rented under it.
+  // The account before the states: a claim is in its state before anything is launched under it.
   const account = await readable("The account", () => readAccount(cloud));
   const states = await readable("The states of this backend", allStates);
   const orphans = findOrphans(account, {
@@ -93,21 +93,21 @@ interface Found {
 function describe({ orphans, strays }: Found, account: Account, states: number, options: Options): string[] {
   const seen = `${account.instances.length} instances, ${account.sshKeys.length} SSH keys, ${account.rulesets.length} firewall rulesets`;
   if (orphans.length + strays.length === 0)
-    return [`Nothing is left over: ${seen} in the account, ${states} stacks in the backend.`];
+    return [`No leftovers: ${seen} in the account, ${states} stacks in the backend.`];
   const head = ["what", "name", "type", "region", "age", "$/hour", "cost so far", "verdict"];
   const rows = [
     ...orphans.flatMap((orphan) => orphan.things.map((thing) => row(thing, verdictOf(thing, orphan)))),
     ...strays.map(strayRow),
   ];
   const ready = orphans.some(({ verdict }) => verdict === "remove");
-  const next = "Removing an instance loses its results: `npm run adopt` may bring them home first. To remove: --yes";
+  const next = "Removing an instance loses its results. `npm run adopt` may download them first. To remove: --yes";
   return [...table([head, ...rows]), ...(ready && options.yes !== true ? [next] : [])];
 }
 
 function strayRow({ stack, launchedAt, priceCents, ...stray }: KnownStray): string[] {
   const thing = { ...stray, kind: "instance", createdAt: launchedAt, priceCentsPerHour: priceCents } as const;
   const end = `\`npm run up -- --stack ${stack}\` adopts it, \`npm run down -- --stack ${stack}\` terminates it`;
-  return row(thing, `left: stack ${stack} launched it, but its state does not know it: ${end}`);
+  return row(thing, `kept: stack ${stack} launched it, but its state doesn't know it: ${end}`);
 }
 
 function verdictOf({ kind }: Claimed, { verdict, origin }: Orphan): string {
@@ -137,9 +137,9 @@ function row({ kind, name, id, type, region, createdAt, priceCentsPerHour }: Cla
 
 const verdicts: Readonly<Record<Orphan["verdict"], string>> = {
   remove: "remove",
-  used: "left: an instance that is not ours uses it",
-  elsewhere: "left: its state is kept elsewhere (--any-state)",
-  age: "left: its age is unknown (--include-unknown-age)",
-  young: "left: too young (--min-age)",
-  data: "left: it holds data; delete it at https://cloud.lambda.ai",
+  used: "kept: somebody else's instance uses it",
+  elsewhere: "kept: its state is elsewhere (--any-state)",
+  age: "kept: its age is unknown (--include-unknown-age)",
+  young: "kept: too young (--min-age)",
+  data: "kept: it holds data; delete it at https://cloud.lambda.ai",
 };

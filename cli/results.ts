@@ -55,13 +55,13 @@ function tell(home: BroughtHome): void {
   if (now !== "" && now !== notes) console.log(now);
   notes = now;
   if (unstable.length > 0)
-    console.log(`Written while they were read, so taken as far as they were: ${unstable.join(", ")}`);
+    console.log(`Changed during the download, so downloaded as they were: ${unstable.join(", ")}`);
 }
 
 async function verify(folder: string): Promise<number> {
   const { ok, files, missing, changed } = await verifyResults(folder);
   for (const path of missing) console.log(`missing ${path}`);
   for (const path of changed) console.log(`changed ${path}`);
-  console.log(ok ? `${files} files are as the manifest says` : `${folder} is not as its manifest says`);
+  console.log(ok ? `${files} files match the manifest` : `${folder} doesn't match its manifest`);
   return ok ? exitCodes.ok : exitCodes.failed;
 }

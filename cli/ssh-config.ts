@@ -36,7 +36,7 @@ run(async () => {
   if (isIncluded()) {
     console.log(`ssh ${aliases[0]}`);
   } else {
-    console.log("Put this line first into ~/.ssh/config, or let --install do it:");
+    console.log("Add this as the first line of ~/.ssh/config, or use --install:");
     console.log(`  ${includeLine()}`);
     console.log(`Then: ssh ${aliases[0]}`);
   }
@@ -45,7 +45,7 @@ run(async () => {
 
 function remove(stack: string): number {
   const removed = removeSshFiles(stack);
-  if (removed.length === 0) throw new CommandError(`No files of stack ${stack} are here.`, exitCodes.nothing);
+  if (removed.length === 0) throw new CommandError(`Stack ${stack} has no files here.`, exitCodes.nothing);
   console.log(`Removed: ${removed.join(", ")}`);
   return exitCodes.ok;
 }

@@ -31,21 +31,21 @@ run(async () => {
   console.log(endText(status));
   await noteStopped(view.stack, console.error);
   console.log(
-    `Instance ${instance.id} goes on billing. \`npm run up\` ${nextOf(status)}; \`npm run down\` brings the results home and ` +
+    `Instance ${instance.id} keeps billing. \`npm run up\` ${nextOf(status)}; \`npm run down\` downloads the results and ` +
       "ends the bill.",
   );
   return exitCodes.ok;
 });
 
 function endText({ experiment, state, exitCode, stopReason }: RunStatus): string {
-  if (state === "evaluating") return `${experiment}: training has ended; its evaluation goes on`;
+  if (state === "evaluating") return `${experiment}: training has ended; its evaluation is still running`;
   const details = [exitCode === undefined ? "" : `exit status ${exitCode}`, stopReason ?? ""].filter(Boolean);
   return `${experiment}: ${state}${details.length === 0 ? "" : ` (${details.join(", ")})`}`;
 }
 
 function nextOf({ state }: RunStatus): string {
   const again = state === "stopped" || state === "failed";
-  return again ? "starts the run again" : "starts another run, where its configuration has changed";
+  return again ? "starts the run again" : "starts another run if its configuration has changed";
 }
 
 async function reaching<T>(work: () => Promise<T>): Promise<T> {

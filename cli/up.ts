@@ -30,7 +30,7 @@ run(async () => {
     return pulumi(["preview", "--stack", stack, ...(await refreshWhereEnded(stack)), ...command.args]);
   }
   if (emulated) await ensureCloud(localFolder());
-  // On the emulated cloud nothing costs anything, so nothing is asked; on a real account `pulumi up` asks as ever.
+  // On the emulated cloud nothing costs anything, so nobody is asked. On a real account `pulumi up` asks as usual.
   const unasked = emulated ? ["--yes", "--skip-preview"] : [];
   const refresh = wasCut ? ["--refresh"] : await refreshWhereEnded(stack);
   const code = await pulumi(["up", "--stack", stack, ...unasked, ...refresh, ...command.args]);
@@ -55,15 +55,15 @@ async function refreshSshHost(stack: string): Promise<void> {
   if (access !== undefined) refreshSshFiles(stack, access);
 }
 
-/** An instance may be gone, by itself or by somebody else: then the engine must look anew. Says so. */
+/** If the instance is gone, by itself or by somebody else, the engine must refresh. Says so. */
 async function refreshWhereEnded(stack: string): Promise<string[]> {
   // Where the state cannot be read, the `up` says so.
   const view = await readView(stack).catch(() => undefined);
   if (view?.instance === undefined || !sawGone(await instanceStatus(view))) return [];
-  const home = view.resultsFolder === undefined ? "" : ` What was fetched of its results is in ${view.resultsFolder}.`;
+  const home = view.resultsFolder === undefined ? "" : ` The results downloaded so far are in ${view.resultsFolder}.`;
   console.log(
-    `Instance ${view.instance.id} is gone: it has ended itself, or was ended elsewhere.${home} ` +
-      "An `up` rents another one and trains anew; `npm run down` cleans up.",
+    `Instance ${view.instance.id} is gone: it terminated itself, or somebody else terminated it.${home} ` +
+      "`up` launches another one and starts over; `npm run down` cleans up.",
   );
   return ["--refresh"];
 }

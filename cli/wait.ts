@@ -31,12 +31,12 @@ run(async () => {
   ).catch((error: unknown) => {
     if (signal?.aborted !== true) throw error;
     throw new CommandError(
-      `${experiment} has not ended within ${options.timeout} minutes; it goes on.`,
+      `${experiment} hasn't ended within ${options.timeout} minutes. It keeps running.`,
       exitCodes.timeout,
     );
   });
   const { state, exitCode, detached } = status;
-  const why = detached === undefined ? "" : `: training put itself into the background (${detached}) and was ended`;
+  const why = detached === undefined ? "" : `: training detached itself (${detached}) and was ended`;
   console.log(`${experiment}: ${state}${exitCode === undefined ? "" : ` (exit status ${exitCode})`}${why}`);
   for (const line of elsewhereLines(status.writtenElsewhere)) console.log(line);
   await tellOfRun(view, status);

@@ -64,7 +64,7 @@ run(async () => {
     } catch (error) {
       const isOver = error instanceof CommandError && error.exitCode === exitCodes.nothing;
       if (isOver || isInterrupted) throw error;
-      // Who watches guards money: what cannot be done now, as while the state cannot be read, is tried again.
+      // A watch guards money: if something fails now, such as reading the state, it tries again.
       console.error(`${(error as Error).message}\nTrying again in ${every} min.`);
     }
     await sleep(every * 60_000);
@@ -73,7 +73,7 @@ run(async () => {
 
 /** One look and what follows from it. `over`: there is nothing more to watch. */
 async function watchOnce({ stack, destroy, json }: Options): Promise<{ code: number; over: boolean }> {
-  // What is left may be without an instance, and yet to be destroyed.
+  // The instance may be gone while other resources remain to be destroyed.
   if (ending !== undefined) return destroyed(ending);
   const seen = await look(stack);
   print(seen, json === true);
@@ -84,25 +84,25 @@ async function watchOnce({ stack, destroy, json }: Options): Promise<{ code: num
   const stray = seen.gone && seen.strays.length > 0;
   if (destroy !== true || !(due || stray)) return { code: codes[seen.outcome], over: due && !stray };
   if (stray) return strayDestroyed(seen);
-  // Before the run is stopped: what is protected goes on.
+  // Before the run is stopped: a protected one keeps running.
   await refuseProtected(seen.view.stack);
   await stopFor(seen);
   return destroyed(seen.view.stack);
 }
 
 /**
- * Ends what an `up` launched that was killed. While another one works on the stack it may be the launch of that one, so
- * that nothing is done, now or after it.
+ * Terminates what a killed `up` launched. While another command works on the stack, the launch may be that command's, so
+ * this does nothing.
  */
 async function strayDestroyed({ view: { stack } }: Seen): Promise<{ code: number; over: boolean }> {
   if (await isWorkedOn(stack)) {
-    console.error(`Another command works on ${stack} now, and may adopt the instance: nothing is terminated.`);
+    console.error(`Another command is working on ${stack} and may adopt the instance, so nothing was terminated.`);
     return { code: codes.stray, over: false };
   }
   try {
     return await destroyed(stack);
   } finally {
-    // Where it did not end well an `up` may adopt it before the next look.
+    // If it failed, an `up` may adopt the instance before the next look.
     ending = undefined;
   }
 }
@@ -115,7 +115,7 @@ const codes: Readonly<Record<Verdict["outcome"], number>> = {
   stray: exitCodes.failed,
 };
 
-/** Read anew each time: an `up` may have changed the limits, or replaced the instance. */
+/** Reads everything each time: an `up` may have changed the limits, or replaced the instance. */
 async function look(stack: string | undefined): Promise<Seen> {
   const view = await stackView(stack);
   const [instance, seen] = await Promise.all([instanceStatus(view), runStatus(view)]);
@@ -147,8 +147,8 @@ function nothingOrUnknown(stack: string, seen: AccountLook): CommandError {
   if ("status" in seen)
     return new CommandError(`Stack ${stack} has no instance: nothing is billed.`, exitCodes.nothing);
   return new CommandError(
-    `Whether an instance of stack ${stack} is billed cannot be told: ${seen.reason}. Its state knows none, but a launch ` +
-      "may have been cut off. Run again when the API answers.",
+    `Couldn't check whether an instance of stack ${stack} is billed: ${seen.reason}. Its state knows none, but a launch ` +
+      "may have been interrupted. Run again when the API answers.",
     exitCodes.unreachable,
   );
 }
@@ -187,7 +187,7 @@ async function stopFor({ view, status, reason }: Seen): Promise<void> {
   const going = status?.state === "starting" || status?.state === "running";
   if (reason !== undefined && going && access !== undefined && plan !== undefined) {
     const { experiment, graceSeconds } = plan;
-    // What keeps it from stopping keeps the destroy from terminating, which then says so.
+    // Whatever prevents the stop also prevents the termination, and the destroy then says so.
     await stopRun(access, { experiment }, { reason, graceSeconds }).catch((error: Error) =>
       console.error(error.message),
     );

@@ -45,10 +45,10 @@ export class Machine extends pulumi.ComponentResource {
     this.instance = new Instance(`${prefix}instance`, { stack, cloud, experiments, sshSources }, inside);
     const place = { instanceId: this.instance.id, access: this.instance.access };
 
-    // Before anything is brought there: an `up` that fails half-way leaves an instance that bills as well.
+    // Before any upload: an `up` that fails half-way also leaves an instance that bills.
     const selfTermination =
       cloud.selfTermination && new SelfTermination(`${prefix}self-termination`, { ...place, cloud }, inside);
-    // A run that goes on keeps all that it stands on: from here on the plan is the one that is in force there.
+    // A running run keeps everything that it depends on: from here on, the plan is the one in force there.
     const standing = new Standing(`${prefix}standing`, { ...place, plan, onChange }, inside);
     this.ready = standing.plan.then((inForce) => {
       const onInstance = { ...place, plan: inForce };

@@ -91,8 +91,7 @@ function prepare(command: string, workload: string, source: string, begun: strin
     rmSync(begun);
     return;
   }
-  const message = `it failed, so ${source} could not be made: ${said}`;
-  const next =
-    "Run it by hand in the workload and mend what it says; the next `up` runs it again, whatever it has left";
+  const message = `it failed, so ${source} wasn't made: ${said}`;
+  const next = "Run it by hand in the workload and fix what it says. The next `up` runs it again in any case";
   throw new PlanError([{ field: "dataset.prepare", value: command, message, next }]);
 }

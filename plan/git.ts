@@ -49,13 +49,13 @@ export function checkout(url: string, ref: string | undefined, cache: string): C
       renameSync(fresh, mirror);
     } catch (error) {
       rmSync(fresh, { recursive: true, force: true });
-      if (!existsSync(mirror)) throw unreachable(url, `git cannot clone it: ${saidBy(error)}`);
+      if (!existsSync(mirror)) throw unreachable(url, `git can't clone it: ${saidBy(error)}`);
     }
   } else if (ref === undefined || !isCommit(ref) || resolve(mirror, ref) === undefined) {
     try {
       git(["-C", mirror, "fetch", "--quiet", "--prune", "origin"]);
     } catch (error) {
-      unfetched = `git cannot fetch it: ${saidBy(error)}`;
+      unfetched = `git can't fetch it: ${saidBy(error)}`;
       if (ref === undefined || resolve(mirror, ref) === undefined) throw unreachable(url, unfetched);
     }
   }

@@ -74,7 +74,7 @@ function setting(text: string): { path: string[]; value: Tree } {
   }
   const document = parseDocument(text.slice(at + 1));
   const [error] = document.errors;
-  const next = "Put text that YAML would take for something else in quotes";
+  const next = "Quote text that YAML would read as something else";
   const message = `the value is no YAML: ${error?.message.split("\n")[0]}`;
   if (error !== undefined) throw new PlanError([{ field: "--set", value: text, message, next }]);
   return { path, value: attempt("--set", text, () => treeOf(document.contents, document)) };

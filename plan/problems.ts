@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { editDistance } from "./closest";
 
-/** One thing that is wrong in the configuration, said so that it can be mended without looking anything up. */
+/** One mistake in the configuration, described so that the reader can fix it without looking anything up. */
 export interface Problem {
   /** Where the value stands: `lambda-train:regions`, or `configs/hmer-ink.yaml: train.waitFor`. */
   readonly field: string;
@@ -27,7 +27,7 @@ function describe(problems: readonly Problem[]): string {
     const given = value === undefined ? "is not set" : `is ${show(value)}`;
     return `  - ${field} ${given}: ${message}${next === undefined ? "" : `. ${next}`}`;
   });
-  return `The configuration has ${count}; nothing was rented.\n${lines.join("\n")}`;
+  return `The configuration has ${count}. Nothing was launched.\n${lines.join("\n")}`;
 }
 
 function show(value: unknown): string {

@@ -7,7 +7,7 @@ import { PlanError } from "./problems";
 import type { WorkloadPlan } from "./types";
 
 /**
- * Runs the workload's smoke command here, before anything is rented. Passed once, it is not run again until the
+ * Runs the workload's smoke command here, before a launch. Passed once, it is not run again until the
  * command or the code changes.
  * @throws PlanError with the end of what it said where it fails.
  */
@@ -17,7 +17,7 @@ export function smokeTest({ smoke, folder, hash }: WorkloadPlan): void {
   if (existsSync(passed)) return;
   const said = runLocally(smoke, folder);
   if (said !== undefined) {
-    const next = "Run it by hand in the workload and mend what it says";
+    const next = "Run it by hand in the workload and fix what it says";
     throw new PlanError([{ field: "workload.smoke", value: smoke, message: `it failed: ${said}`, next }]);
   }
   mkdirSync(join(passed, ".."), { recursive: true });

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { type MachinePlan, onlyMachine, onlyRun, type PlannedRun, type ResultsPlan } from "./types";
 
-/** The environment variable that lets an `up` with changes stop a run that goes on and start it again with them. */
+/** The environment variable that lets an `up` with changes stop a running run and start it again with them. */
 export const restartVariable = "LAMBDA_TRAIN_RESTART";
 
 /** The parts of a plan that live on one machine. Local paths in it are as the state holds them. */
@@ -22,8 +22,8 @@ export function standingOf(kept: StandingPlan | OneRunPlan): StandingPlan {
 }
 
 /**
- * What of that on which runs stand is another in the next plan, in words: code, data, environment, configuration.
- * Empty where a run that goes on can take the next plan over as it is (limits, evaluation, dashboard, gate, more runs).
+ * What runs depend on that differs in the next plan, in words: code, data, environment, configuration. Empty if running
+ * runs can take over the next plan as it is (limits, evaluation, dashboard, gate, more runs).
  */
 export function differences(old: StandingPlan, next: StandingPlan): string[] {
   // A rendered configuration is a file among the code, named after the experiment.
@@ -56,7 +56,7 @@ function differencesOfRun(
   ];
 }
 
-/** The next plan as far as runs that go on can take it over: all on which they stand stays the old one. */
+/** The next plan as far as running runs can take it over: everything that they depend on stays the old one. */
 export function heldPlan(old: StandingPlan, next: StandingPlan): StandingPlan {
   return {
     workload: old.workload,

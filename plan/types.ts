@@ -1,12 +1,12 @@
 /**
  * The validated plan: plain data, made from the stack's configuration and the experiment file before anything is
- * rented. Components and scripts read it and nothing else.
+ * launched. Components and commands read it and nothing else.
  */
 
 /** Environment variables by name. */
 export type Variables = Readonly<Record<string, string>>;
 
-/** What to rent, and where. */
+/** What to launch, and where. */
 export interface CloudPlan {
   /** API base URL without trailing slash, or `emulated` for the emulated cloud of this project. */
   readonly endpoint: string;
@@ -34,7 +34,7 @@ export interface CloudPlan {
   readonly expectedHours?: number;
   /** Highest acceptable price in dollars per hour, or undefined for no limit. */
   readonly maxPricePerHour?: number;
-  /** When the instance ends itself, or undefined where it never does. */
+  /** When the instance terminates itself, or undefined if it never does. */
   readonly selfTermination?: {
     /** Seconds after the last work of the stack there. */
     readonly afterSeconds: number;
@@ -59,7 +59,7 @@ export interface WorkloadPlan {
   readonly extraFiles: Readonly<Record<string, string>>;
   /** Paths in the workspace that code upload never touches: dataset target and outputs. */
   readonly protectedPaths: readonly string[];
-  /** Command run here, in the folder, before anything is rented. */
+  /** Command run here, in the folder, before a launch. */
   readonly smoke?: string;
   /** SHA-256 over the manifest of all files and extra files. */
   readonly hash: string;
@@ -146,7 +146,7 @@ export interface RunPlan {
   readonly graceSeconds: number;
   /** Seconds after which the run is stopped cleanly, on the instance itself; undefined for no limit. */
   readonly maxSeconds?: number;
-  /** Seconds without a new line in the log and without work on a GPU after which it is stopped cleanly, likewise. */
+  /** Seconds without a new line in the log and without work on a GPU after which the instance stops it cleanly. */
   readonly idleSeconds?: number;
   /** SHA-256 over what the run is: command, variables, config. Not over the code. */
   readonly hash: string;
@@ -170,7 +170,7 @@ export interface DashboardPlan {
   readonly port: number;
 }
 
-/** Where results come home. */
+/** Where results are downloaded to. */
 export interface ResultsPlan {
   /** Local folder, relative to the project: `results/<stack>`. */
   readonly directory: string;
@@ -206,7 +206,7 @@ export const onlyRun = "run";
 interface StackPlan {
   readonly stack: string;
   readonly results: ResultsPlan;
-  /** What becomes of a run that goes on, where code, data, environment or configuration have changed. */
+  /** What happens to a running run if code, data, environment or configuration have changed. */
   readonly onChange: "wait" | "restart";
 }
 

@@ -96,7 +96,7 @@ export async function followOn(
     for await (const chunk of remote.stdout) {
       for (const frame of frames.read(chunk as Buffer)) {
         if (stopped(signal)) return true;
-        if (!place.goesOn(frame)) onProgress?.("The log was cut short or replaced; it goes on from its beginning.");
+        if (!place.goesOn(frame)) onProgress?.("The log was truncated or replaced. Following it from its beginning.");
         place.take(frame);
         if (frame.data.length > 0) await onChunk(frame.data, frame.offset);
       }
@@ -106,7 +106,7 @@ export async function followOn(
     if (code === noTimes) {
       throw new Error(`The log of ${experiment} has no times: its run was started before they were kept.`);
     }
-    if (code !== 0) throw new Error(`The log of ${experiment} could not be read (status ${code}): ${said.trim()}`);
+    if (code !== 0) throw new Error(`Couldn't read the log of ${experiment} (status ${code}): ${said.trim()}`);
     return true;
   } finally {
     signal?.removeEventListener("abort", stop);

@@ -24,7 +24,7 @@ export class FrameReader {
         this.head += chunk.toString("latin1", at, end < 0 ? chunk.length : end);
         const match = /^(\d{1,15}) (\d{1,15})$/.exec(this.head);
         if (this.head.length > longestHead || (end >= 0 && match === null)) {
-          throw new Error("The instance sent something else than the log; see its ~/.lambda-train/scripts.");
+          throw new Error("The instance returned something other than the log. Check ~/.lambda-train/scripts there.");
         }
         if (end < 0) return;
         at = end + 1;

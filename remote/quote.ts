@@ -3,7 +3,7 @@ import type { Variables } from "../plan/types";
 /** One shell word that means exactly this text. A NUL cannot be in a shell word and is refused. */
 export function shellQuote(text: string): string {
   if (text.includes("\0")) {
-    throw new Error("A shell word cannot hold a NUL character.");
+    throw new Error("A shell word can't hold a NUL character.");
   }
   return /^[A-Za-z0-9_./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -47,7 +47,7 @@ export const loseResultsVariable = "LAMBDA_TRAIN_LOSE_RESULTS";
 /** What came home, in words: `12 files, 3.4 MB verified in <folder>`. */
 export function homeText({ files, bytes, workloadFiles }: BroughtHome, folder: string): string {
   return workloadFiles === 0
-    ? `only the run's own log is in ${folder}; the workload has written nothing that comes home`
+    ? `only the run's own log is in ${folder}; the workload wrote nothing else to download`
     : `${filesText(files, bytes)} verified in ${folder}`;
 }
 
@@ -72,18 +72,18 @@ export function lossText(home: BroughtHome): string | undefined {
   const { status, workloadFiles, hasCheckpoint, written } = home;
   const left = leftText(written);
   if (workloadFiles === 0 && !wroteNothing(home)) {
-    const others = left === undefined ? "" : ` Left out by a rule: ${left}.`;
+    const others = left === undefined ? "" : ` Left on the instance by a rule: ${left}.`;
     return (
-      `${status.experiment} has left nothing but its log: no new file in its outputs, in the workspace or in the home ` +
-      `folder comes home.${others} If it wrote to another place, or to one of these, name that in results.include.`
+      `${status.experiment} left nothing but its log: its outputs, the workspace and the home folder hold no new file to ` +
+      `download.${others} If it wrote elsewhere, or to one of these, list that place in results.include.`
     );
   }
   const checkpoint = hasCheckpoint ? undefined : leftCheckpoint(written);
   if (checkpoint === undefined) return undefined;
   return (
     `No checkpoint is among the results of ${status.experiment}, but ${checkpoint.path} ` +
-    `(${filesText(1, checkpoint.bytes)}) looks like one and does not come home. Left out by a rule: ${left}. ` +
-    "Name it in results.include if it is a result."
+    `(${filesText(1, checkpoint.bytes)}) looks like one and stays on the instance. Left there by a rule: ${left}. ` +
+    "If it is a result, list it in results.include."
   );
 }
 
@@ -95,8 +95,8 @@ export function requireResults({ instanceId, run }: Pick<ResultsPlace, "instance
   const loss = lossText(home);
   if (loss === undefined) return;
   throw new Error(
-    `${loss} Instance ${instanceId} is not terminated and goes on billing. After a change of results.include: ` +
-      "`npm run up`, which leaves the run as it is, then `npm run down`. To end it as it is: " +
+    `${loss} Instance ${instanceId} keeps running and billing. After a change of results.include, run ` +
+      "`npm run up`, which doesn't touch the run, then `npm run down`. To terminate it as it is: " +
       `\`npm run down -- --lose-results\`, or ${loseResultsVariable}=${run.experiment} for \`pulumi destroy\`.`,
   );
 }
@@ -159,7 +159,7 @@ async function bringAside(
   localFinal: string,
   listener: Listener,
 ): Promise<void> {
-  listener.progress?.(`${run.experiment}: bringing home what attempt ${name} reached, with other settings`);
+  listener.progress?.(`${run.experiment}: downloading the results of attempt ${name}, which had other settings`);
   const { "": root = "none", ...also } = kept.places;
   const there = (below: string): string => posix.join(path, below);
   await downloadTree(access, {

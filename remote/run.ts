@@ -82,7 +82,7 @@ export async function waitForFirstStep(
     throw await trainingFailed(access, experiment, status);
   }
   if (!reached(status)) {
-    const message = `Training of ${experiment} logged no first step within ${options.timeoutSeconds} s. It goes on; check train.firstStepPattern against the log.`;
+    const message = `Training of ${experiment} logged no first step within ${options.timeoutSeconds} s. It keeps running. Check train.firstStepPattern against the log.`;
     throw new RunError(await withLogTail(access, message, status), { kind: "first-step", status });
   }
   return status;
@@ -106,7 +106,7 @@ export async function trainingFailed(access: SshAccess, experiment: string, stat
   const message =
     status.detached === undefined
       ? `Training of ${experiment} failed with status ${status.exitCode ?? "unknown"}${when}. ${pipeHint(status)}` +
-        `Mend it and run \`up\` again: ${nextAttempt(status)}.`
+        `Fix it and run \`up\` again: ${nextAttempt(status)}.`
       : detachedText(experiment, status.detached);
   return new RunError(await withLogTail(access, message, status), { kind: "failed", status });
 }
@@ -127,8 +127,8 @@ function pipeHint({ exitCode }: RunStatus): string {
 
 function detachedText(experiment: string, commands: string): string {
   return (
-    `Training of ${experiment} put itself into the background: its command ended with status 0 before any first step, ` +
-    `while this went on: ${commands}. It was ended, since neither its limits nor its exit status would be known. ` +
+    `Training of ${experiment} detached itself: its command ended with status 0 before any first step, while this kept ` +
+    `running: ${commands}. The instance ended it, since it could neither enforce limits nor learn the exit status. ` +
     "Run training in the foreground (no nohup, &, tmux or screen in train.command): the stack detaches it itself. " +
     "Then run `up` again."
   );
@@ -148,7 +148,7 @@ export async function stopRun(
       const stopped = await session.exec("bash -s", { stdin: renderStop(run, options), timeoutSeconds });
       const status = await readStatus(session, experiment);
       if (stopped.code !== 0) {
-        throw new RunError(`Training of ${experiment} could not be stopped: ${stopped.stderr.trim()}`, {
+        throw new RunError(`Couldn't stop the training of ${experiment}: ${stopped.stderr.trim()}`, {
           kind: "stop",
           status,
         });
@@ -173,7 +173,7 @@ export async function evaluateRun(
       const done = await session.exec("bash -s", { stdin: renderEvaluate(plan), timeoutSeconds });
       const status = await readStatus(session, experiment);
       if (done.code !== 0 && status.evaluation?.state !== "failed") {
-        const message = `${experiment} could not be evaluated: ${done.stderr.trim()}`;
+        const message = `Couldn't evaluate ${experiment}: ${done.stderr.trim()}`;
         throw new RunError(message, { kind: status.state === "absent" ? "absent" : "evaluation", status });
       }
       return status;
@@ -188,8 +188,8 @@ export async function evaluationFailure(session: SshSession, status: RunStatus):
   const { stdout } = await session.exec(logTail(posix.join(posix.dirname(logPath), "evaluate.log"), 5));
   return (
     `Evaluation of ${experiment} failed with status ${evaluation?.exitCode ?? "unknown"}: ${stdout.trimEnd()}\n` +
-    "Results come home all the same, with this log as run/evaluate.log. Mend it and run `up` again: `down` evaluates once " +
-    "more, unless it was the time limit that ended it; or evaluate the checkpoint at home."
+    "The results are still downloaded, with this log as run/evaluate.log. Fix it and run `up` again: `down` evaluates once " +
+    "more, unless the time limit ended it. Or evaluate the checkpoint yourself."
   );
 }
 
@@ -272,11 +272,11 @@ async function poll(
         }
         if (await options.isGone?.()) {
           const message =
-            `The instance of ${experiment} is gone (${error.message}). Nothing is billed any more; of the results what was ` +
-            "fetched before is left. Run `up` to rent another and train anew, or `npm run down` to clean up.";
+            `The instance of ${experiment} is gone (${error.message}). Nothing is billed any more. Only the results downloaded ` +
+            "before remain. Run `up` to launch another and start over, or `npm run down` to clean up.";
           throw new RunError(message, { kind: "gone", status });
         }
-        options.onProgress?.(`${error.message} The run is not affected; trying again.`);
+        options.onProgress?.(`${error.message} The run is not affected. Trying again.`);
       }
       if (status !== undefined && (done(status) || Date.now() - started >= timeoutSeconds * 1000)) {
         return status;

@@ -71,14 +71,14 @@ export async function beginFetch(session: SshSession, status: RunStatus): Promis
 export async function noteFetched(session: SshSession, status: RunStatus, token: string): Promise<void> {
   const words = `${shellQuote(status.experiment)} ${shellQuote(token)}`;
   const command = `python3 ${await ensureScripts(session, fetchScripts)}/fetched.py done ${words}`;
-  await session.run(command, "Noting that the results are at home", { timeoutSeconds: 60 });
+  await session.run(command, "Noting that the results are downloaded", { timeoutSeconds: 60 });
 }
 
 /** Removes results of an earlier configuration from the instance, which kept them apart until they were at home. */
 export async function removeAside(session: SshSession, experiment: string, name: string): Promise<void> {
   const words = `${shellQuote(experiment)} ${shellQuote(name)}`;
   const command = `python3 ${await ensureScripts(session, asideScripts)}/aside.py done ${words}`;
-  await session.run(command, "Removing what is at home", { timeoutSeconds: 600 });
+  await session.run(command, "Removing what is downloaded", { timeoutSeconds: 600 });
 }
 
 /**
@@ -97,7 +97,7 @@ export async function tellFetched(
   } catch (error) {
     if (isArmed) throw error;
     progress?.(
-      `The results of ${status.experiment} are at home, but the instance could not note that: ${(error as Error).message} ` +
+      `Downloaded the results of ${status.experiment}, but the instance couldn't note that: ${(error as Error).message} ` +
         "Before another configuration starts there, run `npm run results` again.",
     );
   }

@@ -20,7 +20,7 @@ export async function lookAtStanding(session: SshSession, { workload }: Standing
   const scripts = await ensureScripts(session, ["transfer.py", "entries.py", "uploads.py", "standing.py"]);
   const name = uploadName(workspacePath(workload.name));
   const command = `python3 ${scripts}/standing.py ${shellQuote(name)}`;
-  const text = await session.run(command, "Looking at what goes on there", { timeoutSeconds: 60 });
+  const text = await session.run(command, "Looking at what is running there", { timeoutSeconds: 60 });
   const { experiments, ...hashes } = JSON.parse(text) as Omit<SeenStanding, "runs"> & { experiments: string[] };
   const runs: RunStatus[] = [];
   for (const experiment of experiments) runs.push(await readStatus(session, experiment));

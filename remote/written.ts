@@ -79,13 +79,13 @@ export function elsewhereLines(written: Written | undefined): string[] {
   const found = foundText(written);
   const left = leftText(written);
   return [
-    ...(found === undefined ? [] : [`Written outside of the outputs folder; comes home below beside/: ${found}`]),
+    ...(found === undefined ? [] : [`Written outside of the outputs folder; downloads go to beside/: ${found}`]),
     ...(left === undefined ? [] : [`${leftIntroduction}: ${left}`]),
   ];
 }
 
 /** What is said before {@link leftText}. */
-export const leftIntroduction = "Written since training started, but not brought home (results.include brings it)";
+export const leftIntroduction = "Written since training started, but not downloaded (list it in results.include)";
 
 function listed<T extends WrittenGroup>(groups: readonly T[], text: (group: T) => string, whole: boolean): string {
   const rest = groups.slice(mostNamed);
@@ -96,7 +96,7 @@ function listed<T extends WrittenGroup>(groups: readonly T[], text: (group: T) =
   return [
     ...groups.slice(0, mostNamed).map(text),
     ...(rest.length === 0 ? [] : [groupText({ path: `${rest.length} more`, ...more })]),
-    ...(whole ? [] : ["perhaps more: the look was cut short"]),
+    ...(whole ? [] : ["perhaps more: the search was cut short"]),
   ].join(", ");
 }
 

@@ -10,12 +10,12 @@ import { parseSource } from "../../remote/transfer/results-source";
 import { holdsMoreThanLogs } from "../stack/report";
 import { lastProgress } from "./series";
 
-/** An experiment, as results at home and ledgers tell. */
+/** An experiment, as downloaded results and ledgers describe it. */
 export interface ExperimentReport {
   readonly stack: string;
   readonly experiment: string;
   /**
-   * How its last run ended; `at home`, `only its log is here`: no instance of it has ended yet; `earlier run of …`: kept
+   * How its last run ended. `downloaded`, `only its log is here`: its instance hasn't ended yet. `earlier run of …`: kept
    * when results of another run came.
    */
   readonly state: string;
@@ -29,7 +29,7 @@ export interface ExperimentReport {
   readonly emulated: boolean;
   /** ISO 8601: when results came home last, or else its last instance ended. */
   readonly when: string;
-  /** Folder of its results, absolute; null where none are at home. */
+  /** Folder of its results, absolute; null if none are downloaded. */
   readonly folder: string | null;
 }
 
@@ -41,7 +41,7 @@ export function allExperiments(): { readonly found: ExperimentReport[]; readonly
   const found = stacks.flatMap((stack) => {
     const ledger = readLedger(stack);
     problems.push(...ledger.problems);
-    // Hidden folders are downloads that go on, or have broken off.
+    // Hidden folders are downloads in progress, or interrupted ones.
     const home = readdirSync(join(root, stack)).filter(
       (name) => !name.startsWith(".") && existsSync(join(root, stack, name, resultsFile)),
     );
@@ -78,7 +78,9 @@ function reportOf(stack: string, experiment: string, all: readonly Bill[]): Expe
 function stateWithoutBill(experiment: string, path: string, source: string | undefined): string {
   if (!holdsMoreThanLogs(path)) return "only its log is here";
   const of = source === undefined ? undefined : parseSource(source);
-  return of !== undefined && experiment.startsWith(`${of.experiment}.`) ? `earlier run of ${of.experiment}` : "at home";
+  return of !== undefined && experiment.startsWith(`${of.experiment}.`)
+    ? `earlier run of ${of.experiment}`
+    : "downloaded";
 }
 
 /**

@@ -43,7 +43,7 @@ function read(file: string): Record<string, string> {
   }
 }
 
-/** A target is told by a hash: its address is a secret, and another one is to be told anew. */
+/** A hash identifies a target: its address is a secret, and another address gets its messages again. */
 function keyOf(what: string, { kind, url, mail }: Target): string {
   const target = createHash("sha256")
     .update(`${kind} ${url} ${mail?.to ?? ""}`)

@@ -7,7 +7,7 @@ import type { NoticeEvent } from "../../plan/notify";
 import { resultsAtHome } from "../stack/report";
 import type { StackView } from "../stack/stack-view";
 
-/** What a target is told: the body of a webhook. Members are added, never changed, within a version. */
+/** What a target receives: the body of a webhook. Members are added, never changed, within a version. */
 export interface Notice {
   readonly version: 1;
   /** `test` is sent by `npm run notify -- --test` alone. */
@@ -18,7 +18,7 @@ export interface Notice {
   readonly region: string | null;
   /** Cost of the instance since its launch, dollars before tax. */
   readonly costDollars: number | null;
-  /** Local folder of verified results, relative to the project; null where none have come home yet. */
+  /** Local folder of verified results, relative to the project; null if none are downloaded yet. */
   readonly results: string | null;
   /** ISO 8601 in UTC. */
   readonly time: string;

@@ -69,7 +69,7 @@ export function tellAfterDown(before: StackView): Promise<void> {
   });
 }
 
-/** Looks at a stack after an `up`, and tells of its run. Never fails. */
+/** Looks at a stack after an `up`, and sends notifications about its run. Never fails. */
 export async function tellAfterUp(stack: string): Promise<void> {
   if (!wantsNotices(stack)) return;
   await quietly(async () => {
@@ -101,7 +101,9 @@ async function tell(view: StackView, news: readonly News[]): Promise<void> {
         if (target === undefined) continue;
         if (status === "fulfilled") memory.add(key, target);
         else
-          warn(`${target.name} was not told that ${what}: ${((end as PromiseRejectedResult).reason as Error).message}`);
+          warn(
+            `couldn't notify ${target.name} that ${what}: ${((end as PromiseRejectedResult).reason as Error).message}`,
+          );
       }
     }
   });
@@ -111,7 +113,7 @@ async function quietly(run: () => Promise<void>): Promise<void> {
   try {
     await run();
   } catch (error) {
-    warn(`nobody was told: ${(error as Error).message}`);
+    warn(`couldn't notify anybody: ${(error as Error).message}`);
   }
 }
 

@@ -8,7 +8,7 @@ import type { StackMonitor } from "./monitor";
 /** What the page can ask for. Nothing of it terminates an instance. */
 export type ActionName = "results" | "stop";
 
-/** An action that goes on, or how the last one ended. */
+/** A running action, or how the last one ended. */
 export interface ActionReport {
   readonly name: ActionName;
   readonly state: "running" | "done" | "failed";
@@ -31,7 +31,7 @@ export class Actions {
     private readonly events: Events,
   ) {}
 
-  /** Begins an action; how it goes is told by the topic `action`. @throws CommandError where there is no run. */
+  /** Begins an action. The topic `action` reports its progress. @throws CommandError where there is no run. */
   start(name: ActionName): "started" | "busy" {
     if (this.running) return "busy";
     const view = requireRun(this.monitor.stack ?? { stack: "", progress: { done: {}, underWay: [] } });
@@ -50,13 +50,13 @@ export class Actions {
     const place = resultsPlace(view);
     const progress = (line: string): void => tell("running", line);
     try {
-      tell("running", name === "stop" ? "stopping the run cleanly" : "bringing the results home");
+      tell("running", name === "stop" ? "stopping the run cleanly" : "downloading the results");
       const home = await printing(progress, (listener) =>
         name === "stop" ? endRun(place, stopReason, listener) : bringHome(place, listener),
       );
       for (const line of home === undefined ? [] : homeNotes(home)) tell("running", line);
       if (name === "stop") await noteStopped(view.stack, progress);
-      tell("done", home === undefined ? "It has not been started yet: there is nothing to bring." : summary(home));
+      tell("done", home === undefined ? "The run hasn't started yet, so there is nothing to download." : summary(home));
     } catch (error) {
       tell("failed", (error as Error).message);
     } finally {
@@ -68,6 +68,6 @@ export class Actions {
 
 function summary(home: BroughtHome): string {
   const { folder, unstable, status } = home;
-  const taken = unstable.length === 0 ? "" : `; written while they were read: ${unstable.join(", ")}`;
+  const taken = unstable.length === 0 ? "" : `; changed during the download: ${unstable.join(", ")}`;
   return `${homeText(home, folder)} (run: ${status.state})${taken}`;
 }

@@ -43,7 +43,7 @@ export function configurationOf(view: StackView): ConfigurationPart[] {
       metrics: evaluation?.metrics,
       "most minutes": evaluation === undefined ? undefined : evaluation.timeoutSeconds / 60,
     }),
-    part("At home", { results: resultsFolder, dashboard: dashboard?.command }),
+    part("On this machine", { results: resultsFolder, dashboard: dashboard?.command }),
   ];
   return parts.filter(({ values }) => values.length > 0);
 }

@@ -44,15 +44,16 @@ export class Guard {
   private check(request: FastifyRequest, reply: FastifyReply): FastifyReply | undefined {
     const { host, origin } = request.headers;
     const refuse = (why: string): FastifyReply => reply.code(403).type("text/plain; charset=utf-8").send(`${why}\n`);
-    if (host === undefined || !this.hosts.includes(host)) return refuse("This host name is not the dashboard's.");
+    if (host === undefined || !this.hosts.includes(host)) return refuse("This isn't the dashboard's host name.");
     const reads = request.method === "GET" || request.method === "HEAD";
     // A browser names the origin of whatever changes something.
-    if (origin === undefined ? !reads : origin !== `http://${host}`) return refuse("Another page asked for this.");
+    if (origin === undefined ? !reads : origin !== `http://${host}`) return refuse("Another page sent this request.");
     const site = request.headers["sec-fetch-site"];
     const { pathname, searchParams } = new URL(request.url, `http://${host}`);
     const given = searchParams.get("token");
     if (pathname === "/" && given !== null) return this.admit(reply, given, refuse);
-    if (site !== undefined && site !== "same-origin" && site !== "none") return refuse("Another page asked for this.");
+    if (site !== undefined && site !== "same-origin" && site !== "none")
+      return refuse("Another page sent this request.");
     if (!this.isToken(cookieOf(request, this.cookie))) {
       return refuse("Open the address that `npm run dashboard` printed: it lets this browser in.");
     }
@@ -61,7 +62,8 @@ export class Guard {
 
   /** The token leaves the address bar at once: a cookie takes its place. */
   private admit(reply: FastifyReply, given: string, refuse: (why: string) => FastifyReply): FastifyReply {
-    if (!this.isToken(given)) return refuse("This address is of another `npm run dashboard`; open the newest one.");
+    if (!this.isToken(given))
+      return refuse("This address belongs to another `npm run dashboard`. Open the newest one.");
     return reply.header("set-cookie", `${this.cookie}=${this.token}; HttpOnly; SameSite=Strict; Path=/`).redirect("/");
   }
 

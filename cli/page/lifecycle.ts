@@ -73,7 +73,7 @@ function ofResource(progress: StackProgress, name: string, resource: string, sta
   return { name, state: "done", endedAt: done.last, ...(first ? { startedAt } : {}) };
 }
 
-/** A step that happens once for each instance, whatever is changed of it later. */
+/** A step that happens once for each instance, even if later updates touch it. */
 function once(step: LifecycleStep, done: StackProgress["done"][string] | undefined): LifecycleStep {
   return step.state === "done" && done !== undefined ? { ...step, endedAt: done.first } : step;
 }
@@ -125,7 +125,7 @@ function ofEvaluation(
 ): LifecycleStep {
   const name = "evaluation";
   const startedAt = trainedAt === undefined ? {} : { startedAt: trainedAt };
-  if (view?.evaluation === undefined) return { name, state: "waiting", detail: "none is asked for" };
+  if (view?.evaluation === undefined) return { name, state: "waiting", detail: "none configured" };
   if (state === "running") return { name, state: "active", ...startedAt };
   if (state !== "done" && state !== "failed") return { name, state: "waiting" };
   const at = machine?.evaluatedAt;

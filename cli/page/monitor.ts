@@ -38,7 +38,7 @@ export class StackMonitor {
     private readonly events: Events,
   ) {}
 
-  /** Reads the stack for the first time, and goes on watching it. */
+  /** Reads the stack for the first time, then watches it. */
   async start(): Promise<void> {
     await this.readStack();
     this.tellExperiments();

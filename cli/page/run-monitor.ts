@@ -44,7 +44,7 @@ export class RunMonitor {
   private looks = 0;
   private readonly troubles = new Map<string, string>();
   private readonly place = new LogPlace({ lines: keptLines });
-  /** Bytes of the log that were told; it begins anew where it was cut short or replaced. */
+  /** Bytes of the log that were sent. Starts at 0 again if the log was truncated or replaced. */
   private known: number | undefined;
 
   /**
@@ -134,7 +134,7 @@ export class RunMonitor {
     this.events.set("metrics", { series: [...this.metrics.series, ...logged], scores: this.metrics.scores });
   }
 
-  /** Follows the log until the attempt ends or the connection does, and later goes on where that was. */
+  /** Follows the log until the attempt or the connection ends. A later call continues there. */
   private async follow(experiment: string): Promise<number> {
     await this.kept.use((session) =>
       followOn(session, experiment, this.place, {

@@ -78,7 +78,7 @@ function addEvents(server: FastifyInstance, events: Events, headers: Record<stri
 function addActions(server: FastifyInstance, actions: Actions): void {
   const add = (name: ActionName): void => {
     server.post(`/api/actions/${name}`, async (_request, reply) => {
-      if (actions.start(name) === "busy") throw new CommandError("Something else goes on already; wait for its end.");
+      if (actions.start(name) === "busy") throw new CommandError("Another action is running. Wait for its end.");
       return reply.code(202).send({ started: name });
     });
   };

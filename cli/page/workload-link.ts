@@ -33,12 +33,12 @@ export class WorkloadLink {
     const { stack, run: monitor } = this.monitor;
     const view = stack === undefined ? undefined : requireRun(stack);
     if (view?.dashboard === undefined || monitor === undefined) {
-      throw new CommandError("This stack's workload has no dashboard of its own now.", exitCodes.nothing);
+      throw new CommandError("This stack's workload has no dashboard of its own.", exitCodes.nothing);
     }
     const { dashboard, workspace, run } = view;
     const place = { dashboard, workspace, directory: run.directory };
     const open = await monitor.session.use((session) => openDashboard(session, place, 0));
-    if (open === undefined) throw new CommandError("The connection to the instance was lost; try again.");
+    if (open === undefined) throw new CommandError("The connection to the instance was lost. Try again.");
     return open;
   }
 }

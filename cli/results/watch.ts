@@ -16,7 +16,7 @@ async function look({ access, run }: ResultsPlace): Promise<{ ended: boolean; ma
 
 /**
  * Brings the results home whenever there is a new checkpoint, and once more when the run has ended. A lost connection is
- * made again; what has arrived stays verified at home meanwhile.
+ * made again; what has arrived stays here, verified.
  * @param seconds Between two looks.
  * @param onHome Told of each download.
  * @returns the last download; undefined where the experiment was never started, or `stop` came before the first.

@@ -27,7 +27,7 @@ export async function readable<T>(what: string, read: () => Promise<T>): Promise
   try {
     return await read();
   } catch (error) {
-    const message = `${what} cannot be read, so nothing can be said to be left over. ${(error as Error).message}`;
+    const message = `Couldn't look for leftovers: ${what.toLowerCase()} can't be read. ${(error as Error).message}`;
     throw new CommandError(message, exitCodes.unreachable);
   }
 }

@@ -13,7 +13,7 @@ import { removeSshFiles } from "./ssh-files";
 
 /** How to destroy a stack. */
 export interface DestroyOptions {
-  /** Terminate even if the results cannot be brought home. */
+  /** Terminate even if the results can't be downloaded. */
   readonly loseResults?: boolean;
   /** Leave the emulated cloud running. */
   readonly keepCloud?: boolean;
@@ -25,7 +25,7 @@ export interface DestroyOptions {
   readonly isWanted?: () => boolean;
 }
 
-/** `pulumi destroy` with everything that it needs: stops the run, brings the results home, terminates. Gives its exit code. */
+/** `pulumi destroy` with everything it needs: stops the run, downloads the results, terminates. Gives its exit code. */
 export async function destroyStack(stack: string, options: DestroyOptions = {}): Promise<number> {
   const emulated = isEmulated(stack);
   const args = options.args ?? [];
@@ -74,10 +74,10 @@ async function requireEmpty(stack: string): Promise<void> {
   const { resources = [] } = deployment;
   if (resources.length === 0) return;
   const instance = resources.find(({ type }) => type.endsWith("dynamic/lambda-train:Instance"));
-  const lives = instance === undefined ? "" : ` Instance ${instance.id} is among them, and is billed.`;
+  const lives = instance === undefined ? "" : ` Instance ${instance.id} is one of them.`;
   throw new CommandError(
-    `The destroy of ${stack} was interrupted: ${resources.length} resources are left, whatever is said above.${lives} ` +
-      "Run `npm run down` again.",
+    `${resources.length} resources of ${stack} still exist, although Pulumi reported success above.${lives} ` +
+      "Run `npm run down` again; until then they are billed.",
   );
 }
 

@@ -21,7 +21,7 @@ import { project, pulumiOutput } from "./pulumi";
  * Mends what a killed CLI left behind in the file backend: its lock, files that it had begun to write, and operations
  * that it had begun. A lock whose process lives, or that another machine holds, stays, and all else with it.
  * @returns whether an update was cut and none has come to its end since: what it had begun to delete or change is in
- * the state as it was before, so that the next `up` must look at everything anew. {@link noteWhole} ends that.
+ * the state as it was before, so that the next `up` must look at everything again. {@link noteWhole} ends that.
  */
 export async function mendAfterKill(stack: string): Promise<boolean> {
   const backend = process.env.PULUMI_BACKEND_URL ?? "";
@@ -33,7 +33,7 @@ export async function mendAfterKill(stack: string): Promise<boolean> {
   if (held.some((lock) => lock !== undefined && isHeld(lock))) return false;
   const state = join(stacks, `${stack}.json`);
   const hasBegun = existsSync(state) && /"pending_operations":/.test(readFileSync(state, "utf8"));
-  // Kept in a file from before anything is mended: this command may be killed as well.
+  // Written to a file before any repair: this command may be killed too.
   if (held.length > 0 || hasBegun) noteCut(stack);
   if (held.length > 0) {
     const pid = held.find((lock) => lock !== undefined)?.pid;

@@ -85,7 +85,7 @@ export interface Look {
 
 /**
  * Judges a look. Not reaching the instance is never a reason by itself; what it has cost is known all the same. A limit
- * that is reached goes before an end, because the instance goes on billing.
+ * that is reached takes precedence over an end, because the instance keeps billing.
  */
 export function judge({ status, unreachable, gone, limits, strays = [] }: Look): Verdict {
   const lines = [...limits.filter(({ used }) => used >= warnFrom).map(inWords), ...strays.map(strayInWords)];
@@ -98,7 +98,7 @@ export function judge({ status, unreachable, gone, limits, strays = [] }: Look):
   const byLimit = stopped === "budget" || stopped === "limit" || stopped === "idle" ? stopped : undefined;
   const reason = limits.find(({ used }) => used >= 1)?.reason ?? byLimit;
   if (reason !== undefined) return { outcome: "limit", reason, lines };
-  if (unreachable !== undefined) return { outcome: "unreachable", lines: [`not reachable: ${unreachable}`, ...lines] };
+  if (unreachable !== undefined) return { outcome: "unreachable", lines: [`unreachable: ${unreachable}`, ...lines] };
   const ended = status?.state === "finished" || status?.state === "failed" || status?.state === "stopped";
   return { outcome: ended ? "ended" : "within", lines };
 }

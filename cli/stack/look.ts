@@ -20,7 +20,7 @@ export type AccountLook =
     }
   | { readonly reason: string };
 
-/** Asks the API what the stack rents: by the id in the state, and by the name that it may have launched under. */
+/** Asks the API for the stack's instances: by the id in the state, and by the name that it may have launched under. */
 export async function instanceStatus(view: StackView): Promise<AccountLook> {
   const { instance, access, claims = { names: [], instanceIds: [] } } = view;
   // Before there is a claim nothing can have been launched.

@@ -95,7 +95,7 @@ function strayReport({ priceCents, launchedAt, ...stray }: Stray, now: number): 
   };
 }
 
-/** Local folder of a stack's verified results, absolute; null where nothing that the workload wrote has come home. */
+/** Local folder of a stack's verified results, absolute; null if nothing that the workload wrote is downloaded. */
 export function resultsAtHome({ resultsFolder, run }: Pick<StackView, "resultsFolder" | "run">): string | null {
   if (resultsFolder === undefined || run === undefined) return null;
   const home = join(resultsFolder, run.experiment);

@@ -26,7 +26,7 @@ export async function placeOfLost(
   const hostKey = tags[hostKeyTag];
   if (ip === undefined || hostKey === undefined) {
     const missing =
-      ip === undefined ? "address" : `tag ${hostKeyTag}, so that it could not be told from another machine`;
+      ip === undefined ? "address" : `tag ${hostKeyTag}, so it can't be distinguished from another machine`;
     throw new CommandError(`Instance ${id} has no ${missing}.`);
   }
   const config = stackFileConfig(stack);

@@ -117,7 +117,7 @@ export function removeSshFiles(stack: string): string[] {
   return aliases;
 }
 
-/** Writes the files of a stack anew, where it has any: the instance may be another one. */
+/** Rewrites the files of a stack, if it has any: the instance may be another one. */
 export function refreshSshFiles(stack: string, access: SshAccess): void {
   for (const alias of aliasesOf(stack)) writeSshFiles(stack, alias, access);
 }

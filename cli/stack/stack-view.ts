@@ -115,7 +115,7 @@ export function viewOf(stack: string, exported: string): StackView {
   };
 }
 
-/** A run that goes on keeps its plan in force: among the outputs is that, among the inputs the one that waits. */
+/** A running run keeps its plan in force: the outputs hold that plan, the inputs the one that waits. */
 function waitingIn(standing: Resource | undefined): Pick<StackView, "waits"> {
   const [inForce, asked] = [standing?.outputs?.plan, standing?.inputs?.plan].map(reveal);
   if (inForce === undefined || asked === undefined) return {};
@@ -160,7 +160,7 @@ export function requireRun(view: StackView): WithRun {
   const { run, workspace, resultsFolder } = view;
   if (run === undefined || workspace === undefined || resultsFolder === undefined) {
     throw new CommandError(
-      `Stack ${view.stack} has an instance, but no run yet: \`npm run up\` goes on from where it stopped.`,
+      `Stack ${view.stack} has an instance, but no run yet. \`npm run up\` continues where it stopped.`,
       exitCodes.nothing,
     );
   }

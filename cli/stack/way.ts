@@ -8,7 +8,7 @@ const patienceMs = 4_000;
 
 /**
  * Sees that the way to the stack's instance is open: where sshd is silent, as behind a firewall, the firewall is opened
- * for this machine if its address has changed. What keeps it closed is told; whoever connects then fails by itself.
+ * for this machine if its address has changed. It reports what keeps it closed; the connection then fails by itself.
  */
 export async function openWay(view: Pick<StackView, "stack" | "access" | "instance" | "endpoint">): Promise<void> {
   const { access, instance, endpoint } = view;
@@ -16,7 +16,7 @@ export async function openWay(view: Pick<StackView, "stack" | "access" | "instan
   try {
     await letCallerIn(await connectStack(view), endpoint, instance.id, console.error);
   } catch (error) {
-    console.error(`Whether the firewall lets this machine in cannot be told: ${(error as Error).message}`);
+    console.error(`Couldn't check whether the firewall admits this machine: ${(error as Error).message}`);
   }
 }
 

@@ -42,7 +42,7 @@ type Row = readonly [name: string, text: string];
 function whatIsRented({ stack, instance, cost, strays, unknown }: StatusReport): Row[] {
   const head: Row = ["stack", pc.bold(stack)];
   if (instance === null && unknown !== null) {
-    return [head, ["instance", pc.yellow(`cannot be told whether one is billed: ${unknown}`)]];
+    return [head, ["instance", pc.yellow(`unknown whether one is billed: ${unknown}`)]];
   }
   const strayRows = strays.flatMap(describeStray);
   if (instance === null) return [head, ...(strays.length > 0 ? strayRows : [noInstance])];
@@ -53,7 +53,7 @@ function whatIsRented({ stack, instance, cost, strays, unknown }: StatusReport):
     ["", pc.dim(id)],
   ];
   if (isGone(status)) {
-    const ended: Row = ["cost", "nothing more: it has ended; its bill comes with `up` or `down`"];
+    const ended: Row = ["cost", "nothing more: the instance is gone; `up` or `down` prints its bill"];
     return [...rows, ended, ...strayRows];
   }
   return [...rows, ...(cost === null ? [] : describeCost(cost)), ...strayRows];
@@ -68,7 +68,7 @@ function describeStray({ id, name, type, region, status, launchedAt, dollarsPerH
   return [
     ["instance", `${pc.red("not in the state")}  ${colour(status)}  ${type} in ${region}  ${price}${cost}`],
     ["", pc.dim(`${id}  ${since} as ${name}`)],
-    ["", "launched, but the state does not know it: `npm run up` adopts it, `npm run down` terminates it"],
+    ["", "launched, but missing from the state: `npm run up` adopts it, `npm run down` terminates it"],
   ];
 }
 
@@ -89,10 +89,10 @@ function whatRuns(report: StatusReport, cpuPercent: number | undefined): Row[] {
   const rows: (Row | undefined)[] = [["run", `${pc.bold(experiment)}  ${colour(run.state)}${reason}`]];
   if ("logPath" in run) rows.push(...describeRun(run));
   if (report.waits !== undefined)
-    rows.push(["waits", `${report.waits.join(", ")}: changed since, for the next \`up\` after the run`]);
+    rows.push(["waits", `${report.waits.join(", ")}: changed; the next \`up\` after the run applies it`]);
   if (progress !== null) rows.push(["progress", describeProgress(progress)]);
   if (machine !== null) rows.push(...describeMachine(machine, cpuPercent));
-  rows.push(["results", results ?? "not home yet: `npm run results` brings them, `down` always does"]);
+  rows.push(["results", results ?? "not downloaded yet: `npm run results` does it now, `down` in any case"]);
   return rows.filter((row) => row !== undefined);
 }
 
@@ -122,9 +122,9 @@ function describeRun(status: RunStatus): (Row | undefined)[] {
     endedAt === undefined
       ? undefined
       : ["ended", `${endedAt}, exit status ${exitCode}${stopReason === undefined ? "" : ` (${stopReason})`}`],
-    detached === undefined ? undefined : ["", pc.red(`it put itself into the background and was ended: ${detached}`)],
-    unsupervised === undefined ? undefined : ["", pc.red("unsupervised: no limit holds until `npm run up`")],
-    elsewhere === undefined ? undefined : ["elsewhere", `${elsewhere}: comes home below beside/`],
+    detached === undefined ? undefined : ["", pc.red(`it detached itself and was ended: ${detached}`)],
+    unsupervised === undefined ? undefined : ["", pc.red("unsupervised: no limit is enforced until `npm run up`")],
+    elsewhere === undefined ? undefined : ["elsewhere", `${elsewhere}: downloads go to beside/`],
     left === undefined ? undefined : ["left out", pc.yellow(left)],
     evaluation === undefined || evaluation.state === "none" ? undefined : ["evaluation", evaluation.state],
     ended === undefined ? undefined : ["self-end", ended],
@@ -166,34 +166,34 @@ function selfEnd({ selfTermination, now }: RunStatus): string | undefined {
   if (!watched) return "NOT WATCHED (rebooted?): `npm run up -- --refresh` starts the watch again";
   switch (last.state) {
     case "busy":
-      return "some time after the last work there has ended";
+      return "some time after the last work there";
     case "waiting":
-      return `in ${duration(Math.max(0, (last.at ?? now) - now))}, if its results are safe then`;
+      return `in ${duration(Math.max(0, (last.at ?? now) - now))}, if its results are safe by then`;
     case "unsafe":
       return `waits: ${last.text}`;
     case "terminating":
-      return "now: the API was told";
+      return "now: it has called the API";
     default:
-      return `FAILED, goes on billing: ${last.text}`;
+      return `FAILED, keeps billing: ${last.text}`;
   }
 }
 
 /** What to do as things are. */
 function nextStep({ stack, instance, experiment, run, results, strays, unknown }: StatusReport): string {
   const call = (name: string): string => pc.bold(`npm run ${name}${stack === "dev" ? "" : ` -- --stack ${stack}`}`);
-  if (strays.length > 0) return `${call("up")} adopts what was launched, ${call("down")} terminates it`;
+  if (strays.length > 0) return `${call("up")} adopts what was launched; ${call("down")} terminates it`;
   if (unknown !== null) return `${call("status")} again, when the API answers`;
-  if (instance === null) return `${call("up")} rents and starts`;
-  if (isGone(instance.status)) return `${call("up")} rents another and trains anew; ${call("down")} cleans up`;
-  if (experiment === null) return `${call("up")} goes on from where it stopped`;
+  if (instance === null) return `${call("up")} launches an instance and starts the run`;
+  if (isGone(instance.status)) return `${call("up")} launches another and starts over; ${call("down")} cleans up`;
+  if (experiment === null) return `${call("up")} continues where it stopped`;
   if (run.state === "unreachable") return `${call("up")} opens the firewall to this address; ${call("doctor")}`;
   if ("detached" in run && run.detached !== undefined)
     return `run training in the foreground (train.command), then ${call("up")}`;
-  if (run.state === "failed") return `${call("logs")}; mend it, and ${call("up")} starts it again`;
+  if (run.state === "failed") return `${call("logs")}; fix it, then ${call("up")} starts it again`;
   if (run.state === "stopped")
-    return `${call("up")} starts it again; ${call("down")} brings the results home and ends the bill`;
+    return `${call("up")} starts it again; ${call("down")} downloads the results and ends the bill`;
   if (run.state === "finished")
-    return `${call("down")} brings ${results === null ? "the results" : "what is new"} home and ends the bill`;
+    return `${call("down")} downloads ${results === null ? "the results" : "what is new"} and ends the bill`;
   return `${call("logs")}, ${call("dashboard")}, ${call("down")}`;
 }
 

@@ -132,7 +132,7 @@ function lineOf({ experiment, run, progress, cost, strays, unknown }: StatusRepo
     ...(progress === null ? [] : [`${progress.axis} ${progress.at}`, ...values]),
     ...(cost === null ? [] : [money(cost.dollars)]),
     ...(strays.length === 0 ? [] : [`${strays.length} launched that the state does not know`]),
-    ...(unknown === null ? [] : [`cannot be told: ${unknown}`]),
+    ...(unknown === null ? [] : [`unknown: ${unknown}`]),
   ];
   return parts.join("  ");
 }

@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError } from "commander";
 /** Exit codes of the operator commands, for scripts. */
 export const exitCodes = {
   ok: 0,
-  /** The run failed, or what was asked for is not so. */
+  /** The run failed, or the answer is no. */
   failed: 1,
   /** The command was used wrongly, or the configuration is wrong. */
   usage: 2,
@@ -11,7 +11,7 @@ export const exitCodes = {
   nothing: 3,
   /** The instance or the API could not be reached: nothing is known. */
   unreachable: 4,
-  /** The time given was over first. */
+  /** The time limit came first. */
   timeout: 5,
   /** `watch`: a limit is reached. */
   limit: 10,
@@ -19,7 +19,7 @@ export const exitCodes = {
   ended: 11,
 } as const;
 
-/** An end of a command that is not a bug: its message is for the user, its code for scripts. */
+/** A command's failure that is no bug: its message is for the user, its code for scripts. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
   constructor(
@@ -30,18 +30,18 @@ export class CommandError extends Error {
   }
 }
 
-/** The part of the help that tells the exit codes. */
+/** The part of the help that lists the exit codes. */
 const exitCodeHelp = `
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing there, 4 unreachable, 5 timed out.`;
 
-/** A command run by `npm run <name>` on a stack, with the options that all of them have. */
+/** A command that `npm run <name>` runs on a stack, with the options that all of them share. */
 export function operatorCommand(name: string, description: string): Command {
   return plainCommand(name, description)
     .option("-s, --stack <name>", "stack to use (default: the selected one, else dev)")
     .addHelpText("after", exitCodeHelp);
 }
 
-/** A command run by `npm run <name>` that works on no stack, or has exit codes of its own. */
+/** A command that `npm run <name>` runs, without a stack or with exit codes of its own. */
 export function plainCommand(name: string, description: string): Command {
   const command = new Command(`npm run ${name} --`)
     .description(description)

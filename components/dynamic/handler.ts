@@ -10,7 +10,7 @@ export interface DynamicHandler<Inputs extends object = object, Outputs extends 
   /** Makes the resource. Not called in previews. Throw {@link CreatedButFailed} where something exists already. */
   create(inputs: Inputs, context: HandlerContext): Promise<{ readonly id: string; readonly outs: Outputs }>;
   /**
-   * Reads the resource anew; undefined where it is gone. `props` are the last outputs (of a lookup by id: the inputs).
+   * Reads the resource again; undefined if it is gone. `props` are the last outputs (of a lookup by id: the inputs).
    * Without it a refresh changes nothing.
    */
   read?(id: string, props: Partial<Outputs>, context: HandlerContext): Promise<Read<Inputs, Outputs> | undefined>;
@@ -52,8 +52,8 @@ export interface HandlerContext {
    */
   progress(message: string): void;
   /**
-   * What goes on now, for as long as it does: a phase, and what is known of it. May be called at every poll: it is
-   * shown as often as the engine's output can bear, and how long the phase lasts is told with it.
+   * What is happening now: a phase and its details. May be called at every poll. The output shows it at a rate that the
+   * engine can bear, with the duration of the phase.
    */
   status(phase: string, detail?: string): void;
   /** Whether the engine that asked still runs. A provider outlives a killed CLI and must not rent anything then. */
@@ -63,7 +63,7 @@ export interface HandlerContext {
 }
 
 /**
- * Thrown by `create` or `update` where the resource exists but is not what was asked for: the engine keeps it in the
+ * Thrown by `create` or `update` if the resource exists but isn't what was asked for: the engine keeps it in the
  * state with these outputs, the next `up` calls `update`, `destroy` calls `delete`.
  */
 export class CreatedButFailed extends Error {

@@ -25,7 +25,7 @@ export function interrupted(): AbortSignal {
   const timer = setInterval(() => {
     if (!existsSync(mark)) return;
     clearInterval(timer);
-    const next = "Run the command again to go on from here, or `npm run down` to end it all.";
+    const next = "Run the command again to continue, or `npm run down` to terminate everything.";
     controller.abort(new Error(`Interrupted while waiting. ${next}`));
   }, lookMs).unref();
   signal = controller.signal;

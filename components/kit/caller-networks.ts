@@ -15,7 +15,7 @@ export async function callerNetworks({ endpoint, sshSources }: CloudPlan): Promi
   if (address !== undefined) return pulumi.output([`${address}/32`]);
   if (pulumi.runtime.isDryRun()) return pulumi.output(pulumi.unknown as unknown as string[]);
   throw userError(
-    "lambda-train:sshSources is auto, and the address that this machine shows to the internet cannot be found. " +
+    "lambda-train:sshSources is auto, but this machine's public address can't be found. " +
       'Name it: pulumi config set --path "lambda-train:sshSources[0]" 203.0.113.7/32',
   );
 }

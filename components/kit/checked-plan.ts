@@ -16,7 +16,7 @@ export async function checkedPlan(config: Readonly<Record<string, string>>): Pro
         pulumi.log.warn(`workload.source: ${unfetched}. Shown is ${commit}, as last fetched.`);
       continue;
     }
-    // What would be trained may be older than what was asked for.
+    // The last fetched commit may be older than the one that the user wants.
     if (unfetched !== undefined) throw unreachable(source, unfetched);
     smokeTest(workload);
   }
@@ -33,7 +33,7 @@ async function tellingStatus<T>(run: (status: StatusLine["tell"]) => Promise<T>)
       begun = true;
       line.tell(phase, detail);
     });
-    // The row shows its last line for as long as the update goes on.
+    // The row shows its last line until the update ends.
     if (begun) line.tell("", "code and dataset are read");
     return result;
   } finally {

@@ -10,7 +10,7 @@ export function stackConfig(): Record<string, string> {
   return Object.fromEntries(ours.map(([key, value]) => [key.slice(namespace.length), value]));
 }
 
-/** The engine writes the configuration into the state, in clear what is in clear in the stack's file. */
+/** The engine copies the configuration into the state: plain text in the stack's file stays plain text there. */
 function refuseKeysInClear(namespace: string, config: Readonly<Record<string, string>>): void {
   // The SDK exports it, without a type.
   const { isConfigSecret } = runtime as unknown as { isConfigSecret(key: string): boolean };
@@ -18,9 +18,9 @@ function refuseKeysInClear(namespace: string, config: Readonly<Record<string, st
     .filter((name) => config[namespace + name] !== undefined && !isConfigSecret(namespace + name))
     .map((name) => ({
       field: namespace + name,
-      value: "in clear",
-      message: "an API key must be a secret of the configuration, or it gets into the state",
-      next: `Revoke this one, and: npm run pulumi -- config set --secret ${name}`,
+      value: "plain text",
+      message: "an API key must be a secret of the configuration; otherwise the state would hold it in plain text",
+      next: `Revoke this key. Then set another: npm run pulumi -- config set --secret ${name}`,
     }));
   if (problems.length > 0) throw new PlanError(problems);
 }

@@ -145,7 +145,7 @@ async function waitUntilActive(
     unhealthySince = status === "unhealthy" ? (unhealthySince ?? clock.now()) : undefined;
     if (unhealthySince !== undefined && clock.now() - unhealthySince >= unhealthySeconds * 1000) {
       throw new Error(
-        `Instance ${id} is unhealthy for ${duration(unhealthySeconds)} and is billed. Lambda's own check of it fails: ` +
+        `Instance ${id} has been unhealthy for ${duration(unhealthySeconds)}, and is billed. Lambda's own health check fails: ` +
           "replace it (`up` with `--replace` of the instance) or `destroy`.",
       );
     }
@@ -163,8 +163,8 @@ async function waitUntilActive(
   if (instance !== undefined) return { instance, timeoutSeconds };
   const still = status === "active" ? "active without an address" : status || "not shown by the API";
   throw new Error(
-    `Instance ${id} is still ${still} after ${duration(timeoutSeconds)} (bootTimeoutMinutes). It is in the state and billed: ` +
-      "run `up` again to wait on, or `destroy` to end it.",
+    `Instance ${id} is still ${still} after ${duration(timeoutSeconds)} (bootTimeoutMinutes). It is in the state, and billed: ` +
+      "run `up` again to keep waiting, or `destroy` to terminate it.",
   );
 }
 

@@ -11,9 +11,9 @@ export interface BootArgs {
   readonly privateKey: pulumi.Input<string>;
   /** API base URL, or `emulated`. Default: Lambda. A change replaces. */
   readonly endpoint?: pulumi.Input<string | undefined>;
-  /** Default `ubuntu`. A change logs in anew. */
+  /** Default `ubuntu`. A change logs in again. */
   readonly user?: pulumi.Input<string | undefined>;
-  /** TCP port of sshd. Default: the endpoint's, 22 for Lambda. A change logs in anew. */
+  /** TCP port of sshd. Default: the endpoint's, 22 for Lambda. A change logs in again. */
   readonly sshPort?: pulumi.Input<number | undefined>;
   /** Seconds to wait. Default by size: 900, 1500 from 2 GPUs on, 2400 from 8 on. A change is only recorded. */
   readonly bootTimeoutSeconds?: pulumi.Input<number | undefined>;

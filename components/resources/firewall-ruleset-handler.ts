@@ -64,7 +64,7 @@ export const handler: DynamicHandler<FirewallRulesetInputs, FirewallRulesetInput
   delete: (id, props, context) => remove(connect(props.endpoint, context), id, props, context),
 };
 
-/** Global rules add to a ruleset. They are everybody's in the account, so they are told of and never changed. */
+/** Global rules add to a ruleset. They apply to the whole account, so the stack reports them and never changes them. */
 async function tellOfGlobalRules(
   cloud: Cloud,
   { rules }: FirewallRulesetInputs,

@@ -36,7 +36,7 @@ export function instanceHandler(connectTo: Connect): DynamicHandler<InstanceInpu
   };
 }
 
-/** Returns as soon as the id is known, so that the state has it before anything is waited for. */
+/** Returns as soon as Lambda returns the id, so that Pulumi saves it before anything waits. */
 async function create(
   cloud: Cloud,
   inputs: InstanceInputs,
@@ -139,10 +139,10 @@ function adopt(
   if (wrong.length > 0) {
     throw new Error(
       `Instance ${id} is named ${inputs.name}, was launched by an interrupted \`up\` and is billed, but ${wrong.join(" and ")}. ` +
-        "Run `npm run down`, which terminates it, and then `npm run up` again; or ask for what it is, and `npm run up` adopts it.",
+        "Run `npm run down`, which terminates it, then `npm run up` again. Or configure what it is, and `npm run up` adopts it.",
     );
   }
-  // What it costs was settled at its launch, whatever the type costs now.
+  // Lambda fixed its price at the launch, even if the type costs something else now.
   const listed = offers.find((offer) => offer.type.name === instanceType)?.type;
   const priceCentsPerHour = instance.instanceType?.priceCentsPerHour ?? listed?.priceCentsPerHour;
   const type = listed === undefined ? instance.instanceType : { ...listed, priceCentsPerHour };

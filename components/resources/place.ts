@@ -24,8 +24,8 @@ export function look<T>(access: SshAccess, at: (session: SshSession) => Promise<
 }
 
 /**
- * What a refresh sees. Unreachable is not failed: where the instance cannot be reached what is known stays, and the
- * user is told.
+ * What a refresh sees. Unreachable is not failed: if the instance can't be reached, the known values stay, and the
+ * user gets a message.
  */
 export async function lookOrKeep<T>(known: T, { progress }: HandlerContext, at: () => Promise<T>): Promise<T> {
   try {

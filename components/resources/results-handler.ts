@@ -37,23 +37,23 @@ async function secure(props: Outputs, context: HandlerContext): Promise<void> {
   const { experiment } = props.run;
   if (process.env[loseResultsVariable] === experiment) {
     noteUnseen(props.instanceId, experiment, "left behind");
-    return context.progress(`${experiment}: its results are left behind, as ${loseResultsVariable} says`);
+    return context.progress(`${experiment}: results given up, because ${loseResultsVariable} is set`);
   }
   let home: BroughtHome | undefined;
   try {
     home = await endRun({ ...props, directory: localPath(props.directory) }, "destroy", context);
     if (home === undefined) {
       noteUnseen(props.instanceId, experiment, "never started");
-      return context.progress(`${experiment}: was never started, so there are no results`);
+      return context.progress(`${experiment} was never started, so there are no results`);
     }
     noteEnded(props, home);
     context.progress(`${experiment}: ${homeText(home, props.folder)}`);
     if (wroteNothing(home)) {
-      context.progress(`${experiment}: ended before its first step and wrote nothing, so there is nothing to lose`);
+      context.progress(`${experiment} ended before its first step and wrote nothing, so nothing is lost`);
     }
     for (const line of elsewhereLines(home.written)) context.progress(`${experiment}: ${line}`);
   } catch (error) {
-    // An address may belong to another machine by now, so that any failure is a reason to ask whether ours still exists.
+    // The address may belong to another machine by now. So any failure is a reason to ask whether ours still exists.
     const { endpoint, instanceId, access } = props;
     const status = await statusOrGone(connect(endpoint, context), { id: instanceId }, access.privateKey).catch(
       () => undefined,
@@ -61,13 +61,13 @@ async function secure(props: Outputs, context: HandlerContext): Promise<void> {
     if (isGone(status)) {
       noteUnseen(props.instanceId, experiment, "lost");
       return context.progress(
-        `${experiment}: instance ${props.instanceId} is gone; of its results only what was downloaded before is left`,
+        `${experiment}: instance ${props.instanceId} is gone; only the results downloaded before remain`,
       );
     }
     throw new Error(
-      `The results of ${experiment} are not home, so instance ${props.instanceId} is not terminated and goes on billing. ` +
+      `Couldn't download the results of ${experiment}, so instance ${props.instanceId} keeps running and billing. ` +
         `${(error as Error).message} ` +
-        "Mend what it says and destroy again; `npm run results` tries the download alone. To give the results up: " +
+        "Fix this and destroy again; `npm run results` tries the download alone. To give the results up: " +
         `\`npm run down -- --lose-results\`, or ${loseResultsVariable}=${experiment} for \`pulumi destroy\`.`,
       { cause: error },
     );

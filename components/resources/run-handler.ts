@@ -56,10 +56,10 @@ function stopped(experiment: string, status: RunStatus): string {
   const { stopReason = "from outside" } = status;
   const why = limits[stopReason] ?? (stopReason === "user" ? "somebody asked for it" : stopReason);
   const again = startsAgain(status) ? "; the next `up` starts it again" : "";
-  return `${experiment} was stopped: ${why}. What it has reached stays on the instance; \`npm run down\` brings it home${again}.`;
+  return `${experiment} was stopped: ${why}. Its results stay on the instance; \`npm run down\` downloads them${again}.`;
 }
 
-/** Waits as far as the plan says. A run that fails meanwhile is recorded, so that the next `up` starts it again. */
+/** Waits as far as the plan says. It records a run that fails meanwhile, so that the next `up` starts it again. */
 async function watch(id: string, inputs: Inputs, context: HandlerContext): Promise<Outputs> {
   const { access, run } = inputs;
   const { experiment } = run;
@@ -68,7 +68,7 @@ async function watch(id: string, inputs: Inputs, context: HandlerContext): Promi
   const told = {
     onProgress: progress,
     onStatus: (status: RunStatus) => context.status(...phaseOf(status)),
-    // Where the API cannot be asked, nothing is known, and the wait goes on.
+    // If the API doesn't answer, nothing is known, and the wait continues.
     signal: context.interrupted,
     isGone: () => statusOrGone(cloud, { id: inputs.instanceId }, access.privateKey).then(isGone, () => false),
   };
@@ -76,7 +76,7 @@ async function watch(id: string, inputs: Inputs, context: HandlerContext): Promi
   try {
     const now = await askedDate(cloud);
     await look(access, (session) => tellTime(session, now)).catch((error: unknown) => {
-      // What keeps it is told by the wait.
+      // The wait itself reports what keeps it.
       if (!isUnreachable(error)) throw error;
     });
     const status =
@@ -128,7 +128,7 @@ export const handler: DynamicHandler<Inputs, Outputs> = {
             ? "had ended without a status, as when the instance restarts"
             : status.detached === undefined
               ? `had failed with status ${status.exitCode}`
-              : "had put itself into the background";
+              : "had detached itself";
       context.progress(`${news.run.experiment} ${ended}; it starts again`);
       await withSession(news.access, (session) =>
         session.run("bash -s", "starting the run", { stdin: news.startScript }),

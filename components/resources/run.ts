@@ -13,7 +13,7 @@ export interface RunWatchArgs extends OnInstanceArgs {
   readonly workspace: pulumi.Input<string>;
   /** The workload's dashboard, for `npm run dashboard`. */
   readonly dashboard?: pulumi.Input<DashboardPlan | undefined>;
-  /** Script that starts the run, or lets one that goes on be. Run again where a refresh has seen that the run failed. */
+  /** Script that starts the run, or leaves a running one alone. Runs again if a refresh has seen that the run failed. */
   readonly startScript: pulumi.Input<string>;
   /** API endpoint, which tells whether the instance still exists where it cannot be reached. */
   readonly endpoint: pulumi.Input<string>;
@@ -21,7 +21,7 @@ export interface RunWatchArgs extends OnInstanceArgs {
   readonly standsOn: pulumi.Input<string>;
 }
 
-/** The run as seen from here: waits for the first training step or for the end; a refresh reads its state anew. */
+/** The run as seen from here: waits for the first training step or for the end. A refresh reads its state again. */
 export class RunWatch extends RemoteResource {
   declare readonly state: pulumi.Output<RunState>;
   /** Which start of the experiment it is, from 1. */

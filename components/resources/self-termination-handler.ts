@@ -43,14 +43,14 @@ async function arm(inputs: Inputs, context: HandlerContext): Promise<Outputs> {
     const { survivesReboot } = await look(access, (session) => armSelfTermination(session, settings, key));
     const when = loseResults ? "even if its results are lost" : "once its results are safe";
     context.progress(
-      `The instance ends itself ${duration(afterSeconds)} after the last work there, ${when}. It holds an API key for that, ` +
-        "which can do everything in the workspace, and what runs there can read it." +
-        (survivesReboot ? "" : " It has no cron: after a reboot it will not end itself."),
+      `The instance will terminate itself ${duration(afterSeconds)} after the last work there, ${when}. For that it holds an ` +
+        "API key, which can do everything in the workspace. Everything that runs there can read it." +
+        (survivesReboot ? "" : " It has no cron: after a reboot it won't terminate itself."),
     );
   } catch (error) {
     if (!(error instanceof SshError) || error.facts.kind !== "exit") throw error;
     throw new Error(
-      `${error.message} Give it another key (LAMBDA_TRAIN_INSTANCE_API_KEY), mend what it says, or set selfTerminate to false.`,
+      `${error.message} Give it another key (LAMBDA_TRAIN_INSTANCE_API_KEY), fix what it says, or set selfTerminate to false.`,
       { cause: error },
     );
   }
@@ -72,7 +72,7 @@ export const handler: DynamicHandler<Inputs, Outputs> = {
     const { access } = props;
     if (access === undefined) return undefined;
     const known = props as Outputs;
-    // A watch that a reboot has ended is started anew by the next `up`.
+    // If a reboot has ended the watch, the next `up` starts it again.
     const fresh = async (): Promise<Outputs> =>
       (await look(access, isSelfTerminationAlive)) ? known : { ...known, keyMark: "" };
     return { id, props: await lookOrKeep(known, context, fresh) };
@@ -83,7 +83,7 @@ export const handler: DynamicHandler<Inputs, Outputs> = {
     } catch (error) {
       // The instance goes as well in most cases, or has ended itself. What is not reached keeps its promise.
       if (!isUnreachable(error)) throw error;
-      progress(`${(error as Error).message} Instance ${instanceId} keeps its API key, and may still end itself.`);
+      progress(`${(error as Error).message} Instance ${instanceId} keeps its API key, and may still terminate itself.`);
     }
   },
 };

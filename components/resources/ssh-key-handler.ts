@@ -68,7 +68,7 @@ async function named(cloud: Cloud, { name, publicKey }: SshKeyInputs): Promise<S
   const same = keys.find((key) => sameKey(key.publicKey, publicKey));
   if (same === undefined && keys[0] !== undefined) {
     throw new Error(
-      `SSH key ${name} exists in the account (id ${keys[0].id}) with another public key, and is left alone. ` +
+      `SSH key ${name} exists in the account (id ${keys[0].id}) with another public key. The stack doesn't touch it. ` +
         "If nothing uses it, delete it at https://cloud.lambda.ai and run again.",
     );
   }

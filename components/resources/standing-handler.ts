@@ -20,10 +20,10 @@ interface SeenRun {
   readonly status: RunStatus;
 }
 
-/** Takes the next plan over, or keeps the old one in force as far as a run goes on that stands on it. */
+/** Applies the next plan, or keeps the old one in force as far as running runs depend on it. */
 async function takeOver(old: StandingPlan, inputs: Inputs, context: HandlerContext): Promise<Inputs> {
   const changed = differences(old, inputs.plan);
-  // Limits, evaluation and dashboard reach a run that goes on.
+  // Limits, evaluation and dashboard reach a running run.
   if (changed.length === 0) return inputs;
   const held = heldPlan(old, inputs.plan);
   context.status("looking at the run");
@@ -52,11 +52,11 @@ async function seenRuns(session: SshSession, runs: readonly PlannedRun[]): Promi
 }
 
 function waitingText({ experiment, state }: RunStatus, changed: readonly string[]): string {
-  const doing = state === "evaluating" ? "is being evaluated" : "goes on";
+  const doing = state === "evaluating" ? "is being evaluated" : "is running";
   return (
-    `${experiment} ${doing}, so what has changed waits: ${changed.join(", ")}. Nothing under the run was touched. ` +
-    "To take the change over after the run: `npm run wait`, then `npm run up`. To take it over now: `npm run up -- --restart` " +
-    "stops the run at a checkpoint, evaluates, brings the results home and starts it again."
+    `${experiment} ${doing}, so these changes wait: ${changed.join(", ")}. Nothing under the run was touched. ` +
+    "To apply them after the run: `npm run wait`, then `npm run up`. To apply them now: `npm run up -- --restart` " +
+    "stops the run at a checkpoint, evaluates, downloads the results and starts it again."
   );
 }
 
@@ -65,13 +65,13 @@ function placeOf({ workload, results }: StandingPlan, { run, evaluation }: Plann
   return { instanceId, access, run, evaluation, workspace: workload.name, directory: localPath(results.directory) };
 }
 
-/** Ends a run that goes on, on all that it stands on, with its results at home. Fails where they are not. */
+/** Ends a running run, on the code and data that it depends on, and downloads its results. Fails if it can't. */
 async function restart(place: ResultsPlace, context: HandlerContext): Promise<void> {
   const { experiment } = place.run;
-  context.progress(`${experiment}: what it trains on has changed; it is stopped, and starts again`);
-  // Before it is stopped: where home cannot take the results, the run goes on.
+  context.progress(`${experiment}: stopping it to start it again with the changes`);
+  // Before the stop: if the results can't be stored here, the run keeps running.
   await bringHome(place, context).catch((error: Error) => {
-    throw new Error(`The results of ${experiment} are not home, so the run is not stopped. ${error.message}`, {
+    throw new Error(`Couldn't download the results of ${experiment}, so the run keeps running. ${error.message}`, {
       cause: error,
     });
   });
@@ -80,14 +80,14 @@ async function restart(place: ResultsPlace, context: HandlerContext): Promise<vo
     if (home !== undefined) context.progress(`${experiment}: ${homeText(home, home.folder)}`);
   } catch (error) {
     throw new Error(
-      `${experiment} was to be stopped for a restart, and its results are not home, so nothing is changed. ` +
-        `${(error as Error).message} Mend what it says and run \`npm run up -- --restart\` again.`,
+      `Couldn't restart ${experiment}: its results can't be downloaded, so nothing was changed. ` +
+        `${(error as Error).message} Fix this and run \`npm run up -- --restart\` again.`,
       { cause: error },
     );
   }
 }
 
-/** Ends an experiment that has ended and goes for another: what is missing of it would come of other code and data. */
+/** Completes an ended experiment before another replaces it: later, its evaluation would use other code and data. */
 async function endRenamed(place: ResultsPlace, context: HandlerContext): Promise<void> {
   // It is left behind by the guard of its results as well.
   if (process.env[loseResultsVariable] === place.run.experiment) return;
@@ -104,14 +104,14 @@ async function keepEnded(place: ResultsPlace, context: HandlerContext): Promise<
   } catch (error) {
     if (isUnreachable(error)) throw error;
     context.progress(
-      `${experiment}: its results are not home (${(error as Error).message}); the instance keeps them beside those of the next attempt`,
+      `${experiment}: couldn't download its results (${(error as Error).message}); the instance keeps them beside those of the next attempt`,
     );
   }
 }
 
 /**
- * Looks what goes on on an instance whose plan is not known, as after an `up` of a release that kept none. Fails where a
- * run goes on that stands on something else.
+ * Looks at an instance whose plan is unknown, as after an `up` of a release that kept none. Fails if a running run
+ * depends on something else.
  */
 async function firstLook(inputs: Inputs, context: HandlerContext): Promise<void> {
   const { plan, access, instanceId } = inputs;

@@ -6,15 +6,15 @@ import type { OnInstanceArgs } from "./on-instance";
 
 /** Arguments of {@link StandingWatch}. */
 export interface StandingWatchArgs extends OnInstanceArgs {
-  /** What becomes of a run that goes on, where the plan has changed. */
+  /** What happens to a running run if the plan has changed. */
   readonly onChange: pulumi.Input<Plan["onChange"]>;
   /** The plan as the configuration has it. Secret. */
   readonly plan: pulumi.Input<StandingPlan>;
 }
 
-/** Keeps the plan of a run that goes on in force. */
+/** Keeps the plan of a running run in force. */
 export class StandingWatch extends RemoteResource {
-  /** The plan that is in force: the old one, as far as a run goes on that stands on it. Secret. */
+  /** The plan in force: the old one, as far as a running run depends on it. Secret. */
   declare readonly plan: pulumi.Output<StandingPlan>;
 
   constructor(name: string, args: StandingWatchArgs, options?: pulumi.CustomResourceOptions) {

@@ -21,7 +21,7 @@ export function toOpenSsh(text: string): string {
 function fromRfc4716(text: string): string | undefined {
   const body = /^---- BEGIN SSH2 PUBLIC KEY ----\r?\n([\s\S]*)\r?\n---- END SSH2 PUBLIC KEY ----$/.exec(text)?.[1];
   if (body === undefined) return undefined;
-  // Headers are `Name: value`; a line that ends in a backslash goes on in the next.
+  // Headers are `Name: value`; a line that ends in a backslash continues on the next.
   const lines = body.replace(/\\\r?\n/g, "").split(/\r?\n/);
   const blob = Buffer.from(lines.filter((one) => !one.includes(":")).join(""), "base64");
   if (blob.length < 4) return undefined;

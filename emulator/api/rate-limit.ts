@@ -18,7 +18,7 @@ export class RateLimiter {
   /**
    * Takes a token for one call.
    *
-   * @returns 0 where the call may go on, else the real seconds until it could.
+   * @returns 0 if the call may proceed, else the real seconds until it could.
    */
   take(key: string, isLaunch: boolean): number {
     const { rateLimit, timeScale } = this.settings();

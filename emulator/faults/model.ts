@@ -9,7 +9,7 @@ export interface ApiMatch {
   readonly path?: string;
 }
 
-/** What happens to a matching call. `delayMs` comes first, whatever else is asked for: the call has been taken by then. */
+/** What happens to a matching call. `delayMs` comes first, before everything else: the server has taken the call by then. */
 export interface ApiAction {
   /** Real milliseconds before the call is handled. */
   readonly delayMs?: number;

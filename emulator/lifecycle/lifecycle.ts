@@ -84,7 +84,7 @@ export class Lifecycle {
     }
   }
 
-  /** Whether an instance ended so long ago that nothing tells of it any more. */
+  /** Whether an instance ended so long ago that the API no longer shows it. */
   private isForgotten({ status, terminatedAt = 0 }: InstanceRecord): boolean {
     if (status !== "terminated" && status !== "preempted") return false;
     const { settings } = this.state;

@@ -7,7 +7,7 @@ import { Transform, type TransformCallback } from "node:stream";
  */
 export type Judge = (size: number, isNew: boolean) => number | "stall";
 
-/** How often a stalled connection looks whether it may go on. */
+/** How often a stalled connection checks whether it may continue. */
 const stallPollMs = 50;
 /** Longest piece that is judged as one, so that a slow link is slow and not jerky. */
 const pieceBytes = 16 * 1024;

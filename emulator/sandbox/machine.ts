@@ -144,7 +144,7 @@ export class Machine {
     if (this.power === "starting") this.power = "on";
   }
 
-  /** Makes the disk at the first boot; what a crash left half made is made anew. */
+  /** Makes the disk at the first boot, and again if a crash left it incomplete. */
   private async makeDisk(hostname: string): Promise<void> {
     const done = path.join(this.spec.folder, "disk.done");
     const { imageFamily, privateIp, relay, mounts } = this.spec;

@@ -1,7 +1,7 @@
 /** Text as one word of a shell script, without the NULs that no script can hold. */
 export const quote = (text: string): string => `'${text.replaceAll("\0", "").replaceAll("'", "'\\''")}'`;
 
-/** Shell lines that write content to a file, whatever bytes it has; their status is that of the writing. */
+/** Shell lines that write any bytes to a file. Their status is that of the write. */
 export function writeFileLines(
   file: string,
   content: Buffer,

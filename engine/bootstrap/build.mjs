@@ -36,7 +36,7 @@ export async function goToolchain() {
   return code === 0 ? { path, version: output.trim().replace(/^go/, "") } : undefined;
 }
 
-/** Builds the CLI and the language host from the Go module proxy into the cache, with the Go of that path. An interrupted build goes on. */
+/** Builds the CLI and the language host from the Go module proxy into the cache, with the Go of that path. An interrupted build continues. */
 export async function buildEngine(go) {
   mkdirSync(engineBin, { recursive: true });
   for (const part of parts) if (!isFile(join(engineBin, part.program))) await build(go, part);

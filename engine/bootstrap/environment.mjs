@@ -58,7 +58,7 @@ export function engineEnvironment({ node, pulumi, backend, compat }) {
     NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(cacheFolder, "compiled"),
   };
   if (backend.home !== join(homedir(), ".pulumi")) env.PULUMI_HOME = backend.home;
-  // Where our home holds the plugins but the user's login is wanted, the CLI is told where that is.
+  // If our home holds the plugins but the user's login is wanted, the CLI needs the place of that login.
   if (backend.ownLogin && !backend.ownHome) env.PULUMI_CREDENTIALS_PATH ??= join(homedir(), ".pulumi");
   if (compat) env.PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION ??= "true";
   if (backend.local) {

@@ -47,7 +47,7 @@ function take(folder) {
   }
 }
 
-/** Gone at once for everybody else, whatever the clearing up takes. */
+/** Gone at once for everybody else, however long the cleanup takes. */
 function remove(folder) {
   const old = `${folder}.${process.pid}`;
   renameSync(folder, old);

@@ -9,16 +9,16 @@ export interface Pace {
 /** Seconds between two lines in a terminal. */
 const liveSeconds = 1;
 
-/** Part of the interval for which a phase must last before it is told where every line stays. */
+/** Part of the interval that a phase must last before it gets a line, if every line stays. */
 const longEnough = 1 / 11;
 
 /** Phases younger than this many seconds are shown without their age. */
 const showAgeFrom = 5;
 
 /**
- * What one resource does now, as one line: its phase, how long that lasts, and what goes on in it. In a terminal the
- * line is renewed at most once a second. Elsewhere a phase is told once it has lasted a few seconds, and then about
- * once a minute whatever happens, so that a log neither fills nor is silent for a minute.
+ * What one resource does now, as one line: its phase, its duration and its details. In a terminal the line changes at
+ * most once a second. Elsewhere a phase gets a line once it has lasted a few seconds, and then about once a minute, so
+ * that a log neither fills up nor falls silent.
  */
 export class StatusLine {
   private readonly timer: NodeJS.Timeout;
@@ -43,7 +43,7 @@ export class StatusLine {
     this.timer = setInterval(() => this.tick(), tickMs).unref();
   }
 
-  /** What it does now. The same phase again goes on with another detail. A detail of the phase "" is all of the line. */
+  /** What it does now. The same phase again continues with another detail. A detail of the phase "" is all of the line. */
   tell(phase: string, detail?: string): void {
     if (phase !== this.phase) this.since = this.now();
     this.phase = phase;
@@ -57,7 +57,7 @@ export class StatusLine {
   }
 
   /**
-   * Nothing is told from here on but the last word, in place of a line that is no longer true.
+   * From here on it shows only the last word, in place of a line that is no longer true.
    * @param always Tells it also where nothing was told before.
    */
   end(always = false): void {

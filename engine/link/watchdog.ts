@@ -3,7 +3,7 @@ import { engineAlive } from "./address";
 
 const probeSeconds = 5;
 
-/** Longest that a call goes on for an engine that is gone: time for the answer to a launch to arrive and be noted. */
+/** Longest that a call may continue for an engine that is gone: time for a launch's answer to arrive and be noted. */
 const graceSeconds = 90;
 
 let calls = 0;

@@ -14,9 +14,9 @@ export const namedRule = "SSH from a network in sshSources";
 const mostRules = 10;
 
 /**
- * Lets this machine in where the firewall keeps it out because its address has changed since the last `up`. Only the
- * ruleset that carries the instance's own name is changed, and only where `sshSources` is `auto`; else it tells what to
- * do. The next `up` with an address that it did not know, or with a refresh, leaves the current one alone.
+ * Admits this machine if the firewall blocks it because its address has changed since the last `up`. Changes only the
+ * ruleset that carries the instance's own name, and only if `sshSources` is `auto`. Otherwise it says what to do. The
+ * next `up` with a new address, or with a refresh, keeps only the current one.
  * @returns whether the ruleset was changed.
  */
 export async function letCallerIn(
@@ -34,14 +34,12 @@ export async function letCallerIn(
   if (!ours.rules.some(({ description }) => description === callerRule)) {
     const named = ours.rules.map(({ sourceNetwork }) => sourceNetwork).join(", ");
     tell(
-      `This machine's address is ${address}, and the firewall lets in ${named} alone, as sshSources says: add ${address}/32 ` +
-        "there, and `npm run up`.",
+      `This machine's address is ${address}, but sshSources admits only ${named}. Add ${address}/32 to sshSources and run ` +
+        "`npm run up`.",
     );
     return false;
   }
-  tell(
-    `This machine's address is ${address} now, which the firewall does not let in yet: ${ours.name} is opened for it.`,
-  );
+  tell(`This machine's address is now ${address}. Opened ${ours.name} for it.`);
   const added = {
     protocol: "tcp",
     portRange: [22, 22],

@@ -36,7 +36,7 @@ export async function deleteUnused(
   });
   if (gone) return;
   throw new Error(
-    `${what} is still in use after ${duration(inUseSeconds)}: terminate the instances that have it, then run again.`,
+    `${what} is still in use after ${duration(inUseSeconds)}: terminate the instances that use it, then run again.`,
     {
       cause: inUse,
     },

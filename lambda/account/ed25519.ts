@@ -24,6 +24,6 @@ export function newEd25519(comment = "lambda-train"): Ed25519Pair {
 /** The public half of a private key, without a comment. */
 export function publicKeyOf(privateKey: string): string {
   const key = utils.parseKey(privateKey);
-  if (key instanceof Error) throw new Error("The private key in the state cannot be read.", { cause: key });
+  if (key instanceof Error) throw new Error("The private key in the state can't be read.", { cause: key });
   return `${key.type} ${key.getPublicSSH().toString("base64")}`;
 }

@@ -8,7 +8,7 @@ import { projectFolder } from "../../local/paths";
 /** Longest value of a tag on Lambda. */
 const longest = 128;
 
-/** The file by which a folder of states is told from every other, also on a machine of equal name. */
+/** The file that distinguishes a folder of states from every other, also on a machine of the same name. */
 const originFile = ".lambda-train-origin";
 
 /** What stands before the random id in the origin of a folder. */

@@ -240,7 +240,7 @@ export class LambdaClient {
         const answer = schema.safeParse(await exchange(this.transport, { ...call, signal }));
         if (answer.success) return answer.data;
         const where = answer.error.issues.map((issue) => issue.path.join(".") || "data").slice(0, 3);
-        throw unreadable(call, `an answer that cannot be read (${where.join(", ")})`, answer.error);
+        throw unreadable(call, `an answer that can't be read (${where.join(", ")})`, answer.error);
       } catch (error) {
         if (isKind(error, "rate-limit")) await pacer.holdOff(pace, error.facts.retryAfterSeconds ?? 0);
         throw rule === afterRateLimit ? unclearIfRun(error) : error;
@@ -250,7 +250,7 @@ export class LambdaClient {
   }
 }
 
-/** What must not be repeated and may have been executed is unclear, whatever else is known of it. */
+/** A call that must not be repeated and may have been executed is unclear, whatever the error says. */
 function unclearIfRun(error: unknown): unknown {
   if (!(error instanceof LambdaApiError) || !error.facts.mayHaveRun) return error;
   const hint = "It may have been executed: look for its name before trying again";

@@ -94,9 +94,7 @@ function emulatedEndpoint(): Endpoint {
   }
   const run = runFile.safeParse(parsed(text));
   if (!run.success) {
-    throw new Error(
-      `${path} cannot be read. Start the emulated cloud again: npm run cloud -- stop, npm run cloud -- start`,
-    );
+    throw new Error(`${path} can't be read. Restart the emulated cloud: npm run cloud -- stop, npm run cloud -- start`);
   }
   const { url, apiKey, timeScale, sshPort } = run.data;
   return {
@@ -108,7 +106,7 @@ function emulatedEndpoint(): Endpoint {
     // On this machine an answer comes soon, or not at all.
     timeoutMs: 10_000,
     unreachableHint:
-      "The emulated cloud does not answer: npm run cloud -- start (npm run cloud -- status tells its state)",
+      "The emulated cloud doesn't answer: npm run cloud -- start (npm run cloud -- status shows its state)",
   };
 }
 

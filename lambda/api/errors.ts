@@ -124,8 +124,8 @@ const hintsByCode: Readonly<Record<string, string>> = {
 
 const hintsByKind: Readonly<Record<LambdaErrorKind, string>> = {
   capacity: "Wait longer (capacityTimeoutMinutes), or list more instance types or regions",
-  quota: "Terminate what you no longer need, or ask Lambda's support for a higher quota; waiting does not help",
-  billing: "Look at the billing page of https://cloud.lambda.ai; waiting does not help",
+  quota: "Terminate what you no longer need, or ask Lambda's support for a higher quota; waiting doesn't help",
+  billing: "Check the billing page of https://cloud.lambda.ai; waiting doesn't help",
   auth: "Check LAMBDA_API_KEY or the secret lambda-train:apiKey; keys are made at https://cloud.lambda.ai under API keys",
   forbidden: "The API key may not do this: use a key of the workspace that owns the resource",
   "rate-limit": "Other programs use the same account's limit (1 call per second, 1 launch per 12 s): run again later",
@@ -133,10 +133,10 @@ const hintsByKind: Readonly<Record<LambdaErrorKind, string>> = {
   "not-found": "It may be gone, or belong to another workspace than the API key",
   conflict: "The resource is busy: run again in a minute",
   "in-use": "An instance still uses it: terminate that instance first",
-  duplicate: "Choose another name, or delete what has it",
+  duplicate: "Choose another name, or delete the resource that has it",
   edge: "The answer is not from Lambda's API: check the endpoint, proxies and VPNs between here and there",
   server: "Lambda has a problem: run again later",
   network: "Check this machine's network and the endpoint, then run again",
-  timeout: "Lambda did not answer in time: run again later",
-  unclear: "It may have been executed: what carries the name is looked up before anything is repeated",
+  timeout: "Lambda didn't answer in time: run again later",
+  unclear: "It may have been executed: the stack looks for its name before it repeats the call",
 };

@@ -38,8 +38,8 @@ export async function endingOf(cloud: Cloud, gone: Gone): Promise<Ending> {
   const told = await endInEvents(cloud, gone);
   const by = asked !== undefined ? "us" : told?.preempted === true || status === "preempted" ? "preempted" : "outside";
   if (told !== undefined && told.at <= now) return { at: told.at, by };
-  const what = by === "us" ? "the answer to the call that terminated it was lost" : "nothing tells when it ended";
-  return { at: latest, by, doubt: `${what}: billed until that was noticed` };
+  const what = by === "us" ? "the answer to the call that terminated it was lost" : "it isn't known when it ended";
+  return { at: latest, by, doubt: `${what}, so the bill runs until it was noticed` };
 }
 
 /** Most pages of events that are read: they are of the whole account. */

@@ -20,7 +20,7 @@ export function ledgerFile(stack: string): string {
   return join(ledgersFolder(), stack, "ledger.jsonl");
 }
 
-/** Reads a stack's ledger; empty where there is none yet. A line that is broken is told, and the others count. */
+/** Reads a stack's ledger; empty if there is none yet. Reports a broken line and counts the others. */
 export function readLedger(stack: string): Ledger {
   return parseLedger(ledgerFile(stack));
 }
@@ -66,7 +66,7 @@ export async function addToLedger(bill: Bill): Promise<Bill> {
   }
 }
 
-/** Reads the text of a ledger. An instance counts once, whatever copies of its line there are. */
+/** Reads the text of a ledger. An instance counts once, even if its line is there twice. */
 export function parseLedger(file: string, text = contentOf(file) ?? ""): Ledger {
   const bills = new Map<string, Bill>();
   const problems: string[] = [];

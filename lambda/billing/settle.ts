@@ -65,7 +65,7 @@ export async function settleBill(cloud: Cloud, facts: Rented, ended: Ended, prog
     if (facts.stack !== undefined) bill = await addToLedger(made);
     notes.clear();
   } catch (error) {
-    progress(`The bill cannot be written (${(error as Error).message}). Its line: ${JSON.stringify(made)}`);
+    progress(`Couldn't write the bill to the ledger (${(error as Error).message}). Its line: ${JSON.stringify(made)}`);
   }
   progress(describeBill(bill));
   return bill;
@@ -88,7 +88,8 @@ async function makeBill(cloud: Cloud, facts: Rented, ended: Ended, note: BillNot
     asked,
   });
   const minutes = neverHealthy ? 0 : billedMinutes(Date.parse(from), ending.at);
-  const noStart = healthy === undefined ? "nothing tells when it was healthy: billed from its launch" : undefined;
+  const noStart =
+    healthy === undefined ? "it isn't known when it was healthy, so the bill starts at its launch" : undefined;
   const doubts = neverHealthy ? [] : [noStart, ending.doubt].filter((each) => each !== undefined);
   const metered = { minutes, priceCentsPerHour };
   return {

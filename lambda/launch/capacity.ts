@@ -52,7 +52,7 @@ export async function launchWhereFree(search: Search): Promise<Placed> {
     const prices = new Map(offers.map(({ type }) => [type.name, type.priceCentsPerHour]));
     const tooDear = [...new Set(wanted.instanceTypes)].flatMap((name) => {
       const why = overLimits(prices.get(name), search.limits);
-      return why === undefined ? [] : [[name, `${name} is left out now: ${why}`] as const];
+      return why === undefined ? [] : [[name, `skipping ${name} now: ${why}`] as const];
     });
     if (tooDear.length === new Set(wanted.instanceTypes).size) throw new Error(allTooDear(tooDear, round));
     for (const [name, why] of tooDear) {
@@ -93,7 +93,7 @@ export async function launchWhereFree(search: Search): Promise<Placed> {
 
 /** Prices may have risen while capacity was waited for. */
 function allTooDear(reasons: readonly (readonly [name: string, why: string])[], round: number): string {
-  const when = round > 1 ? " while capacity was waited for" : "";
+  const when = round > 1 ? " while `up` waited for capacity" : "";
   return (
     `Nothing was launched. Every instance type is over the limits${when}: ${reasons.map(([, why]) => why).join("; ")}. ` +
     "List others, raise the limit, or run `up` again later."

@@ -20,7 +20,7 @@ const launchesAfterUnclear = 2;
 export interface LaunchContext {
   /** Keeps one line for people. */
   progress(message: string): void;
-  /** Tells what goes on now: a phase, and what is known of it. */
+  /** Reports what is happening now: a phase and its details. */
   status(phase: string, detail?: string): void;
   /** Whether whoever asked is still there: for nobody nothing is launched. */
   engineAlive(): Promise<boolean>;
@@ -134,7 +134,7 @@ export class Launcher {
   }
 
   private readonly tellWait = (): void =>
-    this.context.progress(`${this.name}: waiting for another process that launches under this name`);
+    this.context.progress(`${this.name}: waiting for another process that is launching under this name`);
 }
 
 /** Whether this machine sent a launch under a name so shortly ago that what it made may not show yet. */
@@ -160,8 +160,8 @@ async function namedInstances(cloud: Cloud, name: string): Promise<Instance[]> {
 }
 
 /**
- * Which of several instances of one name holds something of value cannot be known here, so that none is chosen and
- * none terminated.
+ * Nothing here tells which of several instances of one name holds something of value. So the stack chooses none and
+ * terminates none.
  */
 function onlyOne(name: string, found: readonly Instance[]): Instance | undefined {
   if (found.length <= 1) return found[0];
@@ -170,6 +170,6 @@ function onlyOne(name: string, found: readonly Instance[]): Instance | undefined
     .join(", ");
   throw new Error(
     `${found.length} instances are named ${name}, all of them billed: ${list}. Terminate all but one at ` +
-      "https://cloud.lambda.ai and run `up` again, which adopts the one left; `destroy` terminates all of them.",
+      "https://cloud.lambda.ai and run `up` again, which adopts the remaining one; `destroy` terminates all of them.",
   );
 }

@@ -45,7 +45,7 @@ export function preflight(wish: Wish, account: Account): Acceptable {
   const keep = (values: readonly string[], reason: (value: string) => string | undefined): string[] =>
     values.filter((value) => {
       const why = reason(value);
-      if (why !== undefined) notes.push(`${value} is left out: ${why}`);
+      if (why !== undefined) notes.push(`${value} is ruled out: ${why}`);
       return why === undefined;
     });
   const attached = fileSystems.filter(({ name }) => fileSystemNames.includes(name));
@@ -60,7 +60,7 @@ export function preflight(wish: Wish, account: Account): Acceptable {
   const what = instanceTypes.length === 0 ? "instance type" : "region";
   if (instanceTypes.length === 0 || fittingRegions.length === 0) {
     throw new Error(
-      `Nothing was launched. No ${what} is left: ${notes.join("; ")}. List others, or change what rules them out.`,
+      `Nothing was launched. No ${what} fits: ${notes.join("; ")}. List others, or change what rules them out.`,
     );
   }
   return { instanceTypes, regions: fittingRegions, notes };

@@ -39,7 +39,7 @@ export function priceTable(wish: PriceWish, offers: readonly Offer[] | string): 
   ];
   const head = ["instance type", "capacity now", "per hour", "expected hours", "expected total", "limits"];
   return [
-    `An instance would be launched, of ${instanceTypes.join(" or ")} in ${regions.join(" or ")} (${limits.join(", ")}):`,
+    `Launching ${instanceTypes.join(" or ")} in ${regions.join(" or ")} (${limits.join(", ")}):`,
     ...table([head, ...rows]),
     ...(typeof offers === "string" ? [`Prices and capacity are unknown: ${offers}`] : []),
     ...(wish.fileSystem === true ? [fileSystemPrice] : []),
@@ -48,7 +48,7 @@ export function priceTable(wish: PriceWish, offers: readonly Offer[] | string): 
 
 /** Price by Lambda's documentation of 2026; its API does not tell. */
 const fileSystemPrice =
-  "The file system costs $0.20 per GB and month beside that, attached or not, until it is deleted.";
+  "The file system costs an additional $0.20 per GB and month, attached or not, until you delete it.";
 
 /** Whether a price is within the limits, in a few words. */
 function verdict(cents: number | undefined, limits: CostLimits): string {

@@ -18,7 +18,7 @@ const longestBytes = 1_000_000;
  */
 export function renderUserData(hostKey: HostKey, extra: Readonly<Record<string, unknown>> = {}): string {
   const taken = ["ssh_keys", "ssh_deletekeys"].filter((key) => key in extra);
-  if (taken.length > 0) throw new Error(`user data: ${taken.join(", ")} belongs to the stack and cannot be set.`);
+  if (taken.length > 0) throw new Error(`user data: ${taken.join(", ")} belongs to the stack and can't be set.`);
   const config = {
     ...extra,
     // Keys that the image brings are deleted, and with keys given none are generated beside them.

@@ -6,7 +6,7 @@ import type { Asked } from "../billing/notes";
 import { isYoung, looksUntilGone } from "./young";
 
 export interface TerminationOptions {
-  /** Told at every look: what goes on, and of which instance. */
+  /** Called at every look: what is happening, and to which instance. */
   readonly status?: (phase: string, detail: string) => void;
   /** The cloud's seconds until giving up. Default 900; calls take their time where the cloud's runs fast, so 20 on the wall. */
   readonly timeoutSeconds?: number;

@@ -8,7 +8,7 @@ export class LocalReadError extends Error {
 
 /** @throws LocalReadError that says why a file or folder cannot be read */
 export function unreadable(path: string, error: unknown): never {
-  throw new LocalReadError(`${path} cannot be read: ${(error as Error).message}. Make it readable, or remove it.`, {
+  throw new LocalReadError(`${path} can't be read: ${(error as Error).message}. Make it readable, or remove it.`, {
     cause: error,
   });
 }

@@ -213,7 +213,7 @@ async function describe(
 function checkLink(path: string, link: string): void {
   if (staysInside(path, link)) return;
   throw new LocalReadError(
-    `The symbolic link ${path} leads out of the workload (to ${link}), where the instance has nothing. ` +
+    `The symbolic link ${path} leads out of the workload (to ${link}), which the instance doesn't have. ` +
       "Copy the file in, add the link to .gitignore, or make it part of the dataset.",
   );
 }

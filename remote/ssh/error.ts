@@ -83,7 +83,7 @@ export function classify(
 ): SshError {
   const where = `${access.user}@${access.host}:${access.port}`;
   if (error.level === "client-authentication") {
-    const message = `${where} refused the stack's SSH key. While an instance boots this passes by itself; later it means that the key was removed from ~/.ssh/authorized_keys on the instance.`;
+    const message = `${where} refused the stack's SSH key. During a boot this passes by itself. Later it means that somebody removed the key from ~/.ssh/authorized_keys on the instance.`;
     return sshError(access, "auth", message, { cause: error });
   }
   if (!ready && /no matching host key/.test(error.message)) {
@@ -95,7 +95,7 @@ export function classify(
     return sshError(access, "lost", `The SSH connection to ${where} was lost: ${silent}.`, { cause: error });
   }
   if (error.level === "client-timeout") {
-    return sshError(access, "timeout", `${where} did not answer the SSH handshake in time.`, { cause: error });
+    return sshError(access, "timeout", `${where} didn't answer the SSH handshake in time.`, { cause: error });
   }
   return sshError(access, "connect", `No SSH connection to ${where}: ${hint(error) ?? error.message}.`, {
     cause: error,

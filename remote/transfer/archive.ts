@@ -44,7 +44,7 @@ export async function uploadArchive(
       }
       if (round === 2) {
         throw new Error(
-          `${options.localArchive} does not have the checksum ${options.sha256} (any more): it was changed while it was uploaded. Run the command again.`,
+          `${options.localArchive} no longer has the checksum ${options.sha256}: it changed during the upload. Run the command again.`,
         );
       }
     }

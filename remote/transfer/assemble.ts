@@ -95,7 +95,7 @@ const mostNamed = 3;
 
 function renamedText(names: readonly string[]): string {
   const more = names.length > mostNamed ? ` and ${names.length - mostNamed} more` : "";
-  return `What you changed among the results is kept beside what came home: ${names.slice(0, mostNamed).map(quoted).join(", ")}${more}`;
+  return `Kept your changed results beside the downloaded ones: ${names.slice(0, mostNamed).map(quoted).join(", ")}${more}`;
 }
 
 /** Written elsewhere first: every name in the folder may be one of the results. */

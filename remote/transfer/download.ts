@@ -75,7 +75,7 @@ export async function downloadTree(target: SshSession | SshAccess, options: Down
   await mkdir(partial, { recursive: true }).catch((error: Error) => {
     // Node says of a read-only disk that the folder above does not exist.
     throw new Error(
-      `The results' folder ${partial} cannot be made (${error.message}). Make its disk writable, or set results.directory to another one, and run the command again.`,
+      `Couldn't make the results' folder ${partial} (${error.message}). Make its disk writable, or set results.directory to another one, and run the command again.`,
       { cause: error },
     );
   });
@@ -83,14 +83,12 @@ export async function downloadTree(target: SshSession | SshAccess, options: Down
   const release = await takeLock(partial, {
     staleSeconds: 10,
     onWait: (tries) => {
-      if (tries === 0) options.onProgress?.("Another command brings these results home: waiting for it");
+      if (tries === 0) options.onProgress?.("Another command is downloading these results. Waiting for it");
       options.onStatus?.("waiting for another download");
     },
     onLost: () =>
       overtaken.abort(
-        new Error(
-          `Another process took over the work in ${partial} while this one stood still. Run the command again.`,
-        ),
+        new Error(`Another process took over the work in ${partial} while this one was paused. Run the command again.`),
       ),
     signal: options.signal,
   });
@@ -157,7 +155,7 @@ const mostNamed = 3;
 function hollowText(hollow: readonly string[]): string {
   const names = hollow.slice(0, mostNamed).map(quoted).join(", ");
   const more = hollow.length > mostNamed ? ` and ${hollow.length - mostNamed} more` : "";
-  return `Links that lead nowhere, or to a folder that holds them, are left out (${hollow.length}): ${names}${more}`;
+  return `Skipped links that lead nowhere, or to a folder that holds them (${hollow.length}): ${names}${more}`;
 }
 
 /** Once the run has ended all files must be here: a last download that leaves some behind would lose them. */
@@ -166,14 +164,14 @@ function requireAll({ unstable, skipped }: Collected, partial: string): void {
   const [changing] = unstable;
   if (changing !== undefined) {
     throw new Error(
-      `${unstable.length} files could not be read as they are, though the run has ended; the first is ${quoted(changing)}. ` +
+      `${unstable.length} files kept changing, although the run has ended. The first is ${quoted(changing)}. ` +
         `${kept} See which program on the instance still writes to them, and run the command again.`,
     );
   }
   const [closed] = skipped;
   if (closed !== undefined) {
     throw new Error(
-      `${skipped.length} files cannot be opened on the instance; the first is ${quoted(closed)}. ` +
+      `${skipped.length} files can't be opened on the instance. The first is ${quoted(closed)}. ` +
         `${kept} Make them readable there, or remove them, and run the command again.`,
     );
   }
@@ -225,7 +223,7 @@ export interface Verification {
 export async function verifyResults(folder: string, onStatus?: Listener["status"]): Promise<Verification> {
   const file = join(folder, resultsFile);
   const content = await readFile(file).catch((error: Error) => {
-    throw new Error(`${folder} holds no verified results: ${file} cannot be read (${error.message}).`, {
+    throw new Error(`${folder} holds no verified results: ${file} can't be read (${error.message}).`, {
       cause: error,
     });
   });

@@ -105,10 +105,10 @@ function localReason(error: unknown, objects: Objects): unknown {
   const { code, message } = error as { code?: string; message: string };
   if (code === "ENOSPC" || code === "EDQUOT") {
     return new Error(
-      `The disk of ${folder} is full. What has arrived stays there; make room and run the command again.`,
+      `The disk of ${folder} is full. What has arrived stays there. Make room and run the command again.`,
       { cause: error },
     );
   }
   const local = ["EACCES", "EROFS", "EIO", "EFBIG", "ENOTDIR", "ENAMETOOLONG"].includes(code ?? "");
-  return local ? new Error(`The results cannot be written to ${folder}: ${message}`, { cause: error }) : error;
+  return local ? new Error(`Couldn't write the results to ${folder}: ${message}`, { cause: error }) : error;
 }

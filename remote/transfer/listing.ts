@@ -73,7 +73,7 @@ export async function listRemote(
   const take = (lines: readonly string[]): void => {
     for (const line of lines) {
       const value = JSON.parse(line) as Line & Last;
-      if (last !== undefined) throw new Error(`The listing from ${origin} goes on after its end; it is refused.`);
+      if (last !== undefined) throw new Error(`The listing from ${origin} continues after its end, so it was refused.`);
       if (value.end === true) last = value;
       else entries.push(entryAtHome(value, tops));
     }
@@ -87,7 +87,7 @@ export async function listRemote(
   const command = `set -o pipefail; python3 ${folder}/remote-manifest.py list ${elsewhere}${places} | gzip -1`;
   await readLines(session, command, what, take, options.signal);
   if (last?.end !== true || !Array.isArray(last.skipped) || !Array.isArray(last.hollow)) {
-    throw new Error(`${what} on ${origin} ended too early; run the command again.`);
+    throw new Error(`${what} on ${origin} ended too early. Run the command again.`);
   }
   checkManifest({ files: entries }, origin);
   const written = experiment === undefined ? undefined : parseWritten(last.written, origin);

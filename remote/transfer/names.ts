@@ -52,7 +52,7 @@ export function linkAtHome(path: string, link: string): string {
 /** Says of a name at the top that it is another one at home, and why. */
 export function movedText(name: string): string {
   const why = ownNames.get(name.toLowerCase().replace(suffixes, ""));
-  return `The workload's own ${JSON.stringify(name)} comes home as ${JSON.stringify(pathAtHome(name))}: ${why}`;
+  return `The workload's own ${JSON.stringify(name)} is downloaded as ${JSON.stringify(pathAtHome(name))}: ${why}`;
 }
 
 /** Gives each path a name of its own below a folder: its last part, with a number where an earlier one has that already. */

@@ -52,7 +52,7 @@ export class Objects {
       return;
     }
     const { files } = this.earlier.manifest;
-    const count = fileCounter(onStatus, "looking at what is at home", files.length);
+    const count = fileCounter(onStatus, "checking what is already here", files.length);
     await inParallel(files, filesAtOnce, async (entry) => {
       const { path, sha256, size, link, folder } = entry;
       const absolute = join(this.final, path);

@@ -39,7 +39,7 @@ export async function takeOver(old: string, tree: string, objects: Objects): Pro
         }
       } catch (error) {
         throw new Error(
-          `${join(old, path)} is none of the results and cannot be kept (${(error as Error).message}). Move it to another folder, and run the command again.`,
+          `${join(old, path)} isn't part of the results and can't be kept (${(error as Error).message}). Move it to another folder and run the command again.`,
           { cause: error },
         );
       }

@@ -126,6 +126,6 @@ async function* fromDisk(source: string, size: number): AsyncGenerator<Buffer> {
 }
 
 function shrunk(source: string): never {
-  const message = `${source} got shorter while it was uploaded; end what writes to it and run the command again.`;
+  const message = `${source} got shorter during the upload. Stop what writes to it and run the command again.`;
   throw new LocalReadError(message);
 }

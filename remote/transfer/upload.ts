@@ -109,7 +109,7 @@ async function synchronize(
     if (round === 3) {
       throw new Error(
         `${applied.bad} files did not arrive as they were when the upload began, ${applied.first} among them. ` +
-          "Most often a program writes to them meanwhile: end it and run the command again.",
+          "Most likely a program is writing to them. Stop it and run the command again.",
       );
     }
   }

@@ -66,7 +66,7 @@ train:
     const before = project.read(file);
     const { code, output } = await project.run("new-experiment", ["--name", "fast", "--workload", "elsewhere"]);
     expect(code).toBe(2);
-    expect(output).toContain(`${file} is there already, and stays as it is. Choose another name.`);
+    expect(output).toContain(`${file} already exists. Choose another name.`);
     expect(project.read(file)).toBe(before);
   });
 
@@ -93,9 +93,9 @@ train:
     });
     const answers: [string, string][] = [
       ["Name of the experiment", "asked"],
-      ["Experiment file to begin with", ""],
+      ["Experiment file to start from", ""],
       ["Workload, a folder", "../mine"],
-      ["Fields to set", "train.maxHours=3 train.graceSeconds=20"],
+      ["Keys to set", "train.maxHours=3 train.graceSeconds=20"],
     ];
     for (const [question, answer] of answers) {
       const deadline = Date.now() + 20_000;

@@ -81,7 +81,7 @@ describe("the program", () => {
   it.each(["apiKey", "selfTerminateApiKey"])("refuses %s in clear: it would get into the state", async (name) => {
     const refused = run({ [name]: "secret_in_clear" }).catch((error: Error) => error);
     const { message } = (await refused) as Error;
-    expect(message).toContain(`lambda-train:${name} is "in clear"`);
+    expect(message).toContain(`lambda-train:${name} is "plain text"`);
     expect(message).not.toContain("secret_in_clear");
   });
 

@@ -164,7 +164,7 @@ describe("what is in force on an instance", { timeout: 60_000 }, () => {
     expect(outs).toEqual(inputsOf({ ...plan, run: { ...plan.run, maxSeconds: 900 } }));
     expect(outs.plan).toMatchObject({ workload: plan.workload, runs: [{ run: { hash: "r1", maxSeconds: 900 } }] });
     expect(told.join("\n")).toContain(
-      `${plan.run.experiment} goes on, so what has changed waits: the code, the configuration.`,
+      `${plan.run.experiment} is running, so these changes wait: the code, the configuration.`,
     );
     // Later too: the difference is still there.
     expect(await handler.diff("i1", outs, inputsOf(next), context)).toMatchObject({ changes: true });
@@ -205,7 +205,7 @@ describe("what is in force on an instance", { timeout: 60_000 }, () => {
     await start(plan, "running");
     writeFileSync(join(local, "results"), "a file where the folder should be");
     await expect(update(plan, inputsOf(withCode(plan), { onChange: "restart" }))).rejects.toThrow(
-      /results of \S+ are not home, so the run is not stopped/,
+      /download the results of \S+, so the run keeps running/,
     );
     expect((await status(plan)).state).toBe("running");
     await stop(plan);
@@ -225,7 +225,7 @@ describe("what is in force on an instance", { timeout: 60_000 }, () => {
     writeFileSync(join(local, "results"), "a file where the folder should be");
     const next = inputsOf(withHash(plan));
     expect(await update(plan, next)).toEqual(next);
-    expect(told.join("\n")).toContain(`${plan.run.experiment}: its results are not home (`);
+    expect(told.join("\n")).toContain(`${plan.run.experiment}: couldn't download its results (`);
   });
 
   it("leaves a finished run alone that stays so", async () => {

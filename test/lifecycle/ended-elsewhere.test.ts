@@ -39,7 +39,7 @@ describe("an instance that was ended elsewhere, a destroy that was interrupted",
     await cloud.admin.terminate(first);
     const status = await project.run("status");
     expect(status.output).toMatch(/^cost +nothing more/m);
-    expect(status.output).toMatch(/^next +npm run up.* rents another/m);
+    expect(status.output).toMatch(/^next +npm run up.* launches another/m);
     expect(JSON.parse((await project.run("status", ["--json"])).output)).toMatchObject({ cost: null });
     expect(JSON.parse(await project.succeeds("costs", ["--json"]))).toMatchObject({ running: null });
     const watched = await project.run("watch");
@@ -62,7 +62,7 @@ describe("an instance that was ended elsewhere, a destroy that was interrupted",
     child.kill("SIGINT");
     const { code, output } = await ended;
     expect(code, output).not.toBe(0);
-    expect(output).toContain("resources are left, whatever is said above");
+    expect(output).toContain("still exist, although Pulumi reported success above");
     await project.succeeds("down", ["--keep-cloud", "--yes"]);
     expect(await cloud.inventory()).toEqual(nothing);
   });

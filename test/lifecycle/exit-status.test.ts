@@ -40,7 +40,7 @@ describe("the end of a run", { timeout: 240_000 }, () => {
   ])("is a failure where training detaches itself with %s, and nothing of it goes on", async (_, command) => {
     configure({ train: { command }, overrides: { steps: 100_000 } });
     const output = await project.fails("up");
-    expect(output).toMatch(/put itself into the background: .*python3 train\.py .*It was ended.*in the foreground/s);
+    expect(output).toMatch(/detached itself: .*python3 train\.py .*The instance ended it.*in the foreground/s);
     expect(await run()).toMatchObject({
       state: "failed",
       exitCode: 0,

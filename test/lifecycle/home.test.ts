@@ -41,7 +41,7 @@ open(out / r"n\\xe9", "w").write("plain")
     configureTiny(project, { overrides: { steps: 4, seconds_per_step: 0.01, fail_at: 0 }, train: { waitFor: "end" } });
     await project.succeeds("up");
     const output = await project.succeeds("results");
-    expect(output).toContain('The workload\'s own "run" comes home as "run.workload": run/ holds the stack\'s logs');
+    expect(output).toContain('The workload\'s own "run" is downloaded as "run.workload": run/ holds the stack\'s logs');
     expect(readFileSync(home("run/train.log"), "utf8")).toContain("step 4");
     expect(readFileSync(home("run.workload/train.log"), "utf8")).toBe("the workload's own\n");
     expect(readFileSync(home("manifest.json.workload"), "utf8")).toBe("{}");

@@ -92,7 +92,7 @@ describe("a stack's life", { timeout: 180_000 }, () => {
   it("changed code waits while the run goes on; where it is to, it goes up in place and setup is not run again", async () => {
     project.write("tiny/new module.py", "x = 1\n");
     const pid = await onInstance("pgrep -f [t]rain.py");
-    expect(await must(project.run("up"))).toContain("tiny-v1 goes on, so what has changed waits: the code.");
+    expect(await must(project.run("up"))).toContain("tiny-v1 is running, so these changes wait: the code.");
     expect(await onInstance("pgrep -f [t]rain.py; ls tiny | grep -c new || true")).toBe(`${pid}0\n`);
     const output = await must(project.run("up", ["--restart"]));
     expect(output).toContain("sent 1 files");

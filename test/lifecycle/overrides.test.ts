@@ -57,7 +57,7 @@ describe("overrides and variables, where training reads them", { timeout: 120_00
     project.write("configs/float.yaml", experiment("    max_epochs: {first: 3}"));
     const said = await project.fails("up");
     expect(said).toContain("train.overrides.max_epochs");
-    expect(said).toContain("nothing was rented");
+    expect(said).toContain("Nothing was launched");
     expect((await project.resources()).map(({ type }) => type)).toEqual(["pulumi:pulumi:Stack"]);
   });
 

@@ -56,7 +56,7 @@ describe("a price that rises", { timeout: 120_000 }, () => {
       await launchesAt(99_900);
       await cloud.admin.setCapacity({ instanceType: "gpu_1x_a10", region: "us-east-1", free: 1 });
     });
-    expect(output.replace(/\s+/g, " ")).toContain(`${type} is left out now: $999.00 per hour is over maxPricePerHour`);
+    expect(output.replace(/\s+/g, " ")).toContain(`skipping ${type} now: $999.00 per hour is over maxPricePerHour`);
     expect(output).toContain("launched gpu_1x_a10 in us-east-1 at $0.50 per hour");
     const { code, output: down } = await project.run("down", ["--keep-cloud"]);
     expect(code, down).toBe(0);

@@ -104,7 +104,7 @@ describe("what an update tells while it goes on", { timeout: 120_000 }, () => {
     child.kill("SIGINT");
     const { code, output } = await ended;
     expect(code, output).not.toBe(0);
-    expect(output).toContain("Interrupted while waiting. Run the command again to go on");
+    expect(output).toContain("Interrupted while waiting. Run the command again to continue");
     expect((await cloud.inventory()).instances).toEqual([]);
     await project.succeeds("down", ["--keep-cloud"]);
     expect(await cloud.inventory()).toEqual(nothing);

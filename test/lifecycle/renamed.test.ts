@@ -41,7 +41,7 @@ describe("a stack that is renamed", { timeout: 120_000 }, () => {
     expect(await status()).toMatchObject({ stack: "other", instance: { id: before.id }, run: { state: "running" } });
     expect((await project.run("watch")).code).toBe(0);
     const reaped = await project.run("reap", ["--endpoint", "emulated", "--min-age", "0"]);
-    expect(reaped).toMatchObject({ code: 0, output: expect.stringContaining("Nothing is left over") });
+    expect(reaped).toMatchObject({ code: 0, output: expect.stringContaining("No leftovers") });
   });
 
   it("goes on through an up: nothing is replaced, the run is not touched, the tag tells the new name", async () => {

@@ -65,7 +65,7 @@ describe("faults of a run", { timeout: 180_000 }, () => {
     const { instances } = await cloud.inventory();
     project.write("results", "a file where the folder should be");
     const output = await project.fails("down", ["--keep-cloud"]);
-    expect(output).toContain("is not terminated and goes on billing");
+    expect(output).toContain("keeps running and billing");
     expect(output).toContain("npm run down -- --lose-results");
     expect((await cloud.inventory()).instances).toEqual(instances);
     rmSync(join(project.folder, "results"));

@@ -24,7 +24,7 @@ describe("self-termination", { timeout: 300_000 }, () => {
     await project.init();
     await project.pulumi(["config", "set", "--secret", "selfTerminateApiKey", key]);
     const output = await project.succeeds("up");
-    expect(output).toContain("It holds an API key");
+    expect(output).toContain("it holds an API key");
     expect(output).not.toContain(key);
     id = (await project.outputs()).instanceId as string;
   }, 240_000);
@@ -82,7 +82,7 @@ describe("self-termination", { timeout: 300_000 }, () => {
   });
 
   it("it tells that the API refuses it, and tries again until it is gone once they are at home", async () => {
-    await until(async () => ((await selfEnd()).startsWith("FAILED, goes on billing: ") ? true : undefined));
+    await until(async () => ((await selfEnd()).startsWith("FAILED, keeps billing: ") ? true : undefined));
     expect(await selfEnd()).toContain("refuses the key (401 global/invalid-api-key)");
     await cloud.admin.removeAllFaults();
     await cloud.admin.addApiFault({ match: { path: `/instances/${id}` }, times: 1, action: { resetBefore: true } });
@@ -92,7 +92,7 @@ describe("self-termination", { timeout: 300_000 }, () => {
 
   it("what comes after sees that it is gone; down cleans up", async () => {
     const output = await project.succeeds("up", ["--preview-only"]);
-    expect(output).toContain(`Instance ${id} is gone: it has ended itself`);
+    expect(output).toContain(`Instance ${id} is gone: it terminated itself`);
     await project.succeeds("down", ["--keep-cloud"]);
     expect(await cloud.inventory()).toEqual(nothing);
   });

@@ -39,32 +39,32 @@ describe("a run that goes on", { timeout: 180_000 }, () => {
   afterAll(() => project.dispose());
 
   it.each<[string, () => void, string]>([
-    ["the dataset", () => project.write("tiny-data/test/more.jsonl", "[30, 90]\n"), "waits: the dataset."],
+    ["the dataset", () => project.write("tiny-data/test/more.jsonl", "[30, 90]\n"), "wait: the dataset."],
     [
       "the code",
       () => project.write("tiny/train.py", `${project.read("tiny/train.py")}# mended\n`),
-      "waits: the code, the dataset.",
+      "wait: the code, the dataset.",
     ],
     [
       "the setup script",
       () => project.write("tiny/scripts/lambda_setup.sh", "echo another >> ~/setups\n", 0o755),
-      "waits: the code, the dataset, the environment.",
+      "wait: the code, the dataset, the environment.",
     ],
     [
       "the configuration",
       () => configure({ overrides: { ...endless, seconds_per_step: 0.1 } }),
-      "waits: the configuration, the dataset, the environment.",
+      "wait: the configuration, the dataset, the environment.",
     ],
     [
       "the experiment's name",
       () => configure({ stack: { experimentName: "tiny-v2" } }),
-      "waits: the experiment's name (tiny-v1, now tiny-v2), the dataset, the environment.",
+      "wait: the experiment's name (tiny-v1, now tiny-v2), the dataset, the environment.",
     ],
   ])("is left alone where %s changes, and up says what waits", async (_name, change, words) => {
     const before = await standing();
     change();
     const output = await up();
-    expect(output).toContain(`tiny-v1 goes on, so what has changed ${words}`);
+    expect(output).toContain(`tiny-v1 is running, so these changes ${words}`);
     expect(output).toContain("npm run up -- --restart");
     expect(await standing()).toBe(before);
     expect(await run()).toMatchObject({ state: "running", attempt: 1 });
@@ -74,7 +74,7 @@ describe("a run that goes on", { timeout: 180_000 }, () => {
     expect(await project.succeeds("status")).toMatch(/waits +the experiment's name/);
     expect(await project.succeeds("results")).toContain("results/test/tiny-v1");
     const before = await standing();
-    expect(await up()).toContain("so what has changed waits");
+    expect(await up()).toContain("so these changes wait");
     expect(await standing()).toBe(before);
     expect((await project.outputs()).experiment).toBe("tiny-v1");
   });
@@ -125,7 +125,7 @@ describe("a run that goes on", { timeout: 180_000 }, () => {
     const elsewhere = { ...changes, stack: { ...changes.stack } };
     project.write("blocked", "a file where the folder should be");
     configureTiny(project, { ...elsewhere, results: { directory: "blocked" } });
-    expect(await project.fails("up")).toContain("The results of tiny-v2 are not home, so the run is not stopped.");
+    expect(await project.fails("up")).toContain("Couldn't download the results of tiny-v2, so the run keeps running.");
     expect(await standing()).toBe(before);
     configureTiny(project, changes);
   });

@@ -60,7 +60,7 @@ describe("an instance that its state does not know", { timeout: 120_000 }, () =>
     for (const args of [[], ["--yes", "--min-age", "0"]]) {
       const { code, output } = await project.run("reap", ["--endpoint", "emulated", ...args]);
       expect(code, output).toBe(1);
-      expect(output).not.toContain("Nothing is left over");
+      expect(output).not.toContain("No leftovers");
       expect(output).toMatch(new RegExp(`instance ${id} .*stack test launched it, but its state does not know it`));
       expect(output).toContain("`npm run up -- --stack test` adopts it");
     }
@@ -90,7 +90,7 @@ describe("an instance that its state does not know", { timeout: 120_000 }, () =>
     const said = output.replace(/\s+/g, " ");
     expect(said).toContain(`Instance ${id} is named`);
     expect(said).toContain("its image lambda-stack-22-04 is not of imageFamily ubuntu-24-04");
-    expect(said).toContain("Run `npm run down`, which terminates it, and then `npm run up` again");
+    expect(said).toContain("Run `npm run down`, which terminates it, then `npm run up` again");
     project.configure({ experiment: "configs/tiny.yaml", maxPricePerHour: 0.1 });
     expect((await project.fails("up")).replace(/\s+/g, " ")).toContain("$0.20 per hour is over maxPricePerHour $0.10");
     expect((await cloud.inventory()).instances).toEqual([id]);

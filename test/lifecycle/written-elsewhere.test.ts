@@ -63,12 +63,12 @@ describe("what training writes outside of its outputs", { timeout: 240_000 }, ()
     expect(told).toMatch(/Written outside of the outputs folder.*lightning_logs\/ \(1 file/);
     const status = await project.succeeds("status");
     expect(status).toMatch(/elsewhere +.*lightning_logs\/.*/);
-    expect(status).toMatch(/not home yet/);
-    expect(await project.succeeds("wait", ["--quiet"])).toMatch(/comes home below beside\/: .*~\/ckpts\/ \(1 file/);
+    expect(status).toMatch(/not downloaded yet/);
+    expect(await project.succeeds("wait", ["--quiet"])).toMatch(/downloads go to beside\/: .*~\/ckpts\/ \(1 file/);
 
     const down = await project.succeeds("down", ["--keep-cloud"]);
     expect(down).toMatch(/files, 0\.0 MB verified in/);
-    expect(down).toMatch(/not brought home.*\/tmp\/ckpt-abs \(1 file.*outside of the workspace/);
+    expect(down).toMatch(/not downloaded.*\/tmp\/ckpt-abs \(1 file.*outside of the workspace/);
     for (const path of [
       "beside/lightning_logs/version_0/checkpoints/epoch=0-step=5.ckpt",
       "beside/wandb/offline-run-1/run-abc.wandb",
@@ -99,7 +99,7 @@ describe("what training writes outside of its outputs", { timeout: 240_000 }, ()
 
     const stopped = await project.fails("down");
     expect(stopped).toMatch(/data\/ckpt\/best\.pt \(1 file, 2\.0 MB\) looks like one/);
-    expect(stopped).toMatch(/is not terminated and goes on billing[\s\S]*results\.include/);
+    expect(stopped).toMatch(/keeps running and billing[\s\S]*results\.include/);
     expect((await cloud.inventory()).instances).toHaveLength(1);
 
     configure({ dataset: { source: "numbers", splits: ["train"] }, results: { include: ["data/ckpt/**"] } });
@@ -109,7 +109,7 @@ describe("what training writes outside of its outputs", { timeout: 240_000 }, ()
       attempt: 1,
     });
     const down = await project.succeeds("down", ["--keep-cloud"]);
-    expect(down).toMatch(/comes home below beside\/: .*data\/ \(1 file/);
+    expect(down).toMatch(/downloads go to beside\/: .*data\/ \(1 file/);
     expect(existsSync(home("beside/data/ckpt/best.pt"))).toBe(true);
     expect(existsSync(home("beside/data/train/a.txt"))).toBe(false);
   });
@@ -119,7 +119,7 @@ describe("what training writes outside of its outputs", { timeout: 240_000 }, ()
     const results = await project.succeeds("results");
     expect(results).not.toMatch(/verified/);
     expect(results).toMatch(/only the run's own log is in/);
-    expect(await project.succeeds("status")).toMatch(/not home yet/);
+    expect(await project.succeeds("status")).toMatch(/not downloaded yet/);
     const stopped = await project.fails("down");
     expect(stopped).toMatch(/mine has left nothing but its log/);
     expect(stopped).toMatch(/--lose-results/);

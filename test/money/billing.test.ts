@@ -209,7 +209,7 @@ describe("what is not known", () => {
     await lambda.fault("getAuditEvents", { answer: "blocked" });
     await end(made);
     expect(bill()).toMatchObject({ endedBy: "outside" });
-    expect(bill()?.estimate).toMatch(/billed from its launch; nothing tells when it ended/);
+    expect(bill()?.estimate).toMatch(/bill starts at its launch; it isn't known when it ended/);
     expect(lambda.told.at(-1)).toContain("at most $");
   });
 });
@@ -228,7 +228,9 @@ describe("the ledger", () => {
   test("that cannot be written keeps nothing from ending: the line is printed", async () => {
     vi.stubEnv("LAMBDA_TRAIN_LEDGERS", join(lambda.folder, "cloud", "cloud.json"));
     await end(await launched());
-    expect(lambda.told.at(-2)).toMatch(/^The bill cannot be written .* Its line: \{"version":1,"stack":"test"/);
+    expect(lambda.told.at(-2)).toMatch(
+      /^Couldn't write the bill to the ledger .* Its line: \{"version":1,"stack":"test"/,
+    );
     expect(await lambda.living()).toEqual([]);
   });
 

@@ -98,7 +98,7 @@ describe("the table before a launch", () => {
   test("has where capacity is, price and total, and what is over the limits, in the order of trying", () => {
     const offers = [offer("gpu_8x_h100", 3192, []), offer("gpu_1x_a10", 129, ["us-west-1", "us-south-1"])];
     expect(priceTable(wish, offers)).toEqual([
-      "An instance would be launched, of gpu_8x_h100 or gpu_1x_a10 or gpu_1x_b200 in us-east-1 or us-west-1 (budget $20.00):",
+      "Launching gpu_8x_h100 or gpu_1x_a10 or gpu_1x_b200 in us-east-1 or us-west-1 (budget $20.00):",
       "instance type  capacity now  per hour  expected hours  expected total  limits",
       "gpu_1x_a10     us-west-1     $1.29     10              $12.90          within",
       "gpu_8x_h100    none now      $31.92    10              $319.20         over budget",

@@ -59,7 +59,7 @@ describe("stack configuration", () => {
     })();
     for (const field of Object.keys(wrong)) expect(error.message).toContain(`lambda-train:${field}`);
     expect(error.message).toContain('is "-1": must be 0 minutes or more');
-    expect(error.message).toContain("nothing was rented");
+    expect(error.message).toContain("Nothing was launched");
   });
 
   it("names the field that a misspelt one most likely meant", () => {

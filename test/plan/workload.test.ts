@@ -124,7 +124,7 @@ describe("workload", () => {
     // The cache serves where the URL cannot be reached, and says so; a commit is what it is.
     const { commit = "", unfetched } = at("v1");
     expect(commit).toMatch(/^[0-9a-f]{40}$/);
-    expect(unfetched).toContain("git cannot fetch it");
+    expect(unfetched).toContain("git can't fetch it");
     expect(at(commit)).toMatchObject({ commit, unfetched: undefined });
     rmSync(cache, { recursive: true });
   });
@@ -132,7 +132,7 @@ describe("workload", () => {
   it("shows no user or token of a git URL that cannot be cloned", () => {
     const source = "https://someone:token@127.0.0.1:1/ink.git";
     const clone = (): unknown => findWorkload(experiment({ workload: { source } }), folder, folder);
-    expect(clone).toThrow("git cannot clone it");
+    expect(clone).toThrow("git can't clone it");
     expect(clone).not.toThrow(/token/);
   });
 });

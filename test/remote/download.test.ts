@@ -144,7 +144,7 @@ describe("download", () => {
     const onProgress = (line: string): number => told.push(line);
     const both = await Promise.all([fetch({ onProgress }), fetch({ onProgress })]);
     expect(both.map(({ fetchedFiles }) => fetchedFiles).sort()).toEqual([0, 2]);
-    expect(told).toEqual(["Another command brings these results home: waiting for it"]);
+    expect(told).toEqual(["Another command is downloading these results. Waiting for it"]);
     expect(await withoutRecord()).toEqual(await contents(remote()));
     expect(await readdir(join(place.local, "results"))).toEqual(["exp"]);
   });
@@ -223,7 +223,7 @@ describe("download", () => {
       itself: "-> itself",
     });
     expect(told).toEqual([
-      'Links that lead nowhere, or to a folder that holds them, are left out (4): "around", "dead", "sub/up" and 1 more',
+      'Skipped links that lead nowhere, or to a folder that holds them (4): "around", "dead", "sub/up" and 1 more',
     ]);
   });
 
@@ -239,7 +239,7 @@ describe("download", () => {
     try {
       expect((await fetch()).unstable.toSorted()).toEqual(["closed", "locked.pt"]);
       const message =
-        /2 files cannot be opened on the instance; the first is "(closed|locked\.pt)"\..*Make them readable/;
+        /2 files can't be opened on the instance. The first is "(closed|locked\.pt)"\..*Make them readable/;
       await expect(fetch({ runEnded: true })).rejects.toThrow(message);
     } finally {
       await rm(python);
@@ -259,7 +259,7 @@ describe("download", () => {
     const { unstable } = await fetch();
     expect(unstable).toContain("state");
     expect(await withoutRecord()).toEqual({ stable: "s" });
-    await expect(fetch({ runEnded: true })).rejects.toThrow(/could not be read as they are.*is "(state|\.t)"/);
+    await expect(fetch({ runEnded: true })).rejects.toThrow(/files kept changing.*is "(state|\.t)"/);
     expect(await withoutRecord()).toEqual({ stable: "s" });
     await writeFile(join(place.sshd.home, `${place.root}.stop`), "");
     await changing;

@@ -186,6 +186,8 @@ it("frames are read whatever pieces they come in; anything else is refused", () 
       for (const { data } of frames.read(stream.subarray(at, at + size))) text += data.toString();
     expect(text).toBe("abcde\nfg");
   }
-  expect(() => [...new FrameReader().read(Buffer.from("Welcome to Ubuntu!\n"))]).toThrow("something else than the log");
-  expect(() => [...new FrameReader().read(Buffer.from("1".repeat(100)))]).toThrow("something else than the log");
+  expect(() => [...new FrameReader().read(Buffer.from("Welcome to Ubuntu!\n"))]).toThrow(
+    "something other than the log",
+  );
+  expect(() => [...new FrameReader().read(Buffer.from("1".repeat(100)))]).toThrow("something other than the log");
 });

@@ -72,7 +72,7 @@ describe("what is at home stays", () => {
       "sub/link": "a file",
       "sub/link.DATE": "-> x",
     });
-    expect(told.join("\n")).toContain("What you changed among the results is kept beside what came home");
+    expect(told.join("\n")).toContain("Kept your changed results beside the downloaded ones");
     expect(await verifyResults(final())).toMatchObject({ ok: true, files: 5 });
     const before = await contents(final());
     await fill(remote(), { one: "more" });

@@ -115,7 +115,7 @@ describe("results of any name and nature", () => {
       "beside/x/y": "beside it",
     });
     expect(await readFile(final("log"), "utf8")).toBe("theirs");
-    expect(told).toContain('The workload\'s own "run" comes home as "run.workload": run/ holds the stack\'s logs');
+    expect(told).toContain('The workload\'s own "run" is downloaded as "run.workload": run/ holds the stack\'s logs');
     expect(await verifyResults(final())).toMatchObject({ ok: true, files: 11 });
     // Nothing new: only the record is written again.
     expect(

@@ -163,7 +163,7 @@ describe("an upload that breaks off", () => {
     await uploadArchive(place.session, { ...options, sha256: await hashFile(archive) });
     expect(await hashFile(remote("in/data.tar"))).toBe(await hashFile(archive));
     await expect(uploadArchive(place.session, { ...options, sha256: "0".repeat(64) })).rejects.toThrow(
-      "was changed while",
+      "changed during the upload",
     );
   });
 });

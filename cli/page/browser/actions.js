@@ -4,7 +4,7 @@ import { html } from "./html.js";
 import { useNow, useTopic } from "./store.js";
 
 const titles = { results: "Download of the results", stop: "Clean stop" };
-const words = { running: "goes on", done: "is done", failed: "failed" };
+const words = { running: "is running", done: "is done", failed: "failed" };
 
 /** What the page can do: nothing of it loses anything. What ends the bill is a command. */
 export function Actions() {
@@ -25,19 +25,19 @@ export function Actions() {
     <section class="actions" aria-label="Actions">
       <button id="download" disabled=${busy || !reachable} onClick=${() => start("results")}>Download results</button>
       <button id="stop" disabled=${busy || !goesOn} onClick=${() => dialog.current.showModal()}>Stop cleanly …</button>
-      <p class="ending">To end the instance and its bill: <code>npm run down -- --stack ${report.stack}</code></p>
+      <p class="ending">To terminate the instance and end the bill: <code>npm run down -- --stack ${report.stack}</code></p>
       ${trouble && html`<p class="trouble" role="alert">${trouble}</p>`}
       <${Progress} action=${action} />
     </section>
     <dialog ref=${dialog} aria-labelledby="stop-title">
       <form method="dialog">
         <h2 id="stop-title">Stop ${report.experiment}?</h2>
-        <p>Training gets SIGTERM and its time to write a checkpoint. What it has reached is then evaluated, unless that is
-          done, and the results are downloaded and verified.</p>
+        <p>Training gets SIGTERM and time to write a checkpoint. Then the run is evaluated, unless that is done, and its
+          results are downloaded and verified.</p>
         <p>The instance stays, and bills, until <code>npm run down -- --stack ${report.stack}</code>.
           <code> npm run up</code> starts the run again from its last checkpoint.</p>
         <div class="choices">
-          <button value="no" autofocus>Let it go on</button>
+          <button value="no" autofocus>Keep it running</button>
           <button value="yes" class="strong" id="stop-yes" onClick=${() => start("stop")}>Stop cleanly</button>
         </div>
       </form>

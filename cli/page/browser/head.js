@@ -5,7 +5,6 @@ import { useTopic } from "./store.js";
 const stateWords = {
   absent: "not started",
   none: "no run",
-  unreachable: "not reachable",
 };
 
 /** Kind of a state, which gives its colour. */
@@ -75,7 +74,7 @@ function Live() {
     server !== "connected"
       ? ["bad", "page not connected"]
       : link?.state === "lost"
-        ? ["warn", "instance not reachable"]
+        ? ["warn", "instance unreachable"]
         : link?.state === "connecting"
           ? ["warn", "connecting"]
           : ["good", "live"];

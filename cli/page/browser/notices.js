@@ -14,20 +14,20 @@ export function Notices() {
   return html`
     ${
       server === "lost" &&
-      html`<${Notice} kind="warn" title="The page has lost its server">It comes back by itself while \`npm run dashboard\` runs.</${Notice}>`
+      html`<${Notice} kind="warn" title="The page has lost its server">It reconnects by itself while \`npm run dashboard\` is running.</${Notice}>`
     }
     ${
       server === "refused" &&
-      html`<${Notice} kind="bad" title="The page is of another \`npm run dashboard\`">Open the address that the newest one printed.</${Notice}>`
+      html`<${Notice} kind="bad" title="This page belongs to an older \`npm run dashboard\`">Open the address that the newest one printed.</${Notice}>`
     }
-    ${stack?.trouble && report != null && html`<${Notice} kind="warn" title="The stack's state cannot be read">${stack.trouble}</${Notice}>`}
+    ${stack?.trouble && report != null && html`<${Notice} kind="warn" title="The stack's state can't be read">${stack.trouble}</${Notice}>`}
     ${
       link?.state === "lost" &&
-      html`<${Notice} kind="warn" id="unreachable" title="Not reachable since ${clock(link.since)}">
-        ${link.reason} Tried again all the time; the run is not affected. What is shown is from ${ago(link.since, now)}.
+      html`<${Notice} kind="warn" id="unreachable" title="Unreachable since ${clock(link.since)}">
+        ${link.reason} The page keeps trying. The run is not affected. The figures are from ${ago(link.since, now)}.
       </${Notice}>`
     }
-    ${trouble.map((message) => html`<${Notice} key=${message} kind="warn" title="Something cannot be read">${message}</${Notice}>`)}
+    ${trouble.map((message) => html`<${Notice} key=${message} kind="warn" title="Something can't be read">${message}</${Notice}>`)}
     <${Situation} report=${report} stack=${stack} suffix=${suffix} />
   `;
 }
@@ -37,39 +37,39 @@ function Situation({ report, stack, suffix }) {
   const steps = useTopic("lifecycle") ?? [];
   const broken = steps.find(({ state }) => state === "failed");
   if (report?.strays?.length > 0) {
-    return html`<${Notice} kind="bad" id="strays" title="An instance bills that the stack's state does not know">
+    return html`<${Notice} kind="bad" id="strays" title="An instance bills that the stack's state doesn't know">
       ${report.strays.map(({ id, type, region, launchedAt }) => html`<div>${id}, ${type} in ${region}, launched ${launchedAt ?? "at an unknown time"}</div>`)}
-      An \`up\` was killed while it launched. <code>npm run up${suffix}</code> adopts it, <code>npm run down${suffix}</code> terminates it.
+      An \`up\` was killed during the launch. <code>npm run up${suffix}</code> adopts it; <code>npm run down${suffix}</code> terminates it.
     </${Notice}>`;
   }
   if (report?.unknown != null) {
-    return html`<${Notice} kind="warn" id="unknown" title="Whether something is billed cannot be told">${report.unknown}</${Notice}>`;
+    return html`<${Notice} kind="warn" id="unknown" title="Unknown whether an instance is billed">${report.unknown}</${Notice}>`;
   }
   if (report == null || report.instance === null) {
-    return html`<${Notice} kind="calm" id="empty" title="Nothing is rented">
-      ${stack?.trouble ?? "Nothing is billed."} <code>npm run up${suffix}</code> launches an instance and starts the run; this page then shows it.
+    return html`<${Notice} kind="calm" id="empty" title="No instance">
+      ${stack?.trouble ?? "Nothing is billed."} <code>npm run up${suffix}</code> launches one and starts the run. This page then shows it.
     </${Notice}>`;
   }
   if (report.instance.status === "gone") {
-    return html`<${Notice} kind="bad" title="The instance is gone"><code>npm run down${suffix}</code> cleans up after it, <code>npm run up${suffix || " --"} --refresh</code> rents a new one.</${Notice}>`;
+    return html`<${Notice} kind="bad" title="The instance is gone"><code>npm run down${suffix}</code> cleans up after it; <code>npm run up${suffix || " --"} --refresh</code> launches a new one.</${Notice}>`;
   }
   const { run } = report;
   if (run.state === "failed") return html`<${Evidence} run=${run} suffix=${suffix} />`;
   if (broken) {
     return html`<${Notice} kind="bad" id="failed" title="The ${broken.name} failed">
       <pre class="evidence">${broken.detail ?? ""}</pre>
-      Mend it, and <code>npm run up${suffix}</code> goes on from there. The instance bills meanwhile.
+      Fix it, and <code>npm run up${suffix}</code> continues from there. Until then the instance bills.
     </${Notice}>`;
   }
   if (run.state === "none" || run.state === "absent") {
     return html`<${Notice} kind="calm" id="starting" title="No run yet">
-      The instance is rented; <code>npm run up${suffix}</code> is at work on it, or goes on from where it stopped.
+      The instance is up. If no <code>npm run up${suffix}</code> is working on it, run it: it continues where it stopped.
     </${Notice}>`;
   }
   if (run.state === "finished" || run.state === "stopped") {
     return html`<${Notice} kind="calm" id="ended" title=${run.state === "finished" ? "The run has finished" : `The run was stopped (${run.stopReason})`}>
-      ${report.results === null ? "Its results are not home yet. " : "Its results are home. "}
-      The instance bills until <code>npm run down${suffix}</code>, which brings home what is missing and terminates it.
+      ${report.results === null ? "Its results aren't downloaded yet. " : "Its results are downloaded. "}
+      The instance bills until <code>npm run down${suffix}</code>, which downloads what is missing and terminates it.
     </${Notice}>`;
   }
   return null;
@@ -80,7 +80,7 @@ function Evidence({ run, suffix }) {
   const last = log.filter(({ text }) => text.trim() !== "").slice(-12);
   return html`<${Notice} kind="bad" id="failed" title="Training failed${run.exitCode === undefined ? "" : ` with status ${run.exitCode}`}">
     <pre class="evidence">${last.map(({ text }) => text).join("\n") || run.lastLine}</pre>
-    Mend it, and <code>npm run up${suffix || " --"} --refresh</code> starts it again from its last checkpoint. The instance bills meanwhile.
+    Fix it, and <code>npm run up${suffix || " --"} --refresh</code> starts it again from its last checkpoint. Until then the instance bills.
   </${Notice}>`;
 }
 

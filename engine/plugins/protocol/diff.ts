@@ -12,7 +12,7 @@ export interface Change {
 
 /**
  * Compares the inputs kept in the old outputs with the new inputs, input by input. Ignored names keep their old
- * value. Nested changes are told by path, except within secrets, which are told as a whole.
+ * value. It reports nested changes by path, but secrets as a whole.
  */
 export function diffInputs(shape: Shape, olds: Properties, news: Properties, ignored: readonly string[]): Change[] {
   const changes: Change[] = [];

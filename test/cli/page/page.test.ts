@@ -165,8 +165,8 @@ describe("the dashboard page", { timeout: 90_000 }, () => {
     await cloud.admin.addLinkFault({ match: { instanceId: id }, trouble: { kind: "refuse" } });
     await cloud.admin.dropConnections(id);
     await page.locator("#unreachable").waitFor();
-    expect(await text("unreachable")).toContain("Not reachable since");
-    expect(await text("state")).toBe("not reachable");
+    expect(await text("unreachable")).toContain("Unreachable since");
+    expect(await text("state")).toBe("unreachable");
     expect((await status()).run).toMatchObject({ state: "unreachable" });
     events.disconnect();
     const known = events.lines.length;
@@ -216,13 +216,13 @@ describe("the dashboard page", { timeout: 90_000 }, () => {
   it("stops the run cleanly once somebody has said yes, and terminates nothing", async () => {
     const { instances } = await cloud.inventory();
     await page.locator("#stop").click();
-    await page.getByText("Let it go on").click();
+    await page.getByText("Keep it running").click();
     expect((await status()).run).toMatchObject({ state: "running" });
     await page.locator("#stop").click();
     await page.locator("#stop-yes").click();
     await page.locator("#action[data-state=done]", { hasText: "Clean stop" }).waitFor({ timeout: 60_000 });
     await expect.poll(() => text("state"), poll).toBe("stopped");
-    expect(await text("ended")).toContain("Its results are home");
+    expect(await text("ended")).toContain("Its results are downloaded");
     expect((await status()).run).toMatchObject({ state: "stopped", stopReason: "user", evaluation: { state: "done" } });
     expect((await cloud.inventory()).instances).toEqual(instances);
   });

@@ -92,7 +92,7 @@ describe("create", () => {
       await lambda.admin.addInstanceFault({ match: {}, trouble: { kind } });
       const inputs = { ...(await launched()), bootTimeoutSeconds: 300 };
       await expect(boot.create(inputs, lambda.context)).rejects.toThrow(
-        /after 5 min \(bootTimeoutMinutes\).*in the state and billed/,
+        /after 5 min \(bootTimeoutMinutes\).*in the state, and billed/,
       );
       expect(await lambda.living()).toHaveLength(1);
       expect(lambda.told.length).toBeLessThan(5);

@@ -188,15 +188,15 @@ describe("a guard of results", { timeout: 60_000 }, () => {
   it("passes where the run was never started", async () => {
     const props = propsOf(planOf("true"));
     await remove(props);
-    expect(lambda.told).toEqual([`${props.run.experiment}: was never started, so there are no results`]);
+    expect(lambda.told).toEqual([`${props.run.experiment} was never started, so there are no results`]);
     expect(existsSync(props.folder)).toBe(false);
   });
 
   it("lets nothing end an instance that lives and cannot be reached, and says what to do", async () => {
     const props = propsOf(planOf("true"), await unreachable());
     const message = await failure(props);
-    expect(message).toContain(`The results of ${props.run.experiment} are not home`);
-    expect(message).toContain(`instance ${instanceId} is not terminated and goes on billing`);
+    expect(message).toContain(`Couldn't download the results of ${props.run.experiment}`);
+    expect(message).toContain(`instance ${instanceId} keeps running and billing`);
     expect(message).toContain(`127.0.0.1:${props.access.port}`);
     expect(message).toContain("`npm run results`");
     expect(message).toContain("`npm run down -- --lose-results`");
@@ -209,7 +209,7 @@ describe("a guard of results", { timeout: 60_000 }, () => {
     await start(plan, "finished");
     const props = propsOf(plan);
     writeFileSync(join(local, "results"), "a file where the folder should be");
-    expect(await failure(props)).toContain("is not terminated");
+    expect(await failure(props)).toContain("keeps running and billing");
     rmSync(join(local, "results"));
     await remove(props);
     expect(await verifyResults(props.folder)).toMatchObject({ ok: true });
@@ -229,14 +229,14 @@ describe("a guard of results", { timeout: 60_000 }, () => {
     const props = propsOf(planOf("true"), { ...(await unreachable()), instanceId: "0".repeat(32) });
     await remove(props);
     expect(lambda.told.join("\n")).toContain(
-      `instance ${props.instanceId} is gone; of its results only what was downloaded before is left`,
+      `instance ${props.instanceId} is gone; only the results downloaded before remain`,
     );
   });
 
   it("takes an API that does not answer for no news of the instance's end", async () => {
     await lambda.fault("listInstances", { answer: "server-error" }, 100);
     const props = propsOf(planOf("true"), { ...(await unreachable()), instanceId: "0".repeat(32) });
-    expect(await failure(props)).toContain("is not terminated");
+    expect(await failure(props)).toContain("keeps running and billing");
     await lambda.admin.removeAllFaults();
     await remove(props);
   });
@@ -247,11 +247,11 @@ describe("a guard of results", { timeout: 60_000 }, () => {
     const props = propsOf(plan, await unreachable());
     for (const value of ["1", "true", "", `${props.run.experiment}x`]) {
       vi.stubEnv(loseResultsVariable, value);
-      expect(await failure(props), value).toContain("are not home");
+      expect(await failure(props), value).toContain("Couldn't download the results");
     }
     vi.stubEnv(loseResultsVariable, props.run.experiment);
     await remove(props);
-    expect(lambda.told.join("\n")).toContain(`its results are left behind, as ${loseResultsVariable} says`);
+    expect(lambda.told.join("\n")).toContain(`results given up, because ${loseResultsVariable} is set`);
     expect((await status(plan)).state).toBe("running");
     expect(existsSync(props.folder)).toBe(false);
   });
@@ -274,12 +274,12 @@ describe("a guard of results", { timeout: 60_000 }, () => {
 
     it.each(["active", "unhealthy"])("and does not where it is %s", async (living) => {
       const { id } = api.addInstance({ status: living });
-      expect(await failure(await lost(id))).toContain(`instance ${id} is not terminated`);
+      expect(await failure(await lost(id))).toContain(`instance ${id} keeps running and billing`);
     });
 
     it("and does not take a key of another workspace, which sees nothing of ours, for its end", async () => {
       const props = await lost("0".repeat(32));
-      expect(await failure(props)).toContain("is not terminated");
+      expect(await failure(props)).toContain("keeps running and billing");
       api.sshKeys.set("1", { id: "1", name: "ours", public_key: `${publicKeyOf(sshd.access.privateKey)} comment` });
       await remove(props);
       expect(lambda.told.join("\n")).toContain("is gone");

@@ -116,7 +116,7 @@ export const hinderedCases: readonly FaultCase[] = [
       return world.down();
     },
     outcome: "told",
-    message: /The results of tiny-v1 are not home, so instance .* is not terminated and goes on billing/,
+    message: /Couldn't download the results of tiny-v1, so instance .* keeps running and billing/,
     after: async (world) => {
       await world.instanceId();
     },

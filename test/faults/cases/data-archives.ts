@@ -97,7 +97,7 @@ export const archiveCases: readonly FaultCase[] = [
         writeFileSync(join(world.project.folder, "data.tar"), Buffer.alloc(bigBytes, "y")),
       ),
     outcome: "told",
-    message: /data\.tar does not have the checksum .* it was changed while it was uploaded. Run the command again/,
+    message: /data\.tar no longer has the checksum .* it changed during the upload. Run the command again/,
     heal: async (world) => {
       await world.heal();
       world.configure({ dataset: { source: "tiny-data" } });

@@ -88,7 +88,7 @@ export const folderCases: readonly FaultCase[] = [
   seenHere(
     "the command that prepares the dataset fails",
     (world) => rmSync(inData(world, ""), { recursive: true }),
-    /dataset\.prepare.*could not be made: .*no disk of pictures.*Run it by hand/s,
+    /dataset\.prepare.*wasn't made: .*no disk of pictures.*Run it by hand/s,
     {
       tiny: { dataset: { source: "tiny-data", prepare: "echo no disk of pictures >&2; exit 3" } },
       heal: async (world) => {
@@ -163,7 +163,7 @@ export const folderCases: readonly FaultCase[] = [
     inject: slowlySent,
     act: (world) => whileSent(world, () => truncateSync(inData(world, "test/big.bin"), 1000)),
     outcome: "told",
-    message: /big\.bin got shorter while it was uploaded; end what writes to it and run the command again/,
+    message: /big\.bin got shorter during the upload. Stop what writes to it and run the command again/,
     heal: remade,
   },
   {
@@ -184,7 +184,7 @@ export const folderCases: readonly FaultCase[] = [
     act: (world) => whileSent(world, () => overwrite(inData(world, "test/big.bin"))),
     outcome: "told",
     message:
-      /did not arrive as they were when the upload began, test\/big\.bin among them.*end it and run the command again/,
+      /did not arrive as they were when the upload began, test\/big\.bin among them.*Stop it and run the command again/,
     heal: remade,
   },
 ];

@@ -77,7 +77,7 @@ const ofTheDisk: readonly FaultCase[] = [
       }),
     ),
     outcome: "told",
-    message: /The disk of .* is full\. What has arrived stays there; make room and run the command again/,
+    message: /The disk of .* is full\. What has arrived stays there. Make room and run the command again/,
     after: kept,
     heal: nothingElse,
   },
@@ -89,7 +89,7 @@ const ofTheDisk: readonly FaultCase[] = [
     inject: nothingElse,
     act: withDisk("ro"),
     outcome: "told",
-    message: /is not terminated and goes on billing.*cannot be made.*set results\.directory to another one/s,
+    message: /keeps running and billing.*Couldn't make the results' folder.*set results\.directory to another one/s,
     after: kept,
     heal: nothingElse,
   },
@@ -113,7 +113,7 @@ export const homeCases: readonly FaultCase[] = [
     inject: async ({ project }) => project.write("results", "notes\n"),
     act: (world) => world.down(),
     outcome: "told",
-    message: /is not terminated and goes on billing[\s\S]*npm run down -- --lose-results/,
+    message: /keeps running and billing[\s\S]*npm run down -- --lose-results/,
     after: kept,
     heal: async (world) => rmSync(results(world)),
   },
@@ -126,7 +126,7 @@ export const homeCases: readonly FaultCase[] = [
     act: async (world) => {
       const first = unwatched(world, "results");
       await world.until(() => someArrived(world));
-      const waits = /Another command brings these results home: waiting for it/;
+      const waits = /Another command is downloading these results. Waiting for it/;
       const second = await atOutput(world, "down", waits, () => world.cloud.admin.removeAllFaults());
       const { code, output } = await first;
       expect(code, output).toBe(0);

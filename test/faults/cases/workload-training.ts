@@ -47,7 +47,7 @@ export const trainingCases: readonly FaultCase[] = [
     tiny: { train: { firstStepTimeoutMinutes: 0.1 } },
     inject: trains('import time\nprint("loading", flush=True)\ntime.sleep(1e6)\n'),
     outcome: "told",
-    message: /logged no first step within 6 s. It goes on; check train\.firstStepPattern[\s\S]*loading/,
+    message: /logged no first step within 6 s. It keeps running. Check train\.firstStepPattern[\s\S]*loading/,
     after: async (world) => expect(await runOf(world)).toMatchObject({ state: "starting", attempt: 1 }),
     heal: async (world) => {
       await healedWith({ train: {} })(world);
@@ -160,7 +160,9 @@ with (out / "big2.bin").open("wb", 0) as more:
       expect(world.project.read("results/test/tiny-v1/run/train.log")).toContain("step 1 loss 0.5");
       const { code, output } = await world.down();
       expect(code, output).not.toBe(0);
-      expect(output).toMatch(/left nothing but its log[\s\S]*is not terminated[\s\S]*npm run down -- --lose-results/);
+      expect(output).toMatch(
+        /left nothing but its log[\s\S]*keeps running and billing[\s\S]*npm run down -- --lose-results/,
+      );
     },
     heal: async (world) => {
       await world.heal();

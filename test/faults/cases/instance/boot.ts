@@ -24,7 +24,7 @@ export const bootCases: readonly FaultCase[] = [
     tiny: { stack: { bootTimeoutMinutes: 10 } },
     inject: trouble({ kind: "stuck-booting" }),
     outcome: "told",
-    message: /is still booting after 10 min \(bootTimeoutMinutes\)\. .*run `up` again to wait on, or `destroy`/,
+    message: /is still booting after 10 min \(bootTimeoutMinutes\)\. .*run `up` again to keep waiting, or `destroy`/,
     after: (world) => world.instanceId(),
   },
   {
@@ -43,7 +43,7 @@ export const bootCases: readonly FaultCase[] = [
     fault: "unhealthy",
     inject: trouble({ kind: "unhealthy" }),
     outcome: "told",
-    message: /is unhealthy for 5 min and is billed\. .*replace it .* or `destroy`/,
+    message: /has been unhealthy for 5 min, and is billed\. .*replace it .* or `destroy`/,
     after: (world) => world.instanceId(),
   },
   {

@@ -56,7 +56,7 @@ export const endCases: readonly FaultCase[] = [
       inject: lose,
       act: (world) => world.down(),
       outcome: "ridden out",
-      message: /is gone; of its results only what was downloaded before is left/,
+      message: /is gone; only the results downloaded before remain/,
     },
   ]),
   {
