@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { commandIn } from "../remote/command";
+import { shellQuote } from "../remote/quote";
 import { stackView } from "./stack/read";
 import { requireInstance } from "./stack/stack-view";
 import { runThere, thereHelp } from "./stack/there";
@@ -8,6 +9,9 @@ import { CommandError, exitCodes, operatorCommand, run } from "./terminal/comman
 const description =
   "Runs a command on the instance in the workload's folder, with the environment and variables that training has. " +
   "Words, standard input, exit code and signals are passed on; `-- bash -c '…'` for more than one command.";
+
+/** Exit code of a command that does not exist, as shells have it. */
+const notFound = 127;
 
 const command = operatorCommand("exec", description)
   .option("--home", "in the home folder instead, with the environment")
@@ -24,5 +28,13 @@ run(async () => {
   }
   const folder = home === true ? "" : posix.join(workspace ?? "", plan?.directory ?? "");
   const place = { folder, experiment: plan?.experiment ?? "" };
-  return runThere(access, (session) => commandIn(session, place, command.args));
+  const code = await runThere(access, (session) => commandIn(session, place, command.args));
+  const [word = ""] = command.args;
+  if (code === notFound && /[\s|&;<>]/.test(word)) {
+    console.error(
+      `\`exec\` runs its words as they are, without a shell: \`${word}\` would be the name of one program. ` +
+        `For a shell's line: npm run exec -- bash -c ${shellQuote(word)}`,
+    );
+  }
+  return code;
 });

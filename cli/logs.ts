@@ -4,7 +4,8 @@ import { stackView } from "./stack/read";
 import { requireRun } from "./stack/stack-view";
 import { exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
 import { LineFilter } from "./terminal/line-filter";
-import { endWithReader, write } from "./terminal/output";
+import { logOutput } from "./terminal/log-output";
+import { endWithReader } from "./terminal/output";
 import { sinceOption } from "./terminal/since";
 
 const command = operatorCommand("logs", "The run's log; follows it while the run goes on, over dropped connections.")
@@ -14,7 +15,8 @@ const command = operatorCommand("logs", "The run's log; follows it while the run
   .option("--since <time>", "begin with what was written since: 10m, 1h30m, 2026-01-31T12:00Z; to 5 s", sinceOption)
   .option("-g, --grep <pattern>", "only lines that match, by RE2's regular expressions")
   .option("-i, --ignore-case", "--grep in capitals and small letters alike")
-  .option("-v, --invert", "only lines that do not match --grep");
+  .option("-v, --invert", "only lines that do not match --grep")
+  .option("--raw", "every byte as training wrote it: all states of a progress bar, all that steers a terminal");
 
 interface Options {
   readonly stack?: string;
@@ -24,14 +26,17 @@ interface Options {
   readonly grep?: string;
   readonly ignoreCase?: boolean;
   readonly invert?: boolean;
+  readonly raw?: boolean;
 }
 
 run(async () => {
   command.parse();
-  const { stack, follow, lines, since, grep, ignoreCase, invert } = command.opts<Options>();
+  const { stack, follow, lines, since, grep, ignoreCase, invert, raw } = command.opts<Options>();
   if (lines !== undefined && since !== undefined) command.error("error: --lines and --since exclude each other");
+  if (raw === true && grep !== undefined) command.error("error: --raw and --grep exclude each other");
   const mark = pc.isColorSupported && process.stdout.isTTY ? (text: string) => pc.bold(pc.red(text)) : undefined;
   const filter = grep === undefined ? undefined : new LineFilter({ pattern: grep, ignoreCase, invert, mark });
+  const output = logOutput({ raw, filter });
   const { access, run: plan } = requireRun(await stackView(stack));
   endWithReader();
   const stop = new AbortController();
@@ -39,10 +44,10 @@ run(async () => {
   await followLog(access, plan.experiment, {
     start: lines === undefined ? since : { lines },
     once: !follow,
-    onChunk: (chunk) => write(filter === undefined ? chunk : filter.push(chunk)),
+    onChunk: output.take,
     onProgress: (line) => console.error(pc.dim(line)),
     signal: stop.signal,
   });
-  if (filter !== undefined) await write(filter.flush());
+  await output.end();
   return exitCodes.ok;
 });

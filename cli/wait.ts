@@ -5,23 +5,26 @@ import { instanceStatus, sawGone } from "./stack/look";
 import { stackView } from "./stack/read";
 import { requireRun } from "./stack/stack-view";
 import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
+import { logOutput } from "./terminal/log-output";
 
 const command = operatorCommand("wait", "Waits until the run has ended. Exit code 0: finished; 1: failed or stopped.")
   .option("-t, --timeout <minutes>", "give up waiting after this time; the run goes on", wholeNumber)
-  .option("-q, --quiet", "print nothing but the end");
+  .option("-q, --quiet", "print nothing but the end")
+  .option("--raw", "print every byte of the log as training wrote it");
 
 run(async () => {
   command.parse();
-  const options = command.opts<{ stack?: string; timeout?: number; quiet?: boolean }>();
+  const options = command.opts<{ stack?: string; timeout?: number; quiet?: boolean; raw?: boolean }>();
   const view = requireRun(await stackView(options.stack));
   const { access, run: plan } = view;
   const { experiment } = plan;
   const signal = options.timeout === undefined ? undefined : AbortSignal.timeout(options.timeout * 60_000);
+  const output = options.quiet === true ? undefined : logOutput(options);
   const status = await waitForEnd(
     access,
     { experiment },
     {
-      onLine: options.quiet === true ? undefined : console.log,
+      onChunk: output?.take,
       isGone: async () => sawGone(await instanceStatus(view)),
       signal,
     },
@@ -32,6 +35,7 @@ run(async () => {
       exitCodes.timeout,
     );
   });
+  await output?.end();
   const { state, exitCode, detached } = status;
   const why = detached === undefined ? "" : `: training put itself into the background (${detached}) and was ended`;
   console.log(`${experiment}: ${state}${exitCode === undefined ? "" : ` (exit status ${exitCode})`}${why}`);

@@ -13,6 +13,7 @@ import { stackFileConfig } from "./stack/pulumi";
 import { stackView } from "./stack/read";
 import type { StackView } from "./stack/stack-view";
 import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
+import { printJson } from "./terminal/output";
 
 const description =
   "One look at cost, time and idleness against the stack's limits, ready for cron, systemd and CI. With --destroy it " +
@@ -162,7 +163,7 @@ function print({ view, status, gone, outcome, reason, lines, strays }: Seen, jso
   if (json) {
     const said = { outcome, reason: reason ?? null, notes: lines };
     const report = { stack, experiment, run: state, costDollars: cost, ...said, strays: strays.map(({ id }) => id) };
-    console.log(JSON.stringify(report));
+    printJson(report, 0);
     return;
   }
   const what = {
