@@ -5,6 +5,7 @@ import { table } from "../local/table";
 import { type CostSum, type Grouping, groupings, runningCost, sumBy } from "./costs/costs";
 import { stackName } from "./stack/pulumi";
 import { exitCodes, plainCommand, run } from "./terminal/command";
+import { printJson } from "./terminal/output";
 
 const description =
   "Shows what terminated instances have cost, from the ledgers (results/<stack>/ledger.jsonl), and what a running one " +
@@ -45,9 +46,7 @@ run(async () => {
   const total = { dollars: dollarsOf(...paid), emulatedDollars: dollarsOf(...unpaid), instances: bills.length };
   for (const problem of problems) console.error(problem);
   if (json === true) {
-    console.log(
-      JSON.stringify({ ...sums, total, running: now, problems, ...(all === true ? { bills } : {}) }, null, 2),
-    );
+    printJson({ ...sums, total, running: now, problems, ...(all === true ? { bills } : {}) });
     return exitCodes.ok;
   }
   const lines = [

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { projectFolder } from "../local/paths";
 import { exitCodes, operatorCommand, run } from "./terminal/command";
+import { printJson } from "./terminal/output";
 
 /** A thing that the project runs on, as engine/bootstrap/parts.mjs tells it. */
 interface Part {
@@ -23,7 +24,7 @@ run(async () => {
   const parts = await inspect();
   const missing = parts.filter(({ state }) => state === "missing");
   const ok = missing.length === 0;
-  if (command.opts<{ json?: boolean }>().json === true) console.log(JSON.stringify({ ok, parts }, undefined, 2));
+  if (command.opts<{ json?: boolean }>().json === true) printJson({ ok, parts });
   else print(parts, missing);
   return ok ? exitCodes.ok : exitCodes.failed;
 });

@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { commandIn } from "../remote/command";
+import { shellQuote } from "../remote/quote";
 import { stackView } from "./stack/read";
 import { requireInstance } from "./stack/stack-view";
 import { runThere, thereHelp } from "./stack/there";
@@ -8,6 +9,9 @@ import { CommandError, exitCodes, operatorCommand, run } from "./terminal/comman
 const description =
   "Runs a command on the instance, in the workload's folder, with training's environment and variables. Passes on words, " +
   "standard input, exit code and signals. For pipes and several commands: `-- bash -c '…'`.";
+
+/** Exit code of a command that does not exist, as shells have it. */
+const notFound = 127;
 
 const command = operatorCommand("exec", description)
   .option("--home", "run in the home folder instead, with the same environment")
@@ -27,5 +31,13 @@ run(async () => {
   }
   const folder = home === true ? "" : posix.join(workspace ?? "", plan?.directory ?? "");
   const place = { folder, experiment: plan?.experiment ?? "" };
-  return runThere(access, (session) => commandIn(session, place, command.args));
+  const code = await runThere(access, (session) => commandIn(session, place, command.args));
+  const [word = ""] = command.args;
+  if (code === notFound && /[\s|&;<>]/.test(word)) {
+    console.error(
+      `\`exec\` runs its words as they are, without a shell: \`${word}\` would be the name of one program. ` +
+        `For a shell's line: npm run exec -- bash -c ${shellQuote(word)}`,
+    );
+  }
+  return code;
 });

@@ -6,6 +6,7 @@ import { allExperiments, configurationOf, type ExperimentReport } from "./experi
 import { type Curve, short, svgPlot, textPlot } from "./experiments/plot";
 import { seriesOf } from "./experiments/series";
 import { CommandError, exitCodes, plainCommand, run } from "./terminal/command";
+import { printJson } from "./terminal/output";
 
 const description =
   "Lists every experiment whose results or bills are here. With names, compares them: configuration, metrics, and a plot " +
@@ -49,7 +50,7 @@ run(async () => {
     writeFileSync(svg, svgPlot(metric, curves));
   }
   if (json === true) {
-    console.log(JSON.stringify({ experiments: rows, metric, curves, problems }, null, 2));
+    printJson({ experiments: rows, metric, curves, problems });
     return exitCodes.ok;
   }
   if (rows.length === 0) {

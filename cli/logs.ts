@@ -4,7 +4,8 @@ import { stackView } from "./stack/read";
 import { requireRun } from "./stack/stack-view";
 import { exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
 import { LineFilter } from "./terminal/line-filter";
-import { endWithReader, write } from "./terminal/output";
+import { logOutput } from "./terminal/log-output";
+import { endWithReader } from "./terminal/output";
 import { sinceOption } from "./terminal/since";
 
 const command = operatorCommand(
@@ -21,7 +22,8 @@ const command = operatorCommand(
   )
   .option("-g, --grep <pattern>", "only lines that match this RE2 regular expression")
   .option("-i, --ignore-case", "match --grep in any case")
-  .option("-v, --invert", "only lines that don't match --grep");
+  .option("-v, --invert", "only lines that don't match --grep")
+  .option("--raw", "every byte as training wrote it: all states of a progress bar, all escape sequences");
 
 interface Options {
   readonly stack?: string;
@@ -31,14 +33,17 @@ interface Options {
   readonly grep?: string;
   readonly ignoreCase?: boolean;
   readonly invert?: boolean;
+  readonly raw?: boolean;
 }
 
 run(async () => {
   command.parse();
-  const { stack, follow, lines, since, grep, ignoreCase, invert } = command.opts<Options>();
+  const { stack, follow, lines, since, grep, ignoreCase, invert, raw } = command.opts<Options>();
   if (lines !== undefined && since !== undefined) command.error("error: --lines and --since exclude each other");
+  if (raw === true && grep !== undefined) command.error("error: --raw and --grep exclude each other");
   const mark = pc.isColorSupported && process.stdout.isTTY ? (text: string) => pc.bold(pc.red(text)) : undefined;
   const filter = grep === undefined ? undefined : new LineFilter({ pattern: grep, ignoreCase, invert, mark });
+  const output = logOutput({ raw, filter });
   const { access, run: plan } = requireRun(await stackView(stack));
   endWithReader();
   const stop = new AbortController();
@@ -46,10 +51,10 @@ run(async () => {
   await followLog(access, plan.experiment, {
     start: lines === undefined ? since : { lines },
     once: !follow,
-    onChunk: (chunk) => write(filter === undefined ? chunk : filter.push(chunk)),
+    onChunk: output.take,
     onProgress: (line) => console.error(pc.dim(line)),
     signal: stop.signal,
   });
-  if (filter !== undefined) await write(filter.flush());
+  await output.end();
   return exitCodes.ok;
 });

@@ -11,6 +11,7 @@ import { accountAt, readable } from "./stack/account";
 import { allStates, type KnownStray, straysOf } from "./stack/states";
 import { exitCodes, plainCommand, run } from "./terminal/command";
 import { printing } from "./terminal/listener";
+import { printJson } from "./terminal/output";
 
 interface Options {
   readonly endpoint?: string;
@@ -66,8 +67,7 @@ run(async () => {
     for (const line of describe({ orphans, strays }, account, states.length, options)) console.log(line);
   }
   const failed = options.yes === true ? await removeAll(cloud, removable) : [];
-  if (options.json === true)
-    console.log(JSON.stringify({ orphans, strays, removed: options.yes === true, failed }, null, 2));
+  if (options.json === true) printJson({ orphans, strays, removed: options.yes === true, failed });
   const left = options.yes === true ? failed.length : removable.length;
   return left + doubtful.length + strays.length > 0 ? exitCodes.failed : exitCodes.ok;
 });

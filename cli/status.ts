@@ -7,6 +7,7 @@ import { lookAtRun, type RunLook } from "./status/look";
 import { type StatusReport, screenOf } from "./status/screen";
 import { watchStatus } from "./status/watch";
 import { exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
+import { printJson } from "./terminal/output";
 
 const command = operatorCommand("status", "Shows the instance, the run, and the cost so far.")
   .option("--json", "print one JSON object")
@@ -24,7 +25,7 @@ run(async () => {
     return exitCodes.ok;
   }
   const report = await statusReport(await stackView(stack));
-  if (json === true) console.log(JSON.stringify(report, null, 2));
+  if (json === true) printJson(report);
   else for (const line of screenOf(report, process.stdout.columns ?? 200)) console.log(line);
   if (report.strays.length > 0) return exitCodes.failed;
   if (report.unknown !== null) return exitCodes.unreachable;
@@ -37,7 +38,7 @@ run(async () => {
 async function statusReport(view: StackView): Promise<StatusReport> {
   const [seen, look] = await Promise.all([instanceStatus(view), lookOnce(view)]);
   const state = statusText(seen);
-  const nothing = { machine: null, progress: null, log: [] };
+  const nothing = { machine: null, progress: null, metrics: {}, log: [] };
   const beside = besideOf(view, seen);
   if (look === undefined) return { ...reportOf(view, state, { state: "none" }, beside), ...nothing };
   if ("reason" in look) {

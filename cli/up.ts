@@ -35,6 +35,7 @@ run(async () => {
   const refresh = wasCut ? ["--refresh"] : await refreshWhereEnded(stack);
   const code = await pulumi(["up", "--stack", stack, ...unasked, ...refresh, ...command.args]);
   if (code === 0) noteWhole(stack);
+  else if (!refresh.includes("--refresh")) await refreshWhereEnded(stack);
   await refreshSshHost(stack);
   await tellAfterUp(stack);
   return code;

@@ -5,26 +5,29 @@ import { instanceStatus, sawGone } from "./stack/look";
 import { stackView } from "./stack/read";
 import { requireRun } from "./stack/stack-view";
 import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
+import { logOutput } from "./terminal/log-output";
 
 const command = operatorCommand(
   "wait",
   "Waits until the run has ended. Exits with 0 if it finished, with 1 if it failed or was stopped.",
 )
   .option("-t, --timeout <minutes>", "stop waiting after this time; the run continues", wholeNumber)
-  .option("-q, --quiet", "print only how it ended");
+  .option("-q, --quiet", "print only how it ended")
+  .option("--raw", "print every byte of the log as training wrote it");
 
 run(async () => {
   command.parse();
-  const options = command.opts<{ stack?: string; timeout?: number; quiet?: boolean }>();
+  const options = command.opts<{ stack?: string; timeout?: number; quiet?: boolean; raw?: boolean }>();
   const view = requireRun(await stackView(options.stack));
   const { access, run: plan } = view;
   const { experiment } = plan;
   const signal = options.timeout === undefined ? undefined : AbortSignal.timeout(options.timeout * 60_000);
+  const output = options.quiet === true ? undefined : logOutput(options);
   const status = await waitForEnd(
     access,
     { experiment },
     {
-      onLine: options.quiet === true ? undefined : console.log,
+      onChunk: output?.take,
       isGone: async () => sawGone(await instanceStatus(view)),
       signal,
     },
@@ -35,6 +38,7 @@ run(async () => {
       exitCodes.timeout,
     );
   });
+  await output?.end();
   const { state, exitCode, detached } = status;
   const why = detached === undefined ? "" : `: training detached itself (${detached}) and was ended`;
   console.log(`${experiment}: ${state}${exitCode === undefined ? "" : ` (exit status ${exitCode})`}${why}`);

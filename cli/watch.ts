@@ -13,6 +13,7 @@ import { stackFileConfig } from "./stack/pulumi";
 import { stackView } from "./stack/read";
 import type { StackView } from "./stack/stack-view";
 import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
+import { printJson } from "./terminal/output";
 
 const description =
   "Checks cost, time and idleness against the stack's limits, once: for cron, systemd and CI. With --destroy, it does " +
@@ -165,7 +166,7 @@ function print({ view, status, gone, outcome, reason, lines, strays, now }: Seen
   if (json) {
     const said = { outcome, reason: reason ?? null, notes: lines };
     const report = { stack, experiment, run: state, costDollars: cost, ...said, strays: strays.map(({ id }) => id) };
-    console.log(JSON.stringify(report));
+    printJson(report, 0);
     return;
   }
   const what = {

@@ -22,9 +22,10 @@ export function step(name: string, args: StepArgs, options: pulumi.CustomResourc
     {
       connection: output(args.access).apply((access) => ({
         ...access,
-        // Refused connections come back at once: this many of them are about five minutes.
-        dialErrorLimit: 60,
-        perDialTimeout: 30,
+        // An instance that was ended elsewhere refuses or is silent: the first takes half a minute so, the other a bit
+        // more than one. By now a living one has let somebody in, and the next `up` joins the work.
+        dialErrorLimit: 12,
+        perDialTimeout: 5,
       })),
       create: "bash -s",
       stdin: args.script,

@@ -11,6 +11,7 @@ import { Failure, say } from "./bootstrap/failure.mjs";
 import { readyNode } from "./bootstrap/node.mjs";
 import { parts } from "./bootstrap/parts.mjs";
 import { root } from "./bootstrap/paths.mjs";
+import { removeDeadPipes } from "./bootstrap/pipes.mjs";
 import { installedPlugin, readyPlugins, wantedPlugins } from "./bootstrap/plugins.mjs";
 import { readyPulumi } from "./bootstrap/pulumi.mjs";
 import { attached } from "./bootstrap/run.mjs";
@@ -30,6 +31,7 @@ async function prepare(needs, stack) {
   const pulumi = await readyPulumi({ prepare: needs.pulumi });
   const backend = backendOf(pulumi, stack);
   if (pulumi && pulumi.source !== "path") placeDynamicProvider();
+  if (needs.pulumi) removeDeadPipes();
   if (pulumi && needs.pulumi) await readyPlugins({ pulumi, ...backend });
   const compat = wantedPlugins().some((plugin) => installedPlugin(backend.home, plugin) === "compat");
   return { node, env: engineEnvironment({ node, pulumi, backend, compat }) };

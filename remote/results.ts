@@ -6,7 +6,7 @@ import { evaluateRun, hasEnded, readStatus, stopRun } from "./run";
 import { beginFetch, removeAside, tellFetched } from "./self-termination";
 import type { SshSession } from "./session";
 import { downloadTree } from "./transfer/download";
-import { namedBelow } from "./transfer/names";
+import { namedBelow, outputsAtHome, pathAtHome } from "./transfer/names";
 import { sourceOf } from "./transfer/results-source";
 import { withRetries } from "./transfer/retry";
 import type { RunStatus, SshAccess, Written } from "./types";
@@ -28,6 +28,8 @@ export interface ResultsPlace {
 export interface BroughtHome {
   /** Local folder, absolute. */
   readonly folder: string;
+  /** Where in it the outputs folder's content lies, absolute. */
+  readonly outputs: string;
   readonly status: RunStatus;
   readonly files: number;
   readonly bytes: number;
@@ -117,8 +119,10 @@ export async function bringHome(place: ResultsPlace, listener: Listener): Promis
   for (const aside of status.asides ?? []) await bringAside(place, aside, folder, listener);
   const logs = posix.dirname(status.logPath);
   const { include = [], exclude = [] } = run;
+  const below = outputsAtHome(status.outputPath, run);
   const { files, bytes, unstable, manifest, written } = await downloadTree(access, {
     remoteRoot: status.outputPath ?? posix.join(workspace, run.outputs, run.experiment),
+    below,
     // What the terminal showed comes home as well: a run that crashed early may have written nothing else.
     also: {
       ...namedBelow("earlier", status.earlierOutputPaths),
@@ -137,6 +141,7 @@ export async function bringHome(place: ResultsPlace, listener: Listener): Promis
   const workload = manifest.files.filter(({ path, folder }) => folder !== true && !ownLogs.includes(path));
   const home: BroughtHome = {
     folder,
+    outputs: below === undefined ? folder : join(folder, pathAtHome(below)),
     status,
     files,
     bytes,
@@ -164,6 +169,7 @@ async function bringAside(
   const there = (below: string): string => posix.join(path, below);
   await downloadTree(access, {
     remoteRoot: there(root),
+    below: outputsAtHome(kept.outputPath, run),
     also: Object.fromEntries(Object.entries(also).map(([at, below]) => [at, there(below)])),
     localFinal,
     source: sourceOf(instanceId, { experiment: run.experiment, hash: kept.hash }).source,

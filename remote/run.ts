@@ -2,6 +2,7 @@ import { posix } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ensureScripts } from "./bundle";
 import { followLog } from "./follow";
+import { logLines, plainText } from "./log-text";
 import { shellQuote } from "./quote";
 import { type EvaluatedPlan, renderAdopt, renderEvaluate, renderStop, statusScripts } from "./scripts";
 import { SshError, SshSession, withSession } from "./session";
@@ -50,8 +51,8 @@ async function lookAtStatus(session: SshSession, experiment: string): Promise<Ru
 
 /** How to wait for a run. */
 export interface WatchOptions {
-  /** Each line that training logs meanwhile. */
-  readonly onLine?: (line: string) => void;
+  /** What training logs meanwhile; waited for as in {@link followLog}. */
+  readonly onChunk?: (chunk: Buffer) => void | Promise<void>;
   /** Each status that is read meanwhile. */
   readonly onStatus?: (status: RunStatus) => void;
   /** A line for people when something other than the log is to be told. */
@@ -185,9 +186,9 @@ export async function evaluateRun(
 /** What a failed evaluation said last, and that results do not depend on it. */
 export async function evaluationFailure(session: SshSession, status: RunStatus): Promise<string> {
   const { experiment, evaluation, logPath } = status;
-  const { stdout } = await session.exec(logTail(posix.join(posix.dirname(logPath), "evaluate.log"), 5));
+  const said = await readLogTail(session, posix.join(posix.dirname(logPath), "evaluate.log"));
   return (
-    `Evaluation of ${experiment} failed with status ${evaluation?.exitCode ?? "unknown"}: ${stdout.trimEnd()}\n` +
+    `Evaluation of ${experiment} failed with status ${evaluation?.exitCode ?? "unknown"}: ${endOfLog(said, 5)}\n` +
     "The results are still downloaded, with this log as run/evaluate.log. Fix it and run `up` again: `down` evaluates once " +
     "more, unless the time limit ended it. Or evaluate the checkpoint yourself."
   );
@@ -211,6 +212,19 @@ export async function readMetrics(
   return JSON.parse(text) as Record<string, unknown>;
 }
 
+/** The last lines of a log that show something, without colours. */
+export async function readLogTail(session: SshSession, path: string): Promise<string[]> {
+  const { stdout } = await session.exec(`tail -c 65536 ${shellQuote(path)}`, { timeoutSeconds: 30 });
+  return logLines(stdout).map(plainText);
+}
+
+function endOfLog(lines: readonly string[], count: number): string {
+  return lines
+    .slice(-count)
+    .map((line) => line.slice(0, 300))
+    .join("\n");
+}
+
 async function watch(
   access: SshAccess,
   experiment: string,
@@ -219,8 +233,8 @@ async function watch(
 ): Promise<RunStatus> {
   const following = new AbortController();
   const signal = options.signal === undefined ? following.signal : AbortSignal.any([options.signal, following.signal]);
-  const lines = options.onLine === undefined ? undefined : splitLines(options.onLine);
-  const follow = lines === undefined ? undefined : followLog(access, experiment, { onChunk: lines.push, signal });
+  const { onChunk } = options;
+  const follow = onChunk === undefined ? undefined : followLog(access, experiment, { onChunk, signal });
   follow?.catch(() => {});
   try {
     const status = await poll(access, experiment, done, options);
@@ -232,7 +246,6 @@ async function watch(
   } finally {
     following.abort();
     await follow?.catch(() => {});
-    lines?.flush();
   }
 }
 
@@ -289,33 +302,11 @@ async function poll(
   }
 }
 
-function splitLines(onLine: (line: string) => void): { push: (chunk: Buffer) => void; flush: () => void } {
-  let rest = "";
-  const decoder = new TextDecoder();
-  const push = (chunk: Buffer): void => {
-    const lines = `${rest}${decoder.decode(chunk, { stream: true })}`.split(/\r?\n|\r/);
-    rest = lines.pop() ?? "";
-    for (const line of lines) {
-      if (line !== "") {
-        onLine(line);
-      }
-    }
-  };
-  return { push, flush: () => rest !== "" && push(Buffer.from("\n")) };
-}
-
 async function withLogTail(access: SshAccess, message: string, status: RunStatus): Promise<string> {
   try {
-    const command = logTail(status.logPath, 40);
-    const { stdout } = await withSession(access, (session) => session.exec(command, { timeoutSeconds: 30 }));
-    return `${message}\nThe end of ${status.logPath}:\n${stdout.trimEnd()}`;
+    const lines = await withSession(access, (session) => readLogTail(session, status.logPath));
+    return `${message}\nThe end of ${status.logPath}:\n${endOfLog(lines, 40)}`;
   } catch {
     return `${message} Log on the instance: ${status.logPath}`;
   }
-}
-
-/** Command that prints the last lines of a log, long ones cut, without what would drive a terminal. */
-function logTail(path: string, lines: number): string {
-  const plain = "tr '\\r' '\\n' | LC_ALL=C tr -d '\\000-\\010\\013-\\037'";
-  return `tail -c 65536 ${shellQuote(path)} | ${plain} | tail -n ${lines} | cut -c 1-300`;
 }

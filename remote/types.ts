@@ -67,6 +67,8 @@ export interface RunStatus {
     readonly path: string;
     readonly kept: {
       readonly hash: string;
+      /** As the run's, then. Absent: an earlier release kept it. */
+      readonly outputPath?: string;
       /** Path in the results at home → path below the copy's folder. */
       readonly places: Readonly<Record<string, string>>;
     };

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { ManifestEntry } from "../local/folder/manifest";
 import { megabytes } from "../local/folder/progress";
+import { plainText } from "./log-text";
 import type { LeftOut, Written, WrittenGroup } from "./types";
 
 const size = z.number().nonnegative();
@@ -70,7 +71,7 @@ export function leftCheckpoint(written: Written | undefined): LeftOut["checkpoin
   return written?.left
     .map(({ checkpoint }) => checkpoint)
     .filter((checkpoint) => checkpoint !== undefined)
-    .map(({ path, bytes }) => ({ path: plain(path), bytes }))
+    .map(({ path, bytes }) => ({ path: plainText(path), bytes }))
     .sort((a, b) => b.bytes - a.bytes)[0];
 }
 
@@ -100,21 +101,16 @@ function listed<T extends WrittenGroup>(groups: readonly T[], text: (group: T) =
   ].join(", ");
 }
 
-/** A path without what a terminal would obey. */
-function plain(path: string): string {
-  return path.replace(/\p{Cc}/gu, "?");
-}
-
 function groupText({ path, files, bytes }: WrittenGroup): string {
-  return `${plain(path)} (${filesText(files, bytes)})`;
+  return `${plainText(path)} (${filesText(files, bytes)})`;
 }
 
 function leftOutText({ path, files, bytes, why, checkpoint }: LeftOut): string {
   const weights =
     checkpoint === undefined
       ? ""
-      : `; ${plain(checkpoint.path)} of ${megabytes(checkpoint.bytes)} MB looks like a checkpoint`;
-  return `${plain(path)} (${filesText(files, bytes)}: ${plain(why)}${weights})`;
+      : `; ${plainText(checkpoint.path)} of ${megabytes(checkpoint.bytes)} MB looks like a checkpoint`;
+  return `${plainText(path)} (${filesText(files, bytes)}: ${plainText(why)}${weights})`;
 }
 
 /** `3 files, 1.2 MB`. */

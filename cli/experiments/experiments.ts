@@ -90,7 +90,7 @@ function stateWithoutBill(experiment: string, path: string, source: string | und
 export function configurationOf({ experiment, folder }: ExperimentReport, root: string): Record<string, unknown> {
   const files = globSync("configs/*.{yaml,yml}", { cwd: root }).map((file) => join(root, file));
   const own = files.map(readYaml).find((each) => (each as { experiment?: unknown } | null)?.experiment === experiment);
-  const workloads = folder === null ? [] : globSync("{,*/}config.{yaml,yml,json}", { cwd: folder }).sort();
+  const workloads = folder === null ? [] : globSync("{,*/,*/*/}config.{yaml,yml,json}", { cwd: folder }).sort();
   const theirs = workloads.slice(0, 1).map((file) => readYaml(join(folder ?? "", file)));
   return { ...flattened(own, ""), ...flattened(theirs[0], "workload config: ") };
 }

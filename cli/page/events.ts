@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { ServerResponse } from "node:http";
-import { type LogLine, LogLines } from "./log-lines";
+import { KeptLines, type LogLine } from "./log-lines";
 
 /** Lines that the page can scroll back to. */
 export const keptLines = 5000;
@@ -18,7 +18,7 @@ export class Events {
   private readonly topics = new Map<string, string>();
   private readonly clients = new Set<ServerResponse>();
   private readonly beat = setInterval(() => this.write(": still here\n\n"), keepAliveMs);
-  private log = new LogLines(keptLines);
+  private log = new KeptLines(keptLines);
   /** Names the log that the line numbers belong to. */
   private logName = newName();
 
@@ -50,7 +50,7 @@ export class Events {
 
   /** Another log begins. */
   resetLog(): void {
-    this.log = new LogLines(keptLines);
+    this.log = new KeptLines(keptLines);
     this.logName = newName();
     this.write(this.event("log", JSON.stringify({ reset: true, lines: [] })));
     this.set("open-line", "");

@@ -1,4 +1,4 @@
-import { parsePython } from "../../remote/metrics-at-home";
+import { mainNumbers, parsePython } from "../../remote/metrics-at-home";
 
 /** Values of one metric over the course of training. `xs` rises. */
 export interface Series {
@@ -21,6 +21,7 @@ export interface Score {
 /** What an experiment's metric files say. */
 export interface Metrics {
   readonly series: readonly Series[];
+  /** The most telling ones first. */
   readonly scores: readonly Score[];
 }
 
@@ -37,7 +38,7 @@ const mostSeries = 40;
 /** Reads metric files, path → content. Tables of numbers become curves, evaluation results scores; the rest is nothing. */
 export function metricsOf(files: Readonly<Record<string, string>>): Metrics {
   const series = new Map<string, Series>();
-  const scores = new Map<string, Score>();
+  const evaluations: Record<string, unknown> = {};
   for (const path of Object.keys(files).sort()) {
     const content = parse(path, files[path] ?? "");
     for (const rows of tablesIn(content)) {
@@ -46,10 +47,13 @@ export function metricsOf(files: Readonly<Record<string, string>>): Metrics {
         if (known === undefined || found.xs.length > known.xs.length) series.set(found.name, found);
       }
     }
-    if (!/eval|test/i.test(path)) continue;
-    for (const score of scoresIn(content)) scores.set(score.name, score);
+    if (/eval|test/i.test(path)) evaluations[path] = content;
   }
-  return { series: [...series.values()].slice(0, mostSeries), scores: [...scores.values()].slice(0, mostSeries) };
+  const scores = Object.entries(mainNumbers(evaluations)).map(([name, value]) => ({ name, value }));
+  return {
+    series: [...series.values()].slice(0, mostSeries),
+    scores: scores.filter(({ name }) => !counters.has(name)),
+  };
 }
 
 function parse(path: string, text: string): unknown {
@@ -123,15 +127,6 @@ export function thinned(points: readonly (readonly [number, number])[]): { xs: n
   const every = Math.ceil(points.length / mostPoints);
   const kept = points.filter((_, at) => at % every === 0 || at === points.length - 1);
   return { xs: kept.map(([x]) => x), ys: kept.map(([, y]) => y) };
-}
-
-/** Numbers of an evaluation: members, and members of members, by name. */
-function scoresIn(content: unknown, prefix = ""): Score[] {
-  if (typeof content !== "object" || content === null || Array.isArray(content)) return [];
-  return Object.entries(content).flatMap(([key, value]): Score[] => {
-    if (isNumber(value)) return counters.has(key) ? [] : [{ name: prefix + key, value }];
-    return prefix === "" ? scoresIn(value, `${key}.`) : [];
-  });
 }
 
 function isNumber(value: unknown): value is number {

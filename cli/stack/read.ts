@@ -1,7 +1,8 @@
+import { openWay } from "../../lambda/account/way";
 import { CommandError, exitCodes } from "../terminal/command";
 import { pulumiOutput, stackName } from "./pulumi";
+import { connectStack } from "./stack-cloud";
 import { type StackView, viewOf } from "./stack-view";
-import { openWay } from "./way";
 
 /**
  * Reads the stack's state, and sees that the firewall lets this machine in.
@@ -9,7 +10,10 @@ import { openWay } from "./way";
  */
 export async function stackView(named: string | undefined): Promise<StackView> {
   const view = await readView(await stackName(named));
-  await openWay(view);
+  const { instance, access, endpoint } = view;
+  if (instance !== undefined && access !== undefined) {
+    await openWay({ id: instance.id, access, endpoint }, () => connectStack(view), console.error);
+  }
   return view;
 }
 

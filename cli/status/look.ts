@@ -1,8 +1,6 @@
-import { stripVTControlCharacters } from "node:util";
 import { type MachineLook, readMachine } from "../../remote/machine";
 import { readMetricFiles } from "../../remote/metric-files";
-import { shellQuote } from "../../remote/quote";
-import { readStatus } from "../../remote/run";
+import { readLogTail, readStatus } from "../../remote/run";
 import type { SshSession } from "../../remote/session";
 import type { RunStatus } from "../../remote/types";
 import { LogSeries } from "../page/log-series";
@@ -21,30 +19,31 @@ export interface RunLook {
   readonly status: RunStatus;
   readonly machine: MachineLook;
   readonly progress: Progress | null;
+  /** What its evaluation found, the most telling numbers first. */
+  readonly metrics: Readonly<Record<string, number>>;
   /** The log's last lines. */
   readonly log: readonly string[];
 }
 
-const tailBytes = 32_768;
 const logLines = 8;
 
 /** Looks at a run over one connection. */
 export async function lookAtRun(session: SshSession, experiment: string): Promise<RunLook> {
   const status = await readStatus(session, experiment);
   const { outputPath, logPath } = status;
-  const [machine, files, tail] = await Promise.all([
+  const [machine, files, lines] = await Promise.all([
     readMachine(session, { experiment, outputPath }),
     outputPath === undefined ? undefined : readMetricFiles(session, outputPath, ""),
-    session.exec(`tail -c ${tailBytes} ${shellQuote(logPath)}`, { timeoutSeconds: 30 }),
+    readLogTail(session, logPath),
   ]);
-  const lines = tail.stdout
-    .split(/[\r\n]+/)
-    .map(plain)
-    .filter((line) => line.trim() !== "");
   const told = new LogSeries();
   for (const line of lines) told.push(line);
-  const progress = progressOf([...metricsOf(files?.files ?? {}).series, ...told.series]);
-  return { status, machine, progress, log: lines.slice(-logLines) };
+  const { series, scores } = metricsOf(files?.files ?? {});
+  const progress = progressOf([...series, ...told.series]);
+  // What is there while one is due was found by an earlier one.
+  const isDue = ["pending", "running"].includes(status.evaluation?.state ?? "none");
+  const metrics = Object.fromEntries(isDue ? [] : scores.map(({ name, value }) => [name, value]));
+  return { status, machine, progress, metrics, log: lines.slice(-logLines) };
 }
 
 /** The newest point of the curves that go furthest on the axis of the finest count. */
@@ -59,10 +58,4 @@ export function progressOf(series: readonly Series[]): Progress | null {
     at: Math.max(...last.map(({ at }) => at)),
     values: Object.fromEntries(last.map(({ name, value }) => [name, value])),
   };
-}
-
-/** A line without what moves the cursor or sets colours. */
-function plain(line: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  return stripVTControlCharacters(line).replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, "");
 }

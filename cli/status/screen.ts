@@ -1,9 +1,9 @@
-import { stripVTControlCharacters } from "node:util";
 import pc from "picocolors";
 import { duration } from "../../lambda/api/waiting";
 import { money } from "../../lambda/billing/bill";
 import { isGone } from "../../lambda/life/presence";
 import { megabytes } from "../../local/folder/progress";
+import { plainText, safeText } from "../../remote/log-text";
 import type { MachineLook } from "../../remote/machine";
 import type { RunStatus } from "../../remote/types";
 import { foundText, leftText } from "../../remote/written";
@@ -14,6 +14,8 @@ import type { Progress } from "./look";
 export interface StatusReport extends StackReport {
   readonly machine: MachineLook | null;
   readonly progress: Progress | null;
+  /** What the evaluation found, the most telling numbers first. */
+  readonly metrics: Readonly<Record<string, number>>;
   /** The log's last lines. */
   readonly log: readonly string[];
 }
@@ -82,7 +84,7 @@ function describeCost({ dollars, dollarsPerHour, budgetDollars, dollarsLeft, hou
 }
 
 function whatRuns(report: StatusReport, cpuPercent: number | undefined): Row[] {
-  const { experiment, run, results, instance, progress, machine } = report;
+  const { experiment, run, results, instance, progress, metrics, machine } = report;
   if (instance === null) return [];
   if (experiment === null) return [["run", "not started"]];
   const reason = "reason" in run ? `: ${run.reason}` : "";
@@ -91,6 +93,7 @@ function whatRuns(report: StatusReport, cpuPercent: number | undefined): Row[] {
   if (report.waits !== undefined)
     rows.push(["waits", `${report.waits.join(", ")}: changed; the next \`up\` after the run applies it`]);
   if (progress !== null) rows.push(["progress", describeProgress(progress)]);
+  if (Object.keys(metrics).length > 0) rows.push(["metrics", figures(metrics).join("  ")]);
   if (machine !== null) rows.push(...describeMachine(machine, cpuPercent));
   rows.push(["results", results ?? "not downloaded yet: `npm run results` does it now, `down` in any case"]);
   return rows.filter((row) => row !== undefined);
@@ -132,8 +135,12 @@ function describeRun(status: RunStatus): (Row | undefined)[] {
 }
 
 function describeProgress({ axis, at, values }: Progress): string {
-  const shown = Object.entries(values).map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`);
-  return [pc.bold(`${axis} ${at}`), ...shown].join("  ");
+  return [pc.bold(`${axis} ${at}`), ...figures(values)].join("  ");
+}
+
+/** Numbers, each with its name. */
+export function figures(values: Readonly<Record<string, number>>): string[] {
+  return Object.entries(values).map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`);
 }
 
 function describeMachine({ gpus, cpu, memory, disk, checkpoints, now }: MachineLook, cpuPercent?: number): Row[] {
@@ -211,9 +218,10 @@ function bar(part: number): string {
 
 const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(bytes < 1e10 ? 1 : 0);
 
-/** Text of at most so many columns; colours take none. */
+/** One line of at most so many columns; colours take none. */
 function cut(text: string, width: number): string {
-  if (stripVTControlCharacters(text).length <= width) return text;
+  const plain = plainText(text);
+  if (plain.length <= width) return safeText(text).replace(/[\r\n]+/g, " ");
   // A cut line loses its colours.
-  return `${stripVTControlCharacters(text).slice(0, Math.max(1, width - 1))}…`;
+  return `${plain.slice(0, Math.max(1, width - 1))}…`;
 }

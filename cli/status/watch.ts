@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { money } from "../../lambda/billing/bill";
 import { KeptSession, type Link } from "../../remote/keep";
+import { plainText } from "../../remote/log-text";
 import type { MachineLook } from "../../remote/machine";
 import type { SshAccess } from "../../remote/types";
 import { cpuPercent } from "../page/machine-use";
@@ -9,7 +10,7 @@ import { stackView } from "../stack/read";
 import { type Beside, besideOf, reportOf } from "../stack/report";
 import type { StackView } from "../stack/stack-view";
 import { lookAtRun, type RunLook } from "./look";
-import { type StatusReport, screenOf } from "./screen";
+import { figures, type StatusReport, screenOf } from "./screen";
 
 const stackMs = 20_000;
 
@@ -49,8 +50,8 @@ export class StatusWatch {
       : lost === undefined
         ? (this.look?.status ?? unreachable)
         : unreachable;
-    const { machine = null, progress = null, log = [] } = this.look ?? {};
-    return { ...reportOf(view, this.instanceState, run, this.beside), machine, progress, log };
+    const { machine = null, progress = null, metrics = {}, log = [] } = this.look ?? {};
+    return { ...reportOf(view, this.instanceState, run, this.beside), machine, progress, metrics, log };
   }
 
   close(): void {
@@ -122,17 +123,14 @@ function draw(lines: readonly string[]): void {
 
 /** A report as one line. */
 function lineOf({ experiment, run, progress, cost, strays, unknown }: StatusReport): string {
-  const values = Object.entries(progress?.values ?? {}).map(
-    ([name, value]) => `${name} ${Number(value.toPrecision(4))}`,
-  );
   const parts = [
     new Date().toISOString().slice(0, 19),
     experiment ?? "no run",
     run.state,
-    ...(progress === null ? [] : [`${progress.axis} ${progress.at}`, ...values]),
+    ...(progress === null ? [] : [`${progress.axis} ${progress.at}`, ...figures(progress.values)]),
     ...(cost === null ? [] : [money(cost.dollars)]),
     ...(strays.length === 0 ? [] : [`${strays.length} launched that the state does not know`]),
     ...(unknown === null ? [] : [`unknown: ${unknown}`]),
   ];
-  return parts.join("  ");
+  return plainText(parts.join("  "));
 }

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
+import { printSafely } from "./output";
 
 /** Exit codes of the operator commands, for scripts. */
 export const exitCodes = {
@@ -76,6 +77,7 @@ export function wholeNumber(text: string): number {
 /** Runs a command's body; errors for the user are printed without a stack trace. */
 export function run(body: () => Promise<number>): void {
   if (collected !== undefined) return;
+  printSafely();
   body().then(
     (code) => {
       process.exitCode = code;

@@ -11,17 +11,9 @@ export interface LineFilterOptions {
   readonly mark?: (text: string) => string;
 }
 
-/** A longer line is looked at in pieces of this length, so that one without an end does not fill the memory. */
-const longestLine = 1 << 20;
-
-/**
- * Lets through the lines that match, each as soon as it is whole. What a progress bar writes over counts as lines. The
- * expressions are RE2's, which take linear time on any text.
- */
+/** Lets through the lines that match. The expressions are RE2's, which take linear time on any text. */
 export class LineFilter {
   private readonly pattern: RE2JS;
-  private readonly decoder = new TextDecoder();
-  private rest = "";
 
   /** @throws CommandError where the pattern is no regular expression. */
   constructor(private readonly options: LineFilterOptions) {
@@ -36,30 +28,13 @@ export class LineFilter {
     }
   }
 
-  /** The text to show of a chunk; characters and lines may be cut anywhere between chunks. */
-  push(chunk: Buffer): string {
-    const lines = `${this.rest}${this.decoder.decode(chunk, { stream: true })}`.split(/\r?\n|\r(?!$)/);
-    this.rest = lines.pop() ?? "";
-    if (this.rest.length > longestLine) {
-      lines.push(this.rest);
-      this.rest = "";
-    }
-    return lines.map((line) => this.show(line)).join("");
-  }
-
-  /** The text to show of a last line without an end. */
-  flush(): string {
-    const line = `${this.rest}${this.decoder.decode()}`;
-    this.rest = "";
-    return line === "" ? "" : this.show(line.replace(/\r$/, ""));
-  }
-
-  private show(line: string): string {
+  /** The line as it is shown; undefined where it is not. */
+  show(line: string): string | undefined {
     const matcher = this.pattern.matcher(line);
     const found = matcher.find();
-    if (found === (this.options.invert === true)) return "";
+    if (found === (this.options.invert === true)) return undefined;
     const { mark } = this.options;
-    if (mark === undefined || !found) return `${line}\n`;
+    if (mark === undefined || !found) return line;
     let shown = "";
     let from = 0;
     do {
@@ -68,6 +43,6 @@ export class LineFilter {
         from = matcher.end();
       }
     } while (matcher.find());
-    return `${shown}${line.slice(from)}\n`;
+    return shown + line.slice(from);
   }
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { dynamic } from "@pulumi/pulumi";
 import { engineAlive } from "../../engine/link/address";
 import { endWithEngine, inFlight } from "../../engine/link/watchdog";
+import { safeText } from "../../remote/log-text";
 import { CreatedButFailed, type DynamicHandler, type HandlerContext } from "./handler";
 import { interrupted } from "./interrupt";
 import { talk } from "./talk";
@@ -87,8 +88,10 @@ async function withoutStack<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await inFlight(run);
   } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    error.message = safeText(error.message);
     const isFault = error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError;
-    if (error instanceof Error && !isFault) error.stack = "";
+    if (!isFault) error.stack = "";
     throw error;
   }
 }
@@ -106,6 +109,6 @@ async function keepingCreated<T>(inputs: { readonly __provider?: string }, run: 
     if (!(error instanceof CreatedButFailed)) throw error;
     // Without `__provider` among the properties the engine could never delete it (pulumi #18009).
     const properties = { ...plain(error.outs), __provider: inputs.__provider };
-    throw Object.assign(error, { properties, reasons: [error.message] });
+    throw Object.assign(error, { properties, reasons: [safeText(error.message)] });
   }
 }

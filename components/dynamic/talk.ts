@@ -2,6 +2,7 @@ import { engineAddress } from "../../engine/link/address";
 import { EngineLog } from "../../engine/link/log";
 import { drawsRows } from "../../engine/link/rows";
 import { paceOf, StatusLine } from "../../engine/link/status-line";
+import { safeText } from "../../remote/log-text";
 import type { HandlerContext } from "./handler";
 
 type Talk = Pick<HandlerContext, "progress" | "status">;
@@ -31,10 +32,10 @@ export async function talk<T>(urn: string | undefined, run: (talk: Talk) => Prom
     return await run({
       progress: (message) => {
         line?.rest();
-        keep(message);
+        keep(safeText(message));
       },
       status: (phase, detail) => {
-        line ??= new StatusLine((text) => show(text), paceOf(engine !== undefined && drawsRows()));
+        line ??= new StatusLine((text) => show(safeText(text)), paceOf(engine !== undefined && drawsRows()));
         line.tell(phase, detail);
       },
     });

@@ -1,4 +1,5 @@
 import { isIPv4 } from "node:net";
+import { opensSsh } from "../../lambda/account/caller-access";
 import { deleteUnused } from "../../lambda/account/deletion";
 import type { Cloud } from "../../lambda/api/connect";
 import { isKind } from "../../lambda/api/errors";
@@ -64,6 +65,9 @@ export const handler: DynamicHandler<FirewallRulesetInputs, FirewallRulesetInput
   delete: (id, props, context) => remove(connect(props.endpoint, context), id, props, context),
 };
 
+/** What this process has reported already: a stack with several regions has a ruleset in each. */
+const told = new Set<string>();
+
 /** Global rules add to a ruleset. They apply to the whole account, so the stack reports them and never changes them. */
 async function tellOfGlobalRules(
   cloud: Cloud,
@@ -74,7 +78,8 @@ async function tellOfGlobalRules(
   const ours = new Set(rules.map((rule) => bare(rule).sourceNetwork));
   const networks = everybodys.filter(opensSsh).map((rule) => bare(rule).sourceNetwork);
   const wider = networks.filter((network) => !ours.has(network)).join(", ");
-  if (wider === "") return;
+  if (wider === "" || told.has(wider)) return;
+  told.add(wider);
   progress(
     `The account's global firewall rules also let in SSH from ${wider}; narrow them in Lambda's console if no other instance needs that.`,
   );
@@ -116,11 +121,6 @@ function withBareRules(inputs: FirewallRulesetInputs): object {
 
 function sameRules(a: readonly FirewallRule[], b: readonly FirewallRule[]): boolean {
   return sameValue(a.map(bare), b.map(bare));
-}
-
-function opensSsh({ protocol, portRange }: FirewallRule): boolean {
-  const [first = 1, last = 65535] = portRange ?? [];
-  return (protocol === "all" || protocol === "tcp") && first <= 22 && last >= 22;
 }
 
 /** A single address is the same as its /32, which the API may write instead. */

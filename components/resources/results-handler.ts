@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { openWay } from "../../lambda/account/way";
 import { isGone, statusOrGone } from "../../lambda/life/presence";
 import type { EvaluationPlan, RunPlan } from "../../plan/types";
 import {
@@ -41,6 +42,8 @@ async function secure(props: Outputs, context: HandlerContext): Promise<void> {
   }
   let home: BroughtHome | undefined;
   try {
+    // A destroy by the Pulumi CLI alone has not been let in yet.
+    await openWay({ ...props, id: props.instanceId }, () => connect(props.endpoint, context), context.progress);
     home = await endRun({ ...props, directory: localPath(props.directory) }, "destroy", context);
     if (home === undefined) {
       noteUnseen(props.instanceId, experiment, "never started");

@@ -7,7 +7,7 @@ import type { BroughtHome, ResultsPlace } from "../../remote/results";
 /** Notes for the instance's bill how a run ended whose results are at home. */
 export function noteEnded(place: Pick<ResultsPlace, "instanceId" | "run" | "evaluation">, home: BroughtHome): void {
   const { state, stopReason, exitCode, startedAt, endedAt } = home.status;
-  const metrics = place.evaluation === undefined ? {} : mainNumbers(metricsIn(home.folder, place.evaluation.metrics));
+  const metrics = place.evaluation === undefined ? {} : mainNumbers(metricsIn(home.outputs, place.evaluation.metrics));
   new BillNotes(place.instanceId).run({
     experiment: place.run.experiment,
     outcome: state,

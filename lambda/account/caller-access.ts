@@ -50,10 +50,15 @@ export async function letCallerIn(
   return true;
 }
 
-function letsIn({ protocol, portRange, sourceNetwork }: FirewallRule, address: string): boolean {
+/** Whether a rule opens SSH's port, for the network that it names. */
+export function opensSsh({ protocol, portRange }: FirewallRule): boolean {
   const [first = 1, last = 65535] = portRange ?? [];
+  return ["tcp", "all"].includes(protocol) && first <= 22 && last >= 22;
+}
+
+function letsIn(rule: FirewallRule, address: string): boolean {
   const network = new BlockList();
-  const [base = "", length = "32"] = sourceNetwork.split("/");
+  const [base = "", length = "32"] = rule.sourceNetwork.split("/");
   network.addSubnet(base, Number(length), "ipv4");
-  return ["tcp", "all"].includes(protocol) && first <= 22 && last >= 22 && network.check(address);
+  return opensSsh(rule) && network.check(address);
 }

@@ -20,6 +20,8 @@ export interface DownloadTreeOptions {
   readonly remoteRoot: string;
   /** Local folder that then holds exactly what the remote one held. Its parent is made where it is missing. */
   readonly localFinal: string;
+  /** Folder of the local one that holds this instead of the local folder itself. */
+  readonly below?: string;
   /** Further files or folders of the instance that belong to the results: path in the local folder → path there. */
   readonly also?: Readonly<Record<string, string>>;
   /** Bring also what this experiment wrote outside of its outputs, below `beside/`. */

@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
@@ -53,6 +54,7 @@ export async function listRemote(
   session: SshSession,
   options: {
     readonly remoteRoot: string;
+    readonly below?: string;
     readonly also?: Readonly<Record<string, string>>;
     readonly onStatus?: Listener["status"];
     readonly writtenBy?: WrittenBy;
@@ -75,7 +77,7 @@ export async function listRemote(
       const value = JSON.parse(line) as Line & Last;
       if (last !== undefined) throw new Error(`The listing from ${origin} continues after its end, so it was refused.`);
       if (value.end === true) last = value;
-      else entries.push(entryAtHome(value, tops));
+      else entries.push(entryAtHome(value, options.below, tops));
     }
     if (entries.length > mostFiles) {
       throw new Error(
@@ -154,21 +156,24 @@ function saneNames(names: readonly unknown[]): string[] {
  * names its own gets another name.
  */
 function entryAtHome(
-  { at, path, size, sha256, executable, link, folder, id, held }: Line,
+  { at, path: listed, size, sha256, executable, link, folder, id, held }: Line,
+  below: string | undefined,
   tops: Set<string>,
 ): RemoteEntry {
   if (typeof id !== "string" || !/^[0-9a-f]+$/.test(id)) {
     throw new Error("The instance sent a listing without ids; it is refused.");
   }
-  if (typeof path !== "string" || (at !== undefined && !(typeof at === "string" && isOwnName(topOf(at))))) {
+  if (typeof listed !== "string" || (at !== undefined && !(typeof at === "string" && isOwnName(topOf(at))))) {
     throw new Error("The instance sent a listing of files in places that were not asked for; it is refused.");
   }
   const entry = { size, sha256, executable: executable === true, id };
+  const path = at === undefined && below !== undefined ? posix.join(below, listed) : listed;
   if (at === undefined) tops.add(topOf(path));
   const home = at === undefined ? pathAtHome(path) : path === "" ? at : `${at}/${path}`;
   if (link !== undefined) {
     if (typeof link !== "string") throw new Error("The instance sent a link that leads to no path; it is refused.");
-    const target = at === undefined ? linkAtHome(path, link) : link;
+    // Below a folder all names are as they were.
+    const target = at === undefined && below === undefined ? linkAtHome(path, link) : link;
     return { ...entry, path: home, size: Buffer.byteLength(target), sha256: hashText(target), link: target };
   }
   return {

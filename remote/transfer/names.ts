@@ -55,6 +55,20 @@ export function movedText(name: string): string {
   return `The workload's own ${JSON.stringify(name)} is downloaded as ${JSON.stringify(pathAtHome(name))}: ${why}`;
 }
 
+/**
+ * The folder that holds a run's outputs at home; undefined where they lie in its results themselves: a folder that is
+ * named after the experiment, or all outputs. Any other name, such as a date, tells something and is kept.
+ * @param path Absolute path of the run's output folder on the instance.
+ */
+export function outputsAtHome(
+  path: string | undefined,
+  { experiment, outputs }: { readonly experiment: string; readonly outputs: string },
+): string | undefined {
+  if (path === undefined || path.endsWith(`/${posix.normalize(outputs)}`)) return undefined;
+  const name = posix.basename(path);
+  return name.includes(experiment) ? undefined : name;
+}
+
 /** Gives each path a name of its own below a folder: its last part, with a number where an earlier one has that already. */
 export function namedBelow(folder: string, paths: readonly string[] = []): Record<string, string> {
   const plain = new Set(paths.map((path) => posix.basename(path)));

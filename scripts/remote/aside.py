@@ -8,7 +8,7 @@ Usage:
   aside.py done EXPERIMENT NAME   this copy is at home: removes it
 Exit codes: 0 done, 1 failed (reason on stderr), 2 usage, 6 there is no room for the copy.
 
-A copy has a file places.json: its hash, and what a download lists, name at home -> folder or file below the copy.
+A copy has a file places.json: its hash, where it was written, and what a download lists, name at home -> folder or file below the copy.
 status.sh prints it.
 """
 import fcntl
@@ -47,7 +47,8 @@ def keep(experiment, wanted):
     require_room(experiment, number, [*copies.values(), *(path for _, path, _, link in items if link is None)])
     try:
         places = copy_all(partial, copies, items)
-        write_json(os.path.join(partial, "places.json"), {"hash": fact(facts, "hash"), "places": places})
+        kept = {"hash": fact(facts, "hash"), "outputPath": fact(facts, "output_path"), "places": places}
+        write_json(os.path.join(partial, "places.json"), kept)
         shutil.rmtree(final, ignore_errors=True)
         os.rename(partial, final)
     except OSError as error:

@@ -25,13 +25,13 @@ def main():
         name = os.path.relpath(path, folder)
         if not os.path.isfile(path) or name.startswith(".."):
             continue
-        if len(found) >= MOST_FILES or os.path.getsize(path) > MOST_BYTES:
-            print(f"left out: {name}", file=sys.stderr)
-            continue
         try:
+            if len(found) >= MOST_FILES or os.path.getsize(path) > MOST_BYTES:
+                print(f"left out: {name}", file=sys.stderr)
+                continue
             with open(path, encoding="utf-8") as file:
                 found[name] = json.load(file, parse_constant=lambda _: None)
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, RecursionError) as error:
             print(f"left out: {name}: {error}", file=sys.stderr)
     json.dump(found, sys.stdout)
 

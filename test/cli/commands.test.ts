@@ -61,7 +61,13 @@ describe("at a terminal of any machine", { timeout: 180_000 }, () => {
       stdout: "/home/ubuntu/tiny\ngrüß 'dich'\n1\n0\n500000\n",
       stderr: "err\n",
     });
-    expect(await exec("no-such-program")).toMatchObject({ code: 127 });
+    const missing = await exec("no-such-program");
+    expect(missing).toMatchObject({ code: 127 });
+    expect(missing.stderr).not.toContain("bash -c");
+    expect(await exec("ls | wc -l")).toMatchObject({
+      code: 127,
+      stderr: expect.stringMatching(/not found\n`exec` runs its words as they are.*exec -- bash -c 'ls \| wc -l'$/m),
+    });
     expect(await withInput("exec", ["--home", "pwd"], "").ended).toMatchObject({ stdout: "/home/ubuntu\n" });
     expect(await withInput("ssh", ["ls", "-d", "tiny"], "").ended).toMatchObject({ code: 0, stdout: "tiny\n" });
     expect(await withInput("ssh", [], "echo $((6 * 7))\n").ended).toMatchObject({ code: 0, stdout: "42\n" });
@@ -125,6 +131,39 @@ describe("at a terminal of any machine", { timeout: 180_000 }, () => {
     expect(numbers.every((number) => number % 100 === 0)).toBe(true);
     expect(numbers[0]).toBeGreaterThan(1000);
     expect(await away.run("logs", ["--grep", "("])).toMatchObject({ code: 2 });
+  });
+
+  it("a progress bar redraws itself in a terminal, is one line elsewhere, and nothing else than colours steers a terminal", async () => {
+    const title = "\u001b]0;evil\u0007";
+    const clipboard = "\u001b]52;c;ZXZpbA==\u001b\\";
+    const bar = `\u001b[32m 0%\u001b[0m\r${title} 50%\u001b[K\r${clipboard}100%|##########|\r\n`;
+    const end = "\u001b[2J\u009b5Athe end of the bar\u001bc\u001b[?1049h\n";
+    await exec("bash", "-c", 'printf %s "$0" >>~/.lambda-train/runs/tiny-v1/train.log', bar + end);
+    const all = ["--no-follow", "--since", "30s"];
+    const steering = new RegExp(["\u001b[^[]", "\u001b\\[[\\d;]*[^\\d;m]", "[\\u0007\\u009b]"].join("|"));
+
+    const piped = await away.run("logs", all);
+    expect(piped.code, piped.output).toBe(0);
+    expect(piped.output).toMatch(/^100%\|##########\|\nthe end of the bar$/m);
+    expect(piped.output).not.toContain(" 50%");
+    expect(piped.output).not.toMatch(steering);
+    const found = await away.run("logs", [...all, "--grep", "%\\|#+\\|$"]);
+    expect(found.output).toBe("100%|##########|\n");
+
+    const shown = await away.terminal("logs", all).ended;
+    expect(shown.output).toContain("\u001b[32m 0%\u001b[0m\r 50%\r100%|##########|\r");
+    expect(shown.output).not.toMatch(steering);
+
+    const raw = await away.run("logs", [...all, "--raw"]);
+    expect(raw.output).toContain(bar + end);
+    expect(await away.run("logs", [...all, "--raw", "--grep", "x"])).toMatchObject({ code: 2 });
+
+    const waiting = away.start(process.execPath, ["dist/cli/wait.js"]);
+    await told(waiting.child, "the end of the bar");
+    waiting.child.kill();
+    const waited = await waiting.ended;
+    expect(waited.output).toMatch(/^100%\|##########\|\nthe end of the bar$/m);
+    expect(waited.output).not.toMatch(steering);
   });
 
   it("status is one screen of 80 columns, lines where there is no terminal, and one JSON object", async () => {

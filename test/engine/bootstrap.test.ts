@@ -1,5 +1,15 @@
-import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { importOf, Machine } from "./support/machine";
@@ -53,6 +63,22 @@ describe("where the state is kept", () => {
         local: false,
       });
   });
+});
+
+it("pipes of language hosts that were killed go, those of living ones and young ones stay", async () => {
+  const pipes = (name: string, minutes: number): string => {
+    const folder = machine.path("tmp", `pulumi-node-pipes${name}`);
+    mkdirSync(folder, { recursive: true });
+    execFileSync("mkfifo", [join(folder, "invoke_req")]);
+    const time = new Date(Date.now() - minutes * 60_000);
+    utimesSync(folder, time, time);
+    return folder;
+  };
+  const [dead, young, living] = [pipes("1", 11), pipes("2", 9), pipes("3", 60)];
+  const reader = openSync(join(living, "invoke_req"), constants.O_RDONLY | constants.O_NONBLOCK);
+  await machine.evaluate("pipes", "m.removeDeadPipes()", { TMPDIR: machine.path("tmp") });
+  expect([dead, young, living].map((folder) => existsSync(folder))).toEqual([false, true, true]);
+  closeSync(reader);
 });
 
 describe("the environment of the commands", () => {

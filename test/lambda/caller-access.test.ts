@@ -1,8 +1,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { openWay } from "../../cli/stack/way";
 import { callerRule, namedRule } from "../../lambda/account/caller-access";
+import { openWay } from "../../lambda/account/way";
+import { connectCloud } from "../../lambda/api/connect";
 import { type Booted, Hosts } from "../emulator/hosts";
 import { call, connect } from "../emulator/support";
 
@@ -22,7 +23,6 @@ describe("a caller who has moved", { timeout: 90_000 }, () => {
     writeFileSync(join(hosts.folder, "cloud", "cloud.json"), JSON.stringify({ url, apiKey, sshPort, timeScale: 600 }));
     vi.stubEnv("LAMBDA_TRAIN_LOCAL", hosts.folder);
     vi.stubEnv("LAMBDA_TRAIN_CACHE", join(hosts.folder, "cache"));
-    vi.spyOn(console, "error").mockImplementation((line: string) => void told.push(line));
     await call(hosts.cloud, "PUT", "/firewall-rules", { data: [] });
     const body = { name: `${name}-us-east-1`, region: "us-east-1", rules: [rule(callerRule)] };
     ruleset = (await call(hosts.cloud, "POST", "/firewall-rulesets", body)).body.data.id;
@@ -32,7 +32,6 @@ describe("a caller who has moved", { timeout: 90_000 }, () => {
   }, 90_000);
   afterEach(() => told.splice(0));
   afterAll(async () => {
-    vi.restoreAllMocks();
     await hosts.stop();
     vi.unstubAllEnvs();
   });
@@ -47,13 +46,8 @@ describe("a caller who has moved", { timeout: 90_000 }, () => {
     (await hosts.admin.state()).rulesets.flatMap(({ rules }) => rules.map(({ source_network }) => source_network));
   const open = (): Promise<void> => {
     const { id, target } = booted;
-    const instance = { id, type: "cpu_4x_general", region: "us-east-1", priceCents: 20 };
-    return openWay({
-      stack: "test",
-      endpoint: "emulated",
-      instance,
-      access: { ...target, user: "ubuntu", hostKey: hosts.hostKey.publicKey },
-    });
+    const tell = (line: string): void => void told.push(line);
+    return openWay({ id, access: target, endpoint: "emulated" }, () => connectCloud("emulated"), tell);
   };
 
   it("changes nothing where the way is open", async () => {

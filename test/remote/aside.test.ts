@@ -61,11 +61,12 @@ describe("aside.py", () => {
     put("ckpts/x");
     expect(keep("b")).toEqual({ status: 0, stderr: "" });
     writeFileSync(join(home, "work/outputs/exp/best.pt"), "b");
-    const { hash, places } = JSON.parse(readFileSync(copy("places.json"), "utf8")) as {
+    const { hash, outputPath, places } = JSON.parse(readFileSync(copy("places.json"), "utf8")) as {
       hash: string;
+      outputPath: string;
       places: Record<string, string>;
     };
-    expect(hash).toBe("a");
+    expect({ hash, outputPath }).toEqual({ hash: "a", outputPath: join(home, "work/outputs/exp") });
     expect(Object.keys(places).sort()).toEqual(["", "beside", "beside/logs", "run/train.log"]);
     expect(readFileSync(copy(`${places[""]}/best.pt`), "utf8")).toBe("a");
     expect(readlinkSync(copy(`${places[""]}/latest.pt`))).toBe("best.pt");

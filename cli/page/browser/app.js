@@ -2,6 +2,7 @@ import { Actions } from "./actions.js";
 import { Charts } from "./charts.js";
 import { Checkpoints } from "./checkpoints.js";
 import { Configuration } from "./configuration.js";
+import { Evaluation } from "./evaluation.js";
 import { Experiments } from "./experiments.js";
 import { Figures } from "./figures.js";
 import { Head } from "./head.js";
@@ -26,6 +27,7 @@ export function App() {
       <${Notices} />
       ${rented && html`<${Lifecycle} /><${Figures} />`}
       <${Actions} />
+      ${rented && html`<${Evaluation} />`}
       <${Charts} chosen=${chosen} theme=${theme} />
       <${Experiments} chosen=${chosen} choose=${choose} />
       ${rented && html`<div class="pair"><${Log} /><${Checkpoints} /></div><${Configuration} />`}

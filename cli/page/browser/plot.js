@@ -15,7 +15,8 @@ function options({ lines, axis, logarithmic, onCursor }, width) {
   return {
     width,
     height: 200,
-    padding: [10, 8, 0, 0],
+    // The last label of the axis below stands half outside of the plot.
+    padding: [10, (plot) => 6 + 3.5 * number(plot.data[0]?.at(-1) ?? 0).length, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: sync.key, setSeries: false }, points: { size: 6 }, drag: { x: true, y: false }, y: false },
     scales: { x: { time: false }, y: { distr: logarithmic ? 3 : 1, log: 10 } },

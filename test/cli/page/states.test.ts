@@ -52,6 +52,35 @@ describe("the dashboard page, told of", { timeout: 60_000 }, () => {
   };
   const shown = (page: Page, text: string | RegExp): Promise<void> => page.getByText(text).first().waitFor();
 
+  it("an evaluation: its numbers, unless another one is due, and curves whose last label is whole", async () => {
+    const xs = Array.from({ length: 41 }, (_, at) => at * 5_000);
+    const series = [{ name: "loss", axis: "step", source: "file", xs, ys: xs.map((x) => 1 + 1 / (1 + x)) }];
+    const metrics = { series, scores: [{ name: "test.error_rate", value: 0.12345 }] };
+    const ended = { ...report.run, endedAt: "2026-01-01T00:01:00.000Z", exitCode: 0 };
+    const evaluated = { ...ended, state: "finished", evaluation: { state: "done" } };
+    await told({ report: { ...report, run: evaluated }, metrics }, async (page) => {
+      expect(await page.locator("#evaluation dt").textContent()).toBe("test.error rate");
+      expect(await page.locator("[data-score='test.error_rate']").textContent()).toBe("0.1235");
+      await page.locator(".plot canvas").waitFor();
+      // The labels of the axis are drawn: one that is cut reaches the last column.
+      const drawn = `(() => {
+        const canvas = document.querySelector(".plot canvas");
+        const { width, height } = canvas;
+        const alpha = (x) => canvas.getContext("2d").getImageData(x, height - 20, 1, 20).data.filter((_, at) => at % 4 === 3);
+        return [...Array(width).keys()].filter((x) => alpha(x).some((value) => value > 0)).map((x) => width - x);
+      })()`;
+      const columns = (await page.evaluate(drawn)) as number[];
+      expect(columns.length).toBeGreaterThan(20);
+      expect(Math.min(...columns)).toBeGreaterThan(1);
+      await page.screenshot({ path: process.env.PAGE_PICTURE, fullPage: true });
+    });
+    const evaluating = { ...ended, state: "evaluating", evaluation: { state: "running" } };
+    await told({ report: { ...report, run: evaluating }, metrics }, async (page) => {
+      await page.locator(".plot canvas").waitFor();
+      expect(await page.locator("#evaluation").count()).toBe(0);
+    });
+  });
+
   it("training that failed: its evidence and what to do", async () => {
     const run = { state: "failed", attempt: 2, startedAt, endedAt: "2026-01-01T00:01:00.000Z", exitCode: 137 };
     const lines = [{ number: 1, text: "CUDA out of memory" }];

@@ -4,6 +4,6 @@ import { CreatedButFailed, type DynamicHandler } from "../../../components/dynam
 export const handler: DynamicHandler = {
   diff: () => ({ changes: false }),
   create: async () => {
-    throw new CreatedButFailed("half done", "made", { made: true });
+    throw new CreatedButFailed("half \u001b]0;title\u0007done", "made", { made: true });
   },
 };

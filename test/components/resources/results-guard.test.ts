@@ -307,6 +307,17 @@ describe("a guard of results", { timeout: 60_000 }, () => {
       expect(existsSync(join(props.folder, name))).toBe(true);
     });
 
+    it("in a folder whose name tells something, such as a date: the name is kept, and what links there say", async () => {
+      const dated = `out=mine/2026-01-31/run; mkdir -p $out; echo 1 > $out/${name}; ln -s run/${name} mine/2026-01-31/latest`;
+      const plan = planOf(`${dated}; echo step 1`, { run: { outputs: "mine" } }, "");
+      await start(plan, "finished");
+      const props = propsOf(plan);
+      await remove(props);
+      expect(readFileSync(join(props.folder, "2026-01-31/run", name), "utf8")).toBe("1\n");
+      expect(readFileSync(join(props.folder, "2026-01-31/latest"), "utf8")).toBe("1\n");
+      expect(await verifyResults(props.folder)).toMatchObject({ ok: true });
+    });
+
     it("when the machine went down before training ended", async () => {
       const plan = planOf(`${elsewhere} echo 1 > $out/${name}; echo step 1; sleep 60`, {}, "");
       await start(plan, "running");
