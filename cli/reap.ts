@@ -112,7 +112,7 @@ function strayRow({ stack, launchedAt, priceCents, ...stray }: KnownStray): stri
 
 function verdictOf({ kind }: Claimed, { verdict, origin }: Orphan): string {
   if (kind === "file system") return verdicts.data;
-  return verdict === "elsewhere" ? `${verdicts.elsewhere}: ${origin}` : verdicts[verdict];
+  return verdict === "elsewhere" ? `${verdicts.elsewhere}: ${origin ?? "nothing says where"}` : verdicts[verdict];
 }
 
 function row({ kind, name, id, type, region, createdAt, priceCentsPerHour }: Claimed, verdict: string): string[] {

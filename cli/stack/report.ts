@@ -4,6 +4,8 @@ import type { Stray } from "../../lambda/account/strays";
 import { costSince, spentAt } from "../../lambda/billing/forecast";
 import { isGone } from "../../lambda/life/presence";
 import type { RunStatus } from "../../remote/types";
+import { recordHead } from "../../remote/transfer/results-file";
+import { parseSource } from "../../remote/transfer/results-source";
 import { ownLogs } from "../../remote/written";
 import type { AccountLook } from "./look";
 import type { StackView } from "./stack-view";
@@ -95,10 +97,19 @@ function strayReport({ priceCents, launchedAt, ...stray }: Stray, now: number): 
   };
 }
 
-/** Local folder of a stack's verified results, absolute; null if nothing that the workload wrote is downloaded. */
-export function resultsAtHome({ resultsFolder, run }: Pick<StackView, "resultsFolder" | "run">): string | null {
+/**
+ * Local folder of a stack's verified results, absolute; null if nothing that the workload wrote is downloaded, or if what is
+ * there is an earlier instance's.
+ */
+export function resultsAtHome({
+  resultsFolder,
+  run,
+  instance,
+}: Pick<StackView, "resultsFolder" | "run" | "instance">): string | null {
   if (resultsFolder === undefined || run === undefined) return null;
   const home = join(resultsFolder, run.experiment);
+  const from = parseSource(recordHead(home)?.source ?? "")?.instance;
+  if (instance !== undefined && from !== undefined && from !== instance.id) return null;
   return existsSync(join(home, "manifest.json")) && holdsMoreThanLogs(home) ? home : null;
 }
 

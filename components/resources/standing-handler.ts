@@ -39,7 +39,8 @@ async function takeOver(old: StandingPlan, inputs: Inputs, context: HandlerConte
     const next = inputs.plan.runs.find(({ name }) => name === planned.name)?.run;
     if (!hasEnded(status.state)) await restart(place, context);
     else if (planned.run.experiment !== next?.experiment) await endRenamed(place, context);
-    else if (status.state !== "finished" || status.hash !== next.hash) await keepEnded(place, context);
+    // Also of one that stays finished: it may have written into the code or the data, which change now.
+    else await keepEnded(place, context);
   }
   return inputs;
 }

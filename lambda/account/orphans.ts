@@ -34,7 +34,7 @@ export interface Orphan {
   readonly origin?: string;
   /**
    * `remove`: nothing speaks against it. Else what does: `used` by an instance that is not ours, `elsewhere` its state
-   * is kept, its `age` is unknown, it is too `young`, it holds nothing but `data`.
+   * is kept, or may be, its `age` is unknown, it is too `young`, it holds nothing but `data`.
    */
   readonly verdict: "remove" | "used" | "elsewhere" | "age" | "young" | "data";
 }
@@ -111,11 +111,14 @@ function judged(claim: string, things: readonly Claimed[], account: Account, rul
       !ids.has(instance.id) &&
       (instance.sshKeyNames.includes(claim) || instance.rulesetIds.some((ruleset) => ids.has(ruleset))),
   );
+  // Instances and keys say whose they are; what says nothing may be anybody's. A ruleset without its key is left over.
+  const saysWhose = things.some(({ kind }) => kind === "instance" || kind === "SSH key");
+  const mayBeOurs = sameOrigin(origin, rules.origin) || (!saysWhose && origin === undefined);
   const born = bornAt(things);
   const verdict = (): Orphan["verdict"] => {
     if (things.every(({ kind }) => kind === "file system")) return "data";
     if (usedByOthers) return "used";
-    if (!rules.anyState && origin !== undefined && !sameOrigin(origin, rules.origin)) return "elsewhere";
+    if (!rules.anyState && !mayBeOurs) return "elsewhere";
     if (born === undefined) return rules.includeUnknownAge ? "remove" : "age";
     return rules.now - born < rules.minAgeHours * 3_600_000 ? "young" : "remove";
   };

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { linkSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { homedir, hostname } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
@@ -8,7 +8,10 @@ import { projectFolder } from "../../local/paths";
 /** Longest value of a tag on Lambda. */
 const longest = 128;
 
-/** The file that distinguishes a folder of states from every other, also on a machine of the same name. */
+/**
+ * The file that distinguishes a folder of states from every other, also on a machine of the same name: an id, and where
+ * it was made. In a copy of the folder that is another place, and the copy gets an id of its own.
+ */
 const originFile = ".lambda-train-origin";
 
 /** What stands before the random id in the origin of a folder. */
@@ -26,12 +29,12 @@ export function stateOrigin(
   root = projectFolder(),
   make = true,
 ): string | undefined {
-  const url = env.PULUMI_BACKEND_URL || projectBackend(root) || login(env);
+  const url = env.PULUMI_BACKEND_URL || projectBackend(root) || login(env) || pulumiCloud(env);
   if (url === undefined) return undefined;
   if (url.startsWith("file://")) {
     const folder = folderOf(url, root);
     const place = `file://${hostname()}${folder}`;
-    const id = readId(join(folder, originFile)) ?? (make ? makeId(folder) : undefined);
+    const id = make ? ownId(folder) : readId(folder);
     return id === undefined
       ? place.slice(0, longest)
       : place.slice(0, longest - idMark.length - id.length) + idMark + id;
@@ -43,42 +46,61 @@ export function stateOrigin(
 }
 
 /**
- * Whether two origins are the same place for certain. Of a folder its id decides: machine and path are equal on cloned
- * machines and in containers, and differ where one folder is mounted twice. Releases before wrote no id.
+ * Whether two origins are the same place for certain. Of a folder machine, path and id must all be equal: machine and
+ * path are so on cloned machines and in containers, the id in copies of the folder. Releases before wrote no id.
  */
 export function sameOrigin(one: string | undefined, other: string | undefined): boolean {
   if (one === undefined || other === undefined) return false;
-  const id = idIn(one);
-  if (id !== undefined) return id === idIn(other);
-  return one === other && !one.startsWith("file://");
+  return one === other && (!one.startsWith("file://") || /\?id=[0-9a-f]{32}$/.test(one));
 }
 
-function idIn(origin: string): string | undefined {
-  return origin.startsWith("file://") ? /\?id=([0-9a-f]{32})$/.exec(origin)?.[1] : undefined;
-}
-
-/** Gives a folder of states its id. Undefined where it cannot be written. */
-function makeId(folder: string): string | undefined {
+/** The id of a folder of states, which gets one where it has none of its own. Undefined where it cannot be written. */
+function ownId(folder: string): string | undefined {
+  const known = readOrigin(folder);
+  if (known?.place !== undefined && known.place === placeOf(folder)) return known.id;
   const file = join(folder, originFile);
   const made = `${file}.${process.pid}.${randomBytes(4).toString("hex")}`;
+  // Releases before did not say where they made an id: it is taken for this folder's.
+  const id = known !== undefined && known.place === undefined ? known.id : randomBytes(16).toString("hex");
   try {
-    writeFileSync(made, `${randomBytes(16).toString("hex")}\n`, { flag: "wx" });
+    writeFileSync(made, `${id} ${placeOf(folder)}\n`, { flag: "wx" });
+    if (known !== undefined) renameSync(made, file);
     // Of several processes that make one at the same time, the first one's counts.
-    linkSync(made, file);
+    else linkSync(made, file);
   } catch {
     // It is there by now, or cannot be made.
   } finally {
     rmSync(made, { force: true });
   }
-  return readId(file);
+  return readId(folder);
 }
 
-function readId(file: string): string | undefined {
+/** The id that was made for this folder; undefined without one. */
+function readId(folder: string): string | undefined {
+  const known = readOrigin(folder);
+  return known?.place === undefined || known.place === placeOf(folder) ? known?.id : undefined;
+}
+
+function readOrigin(folder: string): { readonly id: string; readonly place?: string } | undefined {
   try {
-    return /^[0-9a-f]{32}$/.exec(readFileSync(file, "utf8").trim())?.[0];
+    const text = readFileSync(join(folder, originFile), "utf8").trim();
+    const [, id, place] = /^([0-9a-f]{32})(?: ([0-9a-f]+))?$/.exec(text) ?? [];
+    return id === undefined ? undefined : { id, place };
   } catch {
     return undefined;
   }
+}
+
+/** What a copy of the folder does not have, here or on another machine: the folder's own number, and the machine's. */
+function placeOf(folder: string): string {
+  const { ino } = statSync(folder);
+  let machine = hostname();
+  try {
+    machine = readFileSync("/etc/machine-id", "utf8").trim();
+  } catch {
+    // Other systems have none.
+  }
+  return createHash("sha256").update(`${machine} ${folder} ${ino}`).digest("hex").slice(0, 16);
 }
 
 function projectBackend(root: string): string | undefined {
@@ -98,6 +120,11 @@ function login(env: NodeJS.ProcessEnv): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** A token alone is a login to Pulumi Cloud, as in a CI job. */
+function pulumiCloud({ PULUMI_ACCESS_TOKEN: token, PULUMI_API: api }: NodeJS.ProcessEnv): string | undefined {
+  return token ? api || "https://api.pulumi.com" : undefined;
 }
 
 /** The real folder, so that a link to it is the same place. */

@@ -1,6 +1,6 @@
 import type { BigIntStats } from "node:fs";
 import { lstat, readdir, readlink, realpath, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { type Hashed, hashAll, stampOf } from "./folder-hashes";
 import { type IgnoreRules, ignoreRules, trackedFiles } from "./gitignore";
 import { hashText } from "./hashes";
@@ -92,7 +92,8 @@ export async function walkCode(folder: string, options: WalkCodeOptions = {}): P
 
 /**
  * Everything below a folder, without ignore rules: a dataset. Symbolic links that stay inside are kept; those that lead
- * out are followed, since datasets are often put together from other disks.
+ * out are followed, since datasets are often put together from other disks. Below a folder that is itself such a link, a
+ * link is kept only if it leads to the same file from its place in the dataset.
  */
 export async function walkAll(
   folder: string,
@@ -101,14 +102,15 @@ export async function walkAll(
   const root = await existing(folder, "dataset");
   const found: Found[] = [];
   const tell = reading(options.onReading);
-  const visit = async (relative: string, above: readonly string[]): Promise<void> => {
+  const visit = async (relative: string, above: readonly string[], moved: boolean): Promise<void> => {
     const items = await list(root, relative, tell);
     if (items.length === 0) {
       addEmptyFolder(found, relative);
     }
     for (const own of items) {
       const { path, link } = own;
-      const item = link !== undefined && !staysInside(path, link) ? await follow(root, path) : own;
+      const kept = link === undefined || (staysInside(path, link) && (!moved || (await leadsThere(root, path, link))));
+      const item = kept ? own : await follow(root, path);
       if (item.isFolder !== true) {
         found.push(item);
         continue;
@@ -118,11 +120,19 @@ export async function walkAll(
       if (above.includes(real)) {
         throw new LocalReadError(`The link ${absolute} leads back to a folder that holds it (${real}); remove it.`);
       }
-      await visit(path, [...above, real]);
+      await visit(path, [...above, real], moved || !kept);
     }
   };
-  await visit("", [root]);
+  await visit("", [root], false);
   return describe(root, found, options, tell);
+}
+
+/** Whether a relative link leads to the same file from its place in a tree as it does where it really lies. */
+async function leadsThere(root: string, path: string, link: string): Promise<boolean> {
+  const [really, here] = await Promise.all(
+    [join(root, path), join(root, dirname(path), link)].map((each) => realpath(each).catch(() => undefined)),
+  );
+  return really === here;
 }
 
 async function existing(folder: string, what: string): Promise<string> {

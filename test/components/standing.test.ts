@@ -228,12 +228,13 @@ describe("what is in force on an instance", { timeout: 60_000 }, () => {
     expect(told.join("\n")).toContain(`${plan.run.experiment}: couldn't download its results (`);
   });
 
-  it("leaves a finished run alone that stays so", async () => {
+  it("brings a finished run home that stays so, before the code that it may have written into changes", async () => {
     const plan = planOf(quick);
     await start(plan, "finished");
     const next = inputsOf(withCode(plan));
     expect(await update(plan, next)).toEqual(next);
-    expect(existsSync(home(plan))).toBe(false);
+    expect(readFileSync(home(plan, "result"), "utf8")).toBe("1\n");
+    expect((await status(plan)).attempt).toBe(1);
   });
 
   it("evaluates an ended experiment on its own data before another one comes", async () => {

@@ -186,6 +186,19 @@ describe("a dataset", () => {
     await expect(walkAll(join(folder, "set"))).rejects.toThrow("dangling");
   });
 
+  it("follows a link below a linked folder that would lead elsewhere, or nowhere, from its place in the dataset", async () => {
+    await fill({ "big/raw/1.png": "one", "big/train/real.png": "r", "set/raw/2.png": "another" });
+    await symlink("../raw/1.png", join(folder, "big/train/1.png"));
+    await symlink("real.png", join(folder, "big/train/same.png"));
+    await symlink("../raw", join(folder, "big/train/all"));
+    await symlink(join(folder, "big/train"), join(folder, "set/train"));
+    const { files } = await walkAll(join(folder, "set"));
+    const content = createHash("sha256").update("one").digest("hex");
+    expect(files.find(({ path }) => path === "train/1.png")).toMatchObject({ size: 3, sha256: content });
+    expect(files.find(({ path }) => path === "train/same.png")).toMatchObject({ link: "real.png" });
+    expect(files.map(({ path }) => path)).toContain("train/all/1.png");
+  });
+
   it("is read once while nothing changes", async () => {
     const hashFolder = join(folder, "hashes");
     await fill({ "set/a": "one", "set/b": "two" });

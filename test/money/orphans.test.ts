@@ -5,6 +5,8 @@ import type { Instance } from "../../lambda/api/schemas";
 
 const now = Date.parse("2026-01-02T00:00:00Z");
 const claim = "lambda-train-dev-0a1b2c3d";
+/** Where the states are kept in these tests. */
+const ours = "file://here/state?id=00112233445566778899aabbccddeeff";
 const hoursAgo = (hours: number): string => new Date(now - hours * 3_600_000).toISOString();
 
 function instanceOf(changes: Partial<Instance> = {}, tags: Record<string, string> = {}): Instance {
@@ -21,7 +23,12 @@ function instanceOf(changes: Partial<Instance> = {}, tags: Record<string, string
     imageFamily: undefined,
     hostname: undefined,
     firstHealthyAt: undefined,
-    tags: { "managed-by": "lambda-train", "lambda-train:launched-at": hoursAgo(5), ...tags },
+    tags: {
+      "managed-by": "lambda-train",
+      "lambda-train:launched-at": hoursAgo(5),
+      "lambda-train:state": ours,
+      ...tags,
+    },
     rulesetIds: ["r1"],
     ...changes,
   };
@@ -48,7 +55,7 @@ const fileSystem = {
 function find(account: Partial<Account>, rules: Partial<OrphanRules> = {}): Orphan[] {
   return findOrphans(
     { instances: [], sshKeys: [], rulesets: [], fileSystems: [], ...account },
-    { known: () => false, anyState: false, minAgeHours: 1, includeUnknownAge: false, now, ...rules },
+    { known: () => false, anyState: false, minAgeHours: 1, includeUnknownAge: false, now, origin: ours, ...rules },
   );
 }
 const verdicts = (orphans: Orphan[]): string[] => orphans.map(({ verdict }) => verdict);
@@ -132,6 +139,15 @@ describe("orphans", () => {
     const old = { sshKeys: [{ ...key, publicKey }], rulesets: [ruleset] };
     expect(verdicts(find(old, { origin }))).toEqual(["remove"]);
     expect(verdicts(find(old, { origin: "file://there" }))).toEqual(["elsewhere"]);
+  });
+
+  it("that do not say whose they are are left, and all of them where nobody knows where the own states are", () => {
+    const { "lambda-train:state": _, ...untagged } = instanceOf().tags;
+    expect(verdicts(find({ instances: [instanceOf({ tags: untagged })] }))).toEqual(["elsewhere"]);
+    expect(verdicts(find({ sshKeys: [key] }))).toEqual(["elsewhere"]);
+    expect(verdicts(find({ instances: [instanceOf()] }, { origin: undefined }))).toEqual(["elsewhere"]);
+    expect(verdicts(find({ instances: [instanceOf({ tags: untagged })] }, { anyState: true }))).toEqual(["remove"]);
+    expect(verdicts(find({ rulesets: [ruleset] }))).toEqual(["remove"]);
   });
 
   it("of a folder without an id, as releases before wrote it, may be of a machine of equal name, and are left", () => {

@@ -29,15 +29,28 @@ describe("where the state is kept", () => {
     expect(of(`state?no_tmp_dir=true`)).toBe(of("state"));
   });
 
-  it("is told from a folder of equal path on a machine of equal name, and not from a copy of it", () => {
+  it("is told from a folder of equal path on a machine of equal name, and from a copy of it", () => {
     mkdirSync(join(root, "one"));
     const env = { PULUMI_BACKEND_URL: `file://${join(root, "one")}` };
     const first = stateOrigin(env, root);
+    expect(sameOrigin(first, stateOrigin(env, root))).toBe(true);
     cpSync(join(root, "one"), join(root, "copy"), { recursive: true });
+    const copy = { PULUMI_BACKEND_URL: `file://${join(root, "copy")}` };
+    expect(sameOrigin(first, stateOrigin(copy, root, false))).toBe(false);
+    expect(stateOrigin(copy, root)).toMatch(/\?id=[0-9a-f]{32}$/);
+    expect(stateOrigin(copy, root)?.slice(-32)).not.toBe(first?.slice(-32));
+    // The copy takes the place of the original, as a backup that was restored does.
     rmSync(join(root, "one"), { recursive: true });
-    mkdirSync(join(root, "one"));
+    cpSync(join(root, "copy"), join(root, "one"), { recursive: true });
     expect(sameOrigin(first, stateOrigin(env, root))).toBe(false);
-    expect(sameOrigin(first, stateOrigin({ PULUMI_BACKEND_URL: `file://${join(root, "copy")}` }, root))).toBe(true);
+  });
+
+  it("keeps the id that an earlier release gave it", () => {
+    mkdirSync(join(root, "old"));
+    writeFileSync(join(root, "old", ".lambda-train-origin"), `${"ab".repeat(16)}\n`);
+    const env = { PULUMI_BACKEND_URL: `file://${join(root, "old")}` };
+    expect(stateOrigin(env, root, false)).toMatch(new RegExp(`\\?id=${"ab".repeat(16)}$`));
+    expect(stateOrigin(env, root)).toBe(stateOrigin(env, root, false));
   });
 
   it("is nobody's for certain where a folder keeps no id", () => {
@@ -71,6 +84,10 @@ describe("where the state is kept", () => {
     expect(stateOrigin(env, root)).toBe("https://api.pulumi.com");
     write("Pulumi.yaml", "name: x\nbackend:\n  url: gs://states\n");
     expect(stateOrigin(env, root)).toBe("gs://states");
+    const token = { PULUMI_HOME: join(root, "nobody"), PULUMI_ACCESS_TOKEN: "pul-secret" };
+    rmSync(join(root, "Pulumi.yaml"));
+    expect(stateOrigin(token, root)).toBe("https://api.pulumi.com");
+    expect(stateOrigin({ ...token, PULUMI_API: "https://states.example.com" }, root)).toBe("https://states.example.com");
   });
 });
 

@@ -41,9 +41,11 @@ describe("targets", () => {
 describe("a notice", () => {
   const folder = mkdtempSync(join(tmpdir(), "lambda-train-notice-"));
   afterAll(() => rmSync(folder, { recursive: true }));
-  const told = () => {
+  const told = (id?: string) => {
     const run = { experiment: "ink" } as RunPlan;
-    return noticeOf({ stack: "test", run, resultsFolder: folder }, "terminated", "the instance is terminated");
+    const instance = id === undefined ? undefined : { id, type: "gpu_1x_a10", region: "us-east-1", priceCents: 129 };
+    const view = { stack: "test", run, resultsFolder: folder, instance };
+    return noticeOf(view, "terminated", "the instance is terminated");
   };
 
   it("names results that are at home, and says where none are", () => {
@@ -55,6 +57,11 @@ describe("a notice", () => {
     writeFileSync(join(folder, "ink", "best.pt"), "1");
     expect(told().results).toMatch(/ink$/);
     expect(told().text).toContain(`its results are in ${told().results}`);
+    // Results of an instance before this one are not its own.
+    const record = { createdAt: "2026-01-01T00:00:00Z", source: "i1:ink@0123456789ab", files: [] };
+    writeFileSync(join(folder, "ink", "manifest.json"), JSON.stringify(record));
+    expect(told("i1").results).toMatch(/ink$/);
+    expect(told("i2").results).toBeNull();
   });
 });
 
