@@ -15,7 +15,7 @@ const description =
 const command = plainCommand("experiments", description)
   .argument("[names...]", "experiments to compare, as `name` or `stack/name`")
   .option("-m, --metric <name>", "metric to plot and to show first", "loss")
-  .option("--sort <column>", "when, cost, hours, name, or a metric", "when")
+  .option("--sort <column>", "when (newest first), cost, hours, name, or a metric", "when")
   .option("--svg <file>", "write the plot as a picture, for light and dark backgrounds")
   .option("--json", "print one JSON object")
   .addHelpText("after", "\nExit codes: 0 done, 2 wrong usage, 3 nothing there.");

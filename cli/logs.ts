@@ -12,12 +12,12 @@ const command = operatorCommand(
   "logs",
   "Shows the run's log and follows it until the run ends. A dropped connection loses and repeats no line.",
 )
-  .option("-f, --follow", "follow until the run has ended (the default)", true)
+  .option("-f, --follow", "follow until the run has ended", true)
   .option("--no-follow", "print what there is, and exit")
   .option("-n, --lines <count>", "start with the last lines, not at the beginning", wholeNumber)
   .option(
     "--since <time>",
-    "start with what was written since then: 10m, 1h30m, 2026-01-31T12:00Z (to 5 s)",
+    "start with what was written since then: 10m, 1h30m, 2026-01-31T12:00Z (accurate to 5 s)",
     sinceOption,
   )
   .option("-g, --grep <pattern>", "only lines that match this RE2 regular expression")

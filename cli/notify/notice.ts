@@ -42,7 +42,7 @@ export function noticeOf(view: Facts, event: Notice["event"], what: string, now 
   const spent = cost === null ? "" : `, ${ended ? "about " : ""}${money(cost)} ${ended ? "in all" : "so far"}`;
   const folder = resultsAtHome(view);
   const results = folder === null ? null : relative(projectFolder(), folder);
-  const where = results === null ? "; no results of it are here" : `; its results are in ${results}`;
+  const where = results === null ? "; none of its results are downloaded" : `; its results are in ${results}`;
   const home = ended && resultsFolder !== undefined && run !== undefined ? where : "";
   return {
     version: 1,

@@ -29,7 +29,7 @@ function newsOf({ state, attempt, firstStepAt, exitCode, stopReason, lastLine, d
   }
   if (state !== "failed") return started;
   if (detached !== undefined) {
-    const what = `training put itself into the background and was ended: ${detached}`;
+    const what = `training detached itself and was ended: ${detached}`;
     return [...started, { event: "failed", what, of: attempt }];
   }
   const why = exitCode === undefined ? "" : ` with status ${exitCode}`;

@@ -61,7 +61,7 @@ function resolve(target: NotifyTarget, i: number, raw: unknown, env: NodeJS.Proc
     } else if (variable === undefined && !isSecret(raw) && !isSecret(at(raw, field)) && !isLoopback(value)) {
       const path = `notify[${i}].${field}`;
       const next = `Set it with \`npm run pulumi -- config set --secret --path 'lambda-train:${path}'\`, or name an environment variable as $NAME`;
-      problems.push({ field: name, value: hidden, message: "it is a secret, and stands there in plain text", next });
+      problems.push({ field: name, value: hidden, message: "it is a secret, but it is in plain text", next });
     } else filled[field] = value;
   }
   const kind = (["webhook", "slack", "ntfy"] as const).find((each) => each in target) ?? "email";
@@ -69,7 +69,7 @@ function resolve(target: NotifyTarget, i: number, raw: unknown, env: NodeJS.Proc
   const mail = "email" in target ? { to: target.email, from: target.from } : undefined;
   const where = URL.canParse(url) ? new URL(url).host : "?";
   if (where === "?" && url !== "")
-    problems.push({ field: fieldAt([i]), value: hidden, message: "its URL cannot be read" });
+    problems.push({ field: fieldAt([i]), value: hidden, message: "it isn't a valid URL" });
   const name = `${kind} ${i + 1} (${mail === undefined ? where : `${mail.to} by ${where}`})`;
   return { name, kind, url, token: filled.token, mail, events: target.events ?? noticeEvents };
 }

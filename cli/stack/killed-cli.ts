@@ -38,7 +38,7 @@ export async function mendAfterKill(stack: string): Promise<boolean> {
   if (held.length > 0) {
     const pid = held.find((lock) => lock !== undefined)?.pid;
     console.log(
-      `The last update of ${stack} was killed${pid === undefined ? "" : ` (process ${pid})`}; its lock is removed.`,
+      `The last update of ${stack} was killed${pid === undefined ? "" : ` (process ${pid})`}. Removed its lock.`,
     );
     for (const folder of [stacks, locks]) removeHalfWritten(folder);
     await pulumiOutput(["cancel", "--yes", "--stack", stack]);

@@ -21,9 +21,9 @@ export async function refuseProtected(stack: string): Promise<void> {
   if (found.length === 0) return;
   const lines = found.map(({ urn }) => `  ${nameOf(urn)}: npm run pulumi -- state unprotect '${urn}' --stack ${stack}`);
   throw new CommandError(
-    `Stack ${stack} is not destroyed, and nothing of it was touched: ${found.length} of its resources are protected. ` +
-      `To lift that:\n${lines.join("\n")}\n` +
-      `Or of all: npm run pulumi -- state unprotect --all --stack ${stack}. Then run this again.`,
+    `Nothing of stack ${stack} was destroyed or changed: ${found.length} of its resources are protected. ` +
+      `To unprotect them:\n${lines.join("\n")}\n` +
+      `Or all at once: npm run pulumi -- state unprotect --all --stack ${stack}. Then run this again.`,
   );
 }
 

@@ -58,7 +58,7 @@ function privateKeyIn(file: string): string {
   const parsed = utils.parseKey(text);
   if (!(parsed instanceof Error) && parsed.isPrivateKey()) return text;
   throw new CommandError(
-    `${file} is no private key without a passphrase. To make a copy without: ssh-keygen -p -N "" -f <copy>.`,
+    `${file} isn't a private key, or it has a passphrase. To remove the passphrase of a copy: ssh-keygen -p -N "" -f <copy>.`,
     exitCodes.usage,
   );
 }

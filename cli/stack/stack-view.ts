@@ -144,7 +144,7 @@ export function requireInstance(view: StackView): Reachable {
   const { access, instance, stack } = view;
   if (instance === undefined || access === undefined) {
     throw new CommandError(
-      `Stack ${stack} has no instance in its state to speak to. \`npm run up\` launches one, or adopts what was launched.`,
+      `Stack ${stack} has no instance in its state. \`npm run up\` launches one, or adopts what was launched.`,
       exitCodes.nothing,
     );
   }

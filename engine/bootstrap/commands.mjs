@@ -8,9 +8,9 @@ import { suites } from "./suites.mjs";
 export const builtin = {
   test: "runs the tests: npm test -- [files or options of vitest]",
   ...Object.fromEntries(Object.entries(suites).map(([name, { what }]) => [name, what])),
-  setup: "makes everything ready that `up` and the tests need, and ends",
-  parts: "prints, as JSON, what the project runs on here (see doctor); makes nothing ready",
-  env: "prints the environment of the commands, for `eval`; --json prints it as JSON",
+  setup: "prepares everything that `up` and the tests need, and exits",
+  parts: "prints, as JSON, what the project runs on here (see doctor); prepares nothing",
+  env: "prints the commands' environment, for `eval`; --json prints it as JSON",
 };
 
 /** Names of the operator commands: the files of cli/. */

@@ -53,7 +53,7 @@ async function install() {
   const { code, output } = await quietly(npm.program, [...npm.args, ...args], { cwd: partial, log: "node" });
   if (code !== 0)
     throw new Failure(
-      `npm could not fetch ${carrier}@${carried} (log: ${logPath("node")}):\n${output.trim()}\nInstall Node.js ${oldest.node} or newer yourself, and run this again.`,
+      `npm couldn't fetch ${carrier}@${carried} (log: ${logPath("node")}):\n${output.trim()}\nInstall Node.js ${oldest.node} or newer yourself, and run this again.`,
     );
   rmSync(home, { recursive: true, force: true });
   renameSync(partial, home);

@@ -54,7 +54,7 @@ async function download(pulumi, home, { name, version }) {
 
 async function installCompat(pulumi, home, { name, version }) {
   say(
-    `Plugin ${name} ${version}: not downloaded; taking this project's own, which serves the types that the stack uses`,
+    `Plugin ${name} ${version}: not downloaded; using this project's own, which has the types that the stack uses`,
   );
   const folder = mkdtempSync(join(tmpdir(), "lambda-train-plugin-"));
   try {
@@ -63,7 +63,7 @@ async function installCompat(pulumi, home, { name, version }) {
     chmodSync(program, 0o755);
     const { code, output } = await pluginInstall(pulumi, home, [name, version, "--reinstall", "--file", folder]);
     if (code !== 0)
-      throw new Failure(`The plugin ${name} could not be installed (log: ${logPath("plugins")}):\n${output.trim()}`);
+      throw new Failure(`Couldn't install the plugin ${name} (log: ${logPath("plugins")}):\n${output.trim()}`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

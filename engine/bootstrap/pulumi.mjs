@@ -35,9 +35,9 @@ export async function readyPulumi({ prepare = true } = {}) {
   if (own) return own;
   const cached = inCache();
   if (cached || !prepare) return cached;
-  await locked(join(cacheFolder, "locks", "engine"), "bringing the Pulumi engine here", async () => {
+  await locked(join(cacheFolder, "locks", "engine"), "installing the Pulumi engine", async () => {
     if (inCache()) return;
-    say("Pulumi engine: none on PATH that serves; trying the vendor's download …");
+    say("Pulumi engine: no suitable one on PATH; trying the vendor's download …");
     const started = Date.now();
     const refused = await downloadEngine();
     vendor.refused = refused !== undefined;
@@ -47,10 +47,10 @@ export async function readyPulumi({ prepare = true } = {}) {
     if (!go || !atLeast(go.version, OLDEST_GO))
       throw new Failure(
         [
-          "The Pulumi engine is needed. Any one of these brings it:",
+          "The Pulumi engine is missing. Do one of these:",
           "  - install it: https://www.pulumi.com/docs/install/",
           "  - let this machine reach get.pulumi.com, and run this again",
-          `  - install Go ${OLDEST_GO} or newer (it fetches the newer one that is asked for, unless GOTOOLCHAIN=local), and run this again:`,
+          `  - install Go ${OLDEST_GO} or newer (it downloads the version that the engine needs, unless GOTOOLCHAIN=local), and run this again:`,
           "    the engine is then built from the Go module proxy",
         ].join("\n"),
       );

@@ -20,7 +20,7 @@ export const suites = {
     flags: { "--resume": "FAULTS_RESUME" },
   },
   "test:crash": {
-    what: "random sequences cut at random: --sequences 300, --seed 1, --path 17, --lanes 4, --minutes 60, --shrink-minutes 10, --resume",
+    what: "random sequences of commands, cut at random: --sequences 300, --seed 1, --path 17, --lanes 4, --minutes 60, --shrink-minutes 10, --resume",
     config: "test/crash/vitest.config.mts",
     env: { CRASH: "all" },
     options: {

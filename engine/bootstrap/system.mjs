@@ -88,7 +88,7 @@ async function install(apt, packages) {
   );
   if (code !== 0)
     throw new Failure(
-      `apt-get could not install them (log: ${logPath("apt")}):\n${output.trim().split("\n").slice(-8).join("\n")}`,
+      `apt-get couldn't install them (log: ${logPath("apt")}):\n${output.trim().split("\n").slice(-8).join("\n")}`,
     );
   say(`System packages: done in ${Math.round((Date.now() - started) / 1000)} s`);
   // Only the program sshd is wanted: this machine must not begin to accept logins at its next start.

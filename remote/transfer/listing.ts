@@ -75,7 +75,7 @@ export async function listRemote(
   const take = (lines: readonly string[]): void => {
     for (const line of lines) {
       const value = JSON.parse(line) as Line & Last;
-      if (last !== undefined) throw new Error(`The listing from ${origin} continues after its end, so it was refused.`);
+      if (last !== undefined) throw new Error(`The listing from ${origin} continues after its end, so it is refused.`);
       if (value.end === true) last = value;
       else entries.push(entryAtHome(value, options.below, tops));
     }

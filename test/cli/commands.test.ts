@@ -223,7 +223,7 @@ describe("at a terminal of any machine", { timeout: 180_000 }, () => {
     const { instances } = await cloud.inventory();
     const missing = await away.run("notebook");
     expect(missing.code).toBe(3);
-    expect(missing.output).toContain("no Jupyter in the workload's environment");
+    expect(missing.output).toContain("environment has no Jupyter");
     // Stands in for Jupyter, which is too big to install here: it takes the arguments and the token that Jupyter takes.
     const server = [
       "#!/usr/bin/env python3",

@@ -65,7 +65,7 @@ test.each(["", "{", { ...run, url: "nonsense" }, { ...run, apiKey: "" }])(
   "a broken run file is told: %j",
   (content) => {
     writeRun(content);
-    expect(() => resolveEndpoint("emulated")).toThrow(/cloud\.json cannot be read/);
+    expect(() => resolveEndpoint("emulated")).toThrow(/cloud\.json can't be read/);
   },
 );
 

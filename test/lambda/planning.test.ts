@@ -98,7 +98,7 @@ describe("preflight", () => {
     const account = { offers: list, regions: known, fileSystems: [weights] };
     const want = { instanceTypes: ["gpu_1x_a10"], regions: ["us-east-1", "us-west-1"], fileSystemNames: ["weights"] };
     expect(preflight(want, account).regions).toEqual(["us-west-1"]);
-    expect(() => preflight({ ...want, regions: ["us-east-1"] }, account)).toThrow(/No region is left.*us-west-1/);
+    expect(() => preflight({ ...want, regions: ["us-east-1"] }, account)).toThrow(/No region fits.*us-west-1/);
   });
 
   test("knows images, and which processors they are for", () => {

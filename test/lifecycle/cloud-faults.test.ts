@@ -57,7 +57,7 @@ describe("a killed CLI", { timeout: 180_000 }, () => {
     const output = await up();
     await expectKnown();
     expect((await idle.ended).code).toBe(137);
-    expect(output).toContain("its lock is removed");
+    expect(output).toContain("Removed its lock");
     expect(output).not.toMatch(/warning|pending/);
   });
 

@@ -48,7 +48,7 @@ describe("the end of a run", { timeout: 240_000 }, () => {
     });
     expect(await onInstance("pgrep -fc '[t]rain.py' || true")).toMatch(/^0/);
     expect((await project.run("status")).output).toContain("run training in the foreground");
-    expect((await project.run("wait", ["--quiet"])).output).toContain("put itself into the background");
+    expect((await project.run("wait", ["--quiet"])).output).toContain("detached itself");
   });
 
   it("is known, and evaluated, although the supervisor was killed meanwhile", async () => {

@@ -36,7 +36,7 @@ describe("a file backend after a kill", { timeout: 60_000 }, () => {
     expect((await project.pulumi(["stack", "export"])).output).toContain("failed to load checkpoint: EOF");
     const { code, output } = await down();
     expect(code, output).toBe(0);
-    expect(output).toContain(`was killed (process ${ended}); its lock is removed`);
+    expect(output).toContain(`was killed (process ${ended}). Removed its lock`);
   });
 
   it("is mended where the lock itself was being written", async () => {
@@ -68,7 +68,7 @@ describe("a file backend after a kill", { timeout: 60_000 }, () => {
     lock(process.pid);
     const { code, output } = await down();
     expect(code, output).toBe(0);
-    expect(output).toContain("its lock is removed");
+    expect(output).toContain("Removed its lock");
     expect(existsSync(locks) ? readdirSync(locks) : []).toEqual([]);
   });
 });

@@ -44,7 +44,7 @@ describe("a price that rises", { timeout: 120_000 }, () => {
     configure(limits);
     const { code, output } = await upUntil("no capacity now", () => launchesAt(99_900));
     expect(code, output).not.toBe(0);
-    expect(output).toMatch(/Every instance type is over the limits\s+while\s+capacity\s+was\s+waited\s+for/);
+    expect(output).toMatch(/Every instance type is over the limits\s+while\s+`up`\s+waited\s+for\s+capacity/);
     expect(output.replace(/\s+/g, " ")).toContain(`is over ${name}`);
     expect((await cloud.admin.state()).instances).toEqual([]);
   });

@@ -93,6 +93,6 @@ describe("faults of a run", { timeout: 180_000 }, () => {
     const { instances } = await cloud.inventory();
     await cloud.admin.addLinkFault({ match: { instanceId: instances[0] ?? "" }, trouble: { kind: "refuse" } });
     const output = await project.succeeds("down", ["--keep-cloud", "--lose-results"]);
-    expect(output).toContain("left behind");
+    expect(output).toContain("results given up");
   });
 });

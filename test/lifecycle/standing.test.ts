@@ -135,7 +135,7 @@ describe("a run that goes on", { timeout: 180_000 }, () => {
     project.write("tiny-data/test/fourth.jsonl", "[50, 150]\n");
     await up("--restart");
     const output = await project.succeeds("stop");
-    expect(output).toMatch(/Instance \S+ goes on billing/);
+    expect(output).toMatch(/Instance \S+ keeps billing/);
     expect(await run()).toMatchObject({ state: "stopped", attempt: 4, stopReason: "user" });
     expect(await project.succeeds("stop")).toContain("tiny-v2: stopped");
     expect(await up()).toContain("tiny-v2 was stopped (user); it starts again");

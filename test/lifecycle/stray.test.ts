@@ -61,7 +61,7 @@ describe("an instance that its state does not know", { timeout: 120_000 }, () =>
       const { code, output } = await project.run("reap", ["--endpoint", "emulated", ...args]);
       expect(code, output).toBe(1);
       expect(output).not.toContain("No leftovers");
-      expect(output).toMatch(new RegExp(`instance ${id} .*stack test launched it, but its state does not know it`));
+      expect(output).toMatch(new RegExp(`instance ${id} .*stack test launched it, but its state doesn't know it`));
       expect(output).toContain("`npm run up -- --stack test` adopts it");
     }
     const { code, output } = await project.run("adopt");
@@ -74,10 +74,10 @@ describe("an instance that its state does not know", { timeout: 120_000 }, () =>
     await cloud.admin.addApiFault({ match: { method: "GET" }, action: { answer: "blocked" } });
     const status = await project.run("status");
     expect(status.code, status.output).toBe(4);
-    expect(status.output).toContain("cannot be told");
+    expect(status.output).toContain("unknown whether one is billed");
     const watched = await project.run("watch", ["--destroy"]);
     expect(watched.code, watched.output).toBe(4);
-    expect(watched.output).toContain("cannot be told");
+    expect(watched.output).toContain("Couldn't check whether");
     for (const { output } of [status, watched]) expect(output).not.toContain("nothing is billed");
     await cloud.admin.removeAllFaults();
     expect((await cloud.inventory()).instances).toEqual([id]);

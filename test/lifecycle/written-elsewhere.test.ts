@@ -121,10 +121,10 @@ describe("what training writes outside of its outputs", { timeout: 240_000 }, ()
     expect(results).toMatch(/only the run's own log is in/);
     expect(await project.succeeds("status")).toMatch(/not downloaded yet/);
     const stopped = await project.fails("down");
-    expect(stopped).toMatch(/mine has left nothing but its log/);
+    expect(stopped).toMatch(/mine left nothing but its log/);
     expect(stopped).toMatch(/--lose-results/);
     expect((await cloud.inventory()).instances).toHaveLength(1);
-    expect(await project.succeeds("down", ["--lose-results", "--keep-cloud"])).toMatch(/left behind/);
+    expect(await project.succeeds("down", ["--lose-results", "--keep-cloud"])).toMatch(/results given up/);
     expect((await cloud.inventory()).instances).toEqual([]);
   });
 

@@ -26,7 +26,7 @@ describe("a training command that ends with 0", { timeout: 60_000 }, () => {
     const status = await runs.until(detached, "failed");
     expect(status).toMatchObject({ exitCode: 0, detached: expect.stringContaining("python3 train.py") });
     const error = await trainingFailed(host.sshd.access, experiment, status);
-    expect(error.message).toMatch(/put itself into the background.*python3 train\.py.*in the foreground/s);
+    expect(error.message).toMatch(/detached itself.*python3 train\.py.*in the foreground/s);
     expect(await left(experiment)).toBe("");
     // It is no success that a next start would find done.
     expect((await runs.start({ ...plan, run: { ...plan.run, command: "true" } })).said).toContain("started: attempt 2");

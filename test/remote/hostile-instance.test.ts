@@ -111,7 +111,7 @@ describe("a hostile instance", () => {
     const told: string[] = [];
     const error = await fetch({ runEnded: true, onProgress: (line) => told.push(line) });
     const shown = '"a\\u001b[2J\\u009b1m"';
-    expect(told).toEqual([expect.stringMatching(/left out \(3\): .{1,500}$/)]);
+    expect(told).toEqual([expect.stringMatching(/holds them \(3\): .{1,500}$/)]);
     expect(told[0]).toContain(`(3): ${shown}, "${"b".repeat(200)}", `);
     expect(String(error)).toContain(`3 files can't be opened on the instance. The first is ${shown}.`);
   });

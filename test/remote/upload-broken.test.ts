@@ -125,7 +125,7 @@ describe("an upload that breaks off", () => {
     );
     await rm(join(place.local, "moving"));
     await expect(uploadTree(place.session, { tree, remoteRoot: place.root, name: place.root })).rejects.toThrow(
-      "cannot be read",
+      "can't be read",
     );
     await expect(stat(remote("stable"))).rejects.toThrow("ENOENT");
   });

@@ -99,7 +99,7 @@ export const folderCases: readonly FaultCase[] = [
   seenHere(
     "a file cannot be read",
     (world) => symlinkSync(unreadable, inData(world, "train/mem.bin")),
-    /tiny-data\/train\/mem\.bin cannot be read/,
+    /tiny-data\/train\/mem\.bin can't be read/,
   ),
   seenHere(
     "a link leads nowhere",
@@ -173,7 +173,7 @@ export const folderCases: readonly FaultCase[] = [
     inject: slowlySent,
     act: (world) => whileSent(world, () => unlinkSync(inData(world, "valid/late.bin"))),
     outcome: "told",
-    message: /late\.bin cannot be read: ENOENT/,
+    message: /late\.bin can't be read: ENOENT/,
     heal: remade,
   },
   {

@@ -7,7 +7,7 @@ export function badWords(output: string): string | undefined {
 }
 
 const verbs =
-  "run|check|set|list|add|choose|wait|terminate|correct|look|use|verify|mend|replace|rename|repair|delete|enter|try|start|raise|" +
+  "run|check|set|list|add|choose|wait|terminate|correct|look|use|verify|mend|fix|stop|replace|rename|repair|delete|enter|try|start|raise|" +
   "lower|ask|free|see|give|remove|point|change|update|make|install|log|connect|narrow|leave|put|name|write|take|did you mean";
 
 /** Whether an output tells its reader to do something: a verb in the imperative where a sentence or a clause begins. */
