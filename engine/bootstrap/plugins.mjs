@@ -53,9 +53,7 @@ async function download(pulumi, home, { name, version }) {
 }
 
 async function installCompat(pulumi, home, { name, version }) {
-  say(
-    `Plugin ${name} ${version}: not downloaded; using this project's own, which has the types that the stack uses`,
-  );
+  say(`Plugin ${name} ${version}: not downloaded; using this project's own, which has the types that the stack uses`);
   const folder = mkdtempSync(join(tmpdir(), "lambda-train-plugin-"));
   try {
     const program = join(folder, `pulumi-resource-${name}`);

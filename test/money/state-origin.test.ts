@@ -87,7 +87,9 @@ describe("where the state is kept", () => {
     const token = { PULUMI_HOME: join(root, "nobody"), PULUMI_ACCESS_TOKEN: "pul-secret" };
     rmSync(join(root, "Pulumi.yaml"));
     expect(stateOrigin(token, root)).toBe("https://api.pulumi.com");
-    expect(stateOrigin({ ...token, PULUMI_API: "https://states.example.com" }, root)).toBe("https://states.example.com");
+    expect(stateOrigin({ ...token, PULUMI_API: "https://states.example.com" }, root)).toBe(
+      "https://states.example.com",
+    );
   });
 });
 

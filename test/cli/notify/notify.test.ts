@@ -49,11 +49,17 @@ describe("a notice", () => {
   };
 
   it("names results that are at home, and says where none are", () => {
-    expect(told()).toMatchObject({ results: null, text: expect.stringContaining("none of its results are downloaded") });
+    expect(told()).toMatchObject({
+      results: null,
+      text: expect.stringContaining("none of its results are downloaded"),
+    });
     // The run's own log is no result of it.
     mkdirSync(join(folder, "ink", "run"), { recursive: true });
     for (const name of ["manifest.json", "run/train.log"]) writeFileSync(join(folder, "ink", name), "{}");
-    expect(told()).toMatchObject({ results: null, text: expect.stringContaining("none of its results are downloaded") });
+    expect(told()).toMatchObject({
+      results: null,
+      text: expect.stringContaining("none of its results are downloaded"),
+    });
     writeFileSync(join(folder, "ink", "best.pt"), "1");
     expect(told().results).toMatch(/ink$/);
     expect(told().text).toContain(`its results are in ${told().results}`);
