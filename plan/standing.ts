@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { type MachinePlan, onlyMachine, onlyRun, type PlannedRun, type ResultsPlan } from "./types";
+import { type MachinePlan, onlyMachine, onlyRun, type PlannedRun, type ResultsPlan, type RunPlan } from "./types";
 
 /** The environment variable that lets an `up` with changes stop a running run and start it again with them. */
 export const restartVariable = "LAMBDA_TRAIN_RESTART";
@@ -28,32 +28,45 @@ export function standingOf(kept: StandingPlan | OneRunPlan): StandingPlan {
 export function differences(old: StandingPlan, next: StandingPlan): string[] {
   // A rendered configuration is a file among the code, named after the experiment.
   const rendered = !isDeepStrictEqual(old.workload.extraFiles, next.workload.extraFiles);
-  const several = old.runs.length > 1;
-  const found: Readonly<Record<string, boolean>> = {
-    ...Object.fromEntries(old.runs.flatMap((run) => differencesOfRun(run, next, { rendered, several }))),
-    "the code": !rendered && old.workload.hash !== next.workload.hash,
-    "the dataset": !isDeepStrictEqual(placedDataset(old), placedDataset(next)),
-    "the environment": old.environment.hash !== next.environment.hash,
-    "the workspace's name": old.workload.name !== next.workload.name,
-  };
-  return Object.keys(found).filter((words) => found[words]);
+  const found: [words: string, isOther: boolean][] = [
+    ...each(old, next, ({ run }, other) =>
+      other === undefined
+        ? [`the run ${run.experiment}, which is no longer asked for`, true]
+        : [`the experiment's name (${run.experiment}, now ${other.run.experiment})`, isRenamed(run, other.run)],
+    ),
+    ["the code", !rendered && old.workload.hash !== next.workload.hash],
+    ...each(old, next, ({ run }, other, of) => {
+      const same = other !== undefined && !isRenamed(run, other.run);
+      return [`the configuration${of}`, same && (rendered || run.hash !== other.run.hash)];
+    }),
+    ["the dataset", !isDeepStrictEqual(placedDataset(old), placedDataset(next))],
+    ["the environment", old.environment.hash !== next.environment.hash],
+    ["the workspace's name", old.workload.name !== next.workload.name],
+    ...each(old, next, ({ run }, other, of) => [
+      `the outputs' folder${of}`,
+      other !== undefined && run.outputs !== other.run.outputs,
+    ]),
+  ];
+  return found.flatMap(([words, isOther]) => (isOther ? [words] : []));
 }
 
-/** What is another of one run, each in words and whether it is. */
-function differencesOfRun(
-  { name, run }: PlannedRun,
+/** Calls back for each run of the old plan with that of the next one, and with words that name it where there are several. */
+function each<T>(
+  old: StandingPlan,
   next: StandingPlan,
-  { rendered, several }: { readonly rendered: boolean; readonly several: boolean },
-): [string, boolean][] {
-  const other = next.runs.find((each) => each.name === name)?.run;
-  const of = several ? ` of ${run.experiment}` : "";
-  if (other === undefined) return [[`the run ${run.experiment}, which is not asked for any more`, true]];
-  const renamed = run.experiment !== other.experiment;
-  return [
-    [`the experiment's name (${run.experiment}, now ${other.experiment})`, renamed],
-    [`the configuration${of}`, !renamed && (rendered || run.hash !== other.hash)],
-    [`the outputs' folder${of}`, run.outputs !== other.outputs],
-  ];
+  tell: (run: PlannedRun, other: PlannedRun | undefined, of: string) => T,
+): T[] {
+  return old.runs.map((run) =>
+    tell(
+      run,
+      next.runs.find(({ name }) => name === run.name),
+      old.runs.length > 1 ? ` of ${run.run.experiment}` : "",
+    ),
+  );
+}
+
+function isRenamed(run: RunPlan, other: RunPlan): boolean {
+  return run.experiment !== other.experiment;
 }
 
 /** The next plan as far as running runs can take it over: everything that they depend on stays the old one. */
