@@ -11,6 +11,9 @@ export interface StandingPlan extends Pick<MachinePlan, "workload" | "dataset" |
   readonly results: ResultsPlan;
 }
 
+/** What may be another, in words, and whether it is. */
+type Difference = [words: string, isOther: boolean];
+
 /** The same as releases kept it that knew one run a machine. */
 type OneRunPlan = Omit<StandingPlan, "runs"> & Omit<PlannedRun, "name" | "machine">;
 
@@ -28,21 +31,21 @@ export function standingOf(kept: StandingPlan | OneRunPlan): StandingPlan {
 export function differences(old: StandingPlan, next: StandingPlan): string[] {
   // A rendered configuration is a file among the code, named after the experiment.
   const rendered = !isDeepStrictEqual(old.workload.extraFiles, next.workload.extraFiles);
-  const found: [words: string, isOther: boolean][] = [
-    ...each(old, next, ({ run }, other) =>
+  const found: Difference[] = [
+    ...each<Difference>(old, next, ({ run }, other) =>
       other === undefined
         ? [`the run ${run.experiment}, which is no longer asked for`, true]
         : [`the experiment's name (${run.experiment}, now ${other.run.experiment})`, isRenamed(run, other.run)],
     ),
     ["the code", !rendered && old.workload.hash !== next.workload.hash],
-    ...each(old, next, ({ run }, other, of) => {
+    ...each<Difference>(old, next, ({ run }, other, of) => {
       const same = other !== undefined && !isRenamed(run, other.run);
       return [`the configuration${of}`, same && (rendered || run.hash !== other.run.hash)];
     }),
     ["the dataset", !isDeepStrictEqual(placedDataset(old), placedDataset(next))],
     ["the environment", old.environment.hash !== next.environment.hash],
     ["the workspace's name", old.workload.name !== next.workload.name],
-    ...each(old, next, ({ run }, other, of) => [
+    ...each<Difference>(old, next, ({ run }, other, of) => [
       `the outputs' folder${of}`,
       other !== undefined && run.outputs !== other.run.outputs,
     ]),
