@@ -1,5 +1,8 @@
 /** Text as one word of a shell script, without the NULs that no script can hold. */
-export const quote = (text: string): string => `'${text.replaceAll("\0", "").replaceAll("'", "'\\''")}'`;
+export function quote(text: string): string {
+  const held = text.replaceAll("\0", "");
+  return /^[\w./:=@%+,-]+$/.test(held) ? held : `'${held.replaceAll("'", "'\\''")}'`;
+}
 
 /** Shell lines that write any bytes to a file. Their status is that of the write. */
 export function writeFileLines(
