@@ -82,7 +82,7 @@ describe("create", () => {
   test("gives an unhealthy instance five minutes", async () => {
     await lambda.admin.addInstanceFault({ match: {}, trouble: { kind: "unhealthy" } });
     const start = Date.now();
-    await expect(boot.create(await launched(), lambda.context)).rejects.toThrow(/unhealthy for 5 min and is billed/);
+    await expect(boot.create(await launched(), lambda.context)).rejects.toThrow(/unhealthy for 5 min, and is billed/);
     expect(Date.now() - start).toBeGreaterThan(500);
   });
 
