@@ -68,8 +68,7 @@ run(async () => {
     for (const line of describe({ orphans, strays }, account, states.length, options)) console.log(line);
   }
   const failed = options.yes === true ? await removeAll(cloud, removable) : [];
-  if (options.json === true)
-    printJson({ orphans, strays, removed: options.yes === true, failed });
+  if (options.json === true) printJson({ orphans, strays, removed: options.yes === true, failed });
   const left = options.yes === true ? failed.length : removable.length;
   return left + doubtful.length + strays.length > 0 ? exitCodes.failed : exitCodes.ok;
 });

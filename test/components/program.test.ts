@@ -186,7 +186,10 @@ describe("the program", () => {
     ]);
     expect(mocks.comesAfter("gate-verify", "environment-setup")).toBe(true);
     // An instance that is gone is not dialled for minutes.
-    const { dialErrorLimit, perDialTimeout } = mocks.of("environment-setup").inputs.connection as Record<string, number>;
+    const { dialErrorLimit, perDialTimeout } = mocks.of("environment-setup").inputs.connection as Record<
+      string,
+      number
+    >;
     expect(Number(dialErrorLimit) * Number(perDialTimeout)).toBeLessThanOrEqual(60);
     const found = await values(outputs);
     expect(found.metrics).toEqual({});
