@@ -15,7 +15,7 @@ export interface LogOutput {
  * and through a filter each line as it was in the end.
  */
 export function logOutput({ raw, filter }: { readonly raw?: boolean; readonly filter?: LineFilter } = {}): LogOutput {
-  if (raw === true) return { take: write, end: async () => {} };
+  if (raw === true) return { take: (chunk) => write(chunk), end: async () => {} };
   return process.stdout.isTTY && filter === undefined ? redrawing() : byLine(filter);
 }
 

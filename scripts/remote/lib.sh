@@ -148,15 +148,21 @@ end_marked() {
   done
 }
 
-# last_lines FILE COUNT [BYTES]: the last lines that show something; a progress bar's returns count as line ends, lines
-# are cut to so many bytes (200). What tells why something failed may be longer.
-sequences='\x1b\[[0-?]*[ -\/]*[@-~]|\x1b[]PX^_][^\x07\x1b]*(\x07|\x1b\\)?|\xc2[\x80-\x9f]' # as remote/log-text.ts has it
+# shown: what it reads, without what would steer a terminal (see remote/log-text.ts); a progress bar's returns end lines.
+# Byte by byte, whatever the locale: a log may hold anything.
+shown() {
+  local sequences='\x1b\[[0-?]*[ -/]*[@-~]|\x1b[]PX^_][^\x07\x1b]*(\x07|\x1b\\)?|\xc2[\x80-\x9f]'
+  LC_ALL=C tr '\r' '\n' | LC_ALL=C sed -E "s:$sequences::g" | LC_ALL=C tr -d '\000-\010\013-\037\177'
+}
+
+# last_lines FILE COUNT [BYTES]: the last lines that show something, cut to so many bytes (200). What tells why
+# something failed may be longer.
 last_lines() {
   [ -f "$1" ] || return 0
-  # Byte by byte, whatever the locale: a log may hold anything. A character that was cut in two is dropped.
+  # A character that was cut in two is dropped.
   {
-    tail -c 65536 -- "$1" | LC_ALL=C tr '\r' '\n' | LC_ALL=C sed -E "s/$sequences//g" | LC_ALL=C tr -d '\000-\010\013-\037\177' |
-      LC_ALL=C grep -a '[^[:space:]]' | tail -n "$2" | LC_ALL=C cut -c "1-${3:-200}" | iconv -c -f UTF-8 -t UTF-8
+    tail -c 65536 -- "$1" | shown | LC_ALL=C grep -a '[^[:space:]]' | tail -n "$2" | LC_ALL=C cut -c "1-${3:-200}" |
+      iconv -c -f UTF-8 -t UTF-8
   } || true
 }
 

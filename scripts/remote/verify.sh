@@ -24,7 +24,7 @@ workspace="$(under_home "$LT_WORKSPACE")"
 failed=0
 
 report() { # report ok|FAIL NAME TEXT
-  say "$1 $2: $3"
+  say "$1 $2: $(shown <<<"$3" | iconv -c -f UTF-8 -t UTF-8 || true)"
   if [ "$1" = FAIL ]; then failed=1; fi
 }
 

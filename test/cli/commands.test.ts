@@ -139,7 +139,7 @@ describe("at a terminal of any machine", { timeout: 180_000 }, () => {
     const bar = `\u001b[32m 0%\u001b[0m\r${title} 50%\u001b[K\r${clipboard}100%|##########|\r\n`;
     const end = "\u001b[2J\u009b5Athe end of the bar\u001bc\u001b[?1049h\n";
     await exec("bash", "-c", 'printf %s "$0" >>~/.lambda-train/runs/tiny-v1/train.log', bar + end);
-    const all = ["--no-follow", "--since", "30s"];
+    const all = ["--no-follow", "--since", "2m"];
     const steering = new RegExp(["\u001b[^[]", "\u001b\\[[\\d;]*[^\\d;m]", "[\\u0007\\u009b]"].join("|"));
 
     const piped = await away.run("logs", all);

@@ -185,6 +185,12 @@ describe("the program", () => {
     ]);
     expect(mocks.children("run").map((each) => each.split(" ")[0])).toEqual(["results", "run-train", "run-watch"]);
     expect(mocks.comesAfter("gate-verify", "environment-setup")).toBe(true);
+    // An instance that is gone is not dialled for minutes.
+    const { dialErrorLimit, perDialTimeout } = mocks.of("environment-setup").inputs.connection as Record<
+      string,
+      number
+    >;
+    expect(Number(dialErrorLimit) * Number(perDialTimeout)).toBeLessThanOrEqual(60);
     const found = await values(outputs);
     expect(found.metrics).toEqual({});
     // One that is there without a value would be warned of.

@@ -51,6 +51,27 @@ describe("an instance that was ended elsewhere, a destroy that was interrupted",
     expect(instances).not.toContain(first);
   });
 
+  it("is told soon where it is lost while setup runs, and dialled no longer than that", async () => {
+    await project.succeeds("down", ["--keep-cloud", "--yes"]);
+    const setup = project.read("tiny/scripts/lambda_setup.sh");
+    project.write("tiny/scripts/lambda_setup.sh", `${setup}\nsleep 60\n`, 0o755);
+    const { child, ended } = project.start(process.execPath, ["dist/cli/up.js"]);
+    let said = "";
+    child.stdout?.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    await expect.poll(() => said, { timeout: 60_000 }).toMatch(/environment-setup .*setup: started/);
+    const [id = ""] = (await cloud.inventory()).instances;
+    await cloud.admin.terminate(id);
+    const lostAt = Date.now();
+    const { code, output } = await ended;
+    expect(code, output).not.toBe(0);
+    expect(output).toContain(`Instance ${id} is gone`);
+    expect(Date.now() - lostAt).toBeLessThan(45_000);
+    project.write("tiny/scripts/lambda_setup.sh", setup, 0o755);
+    await project.succeeds("up");
+  });
+
   it("a destroy that is interrupted has not ended well, whatever options it was given", async () => {
     const { child, ended } = project.start(process.execPath, ["dist/cli/down.js", "--keep-cloud", "--yes"]);
     let said = "";

@@ -78,12 +78,13 @@ describe("the gate", () => {
         modules: ["no_such_module"],
         timeoutSeconds: 30,
         architecture: "pdp11",
-        command: "echo '\"quoted\"\\ tail'; exit 3",
+        command: "printf '\\033]0;title\\007\\033[2J'; echo '\"quoted\"\\ tail'; exit 3",
       },
     });
     const result = await send(renderVerify(plan));
     await rm(join(host.sshd.bin, "nvidia-smi"));
     expect(result.code).toBe(1);
+    expect(result.stdout).not.toMatch(/[^\P{Cc}\n]/u);
     const failed = evidence(result, "FAIL");
     expect(failed).toEqual({
       architecture: expect.stringContaining("gate.architecture asks for pdp11"),

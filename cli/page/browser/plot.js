@@ -16,7 +16,7 @@ function options({ lines, axis, logarithmic, onCursor }, width) {
     width,
     height: 200,
     // The last label of the axis below stands half outside of the plot.
-    padding: [10, (plot) => 6 + 3.5 * number(plot.data[0]?.at(-1) ?? 0).length, 0, 0],
+    padding: [10, (plot) => 6 + 3.5 * number(plot.data?.[0]?.at(-1) ?? 0).length, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: sync.key, setSeries: false }, points: { size: 6 }, drag: { x: true, y: false }, y: false },
     scales: { x: { time: false }, y: { distr: logarithmic ? 3 : 1, log: 10 } },

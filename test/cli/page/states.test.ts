@@ -72,7 +72,6 @@ describe("the dashboard page, told of", { timeout: 60_000 }, () => {
       const columns = (await page.evaluate(drawn)) as number[];
       expect(columns.length).toBeGreaterThan(20);
       expect(Math.min(...columns)).toBeGreaterThan(1);
-      await page.screenshot({ path: process.env.PAGE_PICTURE, fullPage: true });
     });
     const evaluating = { ...ended, state: "evaluating", evaluation: { state: "running" } };
     await told({ report: { ...report, run: evaluating }, metrics }, async (page) => {
