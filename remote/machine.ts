@@ -1,5 +1,4 @@
-import { ensureScripts } from "./bundle";
-import { shellQuote } from "./quote";
+import { callAgent } from "./agent";
 import type { SshSession } from "./session";
 
 /** Use of a GPU. null: the driver does not tell. */
@@ -29,7 +28,7 @@ export interface Checkpoint {
   readonly writtenAt: number;
 }
 
-/** What `machine.py` prints: the machine's use, and what lies on it, at one moment. */
+/** What the agent sees: the machine's use, and what lies on it, at one moment. */
 export interface MachineLook {
   /** Seconds since the epoch, by the instance's clock. */
   readonly now: number;
@@ -52,9 +51,7 @@ export async function readMachine(
   session: SshSession,
   run: { readonly experiment: string; readonly outputPath?: string },
 ): Promise<MachineLook> {
-  const scripts = await ensureScripts(session, ["machine.py"]);
-  const words = [run.experiment, ...(run.outputPath === undefined ? [] : [run.outputPath])].map(shellQuote);
-  const command = `python3 ${scripts}/machine.py ${words.join(" ")}`;
-  const text = await session.run(command, "Looking at the machine", { timeoutSeconds: 30 });
+  const document = { experiment: run.experiment, output: run.outputPath };
+  const text = await callAgent(session, { verb: "look", document }, "Looking at the machine", { timeoutSeconds: 30 });
   return JSON.parse(text) as MachineLook;
 }

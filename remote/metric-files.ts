@@ -1,5 +1,4 @@
-import { ensureScripts } from "./bundle";
-import { shellQuote } from "./quote";
+import { callAgent } from "./agent";
 import type { SshSession } from "./session";
 
 /** What a look at an experiment's metric files gave. `files`: path → content; absent where nothing has changed. */
@@ -14,11 +13,8 @@ export interface MetricFiles {
  * @param known The mark of the last look; empty at first.
  */
 export async function readMetricFiles(session: SshSession, outputPath: string, known: string): Promise<MetricFiles> {
-  const scripts = await ensureScripts(session, ["metric-files.py"]);
-  const command = `python3 ${scripts}/metric-files.py ${shellQuote(outputPath)} ${known === "" ? "''" : shellQuote(known)}`;
-  const text = await session.run(command, "Reading the metrics", {
-    timeoutSeconds: 60,
-    maxOutputBytes: 64 * 1024 ** 2,
-  });
+  const call = { verb: "metric-files", document: { output: outputPath, mark: known } };
+  const options = { timeoutSeconds: 60, maxOutputBytes: 64 * 1024 ** 2 };
+  const text = await callAgent(session, call, "Reading the metrics", options);
   return JSON.parse(text) as MetricFiles;
 }

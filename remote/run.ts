@@ -1,9 +1,8 @@
-import { posix } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ensureScripts } from "./bundle";
+import type { EvaluationPlan } from "../plan/types";
+import { type AgentCall, askAgent, callAgent } from "./agent";
 import { followLog } from "./follow";
-import { shellQuote } from "./quote";
-import { type EvaluatedPlan, renderAdopt, renderEvaluate, renderStop, statusScripts } from "./scripts";
+import { evaluationOf } from "./scripts";
 import { SshError, SshSession, withSession } from "./session";
 import { withRetries } from "./transfer/retry";
 import type { RunState, RunStatus, SshAccess } from "./types";
@@ -37,15 +36,13 @@ export async function readStatus(session: SshSession, experiment: string): Promi
   const status = await lookAtStatus(session, experiment);
   if (status.unsupervised !== true) return status;
   // Where it cannot be supervised again, as on a full disk, the next look tries anew.
-  await session.exec("bash -s", { stdin: renderAdopt(experiment), timeoutSeconds: 60 });
+  await askAgent(session, { verb: "adopt", document: { experiment } }, { timeoutSeconds: 60 });
   return lookAtStatus(session, experiment);
 }
 
 async function lookAtStatus(session: SshSession, experiment: string): Promise<RunStatus> {
-  const scripts = await ensureScripts(session, statusScripts);
-  const command = `bash ${scripts}/status.sh ${shellQuote(experiment)}`;
-  const text = await session.run(command, `Reading the status of ${experiment}`, { timeoutSeconds: 60 });
-  return JSON.parse(text) as RunStatus;
+  const call = { verb: "status", document: { experiment } };
+  return JSON.parse(await callAgent(session, call, `Reading the status of ${experiment}`, { timeoutSeconds: 60 }));
 }
 
 /** How to wait for a run. */
@@ -144,8 +141,9 @@ export async function stopRun(
   return withRetries(
     access,
     async (session) => {
-      const timeoutSeconds = options.graceSeconds + 120;
-      const stopped = await session.exec("bash -s", { stdin: renderStop(run, options), timeoutSeconds });
+      const grace = Math.ceil(options.graceSeconds);
+      const call = { verb: "stop", document: { experiment, reason: options.reason, grace } };
+      const stopped = await askAgent(session, call, { timeoutSeconds: grace + 120 });
       const status = await readStatus(session, experiment);
       if (stopped.code !== 0) {
         throw new RunError(`Training of ${experiment} could not be stopped: ${stopped.stderr.trim()}`, {
@@ -162,15 +160,19 @@ export async function stopRun(
 /** Evaluates the best checkpoint unless that is done, and waits for it. A failed evaluation is in the status. */
 export async function evaluateRun(
   access: SshAccess,
-  plan: EvaluatedPlan,
+  plan: { readonly run: { readonly experiment: string }; readonly evaluation?: EvaluationPlan },
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<RunStatus> {
   const { experiment } = plan.run;
+  const { evaluation } = plan;
+  if (evaluation === undefined) {
+    throw new Error("The plan has no evaluation: set evaluate.command in the experiment file.");
+  }
   return withRetries(
     access,
     async (session) => {
-      const timeoutSeconds = (plan.evaluation?.timeoutSeconds ?? 0) + 120;
-      const done = await session.exec("bash -s", { stdin: renderEvaluate(plan), timeoutSeconds });
+      const call = { verb: "evaluate", document: { experiment, evaluation: evaluationOf(evaluation) } };
+      const done = await askAgent(session, call, { timeoutSeconds: evaluation.timeoutSeconds + 120 });
       const status = await readStatus(session, experiment);
       if (done.code !== 0 && status.evaluation?.state !== "failed") {
         const message = `${experiment} could not be evaluated: ${done.stderr.trim()}`;
@@ -184,8 +186,8 @@ export async function evaluateRun(
 
 /** What a failed evaluation said last, and that results do not depend on it. */
 export async function evaluationFailure(session: SshSession, status: RunStatus): Promise<string> {
-  const { experiment, evaluation, logPath } = status;
-  const { stdout } = await session.exec(logTail(posix.join(posix.dirname(logPath), "evaluate.log"), 5));
+  const { experiment, evaluation } = status;
+  const { stdout } = await askAgent(session, logEnd(experiment, "evaluate", 5));
   return (
     `Evaluation of ${experiment} failed with status ${evaluation?.exitCode ?? "unknown"}: ${stdout.trimEnd()}\n` +
     "Results come home all the same, with this log as run/evaluate.log. Mend it and run `up` again: `down` evaluates once " +
@@ -202,12 +204,9 @@ export async function readMetrics(
   if (outputPath === undefined) {
     return {};
   }
-  const scripts = await ensureScripts(session, ["metrics.py"]);
-  const command = `python3 ${scripts}/metrics.py ${shellQuote(outputPath)} ${shellQuote(run.metrics)}`;
-  const text = await session.run(command, "Reading the metrics", {
-    timeoutSeconds: 60,
-    maxOutputBytes: 128 * 1024 ** 2,
-  });
+  const call = { verb: "metrics", document: { folder: outputPath, pattern: run.metrics } };
+  const options = { timeoutSeconds: 60, maxOutputBytes: 128 * 1024 ** 2 };
+  const text = await callAgent(session, call, "Reading the metrics", options);
   return JSON.parse(text) as Record<string, unknown>;
 }
 
@@ -306,16 +305,15 @@ function splitLines(onLine: (line: string) => void): { push: (chunk: Buffer) => 
 
 async function withLogTail(access: SshAccess, message: string, status: RunStatus): Promise<string> {
   try {
-    const command = logTail(status.logPath, 40);
-    const { stdout } = await withSession(access, (session) => session.exec(command, { timeoutSeconds: 30 }));
+    const call = logEnd(status.experiment, "train", 40);
+    const { stdout } = await withSession(access, (session) => askAgent(session, call, { timeoutSeconds: 30 }));
     return `${message}\nThe end of ${status.logPath}:\n${stdout.trimEnd()}`;
   } catch {
     return `${message} Log on the instance: ${status.logPath}`;
   }
 }
 
-/** Command that prints the last lines of a log, long ones cut, without what would drive a terminal. */
-function logTail(path: string, lines: number): string {
-  const plain = "tr '\\r' '\\n' | LC_ALL=C tr -d '\\000-\\010\\013-\\037'";
-  return `tail -c 65536 ${shellQuote(path)} | ${plain} | tail -n ${lines} | cut -c 1-300`;
+/** Asks for the last lines of a log, long ones cut, without what would drive a terminal. */
+function logEnd(experiment: string, log: "train" | "evaluate", lines: number): AgentCall {
+  return { verb: "log-end", document: { experiment, log, lines } };
 }

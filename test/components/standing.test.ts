@@ -10,6 +10,7 @@ import { differences, heldPlan, restartVariable } from "../../plan/standing";
 import type { EvaluationPlan, Plan, RunPlan } from "../../plan/types";
 import { loseResultsVariable } from "../../remote/results";
 import { readStatus, stopRun } from "../../remote/run";
+import { ensureAgent } from "../../remote/agent";
 import { datasetStepHash, renderStart } from "../../remote/scripts";
 import { withSession } from "../../remote/session";
 import { verifyResults } from "../../remote/transfer/download";
@@ -122,7 +123,10 @@ describe("what is in force on an instance", { timeout: 60_000 }, () => {
   const home = ({ run }: Plan, ...path: string[]): string => join(local, "results", run.experiment, ...path);
   const start = async (plan: Plan, state: RunStatus["state"]): Promise<void> => {
     writeFileSync(join(sshd.home, "work/data.txt"), "old");
-    await withSession(sshd.access, (session) => session.run("bash -s", "start", { stdin: renderStart(plan) }));
+    await withSession(sshd.access, async (session) => {
+      await ensureAgent(session);
+      await session.run("bash -s", "start", { stdin: renderStart(plan) });
+    });
     for (let left = 200; (await status(plan)).state !== state; left -= 1) {
       if (left === 0) throw new Error(`It never was ${state}.`);
       await sleep(100);

@@ -16,10 +16,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-const scripts = join(__dirname, "../../scripts/remote");
+const agent = join(__dirname, "../../scripts/agent");
 
-/** What an earlier configuration has reached is kept apart: the script alone, in a home of its own. */
-describe("aside.py", () => {
+/** What an earlier configuration has reached is kept apart: the agent alone, in a home of its own. */
+describe("results of another configuration", () => {
   let home: string;
   const run = ".lambda-train/runs/exp";
 
@@ -40,7 +40,8 @@ describe("aside.py", () => {
     return full;
   };
   const keep = (hash: string): { status: number | null; stderr: string } => {
-    const { status, stderr } = spawnSync("python3", [join(scripts, "aside.py"), "keep", "exp", hash], {
+    const { status, stderr } = spawnSync("python3", ["-IS", agent, "aside-keep"], {
+      input: `${JSON.stringify({ experiment: "exp", hash })}\n`,
       env: { PATH: process.env.PATH, HOME: home },
       encoding: "utf8",
     });
