@@ -1,4 +1,5 @@
-import { callAgent } from "./agent";
+import { z } from "zod";
+import { ask } from "./conversation";
 import type { SshSession } from "./session";
 
 /** Use of a GPU. null: the driver does not tell. */
@@ -46,12 +47,41 @@ export interface MachineLook {
   readonly checkpoints: readonly Checkpoint[];
 }
 
+const maybe = z.number().nullable();
+const room = z.object({ totalBytes: z.number(), freeBytes: z.number() });
+const lookSchema: z.ZodType<MachineLook> = z.object({
+  now: z.number(),
+  cpu: z.object({ count: z.number(), busyTicks: z.number(), totalTicks: z.number() }),
+  memory: room,
+  disk: room,
+  gpus: z.array(
+    z.object({
+      name: z.string(),
+      percent: maybe,
+      usedBytes: maybe,
+      totalBytes: maybe,
+      celsius: maybe,
+      watts: maybe,
+    }),
+  ),
+  steps: z.record(
+    z.string(),
+    z.object({ startedAt: maybe, endedAt: maybe, exitCode: maybe, lastLine: z.string().nullable() }),
+  ),
+  evaluatedAt: maybe,
+  checkpoints: z.array(z.object({ path: z.string(), bytes: z.number(), writtenAt: z.number() })),
+});
+
 /** Looks at the machine. `outputPath`: where the experiment writes, once that is known. */
 export async function readMachine(
   session: SshSession,
   run: { readonly experiment: string; readonly outputPath?: string },
 ): Promise<MachineLook> {
-  const document = { experiment: run.experiment, output: run.outputPath };
-  const text = await callAgent(session, { verb: "look", document }, "Looking at the machine", { timeoutSeconds: 30 });
-  return JSON.parse(text) as MachineLook;
+  return ask(session, {
+    ask: "look",
+    document: { experiment: run.experiment, output: run.outputPath },
+    answer: lookSchema,
+    what: "Looking at the machine",
+    timeoutSeconds: 30,
+  });
 }

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EvaluationPlan } from "../plan/types";
 import { type AgentCall, askAgent, callAgent } from "./agent";
+import { ask } from "./conversation";
 import { followLog } from "./follow";
 import { evaluationOf } from "./scripts";
 import { SshError, SshSession, withSession } from "./session";
+import { statusSchema } from "./status-schema";
 import { withRetries } from "./transfer/retry";
 import type { RunState, RunStatus, SshAccess } from "./types";
 
@@ -32,17 +34,14 @@ export function hasEnded(state: RunState): boolean {
  * Reads a run's status from its files on the instance. `absent` is a status, not an error. A run that goes on without its
  * supervisor, which was killed, gets another: its limits hold again.
  */
-export async function readStatus(session: SshSession, experiment: string): Promise<RunStatus> {
-  const status = await lookAtStatus(session, experiment);
-  if (status.unsupervised !== true) return status;
-  // Where it cannot be supervised again, as on a full disk, the next look tries anew.
-  await askAgent(session, { verb: "adopt", document: { experiment } }, { timeoutSeconds: 60 });
-  return lookAtStatus(session, experiment);
-}
-
-async function lookAtStatus(session: SshSession, experiment: string): Promise<RunStatus> {
-  const call = { verb: "status", document: { experiment } };
-  return JSON.parse(await callAgent(session, call, `Reading the status of ${experiment}`, { timeoutSeconds: 60 }));
+export function readStatus(session: SshSession, experiment: string): Promise<RunStatus> {
+  return ask(session, {
+    ask: "status",
+    document: { experiment },
+    answer: statusSchema,
+    what: `Reading the status of ${experiment}`,
+    timeoutSeconds: 60,
+  });
 }
 
 /** How to wait for a run. */

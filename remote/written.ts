@@ -5,7 +5,8 @@ import type { LeftOut, Written, WrittenGroup } from "./types";
 
 const size = z.number().nonnegative();
 const group = { path: z.string(), files: size, bytes: size };
-const writtenSchema = z.object({
+/** What is told of files that were written elsewhere. */
+export const writtenSchema: z.ZodType<Written> = z.object({
   at: z.number(),
   whole: z.boolean(),
   checkpoints: z.object({ files: size, newest: z.number() }),

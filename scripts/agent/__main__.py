@@ -9,7 +9,7 @@ import os
 import sys
 
 from base.document import document_of
-from base.say import die
+from base.say import Failed, die
 
 # The modules are loaded one by one, as needed: most verbs are called often and need few of them.
 VERBS = {
@@ -34,14 +34,13 @@ VERBS = {
     "launch": "run.launch:launch",
     "list": "results.listing:list_places",
     "log-end": "run.log:end_of",
-    "look": "machine.look:look",
-    "metric-files": "results.metric_files:read",
     "metrics": "results.metrics:read",
     "notebook-now": "machine.notebook:become",
     "notebook-start": "machine.notebook:start",
     "notebook-stop": "machine.notebook:stop",
     "requirements": "steps.requirements:check",
     "send": "results.sending:send",
+    "serve": "machine.serve:serve",
     "setup": "steps.environment:setup",
     "setup-now": "steps.environment:setup_now",
     "standing": "machine.standing:tell",
@@ -62,18 +61,24 @@ VERBS = {
 
 
 def main(words):
-    if len(words) not in (1, 2) or words[0] not in VERBS:
-        die(2, f"Usage: python3 <agent> VERB [DOCUMENT], with one of these verbs: {', '.join(VERBS)}")
-    module, _, name = VERBS[words[0]].partition(":")
-    verb = getattr(importlib.import_module(module), name)
-    told = document_of(words[0], verb.takes, words[1] if len(words) == 2 else None)
     try:
-        sys.exit(verb(**told))
+        sys.exit(call(words))
+    except Failed as failed:
+        print(failed.text, file=sys.stderr, flush=True)
+        raise
     except BrokenPipeError:
         # Whoever listened is gone; the interpreter must not try to write to them again.
         os._exit(141)
     except OSError as error:
-        die(1, f"{error.strerror}: {error.filename}" if error.filename else str(error))
+        sys.exit(f"{error.strerror}: {error.filename}" if error.filename else str(error))
+
+
+def call(words):
+    if len(words) not in (1, 2) or words[0] not in VERBS:
+        die(2, f"Usage: python3 <agent> VERB [DOCUMENT], with one of these verbs: {', '.join(VERBS)}")
+    module, _, name = VERBS[words[0]].partition(":")
+    verb = getattr(importlib.import_module(module), name)
+    return verb(**document_of(words[0], verb.takes, words[1] if len(words) == 2 else None))
 
 
 if __name__ == "__main__":

@@ -41,9 +41,14 @@ def document_of(verb, shape, word):
             first_line()
         return {}
     try:
-        return {argument(name): value for name, value in checked(parsed(word), shape, "").items()}
+        return arguments(parsed(word), shape)
     except Wrong as error:
         die(2, f"{verb}: {error}. Its document has: {', '.join(shape)}")
+
+
+def arguments(value, shape):
+    """The checked members of a document as arguments. @raises Wrong"""
+    return {argument(name): member for name, member in checked(value, shape, "").items()}
 
 
 def argument(name):

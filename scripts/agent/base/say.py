@@ -7,7 +7,14 @@ def say(text):
     print(text, flush=True)
 
 
+class Failed(SystemExit):
+    """The end of a verb that says why."""
+
+    def __init__(self, code, text):
+        super().__init__(code)
+        self.text = text
+
+
 def die(code, text):
     """Ends the verb with a message."""
-    print(text, file=sys.stderr, flush=True)
-    sys.exit(code)
+    raise Failed(code, text)

@@ -1,15 +1,12 @@
 """What the machine and an experiment's files look like now (MachineLook in remote/machine.ts)."""
-import json
 import os
 import re
 import shutil
 import subprocess
 import time
 
-from base.document import Maybe, takes
 from base.files import BASE, fact, modified
 from base.text import last_line
-from run.state import Run
 
 MOST_CHECKPOINTS = 200
 MOST_ENTRIES = 20_000
@@ -113,13 +110,8 @@ def checkpoints(output):
     return sorted(found, key=lambda each: -each["writtenAt"])[:MOST_CHECKPOINTS]
 
 
-@takes(experiment=str, output=Maybe(str))
-def look(experiment, output):
-    """`output`: where the experiment writes, once that is known."""
-    print(json.dumps(look_at(Run(experiment), output)))
-
-
 def look_at(run, output):
+    """`output`: where the experiment writes, once that is known."""
     return {
         "now": time.time(),
         "cpu": cpu(),

@@ -1,9 +1,6 @@
 """The files of an output folder that may hold metrics: JSON, JSON lines, CSV."""
 import hashlib
-import json
 import os
-
-from base.document import takes
 
 MOST_BYTES = 2 << 20
 MOST_TOGETHER = 8 << 20
@@ -37,17 +34,11 @@ def candidates(output):
     return chosen
 
 
-@takes(output=str, mark=str)
-def read(output, mark):
-    """
-    `mark`: what the last look printed as "mark", or an empty word. Prints {"mark": text} where nothing has changed since,
-    else {"mark": text, "files": {path: content}}: the newest, together no longer than MOST_TOGETHER; what is longer is left
-    out.
-    """
-    print(json.dumps(read_since(output, mark)))
-
-
 def read_since(output, known):
+    """
+    `known`: what the last look gave as "mark", or an empty word. Gives {"mark": text} where nothing has changed since, else
+    {"mark": text, "files": {path: content}}: the newest, together no longer than MOST_TOGETHER; what is longer is left out.
+    """
     chosen = candidates(output)
     mark = hashlib.sha256(repr(chosen).encode("utf-8", "surrogateescape")).hexdigest()
     answer = {"mark": mark}

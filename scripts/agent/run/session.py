@@ -2,12 +2,13 @@
 import shlex
 import shutil
 import subprocess
+import sys
 import time
 
 from base.document import takes
-from base.locks import hold
+from base.locks import hold, release
 from base.processes import own_command, quietly, start_detached
-from base.say import die, say
+from base.say import die
 from run.standing import is_unsupervised
 from run.state import Run
 
@@ -18,7 +19,7 @@ def start_supervisor(attempt, adopt=False):
     before = attempt.get("supervisor")
     command = own_command("supervise", experiment=run.experiment, adopt=adopt)
     if shutil.which("tmux") is None:
-        say("tmux is not installed: the run is detached, but there is no session to attach to")
+        print("tmux is not installed: the run is detached, but there is no session to attach to", file=sys.stderr)
         start_detached(command)
     else:
         quietly(["tmux", "kill-session", "-t", f"={run.session}"])
@@ -49,11 +50,15 @@ def adopt(experiment):
     Does nothing to a run that has a supervisor, or nothing to supervise. Exit codes: 5 the supervisor did not start.
     """
     run = Run(experiment)
-    if not run.number():
-        return
-    hold(run.path("lock"))
-    attempt = run.newest()
-    if is_unsupervised(attempt):
-        if not start_supervisor(attempt, adopt=True):
-            die(5, f"The supervisor of {experiment} did not start within 10 s. Is tmux able to start a session? Log: {run.log}")
-        say(f"supervised again: attempt {attempt.number}")
+    if run.number() and not take_up(run):
+        die(5, f"The supervisor of {experiment} did not start within 10 s. Is tmux able to start a session? Log: {run.log}")
+
+
+def take_up(run):
+    """Whether a run has a supervisor, or needs none."""
+    lock = hold(run.path("lock"))
+    try:
+        attempt = run.newest()
+        return not is_unsupervised(attempt) or start_supervisor(attempt, adopt=True)
+    finally:
+        release(lock)
