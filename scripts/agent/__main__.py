@@ -4,6 +4,7 @@ What a verb is told is a JSON document: the first line of standard input, or the
 follows that line. Python 3.8 and later, standard library only.
 Exit codes: the verb's own; 1 it failed, 2 it was called wrongly: the reason is on stderr.
 """
+
 import importlib
 import os
 import sys

@@ -1,4 +1,5 @@
 """Many items, some at a time."""
+
 import os
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice

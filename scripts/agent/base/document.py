@@ -1,4 +1,5 @@
 """The document that tells a verb what to do, and its check."""
+
 import base64
 import json
 import os

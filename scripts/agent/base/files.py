@@ -1,4 +1,5 @@
 """Files of ours: where they lie, and how they are read and written."""
+
 import glob
 import hashlib
 import json
@@ -63,8 +64,12 @@ def replace(path, text):
     """Writes a file atomically, readable by its owner only."""
     temporary = f"{path}.tmp.{os.getpid()}"
     try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8",
-                  errors="surrogateescape") as file:
+        with open(
+            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+            "w",
+            encoding="utf-8",
+            errors="surrogateescape",
+        ) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -182,4 +187,3 @@ def clock_ahead():
         return int(fact(BASE, "clock"))
     except ValueError:
         return 0
-

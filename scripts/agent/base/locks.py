@@ -1,4 +1,5 @@
 """Locks between processes of ours."""
+
 import fcntl
 import os
 import signal

@@ -1,4 +1,5 @@
 """Extended regular expressions, as grep has them: by the C library, since Python's are others."""
+
 import ctypes
 
 EXTENDED, ICASE, NOSUB = 1, 2, 8
@@ -12,7 +13,9 @@ class Pattern:
     def __init__(self, text):
         self.compiled = ctypes.create_string_buffer(SIZE)
         self.library = ctypes.CDLL(None)
-        self.valid = self.library.regcomp(self.compiled, text.encode("utf-8", "surrogateescape"), EXTENDED | ICASE | NOSUB) == 0
+        self.valid = (
+            self.library.regcomp(self.compiled, text.encode("utf-8", "surrogateescape"), EXTENDED | ICASE | NOSUB) == 0
+        )
 
     def matches(self, line):
         # A NUL would end the line.

@@ -1,4 +1,5 @@
 """Waiting for the end of a process that is nobody's child."""
+
 import ctypes
 import os
 import select

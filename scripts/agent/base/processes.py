@@ -1,4 +1,5 @@
 """Processes of this machine, as /proc tells of them."""
+
 import json
 import os
 import signal
@@ -106,8 +107,17 @@ def send(number, some):
 def quietly(command, seconds=20):
     """Whether a program that need not be there ends well within some seconds."""
     try:
-        return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                              timeout=seconds, check=False).returncode == 0
+        return (
+            subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=seconds,
+                check=False,
+            ).returncode
+            == 0
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
 
@@ -137,5 +147,6 @@ def own_command(verb, /, **told):
 def start_detached(command, log=os.devnull, **options):
     """Starts a process in a session of its own."""
     with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as said:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True,
-                                **options)
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True, **options
+        )

@@ -1,5 +1,4 @@
 """What verbs say to whoever called them."""
-import sys
 
 
 def say(text):

@@ -1,4 +1,5 @@
 """Commands of the user, which bash runs, with the environment that setup has made."""
+
 import os
 import re
 import shlex
@@ -9,7 +10,9 @@ from base.files import BASE, under_home
 ENVIRONMENT = os.path.join(BASE, "env.sh")
 # Variables come by the environment: they may hold secrets, and arguments are for all to see. Activation scripts of others
 # do not survive `set -eu`.
-PRELUDE = '''if [ -f "$1" ]; then . "$1"; fi; shift; eval "$LAMBDA_TRAIN_VARIABLES"; unset LAMBDA_TRAIN_VARIABLES; exec -- "$@"'''
+PRELUDE = (
+    '''if [ -f "$1" ]; then . "$1"; fi; shift; eval "$LAMBDA_TRAIN_VARIABLES"; unset LAMBDA_TRAIN_VARIABLES; exec -- "$@"'''
+)
 
 
 def strict(command):
@@ -38,7 +41,7 @@ def export_lines(variables):
 def valued(name, value):
     if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
         raise OSError(f'"{name}" is not a name of an environment variable: use letters, digits and _ only.')
-    parts = re.split(r"\$(?:\{%s\}|%s(?![A-Za-z0-9_]))" % (name, name), value)
+    parts = re.split(rf"\$(?:\{{{name}\}}|{name}(?![A-Za-z0-9_]))", value)
     return f'"${{{name}-}}"'.join(shlex.quote(part) if part or len(parts) == 1 else "" for part in parts)
 
 

@@ -1,4 +1,5 @@
 """Text that others wrote, as people may see it."""
+
 import os
 
 # Tabs and line ends stay.

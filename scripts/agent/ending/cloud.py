@@ -1,4 +1,5 @@
 """The two calls of Lambda's API that an instance makes about itself."""
+
 import email.utils
 import ipaddress
 import json
@@ -7,7 +8,6 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-
 
 # Lambda takes one call a second of an account. What comes faster gets 429, and others of the account share the second.
 PACE = 1.1

@@ -3,6 +3,7 @@
 When nothing of the stack has worked here for a while, and the results of every run are at home or on the file system,
 checked, the instance is terminated. While results are nowhere else it waits, unless it was told to lose them.
 """
+
 import json
 import os
 import shlex
@@ -27,11 +28,10 @@ PROCESS = os.path.join(HOME, "process")
 ACTIVE = os.path.join(HOME, "active")
 
 # Verbs that work. Those that only look (status, follow, dashboard) keep no instance alive.
-WORKING = {
-    "adopt", "archive-append", "archive-size", "aside-keep", "evaluate", "evaluate-now", "extract", "extract-now", "launch",
-    "list", "send", "setup", "setup-now", "start", "step-now", "stop", "supervise", "upload-apply", "upload-check",
-    "upload-plan", "upload-same", "upload-take", "verify",
-}
+WORKING = """
+adopt archive-append archive-size aside-keep evaluate evaluate-now extract extract-now launch list send setup
+setup-now start step-now stop supervise upload-apply upload-check upload-plan upload-same upload-take verify
+""".split()
 # Scripts of an earlier release that may still see a run to its end.
 EARLY = {"supervise.sh", "launch.py", "evaluate.sh"}
 # What a login's shell has started works, unless it is a shell again, or keeps shells.
@@ -178,11 +178,16 @@ def cron(line):
     """Replaces our line of the user's crontab; without cron a reboot ends the watching."""
     try:
         table = subprocess.run(["crontab", "-l"], capture_output=True, text=True, check=False).stdout
-        kept = [each for each in table.splitlines() if not any(mark in each for mark in ("self-terminate.py", "terminate-watch"))]
+        kept = [
+            each
+            for each in table.splitlines()
+            if not any(mark in each for mark in ("self-terminate.py", "terminate-watch"))
+        ]
         lines = kept + ([line] if line else [])
         if lines != table.splitlines():
-            subprocess.run(["crontab", "-"], input="".join(f"{each}\n" for each in lines), text=True, check=True,
-                           capture_output=True)
+            subprocess.run(
+                ["crontab", "-"], input="".join(f"{each}\n" for each in lines), text=True, check=True, capture_output=True
+            )
         return True
     except (OSError, subprocess.CalledProcessError):
         return False
@@ -198,7 +203,9 @@ def arm(key, instance, url, after, lose_results, file_system):
     with open(ACTIVE, "a", encoding="ascii"):
         os.utime(ACTIVE)
     tell("waiting", at=time.time() + after)
-    write_json(SETTINGS, {"instance": instance, "url": url, "after": after, "loseResults": lose_results, "fileSystem": file_system})
+    write_json(
+        SETTINGS, {"instance": instance, "url": url, "after": after, "loseResults": lose_results, "fileSystem": file_system}
+    )
     command = own_command("terminate-watch")
     survives = cron(f"@reboot {' '.join(map(shlex.quote, command))}")
     wait_until_it_watches(start_detached(command, cwd="/"))

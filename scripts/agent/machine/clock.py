@@ -1,4 +1,5 @@
 """What time it is where the stack is run."""
+
 import os
 import time
 

@@ -1,4 +1,5 @@
 """A command in the workload's folder, with the environment and the variables that training has."""
+
 import os
 
 from base.document import takes
@@ -18,7 +19,10 @@ def become(experiment, folder, words):
     try:
         os.chdir(under_home(folder or "."))
     except OSError:
-        die(127, f"There is no folder {folder} on the instance (yet): `npm run exec -- --home -- …` runs in the home folder.")
+        die(
+            127,
+            f"There is no folder {folder} on the instance (yet): `npm run exec -- --home -- …` runs in the home folder.",
+        )
     attempt = Run(experiment).newest() if experiment else None
     described = attempt.get("description") if attempt else None
     # By this an instance that ends itself sees that somebody works on it.

@@ -1,4 +1,5 @@
 """The workload's dashboard."""
+
 import os
 import select
 import signal
@@ -17,9 +18,13 @@ def serve(workspace, directory, command, port):
     STREAMLIT_SERVER_PORT are set for it. Exit codes: the command's own where it ends by itself, else 0.
     """
     ports = {"PORT": str(port), "STREAMLIT_SERVER_PORT": str(port), "STREAMLIT_SERVER_HEADLESS": "true"}
-    dashboard = subprocess.Popen(with_environment(["bash", "-c", command]), stdin=subprocess.DEVNULL, start_new_session=True,
-                                 cwd=workplace({"workspace": workspace, "directory": directory}),
-                                 env=environment_with({}, **ports))
+    dashboard = subprocess.Popen(
+        with_environment(["bash", "-c", command]),
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd=workplace({"workspace": workspace, "directory": directory}),
+        env=environment_with({}, **ports),
+    )
     ending = Waiter(dashboard.pid)
     listening = select.poll()
     listening.register(0, select.POLLIN | select.POLLHUP)

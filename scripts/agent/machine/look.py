@@ -1,4 +1,5 @@
 """What the machine and an experiment's files look like now (MachineLook in remote/machine.ts)."""
+
 import os
 import re
 import shutil

@@ -1,4 +1,5 @@
 """Jupyter on the instance, on its loopback address, in a tmux session of its own."""
+
 import json
 import os
 import secrets
@@ -77,8 +78,9 @@ def become(folder, program):
     os.dup2(log, 1)
     os.dup2(log, 2)
     restore_signals()
-    words = with_environment([*program, "--no-browser", "--ip=127.0.0.1", f"--port={fact(FOLDER, 'port')}",
-                              "--ServerApp.port_retries=0"])
+    words = with_environment(
+        [*program, "--no-browser", "--ip=127.0.0.1", f"--port={fact(FOLDER, 'port')}", "--ServerApp.port_retries=0"]
+    )
     os.execvpe(words[0], words, environment)
 
 
@@ -114,6 +116,12 @@ def free_port():
 
 
 def find_program(folder):
-    found = subprocess.run(with_environment(["bash", "-c", FIND]), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                           cwd=under_home(folder), env=environment_with(), check=False)
+    found = subprocess.run(
+        with_environment(["bash", "-c", FIND]),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        cwd=under_home(folder),
+        env=environment_with(),
+        check=False,
+    )
     return found.stdout.decode().split()

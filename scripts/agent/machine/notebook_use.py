@@ -1,4 +1,5 @@
 """Whether the notebook on this instance is used: a forgotten one must not keep the instance."""
+
 import os
 import time
 

@@ -1,4 +1,5 @@
 """A conversation: many questions to one process, JSON lines both ways."""
+
 import json
 import sys
 

@@ -1,4 +1,5 @@
 """What was started on this instance, and on what it stands."""
+
 import json
 import os
 

@@ -3,6 +3,7 @@
 A copy lies in aside/<attempt> in the run's folder, with a file places.json: its hash, and what a download lists, name at
 home -> folder or file below the copy.
 """
+
 import fcntl
 import os
 import shutil
@@ -92,8 +93,11 @@ def require_room(attempt, paths):
 
 
 def refuse(attempt, why):
-    die(6, f"{attempt.run.experiment} would start with other settings, over the results of attempt {attempt.number}, which are "
-           f"not at home. {why} Bring them home first (npm run results), then start again.")
+    die(
+        6,
+        f"{attempt.run.experiment} would start with other settings, over the results of attempt {attempt.number}, which are "
+        f"not at home. {why} Bring them home first (npm run results), then start again.",
+    )
 
 
 def size_of(path):

@@ -1,4 +1,5 @@
 """A look at what the training of an experiment has written outside of its outputs folder."""
+
 import os
 import stat
 import time
@@ -11,11 +12,11 @@ from upload.uploads import Stored, unchanged
 
 HOME = os.path.realpath(os.path.expanduser("~"))
 # Where people put files besides their home folder.
-OTHER_ROOTS = (
-    "/tmp", "/var/tmp", "/mnt", "/data", "/scratch", "/workspace", "/content", "/opt/ml", "/checkpoints", "/ckpts",
-    "/models", "/outputs", "/output", "/results", "/runs", "/logs",
-)
-SYSTEM = ("/proc", "/sys", "/dev", "/run", "/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/boot", "/var/log", "/var/lib")
+OTHER_ROOTS = """
+/tmp /var/tmp /mnt /data /scratch /workspace /content /opt/ml /checkpoints /ckpts /models /outputs /output
+/results /runs /logs
+""".split()
+SYSTEM = "/proc /sys /dev /run /usr /lib /lib64 /bin /sbin /etc /boot /var/log /var/lib".split()
 LASTING = ("nfs", "nfs4", "virtiofs", "cifs", "ceph", "lustre")
 
 
@@ -23,7 +24,7 @@ def below(path, folder):
     """The path relative to the folder, "" where it is the folder; None where it lies elsewhere."""
     if path == folder:
         return ""
-    return path[len(folder) + 1:] if path.startswith(f"{folder}/") else None
+    return path[len(folder) + 1 :] if path.startswith(f"{folder}/") else None
 
 
 def within(path, folders):
@@ -71,7 +72,7 @@ class Uploads:
         self.known = []
         for name in names:
             if name.endswith(".json") and not name.endswith((".owned.json", ".next.json")):
-                upload = name[:-len(".json")]
+                upload = name[: -len(".json")]
                 root = root_of(os.path.join(folder, name))
                 if root is not None:
                     self.known.append((os.path.realpath(root), root, upload))
@@ -205,7 +206,11 @@ class Look:
                 self.take_file(kind, path, real, info, False, *rule)
 
     def take_file(self, kind, path, full, info, tool, why, place):
-        if max(info.st_mtime_ns, info.st_ctime_ns) < self.scope.since or full in self.scope.come_home or self.uploads.hold(full):
+        if (
+            max(info.st_mtime_ns, info.st_ctime_ns) < self.scope.since
+            or full in self.scope.come_home
+            or self.uploads.hold(full)
+        ):
             return
         if self.scope.include.match(kind, path):
             self.found.append((kind, path, full, info))

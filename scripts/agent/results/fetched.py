@@ -1,4 +1,5 @@
 """Notes that the results of an experiment, as they are now, are at home."""
+
 import os
 import time
 

@@ -4,6 +4,7 @@ Paths relative to the home folder where they are not absolute. A name that is no
 Links are kept where they stay inside their place, otherwise what they lead to is listed. A file's size is the one at the
 time of listing, and its checksum is of that many bytes: a log that grows stays a true prefix.
 """
+
 import errno
 import gzip
 import hashlib
@@ -50,7 +51,7 @@ def shown(name):
 
 def shown_part(part):
     text = re.sub(r"\\(?=x[0-9a-f]{2})", r"\\x5c", part)
-    text = re.sub("[\udc80-\udcff]", lambda odd: f"\\x{ord(odd.group()) - 0xdc00:02x}", text)
+    text = re.sub("[\udc80-\udcff]", lambda odd: f"\\x{ord(odd.group()) - 0xDC00:02x}", text)
     if len(text.encode("utf-8")) <= LONGEST_NAME:
         return text
     head = text.encode("utf-8")[: LONGEST_NAME - 40].decode("utf-8", "ignore")
@@ -202,8 +203,7 @@ def tasks(items):
         yield group
 
 
-@takes(places=[{"at": str, "path": str}],
-       written=Maybe({"experiment": str, "keys": {"include": [str], "exclude": [str]}}))
+@takes(places=[{"at": str, "path": str}], written=Maybe({"experiment": str, "keys": {"include": [str], "exclude": [str]}}))
 def list_places(places, written):
     """
     Prints one JSON object a line, all packed, for each file, link and empty folder under the given places: path in its

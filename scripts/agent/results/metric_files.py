@@ -1,4 +1,5 @@
 """The files of an output folder that may hold metrics: JSON, JSON lines, CSV."""
+
 import hashlib
 import os
 

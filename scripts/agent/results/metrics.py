@@ -1,4 +1,5 @@
 """The metrics of a run: the JSON files of an output folder that match a glob."""
+
 import glob
 import json
 import os

@@ -1,4 +1,5 @@
 """Which files are no results of a training although they came or changed while it went on."""
+
 import re
 
 MIB = 1 << 20
@@ -26,7 +27,9 @@ TOOLS_BELOW_HOME = re.compile(r"\.local/(lib|bin|pipx|state|share/(jupyter|Trash
 # A folder that holds one of these is an environment or a cache.
 TOOL_MARKS = frozenset(("pyvenv.cfg", "conda-meta", "CACHEDIR.TAG"))
 # Left behind in /tmp by running programs.
-TEMPORARY = re.compile(r"tmux-\d+|ssh-.*|systemd-.*|pymp-.*|ray|\.X.*|pip-.*|npm-.*|hsperfdata_.*|torchinductor_.*|lambda-train.*")
+TEMPORARY = re.compile(
+    r"tmux-\d+|ssh-.*|systemd-.*|pymp-.*|ray|\.X.*|pip-.*|npm-.*|hsperfdata_.*|torchinductor_.*|lambda-train.*"
+)
 
 # Right in the home folder, the workspace, or the folder in which training runs.
 DATA = re.compile(r"(.*[_-])?(data|datasets?)|\.data(sets)?|tensorflow_datasets|fiftyone", re.IGNORECASE)
@@ -127,7 +130,7 @@ def regex_of(parts):
             elif letter == "?":
                 piece += "[^/]"
             elif closing > 0:
-                inner = part[at + 1:closing].replace("\\", "\\\\")
+                inner = part[at + 1 : closing].replace("\\", "\\\\")
                 piece += f"[^{inner[1:]}]" if inner.startswith("!") else f"[{inner}]"
                 at = closing
             else:

@@ -1,4 +1,5 @@
 """Whether the results of the runs on this instance are anywhere else than on its disk, which ends with it."""
+
 import glob
 import itertools
 import json

@@ -1,4 +1,5 @@
 """Sends files of this instance."""
+
 import gzip
 import json
 import os
@@ -49,21 +50,21 @@ def send():
     """
     requests = [json.loads(line) for line in sys.stdin]
     level = gzip_level(requests)
-    with gzip.GzipFile(fileobj=sys.stdout.buffer, mode="wb", compresslevel=level, mtime=0) as packed:
-        with tarfile.open(fileobj=packed, mode="w|", format=tarfile.GNU_FORMAT, bufsize=1 << 18) as tar:
-            tar.copybufsize = 1 << 20
-            for number, (name, offset, size) in enumerate(requests):
-                header = tarfile.TarInfo(str(number))
-                try:
-                    file = open(os.fsdecode(bytes.fromhex(name)), "rb")
-                except OSError:
-                    header.name += ".gone"
-                    tar.addfile(header)
-                    tar.members = []
-                    continue
-                with file:
-                    file.seek(offset)
-                    header.size = size
-                    tar.addfile(header, Exactly(file, size))
-                # It would remember every file that it has sent.
+    packed = gzip.GzipFile(fileobj=sys.stdout.buffer, mode="wb", compresslevel=level, mtime=0)
+    with packed, tarfile.open(fileobj=packed, mode="w|", format=tarfile.GNU_FORMAT, bufsize=1 << 18) as tar:
+        tar.copybufsize = 1 << 20
+        for number, (name, offset, size) in enumerate(requests):
+            header = tarfile.TarInfo(str(number))
+            try:
+                file = open(os.fsdecode(bytes.fromhex(name)), "rb")
+            except OSError:
+                header.name += ".gone"
+                tar.addfile(header)
                 tar.members = []
+                continue
+            with file:
+                file.seek(offset)
+                header.size = size
+                tar.addfile(header, Exactly(file, size))
+            # It would remember every file that it has sent.
+            tar.members = []

@@ -4,12 +4,12 @@ What counts is every file below the workspace and the home folder that came or c
 newest attempt runs, unless a rule (rules.py) or results.exclude says otherwise; results.include wins over all rules. What
 a rule leaves out is noted with its size. Of other usual places on the disk only what results.include names counts.
 """
+
 import os
 import time
 
 from base.document import Maybe, takes
 from base.files import read_json, write_json
-from results import rules
 from results.elsewhere import HOME, Look, below
 from run.state import Run
 
@@ -85,8 +85,10 @@ def keep(file, value):
 def note(run, look, took):
     """Writes down what was seen."""
     found = sorted(((utf8(path), *group) for path, group in look.groups().items()), key=lambda each: -each[2])
-    left = sorted(((utf8(path), *group, why) for (path, why), group in look.left.items()),
-                  key=lambda each: (each[3] is None, -each[2]))
+    left = sorted(
+        ((utf8(path), *group, why) for (path, why), group in look.left.items()),
+        key=lambda each: (each[3] is None, -each[2]),
+    )
     value = {
         "at": int(time.time()),
         "took": round(took, 3),
@@ -94,8 +96,13 @@ def note(run, look, took):
         "checkpoints": look.checkpoints(),
         "found": [{"path": path, "files": files, "bytes": size} for path, files, size in cut(found)],
         "left": [
-            {"path": path, "files": files, "bytes": size, "why": why,
-             **({} if best is None else {"checkpoint": {"path": utf8(best[0]), "bytes": best[1]}})}
+            {
+                "path": path,
+                "files": files,
+                "bytes": size,
+                "why": why,
+                **({} if best is None else {"checkpoint": {"path": utf8(best[0]), "bytes": best[1]}}),
+            }
             for path, files, size, best, why in cut(left)
         ],
     }

@@ -1,4 +1,5 @@
 """Whether a run does anything: its log grows, or a GPU works."""
+
 import os
 import shutil
 import subprocess
@@ -17,8 +18,9 @@ def gpu_works():
         return False
     command = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
     try:
-        said = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                              timeout=10, check=True).stdout
+        said = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10, check=True
+        ).stdout
     except (OSError, subprocess.SubprocessError):
         return True
     return any(line.strip() != b"0" for line in said.split(b"\n") if line) or not said.strip()

@@ -2,6 +2,7 @@
 
 Its scripts may still go on with them: what is written to such an attempt is what they read.
 """
+
 import os
 import shlex
 
@@ -11,11 +12,27 @@ from run.facts import Facts
 
 # A grace comes with the request, in a file before it.
 FILES = {
-    "hash": "hash", "used": "used", "startedAt": "started_at", "supervisor": "supervisor", "launcher": "launcher",
-    "firstStep": "first_step", "firstStepLine": "first_step_line", "outputPath": "output_path",
-    "outputBeside": "output_beside", "seconds": "seconds", "activeAt": "active_at", "stopReason": "stop_reason",
-    "detached": "detached", "interrupted": "interrupted", "exit": "exit", "endedAt": "ended_at", "limits": "limits",
-    "evaluation": "evaluation", "evaluationExit": "evaluation_exit", "fetched": "fetched", "stopRequest": "stop_request",
+    "hash": "hash",
+    "used": "used",
+    "startedAt": "started_at",
+    "supervisor": "supervisor",
+    "launcher": "launcher",
+    "firstStep": "first_step",
+    "firstStepLine": "first_step_line",
+    "outputPath": "output_path",
+    "outputBeside": "output_beside",
+    "seconds": "seconds",
+    "activeAt": "active_at",
+    "stopReason": "stop_reason",
+    "detached": "detached",
+    "interrupted": "interrupted",
+    "exit": "exit",
+    "endedAt": "ended_at",
+    "limits": "limits",
+    "evaluation": "evaluation",
+    "evaluationExit": "evaluation_exit",
+    "fetched": "fetched",
+    "stopRequest": "stop_request",
 }
 NUMBERS = ("used", "seconds", "activeAt", "exit", "evaluationExit")
 LISTS = ("outputBeside", "detached")
@@ -91,7 +108,14 @@ class EarlyAttempt(Facts):
             return None
         code, seconds, worked, ticks, size = map(float, fields)
         at = modified(self.path("training_end")) // 10**9
-        return {"code": int(code), "seconds": int(seconds), "worked": worked, "ticks": int(ticks), "size": int(size), "at": at}
+        return {
+            "code": int(code),
+            "seconds": int(seconds),
+            "worked": worked,
+            "ticks": int(ticks),
+            "size": int(size),
+            "at": at,
+        }
 
     def stop_request(self):
         reason = self.plain("stopRequest")
@@ -106,13 +130,20 @@ class EarlyAttempt(Facts):
         if "LT_WORKSPACE" not in known:
             return None
         resume = {"command": known.get("LT_RESUME"), "checkpoint": known.get("LT_RESUME_CHECKPOINT") or None}
-        evaluation = {"command": known.get("LT_EVALUATE"), "checkpoint": known.get("LT_EVALUATE_CHECKPOINT"),
-                      "seconds": int(known.get("LT_EVALUATE_SECONDS") or 3600)}
+        evaluation = {
+            "command": known.get("LT_EVALUATE"),
+            "checkpoint": known.get("LT_EVALUATE_CHECKPOINT"),
+            "seconds": int(known.get("LT_EVALUATE_SECONDS") or 3600),
+        }
         return {
-            "workspace": known["LT_WORKSPACE"], "directory": known.get("LT_DIRECTORY", "."),
-            "command": known.get("LT_COMMAND", ""), "resume": resume if resume["command"] else None,
-            "variables": variables_of(known.get("LT_VARIABLES", "")), "outputs": known.get("LT_OUTPUTS", "outputs"),
-            "firstStepPattern": known.get("LT_PATTERN", ""), "grace": int(known.get("LT_GRACE") or 0),
+            "workspace": known["LT_WORKSPACE"],
+            "directory": known.get("LT_DIRECTORY", "."),
+            "command": known.get("LT_COMMAND", ""),
+            "resume": resume if resume["command"] else None,
+            "variables": variables_of(known.get("LT_VARIABLES", "")),
+            "outputs": known.get("LT_OUTPUTS", "outputs"),
+            "firstStepPattern": known.get("LT_PATTERN", ""),
+            "grace": int(known.get("LT_GRACE") or 0),
             "evaluation": evaluation if evaluation["command"] else None,
         }
 
@@ -138,5 +169,6 @@ def words_of(path):
 
 
 def variables_of(lines):
-    """The variables that such lines set. A value that adds to its own variable was written NAME="${NAME-}"rest."""
-    return dict(word.split("=", 1) for word in shlex.split(lines.replace("-}", "}")) if "=" in word)
+    """The variables that such lines set. A value that adds to its own variable was written as "${NAME-}"."""
+    pairs = (word.split("=", 1) for word in shlex.split(lines) if "=" in word)
+    return {name: value.replace(f"${{{name}-}}", f"${{{name}}}") for name, value in pairs}

@@ -1,4 +1,5 @@
 """Evaluates the best checkpoint of an experiment, unless that is done. Log: evaluate.log in the run's folder."""
+
 import os
 import shlex
 import subprocess
@@ -89,8 +90,9 @@ def run_evaluation(attempt, evaluation, log):
     words = with_environment(["timeout", "--kill-after=10", str(evaluation["seconds"]), *strict(command)])
     environment = environment_with(described["variables"], LAMBDA_TRAIN_EVALUATION=attempt.run.experiment)
     try:
-        code = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, env=environment,
-                              check=False).returncode
+        code = subprocess.run(
+            words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, env=environment, check=False
+        ).returncode
     except OSError as error:
         note(str(error))
         return 127

@@ -1,4 +1,5 @@
 """What can be asked of an attempt, however its facts are kept."""
+
 import time
 
 from base.processes import is_alive

@@ -3,6 +3,7 @@
 Frames: a line "OFFSET LENGTH", then LENGTH bytes of the log from OFFSET on. An offset that is less than what was sent says
 that the log was cut short or replaced, and begins anew. Times are told by the file log.times beside the log.
 """
+
 import os
 import select
 import sys
@@ -144,7 +145,7 @@ def follow(experiment, mode, start):
             if not data.startswith(anchor):
                 offset, anchor = 0, b""
                 continue
-            new = data[len(anchor):]
+            new = data[len(anchor) :]
             if not new:
                 break
             send(offset, new)
@@ -159,4 +160,3 @@ def follow(experiment, mode, start):
         # A reader whose connection was lost is not to be waited for until the log grows.
         if reader.poll(PAUSE_MS):
             return
-

@@ -4,6 +4,7 @@ What training starts stays below this process, in sessions and environments of i
 subreaper), and tmux and screen start servers of their own, since their sockets lie in a folder of this attempt. Stays until
 everything below has ended. After a TERM, which comes when the machine goes down, no end is written: the run is not over.
 """
+
 import ctypes
 import os
 import shutil

@@ -1,4 +1,5 @@
 """Whether training that ended with 0, without a first step, has only put its work into the background."""
+
 import os
 import time
 
@@ -13,10 +14,10 @@ LAST = 5
 LONG = 60
 # Longer than anybody waits to see a background process come up.
 WAITING = 300
-HELPERS = (
-    "tensorboard", "wandb", "mlflow", "aim", "jupyter", "gpustat", "nvidia-smi", "nvtop", "dcgm", "top", "htop", "watch",
-    "tail", "sleep", "ssh-agent", "gpg-agent", "dbus-daemon", "resource_tracker", "semaphore_tracker", "compile_worker",
-)
+HELPERS = """
+tensorboard wandb mlflow aim jupyter gpustat nvidia-smi nvtop dcgm top htop watch tail sleep ssh-agent gpg-agent
+dbus-daemon resource_tracker semaphore_tracker compile_worker
+""".split()
 SHELLS = ("sh", "bash", "dash", "zsh", "tmux: server", "tmux: client", "screen", "SCREEN")
 
 

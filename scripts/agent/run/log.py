@@ -1,4 +1,5 @@
 """A run's log: the first training step in it, and when it grew."""
+
 import mmap
 import os
 import re

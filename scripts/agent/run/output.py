@@ -1,4 +1,5 @@
 """Where an attempt writes, and its checkpoints."""
+
 import glob
 import os
 

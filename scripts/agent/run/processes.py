@@ -1,4 +1,5 @@
 """The processes of an attempt: which they are, and how they are ended."""
+
 import os
 import signal
 import time
@@ -64,8 +65,10 @@ class Processes:
         note = self.attempt.run.note
         for name in sorted(names):
             if name == "?":
-                note("lambda-train: a docker client was ended; where its container goes on (docker ps), end it with docker "
-                     "kill. With --name in train.command the stack does that itself.")
+                note(
+                    "lambda-train: a docker client was ended; where its container goes on (docker ps), end it with docker "
+                    "kill. With --name in train.command the stack does that itself."
+                )
             elif quietly(["docker", "kill", name]) or quietly(["sudo", "-n", "docker", "kill", name]):
                 note(f"lambda-train: ended the container {name}, which outlived its client")
 
@@ -130,6 +133,6 @@ def containers_of(pids):
         words = [os.fsdecode(word) for word in words_of(pid)] if name_of(pid) in ("docker", "podman") else []
         if "run" in words:
             named = [words[at + 1] for at, word in enumerate(words[:-1]) if word == "--name"]
-            named += [word[len("--name="):] for word in words if word.startswith("--name=")]
+            named += [word[len("--name=") :] for word in words if word.startswith("--name=")]
             found.add(named[0] if named else "?")
     return found

@@ -1,4 +1,5 @@
 """The checkpoint from which an attempt resumes."""
+
 import glob
 import os
 

@@ -1,4 +1,5 @@
 """The tmux session in which an attempt is supervised."""
+
 import shlex
 import shutil
 import subprocess
@@ -38,8 +39,24 @@ def start_supervisor(attempt, adopt=False):
 
 
 def new_session(session, command):
-    words = ["tmux", "new-session", "-d", "-s", session, "-x", "200", "-y", "50",
-             " ".join(["exec", *map(shlex.quote, command)]), ";", "set-option", "-t", f"={session}:", "remain-on-exit", "on"]
+    words = [
+        "tmux",
+        "new-session",
+        "-d",
+        "-s",
+        session,
+        "-x",
+        "200",
+        "-y",
+        "50",
+        " ".join(["exec", *map(shlex.quote, command)]),
+        ";",
+        "set-option",
+        "-t",
+        f"={session}:",
+        "remain-on-exit",
+        "on",
+    ]
     return subprocess.run(words, stdin=subprocess.DEVNULL, check=False).returncode == 0
 
 

@@ -1,4 +1,5 @@
 """How far an attempt is."""
+
 from base.processes import is_alive
 from run.processes import Processes
 

@@ -1,4 +1,5 @@
 """Starts the training run of an experiment in a tmux session of its own, or finds it going or done."""
+
 import time
 
 from base.document import Maybe, takes
@@ -58,8 +59,11 @@ def start(experiment, hash, run, limits, results):
     # A training process can outlive a supervisor that was killed; two at once would spoil each other's checkpoints.
     if attempt is not None and not Processes(attempt).end(30):
         left = numbers(Processes(attempt).surely())
-        die(5, f"The processes of an earlier attempt of {experiment} cannot be ended, so no other is started: {left}. End them "
-               "on the instance (npm run ssh), then run `up` again.")
+        die(
+            5,
+            f"The processes of an earlier attempt of {experiment} cannot be ended, so no other is started: {left}. End them "
+            "on the instance (npm run ssh), then run `up` again.",
+        )
     # What another configuration has reached must not be written over before it is at home.
     keep_apart(of, hash)
     # An attempt that ends before it writes anything must not make those before it forgotten.
@@ -78,8 +82,11 @@ def is_done(attempt, hash, limits):
         die(5, f"The supervisor of {run.experiment} did not start within 10 s. Log: {run.log}")
     if attempt.lives("supervisor") and not is_over(attempt):
         if not same:
-            die(3, f"The experiment {run.experiment} goes on with other settings than these (attempt {attempt.number}). Stop it "
-                   "first, or give this one another name.")
+            die(
+                3,
+                f"The experiment {run.experiment} goes on with other settings than these (attempt {attempt.number}). Stop it "
+                "first, or give this one another name.",
+            )
         attempt.put(limits=limits)
         say(f"already running: attempt {attempt.number}, session {run.session}")
         return True
@@ -91,8 +98,11 @@ def is_done(attempt, hash, limits):
 
 def require_budget(limits):
     if "deadline" in limits and time.time() - clock_ahead() >= limits["deadline"]:
-        die(4, "The budget of this instance is spent. Raise budgetDollars to go on, or bring the results home and end it (npm "
-               "run down).")
+        die(
+            4,
+            "The budget of this instance is spent. Raise budgetDollars to go on, or bring the results home and end it (npm "
+            "run down).",
+        )
 
 
 def used_by(run, hash, limits):
@@ -100,6 +110,9 @@ def used_by(run, hash, limits):
     used = sum(attempt.get("seconds", 0) for attempt in run.attempts() if attempt.get("hash") == hash)
     most = limits.get("maxSeconds")
     if most is not None and used >= most:
-        die(4, f"The time limit of {run.experiment} is used up ({used} of {most} s, over {run.number()} attempts). Raise "
-               "train.maxHours to go on.")
+        die(
+            4,
+            f"The time limit of {run.experiment} is used up ({used} of {most} s, over {run.number()} attempts). Raise "
+            "train.maxHours to go on.",
+        )
     return used

@@ -6,6 +6,7 @@
   train.log, evaluate.log, log.times, written.json, aside/
 An earlier release kept a file for each fact (see run/early.py). Its attempts stay as they are: its supervisor may go on.
 """
+
 import json
 import os
 import time
@@ -64,8 +65,9 @@ class Run:
         """Adds to the events. Nothing depends on them: a full disk leaves them out."""
         try:
             line = json.dumps({"at": round(time.time(), 3), "event": event, **facts})
-            with open(os.open(self.path("events.jsonl"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w",
-                      encoding="utf-8") as file:
+            with open(
+                os.open(self.path("events.jsonl"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8"
+            ) as file:
                 file.write(f"{line}\n")
         except OSError:
             pass
@@ -113,8 +115,12 @@ class Run:
     def note(self, text):
         """A line in the run's log. A disk that is full must not end who writes it."""
         try:
-            with open(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8",
-                      errors="surrogateescape") as log:
+            with open(
+                os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+                "w",
+                encoding="utf-8",
+                errors="surrogateescape",
+            ) as log:
                 log.write(f"{text}\n")
         except OSError:
             pass
@@ -160,4 +166,3 @@ def runs():
     except OSError:
         return []
     return [run for run in map(Run, names) if run.number()]
-

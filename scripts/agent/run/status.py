@@ -1,4 +1,5 @@
 """The status of an experiment (RunStatus in remote/types.ts), from the run's files alone."""
+
 import glob
 import json
 import os
@@ -27,9 +28,16 @@ def status_of(run):
     if os.path.exists(run.log):
         known["lastLine"] = last_line_of(run)
     elsewhere = read_json(run.path("written.json"), None)
-    copies = [copy_at(os.path.dirname(path)) for path in sorted(glob.glob(os.path.join(glob.escape(run.path("aside")), "*", "places.json")))]
-    known.update(writtenElsewhere=elsewhere, asides=[copy for copy in copies if copy is not None] or None,
-                 selfTermination=self_termination(), now=int(time.time()))
+    copies = [
+        copy_at(os.path.dirname(path))
+        for path in sorted(glob.glob(os.path.join(glob.escape(run.path("aside")), "*", "places.json")))
+    ]
+    known.update(
+        writtenElsewhere=elsewhere,
+        asides=[copy for copy in copies if copy is not None] or None,
+        selfTermination=self_termination(),
+        now=int(time.time()),
+    )
     return {name: value for name, value in known.items() if value not in (None, "")}
 
 

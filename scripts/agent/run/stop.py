@@ -1,4 +1,5 @@
 """Stops an experiment's training cleanly: TERM, patience for the checkpoint, KILL."""
+
 import signal
 import time
 
@@ -53,8 +54,11 @@ def stop_here(attempt, reason, grace):
     processes = Processes(attempt)
     attempt.try_put(stopReason=reason)
     if not processes.stop(grace):
-        die(1, f"{attempt.run.experiment} did not end: {numbers(processes.surely())} still run. End them on the instance (npm "
-               "run ssh).")
+        die(
+            1,
+            f"{attempt.run.experiment} did not end: {numbers(processes.surely())} still run. End them on the instance (npm "
+            "run ssh).",
+        )
     # Its launcher writes how it ended a moment later.
     for _ in range(25):
         if attempt.has("trainingEnd") or not attempt.lives("launcher"):

@@ -1,4 +1,5 @@
 """Sees one attempt of an experiment to its end: training, then evaluation. Runs in a tmux session of its own."""
+
 import calendar
 import os
 import shlex
@@ -75,7 +76,9 @@ class Supervisor:
         end = self.attempt.get("trainingEnd")
         started = calendar.timegm(time.strptime(self.attempt.get("startedAt"), "%Y-%m-%dT%H:%M:%SZ"))
         self.began -= max(0, (end["at"] if end else time.time()) - started)
-        self.run.note(f"=== lambda-train: attempt {self.attempt.number} is supervised again, {now()}; its supervisor had been killed")
+        self.run.note(
+            f"=== lambda-train: attempt {self.attempt.number} is supervised again, {now()}; its supervisor had been killed"
+        )
         self.run.tell("supervised again", attempt=self.attempt.number)
         self.activity = Activity(self.run.log, self.begins)
         self.activity.take_up(self.attempt.get("activeAt"))
@@ -90,8 +93,10 @@ class Supervisor:
         self.begins = size_of(self.run.log)
         self.activity = Activity(self.run.log, self.begins)
         resumes = f", resumes from {checkpoint}" if checkpoint else ""
-        self.run.note(f"=== lambda-train: {self.run.experiment}, attempt {self.attempt.number}, started {now()}{resumes}: "
-                      + command.replace("\n", "; "))
+        self.run.note(
+            f"=== lambda-train: {self.run.experiment}, attempt {self.attempt.number}, started {now()}{resumes}: "
+            + command.replace("\n", "; ")
+        )
         mark = moment()
         self.attempt.put(mark=mark, logStart=self.begins)
         launcher = start_detached(own_command("launch", experiment=self.run.experiment, command=command), self.run.log)
@@ -186,7 +191,9 @@ class Supervisor:
             return end["code"]
         if attempt.has("stopReason"):
             return 128 + signal.SIGTERM
-        self.run.note(f"=== lambda-train: training ended without a status, {now()}: what started it (launch) was killed too")
+        self.run.note(
+            f"=== lambda-train: training ended without a status, {now()}: what started it (launch) was killed too"
+        )
         self.processes.end(10)
         return None
 
@@ -214,8 +221,10 @@ class Supervisor:
         run.note(f"=== lambda-train: training ended with status {code}, {now()}")
         killed = code == 128 + signal.SIGKILL or (code != 0 and tells_of_a_kill(run.log))
         if killed and not stopped:
-            run.note("lambda-train: training was killed (SIGKILL). Most often the machine ran out of memory: smaller batches, "
-                     "fewer loader workers or a bigger instance type help.")
+            run.note(
+                "lambda-train: training was killed (SIGKILL). Most often the machine ran out of memory: smaller batches, "
+                "fewer loader workers or a bigger instance type help."
+            )
         attempt.put(exit=code)
         run.tell("ended", attempt=attempt.number, code=code)
         self.times.note(size_of(run.log), now=True)
@@ -254,8 +263,18 @@ def looking(experiment, seconds, end):
 def look_elsewhere(experiment, seconds):
     """The look at the end, which is short: whoever stops a run waits for that. What people are told of it."""
     try:
-        return subprocess.run(looking(experiment, seconds, True), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, timeout=seconds * 2, check=False).stdout.decode(errors="replace").strip()
+        return (
+            subprocess.run(
+                looking(experiment, seconds, True),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                timeout=seconds * 2,
+                check=False,
+            )
+            .stdout.decode(errors="replace")
+            .strip()
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
 

@@ -1,4 +1,5 @@
 """Extracts an archive into a new folder and refuses a hostile one before anything of it is used."""
+
 import errno
 import lzma
 import os
@@ -11,7 +12,6 @@ import zlib
 
 from base.files import inside
 from base.say import die
-
 
 REFUSED, WRONG_LAYOUT, NO_ROOM = 4, 6, 7
 FULL = (errno.ENOSPC, errno.EDQUOT)

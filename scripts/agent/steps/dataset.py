@@ -1,4 +1,5 @@
 """Brings the dataset into the workspace, in full or not at all."""
+
 import fcntl
 import hashlib
 import json
@@ -146,10 +147,33 @@ def curl(url, *arguments):
     """The address goes by standard input: it may carry a token, and arguments are for all to see."""
     protocols = "=http,https" if url.startswith("http://127.") else "=https"
     quoted = url.replace("\\", "\\\\").replace('"', '\\"')
-    command = ["curl", "--config", "-", "--fail", "--location", "--proto", protocols, "--proto-redir", "=https", "--silent",
-               "--show-error", "--connect-timeout", "30", "--speed-limit", "1", "--speed-time", "120", *arguments]
-    return subprocess.run(command, input=f'url = "{quoted}"\n'.encode(), stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL if "--head" in arguments else None, check=False)
+    command = [
+        "curl",
+        "--config",
+        "-",
+        "--fail",
+        "--location",
+        "--proto",
+        protocols,
+        "--proto-redir",
+        "=https",
+        "--silent",
+        "--show-error",
+        "--connect-timeout",
+        "30",
+        "--speed-limit",
+        "1",
+        "--speed-time",
+        "120",
+        *arguments,
+    ]
+    return subprocess.run(
+        command,
+        input=f'url = "{quoted}"\n'.encode(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL if "--head" in arguments else None,
+        check=False,
+    )
 
 
 def size_of(path):
@@ -175,8 +199,11 @@ def fetch(url, archive, sha256):
             unlink_if_there(part)
         tries += 1
         if tries == TRIES:
-            die(NOT_THERE, f"The dataset could not be fetched (curl status {code}, reason above). Check dataset.source and that "
-                           "the instance may reach it.")
+            die(
+                NOT_THERE,
+                f"The dataset could not be fetched (curl status {code}, reason above). Check dataset.source and that "
+                "the instance may reach it.",
+            )
         say(f"Trying again, {size_of(part) or 0} bytes are here")
         time.sleep(tries * 2)
     require_checksum(part, sha256)
@@ -189,5 +216,8 @@ def require_checksum(part, expected):
     if found != expected:
         for path in (part, f"{part}.tag"):
             unlink_if_there(path)
-        die(WRONG_CHECKSUM, f"The dataset's checksum is {found}, expected {expected}. Either the file at the address changed or "
-                            "dataset.sha256 is wrong.")
+        die(
+            WRONG_CHECKSUM,
+            f"The dataset's checksum is {found}, expected {expected}. Either the file at the address changed or "
+            "dataset.sha256 is wrong.",
+        )

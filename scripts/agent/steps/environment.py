@@ -1,4 +1,5 @@
 """The environment of a workload, and its own setup command."""
+
 import glob
 import json
 import os
@@ -16,13 +17,35 @@ from steps.step import Step
 # `manager`: auto, conda, venv or none. `file`: environment or requirements file relative to the workspace; empty: found.
 # `setup`: the workload's setup command; empty: none. `answer`: to every question that it asks; empty: its standard input is
 # closed. `variables` hold for every later step.
-SETUP = {"workspace": str, "workload": str, "manager": str, "file": str, "setup": str, "answer": str, "variables": {str: str}}
+SETUP = {
+    "workspace": str,
+    "workload": str,
+    "manager": str,
+    "file": str,
+    "setup": str,
+    "answer": str,
+    "variables": {str: str},
+}
 MANAGERS = ("auto", "conda", "venv", "none")
-CONDA_FILES = ("environment.yml", "environment.yaml", "environment*lambda*.y*ml", "environment*gpu*.y*ml",
-               "environment*cuda*.y*ml", "environment*.y*ml")
+CONDA_FILES = (
+    "environment.yml",
+    "environment.yaml",
+    "environment*lambda*.y*ml",
+    "environment*gpu*.y*ml",
+    "environment*cuda*.y*ml",
+    "environment*.y*ml",
+)
 VENV_FILES = ("requirements.txt", "pyproject.toml")
-CONDAS = ("micromamba", "mamba", "conda", f"{BASE}/bin/micromamba", "~/miniforge3/bin/conda", "~/miniconda3/bin/conda",
-          "~/anaconda3/bin/conda", "/opt/conda/bin/conda")
+CONDAS = (
+    "micromamba",
+    "mamba",
+    "conda",
+    f"{BASE}/bin/micromamba",
+    "~/miniforge3/bin/conda",
+    "~/miniconda3/bin/conda",
+    "~/anaconda3/bin/conda",
+    "/opt/conda/bin/conda",
+)
 SIGPIPE = 141
 
 
@@ -46,12 +69,15 @@ def setup_now(workspace, workload, manager, file, setup, answer, variables):
     os.environ["DEBIAN_FRONTEND"] = "noninteractive"
     made = Environment(os.path.join(BASE, "envs", workload), manager, file)
     activation = made.make(folder)
-    put(ENVIRONMENT, f"""# Made by setup; sourced before every command of the workload.
+    put(
+        ENVIRONMENT,
+        f"""# Made by setup; sourced before every command of the workload.
 export PYTHONUNBUFFERED=1
 {activation}
 {export_lines(variables)}
 if [ -z "${{WANDB_MODE:-}}" ] && [ -z "${{WANDB_API_KEY:-}}" ] && ! grep -qs api.wandb.ai ~/.netrc; then export WANDB_MODE=offline; fi
-""")
+""",
+    )
     say(f"Environment: {made.manager}{f' ({made.file})' if made.file else ''}")
     if setup:
         run_setup(setup, answer)
@@ -89,8 +115,9 @@ def find_conda():
     build = "aarch64" if platform.machine() == "aarch64" else "64"
     url = f"https://micro.mamba.pm/api/micromamba/linux-{build}/latest"
     os.makedirs(os.path.join(BASE, "bin"), exist_ok=True)
-    with subprocess.Popen(["curl", "-fsSL", "--connect-timeout", "10", "--max-time", "300", url],
-                          stdout=subprocess.PIPE) as curl:
+    with subprocess.Popen(
+        ["curl", "-fsSL", "--connect-timeout", "10", "--max-time", "300", url], stdout=subprocess.PIPE
+    ) as curl:
         unpacked = subprocess.run(["tar", "-xj", "-C", BASE, "bin/micromamba"], stdin=curl.stdout, check=False)
     return os.path.join(BASE, "bin/micromamba") if unpacked.returncode == 0 and curl.returncode == 0 else None
 
@@ -116,8 +143,11 @@ class Environment:
                 die(3, f"No environment*.yml in {workspace}; name it in environment.file.")
             self.conda = find_conda()
             if self.conda is None:
-                die(3, "environment.manager is conda, but neither conda nor micromamba is here and micromamba could not be "
-                       "fetched.")
+                die(
+                    3,
+                    "environment.manager is conda, but neither conda nor micromamba is here and micromamba could not be "
+                    "fetched.",
+                )
         elif self.manager == "venv":
             self.file = self.file or first_of(VENV_FILES)
             if not self.file:
@@ -136,8 +166,10 @@ class Environment:
             if self.conda is not None:
                 self.file, self.manager = found, "conda"
                 return
-            say(f"WARNING: {found} asks for conda, which is not here and could not be fetched. Going on without it; set "
-                "environment.manager to conda to make this an error.")
+            say(
+                f"WARNING: {found} asks for conda, which is not here and could not be fetched. Going on without it; set "
+                "environment.manager to conda to make this an error."
+            )
         found = self.file
         if not found or found.endswith((".yml", ".yaml")):
             found = first_of(VENV_FILES)
@@ -160,10 +192,13 @@ class Environment:
             unlink_if_there(made)
             os.makedirs(self.place, exist_ok=True)
             if os.path.basename(self.conda) == "micromamba":
-                right = run(self.conda, "create", "-y", "-r", os.path.join(self.place, "mamba-root"), "-p", prefix, "-f", self.file)
+                right = run(
+                    self.conda, "create", "-y", "-r", os.path.join(self.place, "mamba-root"), "-p", prefix, "-f", self.file
+                )
             else:
-                right = (run(self.conda, "env", "create", "-y", "-p", prefix, "-f", self.file)
-                         or run(self.conda, "env", "create", "-p", prefix, "-f", self.file))
+                right = run(self.conda, "env", "create", "-y", "-p", prefix, "-f", self.file) or run(
+                    self.conda, "env", "create", "-p", prefix, "-f", self.file
+                )
             if not right:
                 die(3, f"The conda environment of {self.file} could not be made; the reason stands above.")
             put(made, inputs)

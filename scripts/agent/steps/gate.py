@@ -1,4 +1,5 @@
 """The gate: checks what training needs before it starts, with one line of evidence for each check."""
+
 import os
 import platform
 import shutil
@@ -45,8 +46,17 @@ print(getattr(module, '__version__', 'imports'))
 # checked against their manifest. `gpu`: required or optional. `architecture`: as `uname -m` prints it. `disk`: free GiB
 # space that the workspace's disk must have. `modules`: Python modules that must import. `command`: must exit with 0, run in
 # the workspace. `seconds`: for the Python checks and for the command, each.
-@takes(workspace=str, dataset=Maybe({"target": str, "splits": [str]}), uploads=[{"name": str, "folder": str}], gpu=str,
-       architecture=Maybe(str), disk=float, modules=[str], command=Maybe(str), seconds=int)
+@takes(
+    workspace=str,
+    dataset=Maybe({"target": str, "splits": [str]}),
+    uploads=[{"name": str, "folder": str}],
+    gpu=str,
+    architecture=Maybe(str),
+    disk=float,
+    modules=[str],
+    command=Maybe(str),
+    seconds=int,
+)
 def verify(workspace, dataset, uploads, gpu, architecture, disk, modules, command, seconds):
     """Prints "ok NAME: …" or "FAIL NAME: …" lines. Exit codes: 0 all hold, 1 something failed."""
     gate = Gate(under_home(workspace), gpu == "required", seconds)
@@ -79,8 +89,14 @@ class Gate:
         """Status and output of a program in the workload's environment; status None where it took too long."""
         # By the program, which ends all that a command has started.
         timed = ["timeout", "--kill-after=10", str(self.seconds), *words]
-        done = subprocess.run(with_environment(timed), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, env=environment_with(), check=False)
+        done = subprocess.run(
+            with_environment(timed),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment_with(),
+            check=False,
+        )
         return None if done.returncode == 124 else done.returncode, done.stdout.decode("utf-8", "replace").rstrip("\n")
 
     def check_workspace(self):
@@ -119,11 +135,24 @@ class Gate:
 
     def check_tmux(self):
         if shutil.which("tmux") is None:
-            quietly(["sudo", "-n", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=120", "install", "-y",
-                     "tmux"], 300)
+            quietly(
+                [
+                    "sudo",
+                    "-n",
+                    "DEBIAN_FRONTEND=noninteractive",
+                    "apt-get",
+                    "-o",
+                    "DPkg::Lock::Timeout=120",
+                    "install",
+                    "-y",
+                    "tmux",
+                ],
+                300,
+            )
         if shutil.which("tmux") is None:
-            self.report(False, "tmux", "not installed, and `sudo apt-get install tmux` did not work; install it in the setup "
-                                       "script")
+            self.report(
+                False, "tmux", "not installed, and `sudo apt-get install tmux` did not work; install it in the setup script"
+            )
         else:
             version = subprocess.run(["tmux", "-V"], stdout=subprocess.PIPE, check=False).stdout.decode().strip()
             self.report(True, "tmux", version)
@@ -135,8 +164,12 @@ class Gate:
             self.report(True, "driver", ";".join(said.split("\n")))
         elif self.gpu_required:
             first = said.split("\n")[0]
-            self.report(False, "driver", f"nvidia-smi does not work ({first}): no GPU or no driver here; choose a GPU instance "
-                                         "type or set gate.gpu to optional")
+            self.report(
+                False,
+                "driver",
+                f"nvidia-smi does not work ({first}): no GPU or no driver here; choose a GPU instance "
+                "type or set gate.gpu to optional",
+            )
         else:
             self.report(True, "driver", "no GPU here, and none is required")
 

@@ -1,4 +1,5 @@
 """Whether this Python already has everything that a requirements.txt or pyproject.toml asks for."""
+
 import importlib.metadata
 import os
 import sys

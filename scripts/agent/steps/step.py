@@ -5,6 +5,7 @@
   document  what its verb is told
   process   names its process; exit: its status, once ended; log: what it says
 """
+
 import os
 import signal
 import subprocess
@@ -99,7 +100,10 @@ class Step:
         while not self.has_ended():
             self.require_ours(hash)
             if not self.lives() and not self.has_ended():
-                die(1, f"{self.name}: its process is gone without an exit status (reboot, or killed). Run it again. Log: {self.log}")
+                die(
+                    1,
+                    f"{self.name}: its process is gone without an exit status (reboot, or killed). Run it again. Log: {self.log}",
+                )
             waited = int(time.monotonic() - began)
             time.sleep(0.1 if waited < 3 else 0.5)
             if waited >= due:
@@ -129,8 +133,11 @@ def run_now(name, seconds, verb):
     put(step.path("process"), key_of(os.getpid()))
     began = time.monotonic()
     with open(step.path("document"), "rb") as document:
-        child = subprocess.Popen(["timeout", "--kill-after=10", str(seconds), *own_command(verb)], stdin=document,
-                                 env={**os.environ, "LAMBDA_TRAIN_STEP": step.folder})
+        child = subprocess.Popen(
+            ["timeout", "--kill-after=10", str(seconds), *own_command(verb)],
+            stdin=document,
+            env={**os.environ, "LAMBDA_TRAIN_STEP": step.folder},
+        )
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     code = child.wait()
     code = 128 - code if code < 0 else code

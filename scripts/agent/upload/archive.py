@@ -1,4 +1,5 @@
 """Receives an archive: a single file, from where it broke. `file` relative: below the home folder."""
+
 import json
 import os
 import sys
@@ -53,4 +54,3 @@ def append(file, offset, size, sha256):
 
 def lock_name(path):
     return "archive-" + path.replace("/", "-")[-100:]
-

@@ -2,6 +2,7 @@
 Manifests as files: a line of facts, then one JSON object a line, sorted by path. They are read line by line: the files
 of a dataset can be many, and no process holds them all.
 """
+
 import json
 import os
 

@@ -1,4 +1,5 @@
 """Puts an upload that has arrived into place."""
+
 import json
 import os
 import shutil
@@ -188,8 +189,10 @@ def put(root, staging, entry, left, times):
         try:
             os.rmdir(path)
         except OSError:
-            sys.exit(f"{path} on the instance is a folder with files that were not uploaded, but the upload has a file of "
-                     "that name; move them away.")
+            sys.exit(
+                f"{path} on the instance is a folder with files that were not uploaded, but the upload has a file of "
+                "that name; move them away."
+            )
     temporary = os.path.join(os.path.dirname(path), f".lambda-train-{os.getpid()}")
     if entry.get("link") is not None:
         os.symlink(entry["link"], temporary)

@@ -2,6 +2,7 @@
 
 What an upload put is kept in ~/.lambda-train/manifests/NAME.json. `root` relative: below the home folder.
 """
+
 import gzip
 import json
 import os
@@ -96,6 +97,7 @@ def ranges(numbers):
 
 def examined(name, root, entries):
     """Pairs of an entry and, where it is in place already, its time."""
+
     # Of the right size, but not known from a finished upload: only the content tells.
     def holds(entry):
         return sha256_of(os.path.join(root, entry["path"])) == entry["sha256"]
@@ -169,20 +171,20 @@ def evidence(name, root):
     last = Stored(name, root)
     if not last.known:
         raise Missing(f"no finished upload to {root}")
-    seen = files = size = 0
+    count = files = size = 0
     missing, changed = [0, None], [0, None]
-    for seen, record in enumerate(last.records(), 1):
+    for record in last.records():
+        count += 1
         files += not record.get("folder")
         size += record["size"]
         if not unchanged(root, record):
             there = os.path.lexists(os.path.join(root, record["path"]))
-            count = changed if there else missing
-            count[0] += 1
-            count[1] = count[1] or record["path"]
-    if seen != last.count:
+            kind = changed if there else missing
+            kind[0] += 1
+            kind[1] = kind[1] or record["path"]
+    if count != last.count:
         raise Missing(f"the manifest of the upload to {root} is damaged")
     if missing[0]:
         raise Missing(f"{missing[0]} of {last.count} files are missing from {root}, the first is {missing[1]}")
     note = f", {changed[0]} changed here since (the first: {changed[1]})" if changed[0] else ""
     return f"{files} files, {size / 1e6:.1f} MB{note}"
-

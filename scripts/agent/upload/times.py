@@ -2,6 +2,7 @@
 The times that uploaded files get: when they were placed, and later than whatever was built from the files before them.
 Python's bytecode compares whole seconds and sizes, make and ninja the times of two files.
 """
+
 import glob
 import os
 import time
@@ -30,8 +31,11 @@ def mtime_of(path):
 
 def newest_note():
     """When setup or a run has last written anything of ours: the clock was at least as far then."""
-    notes = [path for pattern in ("runs/*/*", "runs/*/attempts/*/*", "steps/*/*")
-             for path in glob.glob(os.path.join(glob.escape(BASE), pattern))]
+    notes = [
+        path
+        for pattern in ("runs/*/*", "runs/*/attempts/*/*", "steps/*/*")
+        for path in glob.glob(os.path.join(glob.escape(BASE), pattern))
+    ]
     return max((mtime_of(path) or 0 for path in notes), default=0)
 
 

@@ -1,4 +1,5 @@
 """What is known of uploads: their manifests, their staging folders, and how their files are told again."""
+
 import os
 import shutil
 import stat
