@@ -120,7 +120,8 @@ class Conversation {
       for await (const chunk of this.remote.stdout) {
         const lines = (rest + decoder.decode(chunk as Buffer, { stream: true })).split("\n");
         rest = lines.pop() ?? "";
-        if (rest.length > longestAnswer) throw new Error(`The agent on ${this.session.access.host} sent an endless answer.`);
+        if (rest.length > longestAnswer)
+          throw new Error(`The agent on ${this.session.access.host} sent an endless answer.`);
         for (const line of lines) this.take(line);
       }
       const { code } = await endedSoon(this.remote);

@@ -14,7 +14,6 @@ from base.say import Failed, die
 
 # The modules are loaded one by one, as needed: most verbs are called often and need few of them.
 VERBS = {
-    "adopt": "run.session:adopt",
     "alive": "ending.self_terminate:alive",
     "archive-append": "upload.archive:append",
     "archive-size": "upload.archive:size",

@@ -14,6 +14,9 @@ describe("the agent", () => {
     ["a member of another kind", { experiment: "x", reason: "y", grace: "1" }, "grace must be a whole number"],
   ])("names what is wrong with %s", async (_, document, wrong) => {
     const { code, stderr } = await host.ask("stop", document);
-    expect({ code, stderr }).toEqual({ code: 2, stderr: `stop: ${wrong}. Its document has: experiment, reason, grace\n` });
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: `stop: ${wrong}. Its document has: experiment, reason, grace\n`,
+    });
   });
 });

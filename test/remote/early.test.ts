@@ -18,8 +18,7 @@ describe("a run of an earlier release", { timeout: 60_000 }, () => {
   const experiment = "early";
   const facts = (name: string): string => host.home(".lambda-train/runs", experiment, "attempts/1", name);
   const fact = async (name: string): Promise<string> => (await readFile(facts(name), "utf8")).trim();
-  const status = (): Promise<RunStatus> =>
-    withSession(host.sshd.access, (session) => readStatus(session, experiment));
+  const status = (): Promise<RunStatus> => withSession(host.sshd.access, (session) => readStatus(session, experiment));
   const evaluation = { ...testEvaluation, checkpoint: "best*", command: "cp {checkpoint} evaluated" };
   const plan = testPlan({ run: { experiment, hash: "r1", maxSeconds: 1e6 }, evaluation });
   const key = 'echo $! $(cut -d " " -f 22 /proc/$!/stat) $(cat /proc/sys/kernel/random/boot_id)';

@@ -35,7 +35,8 @@ export function useScriptHost(options: Parameters<typeof startSshd>[0] = {}): Sc
   });
   beforeEach(async () => {
     for (const name of await readdir(sshd.home, { recursive: true })) {
-      if (!/^\.lambda-train(\/agent(\/|$)|$)/.test(name)) await rm(join(sshd.home, name), { recursive: true, force: true });
+      if (!/^\.lambda-train(\/agent(\/|$)|$)/.test(name))
+        await rm(join(sshd.home, name), { recursive: true, force: true });
     }
     await mkdir(join(sshd.home, "work"));
     if (options.uid !== undefined) await chown(join(sshd.home, "work"), options.uid, options.uid);

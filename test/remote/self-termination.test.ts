@@ -281,7 +281,9 @@ describe("an instance that may end itself", { timeout: 60_000 }, () => {
     await ended();
     await fetchAll();
     const facts = async (): Promise<unknown> => {
-      const { attempts } = JSON.parse(await readFile(host.home(".lambda-train/runs", experiment, "state.json"), "utf8"));
+      const { attempts } = JSON.parse(
+        await readFile(host.home(".lambda-train/runs", experiment, "state.json"), "utf8"),
+      );
       return { fetched: attempts["1"].fetched, fetching: attempts["1"].fetching };
     };
     const home = { fetched: expect.any(Number), fetching: {} };

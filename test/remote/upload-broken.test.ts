@@ -105,7 +105,10 @@ describe("an upload that breaks off", () => {
   });
 
   it("is not kept waiting by one whose connection died before its manifest came", async () => {
-    const silent = await startAgent(place.session, { verb: "upload-plan", document: { name: place.root, root: place.root } });
+    const silent = await startAgent(place.session, {
+      verb: "upload-plan",
+      document: { name: place.root, root: place.root },
+    });
     await fill(place.local, { a: "1" });
     await send();
     expect(await contents(remote())).toEqual({ a: "1" });

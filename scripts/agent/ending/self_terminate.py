@@ -29,7 +29,7 @@ ACTIVE = os.path.join(HOME, "active")
 
 # Verbs that work. Those that only look (status, follow, dashboard) keep no instance alive.
 WORKING = """
-adopt archive-append archive-size aside-keep evaluate evaluate-now extract extract-now launch list send setup
+archive-append archive-size aside-keep evaluate evaluate-now extract extract-now launch list send setup
 setup-now start step-now stop supervise upload-apply upload-check upload-plan upload-same upload-take verify
 """.split()
 # Scripts of an earlier release that may still see a run to its end.

@@ -6,12 +6,9 @@ import subprocess
 import sys
 import time
 
-from base.document import takes
 from base.locks import hold, release
 from base.processes import own_command, quietly, start_detached
-from base.say import die
 from run.standing import is_unsupervised
-from run.state import Run
 
 
 def start_supervisor(attempt, adopt=False):
@@ -60,19 +57,11 @@ def new_session(session, command):
     return subprocess.run(words, stdin=subprocess.DEVNULL, check=False).returncode == 0
 
 
-@takes(experiment=str)
-def adopt(experiment):
+def take_up(run):
     """
     Takes up the supervision of a run whose supervisor was killed: its limits, its first step, its end and its evaluation.
-    Does nothing to a run that has a supervisor, or nothing to supervise. Exit codes: 5 the supervisor did not start.
+    Does nothing to a run that has a supervisor, or nothing to supervise. False where none comes.
     """
-    run = Run(experiment)
-    if run.number() and not take_up(run):
-        die(5, f"The supervisor of {experiment} did not start within 10 s. Is tmux able to start a session? Log: {run.log}")
-
-
-def take_up(run):
-    """Whether a run has a supervisor, or needs none."""
     lock = hold(run.path("lock"))
     try:
         attempt = run.newest()
