@@ -54,7 +54,7 @@ export function renderCall({ verb, document }: AgentCall): string {
 
 /** Shell words that call a verb whose standard input is somebody's own. */
 export function wordsOf({ verb, document }: AgentCall): string {
-  return `${agentCommand()} ${verb} ${Buffer.from(JSON.stringify(document)).toString("base64url")}`;
+  return `${agentCommand()} ${verb} ${Buffer.from(JSON.stringify(document)).toString("hex")}`;
 }
 
 const installed = new WeakMap<SshSession, Promise<void>>();

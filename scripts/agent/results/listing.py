@@ -18,8 +18,9 @@ import time
 from pathlib import PurePath
 
 from base.batches import in_threads
+from base.checksum import sha256_of
 from base.document import Maybe, takes
-from base.files import BASE, inside, read_json, sha256_of, under_home, write_json
+from base.files import BASE, inside, read_json, under_home, write_json
 from results import written
 
 SETTLED_NS = 2_000_000_000

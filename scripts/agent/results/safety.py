@@ -9,7 +9,8 @@ import shutil
 import time
 
 from base.batches import in_threads
-from base.files import moment, read_json, sha256_of
+from base.checksum import sha256_of
+from base.files import moment, read_json
 from results import written
 from results.elsewhere import Look
 

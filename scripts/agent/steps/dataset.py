@@ -9,8 +9,9 @@ import shutil
 import subprocess
 import time
 
+from base.checksum import sha256_of
 from base.document import takes
-from base.files import BASE, fact, put, sha256_of, under_home, unlink_if_there
+from base.files import BASE, fact, put, under_home, unlink_if_there
 from base.say import die, say
 from steps.archive import REFUSED, WRONG_LAYOUT, unpack
 from steps.step import Step

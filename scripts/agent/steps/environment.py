@@ -7,8 +7,9 @@ import platform
 import shutil
 import subprocess
 
+from base.checksum import sha256_of
 from base.document import takes
-from base.files import BASE, fact, put, sha256_of, under_home, unlink_if_there
+from base.files import BASE, fact, put, under_home, unlink_if_there
 from base.processes import own_command, quietly
 from base.say import die, say
 from base.shell import ENVIRONMENT, environment_with, export_lines, strict, with_environment

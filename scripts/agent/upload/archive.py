@@ -4,8 +4,9 @@ import json
 import os
 import sys
 
+from base.checksum import sha256_of
 from base.document import takes
-from base.files import sha256_of, under_home
+from base.files import under_home
 from base.locks import lock
 
 

@@ -11,8 +11,9 @@ import sys
 import tempfile
 
 from base.batches import batches, in_threads
+from base.checksum import sha256_of
 from base.document import takes
-from base.files import BASE, sha256_of, under_home
+from base.files import BASE, under_home
 from base.locks import lock
 from upload import place
 from upload.entries import Lines, joined

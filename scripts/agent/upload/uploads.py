@@ -4,7 +4,8 @@ import os
 import shutil
 import stat
 
-from base.files import BASE, sha256_of, unlink_if_there
+from base.checksum import sha256_of
+from base.files import BASE, unlink_if_there
 from upload.entries import order, read_lines
 
 
