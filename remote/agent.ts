@@ -121,6 +121,8 @@ export async function callAgent(
 export async function startAgent(session: SshSession, call: AgentCall): Promise<RemoteProcess> {
   await ensureAgent(session);
   const running = await session.stream(`${agentCommand()} ${call.verb}`);
+  // How the verb ends tells more than a stream that breaks.
+  running.stdin.on("error", () => {});
   running.stdin.write(documentLine(call));
   return running;
 }
