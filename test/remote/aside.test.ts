@@ -76,6 +76,19 @@ describe("results of another configuration", () => {
     expect(readFileSync(copy(places["run/train.log"]), "utf8")).toBe("step 1\n");
   });
 
+  it("copies what a link below a linked folder leads to, where it would lead elsewhere from its place", () => {
+    outputs();
+    put("disk/weights/w.pt", "weights");
+    put("disk/ckpts/last.pt");
+    symlinkSync("../weights/w.pt", join(home, "disk/ckpts/best.pt"));
+    symlinkSync("last.pt", join(home, "disk/ckpts/latest.pt"));
+    symlinkSync(join(home, "disk/ckpts"), join(home, "work/outputs/exp/ckpts"));
+    expect(keep("b")).toEqual({ status: 0, stderr: "" });
+    const { places } = JSON.parse(readFileSync(copy("places.json"), "utf8")) as { places: Record<string, string> };
+    expect(readFileSync(copy(`${places[""]}/ckpts/best.pt`), "utf8")).toBe("weights");
+    expect(readlinkSync(copy(`${places[""]}/ckpts/latest.pt`))).toBe("last.pt");
+  });
+
   it("keeps nothing of the same configuration, nor where there is nothing but a log", () => {
     expect(keep("b").status).toBe(0);
     outputs();

@@ -113,10 +113,10 @@ def size_of(path):
     return total
 
 
-def copy(path, target, above, root=None):
+def copy(path, target, above, root=None, moved=False):
     """
     Copies a file or folder; a link that stays below the root as a link, what others lead to as itself. False where there
-    is nothing.
+    is nothing. `path` is the place below the root by which it is known; `moved`: a link has led there.
     """
     try:
         info = os.stat(path)
@@ -134,20 +134,24 @@ def copy(path, target, above, root=None):
     os.makedirs(target, exist_ok=True)
     for name in os.listdir(path):
         inner = os.path.join(path, name)
-        link = link_within(root, inner) if os.path.islink(inner) else None
+        is_link = os.path.islink(inner)
+        link = link_within(root, inner, moved) if is_link else None
         if link is not None:
             os.symlink(link, os.path.join(target, name))
         else:
-            copy(inner, os.path.join(target, name), above, root)
+            copy(inner, os.path.join(target, name), above, root, moved or is_link)
     return True
 
 
-def link_within(root, path):
-    """The target of a link that leads to something below the root, relative; None of any other."""
+def link_within(root, path, moved):
+    """The target of a link that leads to something below the root, also from its place there; None of any other."""
     link = os.readlink(path)
     if os.path.isabs(link) and below(os.path.normpath(link), root):
         link = os.path.relpath(link, os.path.dirname(path))
-    return link if inside(os.path.relpath(path, root), link) else None
+    if not inside(os.path.relpath(path, root), link):
+        return None
+    here = os.path.normpath(os.path.join(os.path.dirname(path), link))
+    return None if moved and os.path.realpath(path) != os.path.realpath(here) else link
 
 
 def copy_file(path, target):

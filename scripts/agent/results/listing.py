@@ -80,14 +80,17 @@ class Listing:
     def items(self):
         """Everything in it: path, facts of a file, target of a link; neither for an empty folder."""
         if os.path.isdir(self.root):
-            some = yield from self.walk("", holders(self.root))
+            some = yield from self.walk("", holders(self.root), False)
             if not some and self.at:
                 yield "", None, None
         elif os.path.isfile(self.root):
             yield "", os.stat(self.root), None
 
-    def walk(self, relative, above):
-        """Files, links and empty folders below a folder; `above`: real paths of it and of the folders that hold it."""
+    def walk(self, relative, above, moved):
+        """
+        Files, links and empty folders below a folder; `above`: real paths of it and of the folders that hold it; `moved`:
+        a link has led here, so that what relative links lead to depends on where they are read.
+        """
         some = False
         with os.scandir(os.path.join(self.root, relative)) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
@@ -101,7 +104,7 @@ class Listing:
                     if link.startswith(self.root + "/"):
                         # Absolute, but within the folder: the same link in relative form.
                         link = os.path.relpath(link, os.path.dirname(entry.path))
-                    if inside(path, link):
+                    if inside(path, link) and not (moved and self.leads_elsewhere(path, link)):
                         some = True
                         yield path, None, link
                         continue
@@ -115,7 +118,7 @@ class Listing:
                     self.hollow.append(named(self.at, path))
                     continue
                 try:
-                    if not (yield from self.walk(path, above | holders(real))):
+                    if not (yield from self.walk(path, above | holders(real), moved or is_link)):
                         yield path, None, None
                     some = True
                 except FileNotFoundError:
@@ -126,6 +129,13 @@ class Listing:
                 some = True
                 yield path, info, None
         return some
+
+
+    def leads_elsewhere(self, path, link):
+        """Whether a relative link leads to something else from its place in the listing than where it really lies."""
+        full = os.path.join(self.root, path)
+        here = os.path.normpath(os.path.join(os.path.dirname(full), link))
+        return os.path.realpath(full) != os.path.realpath(here)
 
 
 class SingleFile:

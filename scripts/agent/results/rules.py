@@ -62,9 +62,9 @@ def why_left(kind, above, name, directory):
     return None
 
 
-def is_temporary(path, name):
-    """In folders for temporary files only what looks like a checkpoint is worth a word."""
-    return path.startswith(("tmp/", "var/tmp/")) and CHECKPOINT.search(name) is None
+def is_temporary(path, name, size):
+    """In folders for temporary files only what looks like a checkpoint, or is as big as one, is worth a word."""
+    return path.startswith(("tmp/", "var/tmp/")) and CHECKPOINT.search(name) is None and size < MIB
 
 
 def shown(kind, path):

@@ -49,7 +49,9 @@ def named(folders):
 def places_of(run):
     """What a download brings home: name -> folder or file."""
     places = outputs_of(run)
-    items, _ = written.items_of(Look(run))
+    items, unread = written.items_of(Look(run))
+    if unread:
+        raise Unsafe(f"{unread[0]} cannot be read")
     places.update({name: path for name, path, _, link in items if link is None})
     for copy in copies_of(run):
         places[f"aside/{os.path.basename(copy)}"] = copy
@@ -79,7 +81,7 @@ def files_of(place, empty_folders=False):
         yield place
         return
     seen = set()
-    for folder, folders, files in os.walk(place, followlinks=True):
+    for folder, folders, files in os.walk(place, followlinks=True, onerror=cannot_read):
         real = os.path.realpath(folder)
         if real in seen:
             folders.clear()
@@ -91,6 +93,12 @@ def files_of(place, empty_folders=False):
             path = os.path.join(folder, name)
             if os.path.isfile(path) or not os.path.exists(path):
                 yield path
+
+
+def cannot_read(error):
+    """What cannot be listed may hold results."""
+    if not isinstance(error, FileNotFoundError):
+        raise Unsafe(f"{error.filename} cannot be read: {error.strerror}")
 
 
 def changed_since(since, run):

@@ -45,8 +45,8 @@ class Process:
 def left_of(attempt, outputs):
     """
     What goes on of an attempt, after up to 2 s for what ends by itself: ("detached", command lines) where training
-    detached itself, ("beside", command lines) where something runs on beside a training that was done, ("", []) where
-    nothing is left. Detached is what was started when the command was about to end, or has worked more than the command
+    detached itself, ("beside", command lines) where something runs on beside a training that was done, ("helpers", command
+    lines) where that is known helpers alone, ("", []) where nothing is left. Detached is what was started when the command was about to end, or has worked more than the command
     that did nothing but wait; no known helper; and no training that took its minute and wrote results before.
     """
     end = attempt.get("trainingEnd")
@@ -60,7 +60,10 @@ def left_of(attempt, outputs):
             break
         time.sleep(0.2)
     suspects = [each for each in left if detached_itself(each, end, attempt.get("mark", 0) / 1e9, outputs)]
-    return "detached" if suspects else "beside", [each.shown() for each in (suspects or left)[:5]]
+    if suspects:
+        return "detached", [each.shown() for each in suspects[:5]]
+    work = [each for each in left if not (each.is_helper() or each.is_shell())]
+    return "beside" if work else "helpers", [each.shown() for each in (work or left)[:5]]
 
 
 def detached_itself(process, end, mark, outputs):

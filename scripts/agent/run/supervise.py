@@ -207,8 +207,8 @@ class Supervisor:
             seconds = end["seconds"]
         steps = Steps(run.log, self.begins, self.described["firstStepPattern"])
         # A training in the background logs on after the command's end.
-        if code == 0 and not stopped and not steps.before(end["size"]):
-            self.tell_leftovers()
+        if code == 0 and not stopped:
+            self.tell_leftovers(has_trained=steps.before(end["size"]))
         # Workers that lost their parent would keep the GPU.
         self.processes.end(10)
         if not attempt.has("firstStep"):
@@ -229,9 +229,9 @@ class Supervisor:
         run.tell("ended", attempt=attempt.number, code=code)
         self.times.note(size_of(run.log), now=True)
 
-    def tell_leftovers(self):
+    def tell_leftovers(self, has_trained):
         kind, commands = left_of(self.attempt, outputs_of(self.described))
-        if kind == "detached":
+        if kind == "detached" and not has_trained:
             self.attempt.try_put(detached=commands)
             self.run.note(
                 "lambda-train: the training command ended with status 0 before any first step, while what it had started "
@@ -239,10 +239,11 @@ class Supervisor:
                 f"train.command); it is ended now: TERM, then KILL after {self.grace} s."
             )
             self.processes.stop(self.grace)
-        elif kind == "beside":
+        elif kind != "" and not (has_trained and kind == "helpers"):
+            step = "" if has_trained else " and logged no first step (train.firstStepPattern)"
             self.run.note(
-                "lambda-train: WARNING: training ended with status 0 and logged no first step (train.firstStepPattern); these "
-                f"processes of it still ran and are ended: {';'.join(commands)}"
+                f"lambda-train: WARNING: training ended with status 0{step}; these processes of it still ran and are ended: "
+                f"{';'.join(commands)}"
             )
 
     def evaluate(self):
