@@ -37,7 +37,7 @@ export interface BootOutputs extends Omit<BootInputs, "privateKey"> {
 export type WaitForLogin = typeof waitForSsh;
 
 /** Waits until somebody can log in, and puts the agent there. */
-const loginWithAgent: WaitForLogin = async (access, options) => {
+export const loginWithAgent: WaitForLogin = async (access, options) => {
   await waitForSsh(access, options);
   await withRetries(access, ensureAgent, { signal: options.signal });
 };
