@@ -38,7 +38,11 @@ describe("a training command that ends with 0", { timeout: 60_000 }, () => {
     ["a helper after its first step", "echo step 1; cp /bin/sleep tensorboard; ./tensorboard 61 & sleep 0.5", "0"],
     ["a helper that is known", "cp /bin/sleep tensorboard; ./tensorboard 61 & sleep 0.5", "1"],
     ["what ends by itself", "sleep 1 & sleep 0.2", "0"],
-    ["something beside a training that no pattern knows", "(exec -a monitor sleep 61) & python3 work.py; echo done", "1"],
+    [
+      "something beside a training that no pattern knows",
+      "(exec -a monitor sleep 61) & python3 work.py; echo done",
+      "1",
+    ],
   ])("and has left %s has finished, and says what it ended", async (_, command, tellsOf) => {
     await writeFile(
       host.home("work/work.py"),
@@ -51,6 +55,8 @@ describe("a training command that ends with 0", { timeout: 60_000 }, () => {
     expect(status.detached).toBeUndefined();
     const told = (await host.session.exec(`grep -c 'WARNING: training ended' ${status.logPath} || true`)).stdout.trim();
     expect(told).toBe(tellsOf);
-    expect((await host.session.exec("pgrep -f "[t]ime.sleep(61)"; pgrep -x monitor; pgrep -x tensorboard")).stdout).toBe("");
+    expect((await host.session.exec("pgrep -f '[t]ime.sleep.61'; pgrep -x monitor; pgrep -x tensorboard")).stdout).toBe(
+      "",
+    );
   });
 });
