@@ -5,6 +5,7 @@ import { bareKey } from "../lambda/account/key-line";
 import { hostKeyTag, managedBy } from "../lambda/account/tags";
 import { renderUserData } from "../lambda/launch/user-data";
 import type { CloudPlan } from "../plan/types";
+import { agentName } from "../remote/agent";
 import type { SshAccess } from "../remote/types";
 import { Boot } from "./resources/boot";
 import { Claim } from "./resources/claim";
@@ -103,6 +104,7 @@ export class Instance extends pulumi.ComponentResource {
         endpoint,
         sshPort: cloud.sshPort,
         bootTimeoutSeconds: cloud.bootTimeoutSeconds,
+        agent: agentName(),
       },
       inside,
     );

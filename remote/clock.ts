@@ -1,3 +1,4 @@
+import { callAgent } from "./agent";
 import type { SshSession } from "./session";
 
 /**
@@ -6,8 +7,6 @@ import type { SshSession } from "./session";
  * @param now The date by the API, in milliseconds since the epoch.
  */
 export async function tellTime(session: SshSession, now: number): Promise<void> {
-  const command =
-    'mkdir -p "$HOME/.lambda-train" && cd "$HOME/.lambda-train" && ' +
-    `printf '%s\\n' "$(($(date +%s) - ${Math.round(now / 1000)}))" >"clock.$$" && mv -f "clock.$$" clock`;
-  await session.run(command, "Telling the time", { timeoutSeconds: 60 });
+  const document = { now: Math.round(now / 1000) };
+  await callAgent(session, { verb: "clock", document }, "Telling the time", { timeoutSeconds: 60 });
 }

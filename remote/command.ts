@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Readable, Writable } from "node:stream";
-import { ensureScripts } from "./bundle";
+import { ensureAgent, wordsOf } from "./agent";
 import { shellQuote } from "./quote";
 import { isRetryable, type LocalTerminal, type SshError, SshSession } from "./session";
 
@@ -14,8 +14,8 @@ export interface CommandPlace {
 
 /** Shell text that becomes the command, each word exactly as given, with the workload's environment. */
 export async function commandIn(session: SshSession, place: CommandPlace, words: readonly string[]): Promise<string> {
-  const scripts = await ensureScripts(session, ["lib.sh", "exec.sh"]);
-  return `exec bash ${scripts}/exec.sh ${[place.experiment, place.folder, ...words].map(shellQuote).join(" ")}`;
+  await ensureAgent(session);
+  return `exec ${wordsOf({ verb: "exec", document: { ...place, words } })}`;
 }
 
 /**

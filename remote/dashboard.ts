@@ -1,6 +1,6 @@
 import type { DashboardPlan } from "../plan/types";
-import { ensureScripts } from "./bundle";
-import { exportLines, shellQuote } from "./quote";
+import { startAgent } from "./agent";
+import { shellQuote } from "./quote";
 import type { SshSession } from "./session";
 
 /** Where the workload and its dashboard are. */
@@ -52,14 +52,8 @@ export async function openDashboard(
 }
 
 async function start(session: SshSession, { dashboard, workspace, directory }: DashboardPlace) {
-  const scripts = await ensureScripts(session, ["lib.sh", "dashboard.sh"]);
-  const variables = {
-    LT_WORKSPACE: workspace,
-    LT_DIRECTORY: directory,
-    LT_COMMAND: dashboard.command,
-    LT_PORT: String(dashboard.port),
-  };
-  const running = await session.stream(`${exportLines(variables)}\nbash ${scripts}/dashboard.sh`);
+  const { command, port } = dashboard;
+  const running = await startAgent(session, { verb: "dashboard", document: { workspace, directory, command, port } });
   let output = "";
   const keep = (chunk: Buffer): void => {
     output = (output + chunk.toString()).slice(-keptOutput);

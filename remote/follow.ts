@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ensureScripts } from "./bundle";
+import { startAgent } from "./agent";
 import { type Frame, FrameReader } from "./frames";
-import { shellQuote } from "./quote";
 import { endedSoon, isRetryable, SshSession } from "./session";
 import type { SshAccess } from "./types";
 
@@ -37,7 +36,7 @@ const noTimes = 45;
 const firstPauseSeconds = 0.2;
 const longestPauseSeconds = 10;
 const keepaliveSeconds = 5;
-/** As in follow.py: by the last bytes that are known it is seen whether the log is still the same. */
+/** As on the instance: by the last bytes that are known it is seen whether the log is still the same. */
 const anchorBytes = 64;
 
 /**
@@ -82,9 +81,8 @@ export async function followOn(
   place: LogPlace,
   { once, onChunk, onProgress, signal }: Omit<FollowOptions, "start">,
 ): Promise<boolean> {
-  const scripts = await ensureScripts(session, ["follow.py"]);
-  const words = [experiment, once === true ? "once" : "follow", place.word()].map(shellQuote).join(" ");
-  const remote = await session.stream(`python3 ${scripts}/follow.py ${words}`);
+  const document = { experiment, mode: once === true ? "once" : "follow", start: place.word() };
+  const remote = await startAgent(session, { verb: "follow", document });
   const stop = (): void => session.close();
   signal?.addEventListener("abort", stop, { once: true });
   let said = "";
@@ -126,7 +124,7 @@ export class LogPlace {
 
   constructor(private readonly start: LogStart) {}
 
-  /** What follow.py is asked to begin with. */
+  /** What the instance is asked to begin with. */
   word(): string {
     if (this.offset !== undefined) return `byte:${this.offset}:${this.anchor.toString("hex")}`;
     if ("byte" in this.start) return `byte:${this.start.byte}:`;

@@ -7,7 +7,7 @@ export interface Frame {
 const longestHead = 64;
 
 /**
- * Cuts what follow.py sends into its frames, whatever pieces it comes in. A frame's bytes are given as they come, so
+ * Cuts what the agent sends into its frames, whatever pieces it comes in. A frame's bytes are given as they come, so
  * that a frame that is cut by a lost connection counts as far as it got.
  */
 export class FrameReader {
@@ -24,7 +24,7 @@ export class FrameReader {
         this.head += chunk.toString("latin1", at, end < 0 ? chunk.length : end);
         const match = /^(\d{1,15}) (\d{1,15})$/.exec(this.head);
         if (this.head.length > longestHead || (end >= 0 && match === null)) {
-          throw new Error("The instance returned something other than the log. Check ~/.lambda-train/scripts there.");
+          throw new Error("The instance returned something other than the log. Check ~/.lambda-train/agent there.");
         }
         if (end < 0) return;
         at = end + 1;

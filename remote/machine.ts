@@ -1,5 +1,5 @@
-import { ensureScripts } from "./bundle";
-import { shellQuote } from "./quote";
+import { z } from "zod";
+import { ask } from "./conversation";
 import type { SshSession } from "./session";
 
 /** Use of a GPU. null: the driver does not tell. */
@@ -29,7 +29,7 @@ export interface Checkpoint {
   readonly writtenAt: number;
 }
 
-/** What `machine.py` prints: the machine's use, and what lies on it, at one moment. */
+/** What the agent sees: the machine's use, and what lies on it, at one moment. */
 export interface MachineLook {
   /** Seconds since the epoch, by the instance's clock. */
   readonly now: number;
@@ -47,14 +47,41 @@ export interface MachineLook {
   readonly checkpoints: readonly Checkpoint[];
 }
 
+const maybe = z.number().nullable();
+const room = z.object({ totalBytes: z.number(), freeBytes: z.number() });
+const lookSchema: z.ZodType<MachineLook> = z.object({
+  now: z.number(),
+  cpu: z.object({ count: z.number(), busyTicks: z.number(), totalTicks: z.number() }),
+  memory: room,
+  disk: room,
+  gpus: z.array(
+    z.object({
+      name: z.string(),
+      percent: maybe,
+      usedBytes: maybe,
+      totalBytes: maybe,
+      celsius: maybe,
+      watts: maybe,
+    }),
+  ),
+  steps: z.record(
+    z.string(),
+    z.object({ startedAt: maybe, endedAt: maybe, exitCode: maybe, lastLine: z.string().nullable() }),
+  ),
+  evaluatedAt: maybe,
+  checkpoints: z.array(z.object({ path: z.string(), bytes: z.number(), writtenAt: z.number() })),
+});
+
 /** Looks at the machine. `outputPath`: where the experiment writes, once that is known. */
 export async function readMachine(
   session: SshSession,
   run: { readonly experiment: string; readonly outputPath?: string },
 ): Promise<MachineLook> {
-  const scripts = await ensureScripts(session, ["machine.py"]);
-  const words = [run.experiment, ...(run.outputPath === undefined ? [] : [run.outputPath])].map(shellQuote);
-  const command = `python3 ${scripts}/machine.py ${words.join(" ")}`;
-  const text = await session.run(command, "Looking at the machine", { timeoutSeconds: 30 });
-  return JSON.parse(text) as MachineLook;
+  return ask(session, {
+    ask: "look",
+    document: { experiment: run.experiment, output: run.outputPath },
+    answer: lookSchema,
+    what: "Looking at the machine",
+    timeoutSeconds: 30,
+  });
 }

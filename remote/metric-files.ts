@@ -1,5 +1,5 @@
-import { ensureScripts } from "./bundle";
-import { shellQuote } from "./quote";
+import { z } from "zod";
+import { ask } from "./conversation";
 import type { SshSession } from "./session";
 
 /** What a look at an experiment's metric files gave. `files`: path → content; absent where nothing has changed. */
@@ -9,16 +9,21 @@ export interface MetricFiles {
   readonly files?: Readonly<Record<string, string>>;
 }
 
+const metricFiles: z.ZodType<MetricFiles> = z.object({
+  mark: z.string(),
+  files: z.record(z.string(), z.string()).optional(),
+});
+
 /**
  * Reads the files of an output folder on the instance that may hold metrics: JSON, JSON lines and CSV.
  * @param known The mark of the last look; empty at first.
  */
 export async function readMetricFiles(session: SshSession, outputPath: string, known: string): Promise<MetricFiles> {
-  const scripts = await ensureScripts(session, ["metric-files.py"]);
-  const command = `python3 ${scripts}/metric-files.py ${shellQuote(outputPath)} ${known === "" ? "''" : shellQuote(known)}`;
-  const text = await session.run(command, "Reading the metrics", {
+  return ask(session, {
+    ask: "metric-files",
+    document: { output: outputPath, mark: known },
+    answer: metricFiles,
+    what: "Reading the metrics",
     timeoutSeconds: 60,
-    maxOutputBytes: 64 * 1024 ** 2,
   });
-  return JSON.parse(text) as MetricFiles;
 }

@@ -1,7 +1,7 @@
 import { globSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-/** As on the instance (scripts/remote/metrics.py): larger and further files are no metrics. */
+/** As on the instance (scripts/agent/results/metrics.py): larger and further files are no metrics. */
 const mostBytes = 1 << 20;
 const mostFiles = 100;
 

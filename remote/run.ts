@@ -1,11 +1,13 @@
-import { posix } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ensureScripts } from "./bundle";
+import type { EvaluationPlan } from "../plan/types";
+import { type AgentCall, askAgent, callAgent } from "./agent";
+import { ask } from "./conversation";
 import { followLog } from "./follow";
 import { logLines, plainText } from "./log-text";
 import { shellQuote } from "./quote";
-import { type EvaluatedPlan, renderAdopt, renderEvaluate, renderStop, statusScripts } from "./scripts";
+import { evaluationOf } from "./scripts";
 import { SshError, SshSession, withSession } from "./session";
+import { statusSchema } from "./status-schema";
 import { withRetries } from "./transfer/retry";
 import type { RunState, RunStatus, SshAccess } from "./types";
 
@@ -34,19 +36,14 @@ export function hasEnded(state: RunState): boolean {
  * Reads a run's status from its files on the instance. `absent` is a status, not an error. A run that goes on without its
  * supervisor, which was killed, gets another: its limits hold again.
  */
-export async function readStatus(session: SshSession, experiment: string): Promise<RunStatus> {
-  const status = await lookAtStatus(session, experiment);
-  if (status.unsupervised !== true) return status;
-  // Where it cannot be supervised again, as on a full disk, the next look tries anew.
-  await session.exec("bash -s", { stdin: renderAdopt(experiment), timeoutSeconds: 60 });
-  return lookAtStatus(session, experiment);
-}
-
-async function lookAtStatus(session: SshSession, experiment: string): Promise<RunStatus> {
-  const scripts = await ensureScripts(session, statusScripts);
-  const command = `bash ${scripts}/status.sh ${shellQuote(experiment)}`;
-  const text = await session.run(command, `Reading the status of ${experiment}`, { timeoutSeconds: 60 });
-  return JSON.parse(text) as RunStatus;
+export function readStatus(session: SshSession, experiment: string): Promise<RunStatus> {
+  return ask(session, {
+    ask: "status",
+    document: { experiment },
+    answer: statusSchema,
+    what: `Reading the status of ${experiment}`,
+    timeoutSeconds: 60,
+  });
 }
 
 /** How to wait for a run. */
@@ -145,8 +142,9 @@ export async function stopRun(
   return withRetries(
     access,
     async (session) => {
-      const timeoutSeconds = options.graceSeconds + 120;
-      const stopped = await session.exec("bash -s", { stdin: renderStop(run, options), timeoutSeconds });
+      const grace = Math.ceil(options.graceSeconds);
+      const call = { verb: "stop", document: { experiment, reason: options.reason, grace } };
+      const stopped = await askAgent(session, call, { timeoutSeconds: grace + 120 });
       const status = await readStatus(session, experiment);
       if (stopped.code !== 0) {
         throw new RunError(`Couldn't stop the training of ${experiment}: ${stopped.stderr.trim()}`, {
@@ -163,15 +161,19 @@ export async function stopRun(
 /** Evaluates the best checkpoint unless that is done, and waits for it. A failed evaluation is in the status. */
 export async function evaluateRun(
   access: SshAccess,
-  plan: EvaluatedPlan,
+  plan: { readonly run: { readonly experiment: string }; readonly evaluation?: EvaluationPlan },
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<RunStatus> {
   const { experiment } = plan.run;
+  const { evaluation } = plan;
+  if (evaluation === undefined) {
+    throw new Error("The plan has no evaluation: set evaluate.command in the experiment file.");
+  }
   return withRetries(
     access,
     async (session) => {
-      const timeoutSeconds = (plan.evaluation?.timeoutSeconds ?? 0) + 120;
-      const done = await session.exec("bash -s", { stdin: renderEvaluate(plan), timeoutSeconds });
+      const call = { verb: "evaluate", document: { experiment, evaluation: evaluationOf(evaluation) } };
+      const done = await askAgent(session, call, { timeoutSeconds: evaluation.timeoutSeconds + 120 });
       const status = await readStatus(session, experiment);
       if (done.code !== 0 && status.evaluation?.state !== "failed") {
         const message = `Couldn't evaluate ${experiment}: ${done.stderr.trim()}`;
@@ -185,10 +187,10 @@ export async function evaluateRun(
 
 /** What a failed evaluation said last, and that results do not depend on it. */
 export async function evaluationFailure(session: SshSession, status: RunStatus): Promise<string> {
-  const { experiment, evaluation, logPath } = status;
-  const said = await readLogTail(session, posix.join(posix.dirname(logPath), "evaluate.log"));
+  const { experiment, evaluation } = status;
+  const { stdout } = await askAgent(session, logEnd(experiment, "evaluate", 5));
   return (
-    `Evaluation of ${experiment} failed with status ${evaluation?.exitCode ?? "unknown"}: ${endOfLog(said, 5)}\n` +
+    `Evaluation of ${experiment} failed with status ${evaluation?.exitCode ?? "unknown"}: ${stdout.trimEnd()}\n` +
     "The results are still downloaded, with this log as run/evaluate.log. Fix it and run `up` again: `down` evaluates once " +
     "more, unless the time limit ended it. Or evaluate the checkpoint yourself."
   );
@@ -203,12 +205,9 @@ export async function readMetrics(
   if (outputPath === undefined) {
     return {};
   }
-  const scripts = await ensureScripts(session, ["metrics.py"]);
-  const command = `python3 ${scripts}/metrics.py ${shellQuote(outputPath)} ${shellQuote(run.metrics)}`;
-  const text = await session.run(command, "Reading the metrics", {
-    timeoutSeconds: 60,
-    maxOutputBytes: 128 * 1024 ** 2,
-  });
+  const call = { verb: "metrics", document: { folder: outputPath, pattern: run.metrics } };
+  const options = { timeoutSeconds: 60, maxOutputBytes: 128 * 1024 ** 2 };
+  const text = await callAgent(session, call, "Reading the metrics", options);
   return JSON.parse(text) as Record<string, unknown>;
 }
 
@@ -216,13 +215,6 @@ export async function readMetrics(
 export async function readLogTail(session: SshSession, path: string): Promise<string[]> {
   const { stdout } = await session.exec(`tail -c 65536 ${shellQuote(path)}`, { timeoutSeconds: 30 });
   return logLines(stdout).map(plainText);
-}
-
-function endOfLog(lines: readonly string[], count: number): string {
-  return lines
-    .slice(-count)
-    .map((line) => line.slice(0, 300))
-    .join("\n");
 }
 
 async function watch(
@@ -304,9 +296,15 @@ async function poll(
 
 async function withLogTail(access: SshAccess, message: string, status: RunStatus): Promise<string> {
   try {
-    const lines = await withSession(access, (session) => readLogTail(session, status.logPath));
-    return `${message}\nThe end of ${status.logPath}:\n${endOfLog(lines, 40)}`;
+    const call = logEnd(status.experiment, "train", 40);
+    const { stdout } = await withSession(access, (session) => askAgent(session, call, { timeoutSeconds: 30 }));
+    return `${message}\nThe end of ${status.logPath}:\n${stdout.trimEnd()}`;
   } catch {
     return `${message} Log on the instance: ${status.logPath}`;
   }
+}
+
+/** Asks for the last lines of a log, long ones cut, without what would drive a terminal. */
+function logEnd(experiment: string, log: "train" | "evaluate", lines: number): AgentCall {
+  return { verb: "log-end", document: { experiment, log, lines } };
 }

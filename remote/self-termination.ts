@@ -1,10 +1,8 @@
 import type { Listener } from "../local/listener";
-import { ensureScripts } from "./bundle";
-import { shellQuote } from "./quote";
+import { askAgent, callAgent } from "./agent";
 import type { SshSession } from "./session";
 import { withRetries } from "./transfer/retry";
 import type { RunStatus, SshAccess } from "./types";
-import { writtenScripts } from "./written";
 
 /** How an instance is to end itself. */
 export interface SelfTerminationSettings {
@@ -19,11 +17,6 @@ export interface SelfTerminationSettings {
   readonly fileSystem: string | null;
 }
 
-const safetyScripts = [...writtenScripts, "safety.py"] as const;
-const scripts = [...safetyScripts, "cloud.py", "notebook_use.py", "self-terminate.py"] as const;
-const fetchScripts = [...safetyScripts, "fetched.py"] as const;
-const asideScripts = [...safetyScripts, "aside.py"] as const;
-
 /**
  * Gives an instance the key with which it may end itself, by standard input into a file for its user alone, and starts
  * the watch. The instance tries the key first.
@@ -35,23 +28,22 @@ export async function armSelfTermination(
   settings: SelfTerminationSettings,
   key: string,
 ): Promise<{ readonly survivesReboot: boolean }> {
-  const stdin = JSON.stringify({ ...settings, key });
-  const command = `python3 ${await ensureScripts(session, scripts)}/self-terminate.py arm`;
   const what = "Preparing the instance to terminate itself";
   // It waits for its turn at the API, which others of the account may take.
-  return JSON.parse(await session.run(command, what, { stdin, timeoutSeconds: 300 }));
+  const options = { timeoutSeconds: 300 };
+  return JSON.parse(await callAgent(session, { verb: "arm", document: { ...settings, key } }, what, options));
 }
 
 /** Whether the watch goes on. */
 export async function isSelfTerminationAlive(session: SshSession): Promise<boolean> {
-  const command = `python3 ${await ensureScripts(session, scripts)}/self-terminate.py alive`;
-  return JSON.parse(await session.run(command, "Looking at the watch", { timeoutSeconds: 60 })).alive === true;
+  const call = { verb: "alive", document: {} };
+  return JSON.parse(await callAgent(session, call, "Looking at the watch", { timeoutSeconds: 60 })).alive === true;
 }
 
 /** Ends the watch and removes the key. */
 export async function disarmSelfTermination(session: SshSession): Promise<void> {
-  const command = `python3 ${await ensureScripts(session, scripts)}/self-terminate.py disarm`;
-  await session.run(command, "Taking the key from the instance", { timeoutSeconds: 180 });
+  const what = "Taking the key from the instance";
+  await callAgent(session, { verb: "disarm", document: {} }, what, { timeoutSeconds: 180 });
 }
 
 /**
@@ -59,26 +51,25 @@ export async function disarmSelfTermination(session: SshSession): Promise<void> 
  * @returns the token for {@link noteFetched}; undefined where the instance could not note it, on a full disk for example.
  */
 export async function beginFetch(session: SshSession, status: RunStatus): Promise<string | undefined> {
-  const command = `python3 ${await ensureScripts(session, fetchScripts)}/fetched.py begin ${shellQuote(status.experiment)}`;
-  const what = "Beginning the download";
+  const call = { verb: "fetch-begin", document: { experiment: status.experiment } };
   const options = { timeoutSeconds: 60 };
-  if (status.selfTermination !== undefined) return (await session.run(command, what, options)).trim();
-  const { code, stdout } = await session.exec(command, options);
+  if (status.selfTermination !== undefined) {
+    return (await callAgent(session, call, "Beginning the download", options)).trim();
+  }
+  const { code, stdout } = await askAgent(session, call, options);
   return code === 0 ? stdout.trim() : undefined;
 }
 
 /** Tells it that they are at home, verified: from here on it may end, and what it holds may be replaced. */
 export async function noteFetched(session: SshSession, status: RunStatus, token: string): Promise<void> {
-  const words = `${shellQuote(status.experiment)} ${shellQuote(token)}`;
-  const command = `python3 ${await ensureScripts(session, fetchScripts)}/fetched.py done ${words}`;
-  await session.run(command, "Noting that the results are downloaded", { timeoutSeconds: 60 });
+  const call = { verb: "fetch-done", document: { experiment: status.experiment, token } };
+  await callAgent(session, call, "Noting that the results are downloaded", { timeoutSeconds: 60 });
 }
 
 /** Removes results of an earlier configuration from the instance, which kept them apart until they were at home. */
 export async function removeAside(session: SshSession, experiment: string, name: string): Promise<void> {
-  const words = `${shellQuote(experiment)} ${shellQuote(name)}`;
-  const command = `python3 ${await ensureScripts(session, asideScripts)}/aside.py done ${words}`;
-  await session.run(command, "Removing what is downloaded", { timeoutSeconds: 600 });
+  const call = { verb: "aside-done", document: { experiment, name } };
+  await callAgent(session, call, "Removing what is downloaded", { timeoutSeconds: 600 });
 }
 
 /**

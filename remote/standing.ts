@@ -1,6 +1,5 @@
 import type { StandingPlan } from "../plan/standing";
-import { ensureScripts } from "./bundle";
-import { shellQuote } from "./quote";
+import { callAgent } from "./agent";
 import { readStatus } from "./run";
 import { datasetStepHash, uploadName, workspacePath } from "./scripts";
 import type { SshSession } from "./session";
@@ -17,10 +16,8 @@ export interface SeenStanding {
 
 /** Looks at what goes on on an instance, and on what. */
 export async function lookAtStanding(session: SshSession, { workload }: StandingPlan): Promise<SeenStanding> {
-  const scripts = await ensureScripts(session, ["transfer.py", "entries.py", "uploads.py", "standing.py"]);
-  const name = uploadName(workspacePath(workload.name));
-  const command = `python3 ${scripts}/standing.py ${shellQuote(name)}`;
-  const text = await session.run(command, "Looking at what is running there", { timeoutSeconds: 60 });
+  const call = { verb: "standing", document: { workspace: uploadName(workspacePath(workload.name)) } };
+  const text = await callAgent(session, call, "Looking at what is running there", { timeoutSeconds: 60 });
   const { experiments, ...hashes } = JSON.parse(text) as Omit<SeenStanding, "runs"> & { experiments: string[] };
   const runs: RunStatus[] = [];
   for (const experiment of experiments) runs.push(await readStatus(session, experiment));

@@ -21,7 +21,7 @@ export type RunState =
   | "failed" // training ended with another status than 0, put itself into the background, or is gone without a status
   | "stopped"; // ended by a clean stop
 
-/** What `status.sh` prints as one JSON object. Times are ISO 8601 in UTC. */
+/** What the agent tells of a run. Times are ISO 8601 in UTC. */
 export interface RunStatus {
   readonly state: RunState;
   readonly experiment: string;
@@ -113,7 +113,7 @@ export interface LeftOut extends WrittenGroup {
   readonly checkpoint?: { readonly path: string; readonly bytes: number };
 }
 
-/** What training wrote outside of its outputs folder (see `scripts/remote/written.py`). */
+/** What training wrote outside of its outputs folder (see `scripts/agent/results/written.py`). */
 export interface Written {
   /** Seconds since the epoch, by the instance's clock. */
   readonly at: number;

@@ -6,7 +6,8 @@ import type { LeftOut, Written, WrittenGroup } from "./types";
 
 const size = z.number().nonnegative();
 const group = { path: z.string(), files: size, bytes: size };
-const writtenSchema = z.object({
+/** What is told of files that were written elsewhere. */
+export const writtenSchema: z.ZodType<Written> = z.object({
   at: z.number(),
   whole: z.boolean(),
   checkpoints: z.object({ files: size, newest: z.number() }),
@@ -19,16 +20,6 @@ const writtenSchema = z.object({
     }),
   ),
 });
-
-/** The scripts that look for what training writes outside of its outputs. */
-export const writtenScripts = [
-  "transfer.py",
-  "entries.py",
-  "uploads.py",
-  "rules.py",
-  "elsewhere.py",
-  "written.py",
-] as const;
 
 /** What an instance says of files that were written elsewhere. @throws Error unless it is sane */
 export function parseWritten(value: unknown, origin: string): Written {
@@ -45,7 +36,7 @@ export const ownLogs: readonly string[] = ["run/train.log", "run/evaluate.log"];
 /** Bytes from which on a file with a checkpoint's ending counts as one. */
 const checkpointBytes = 1024 ** 2;
 
-/** As `CHECKPOINT` in scripts/remote/rules.py. */
+/** As `CHECKPOINT` in scripts/agent/results/rules.py. */
 const checkpointName =
   /\.(pt|pth|ckpt|bin|safetensors|h5|hdf5|keras|pkl|joblib|onnx|npz|msgpack|pb|tflite|gguf|distcp)(\.tar)?$|\.data-\d+-of-\d+$/i;
 

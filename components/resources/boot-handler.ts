@@ -5,7 +5,9 @@ import { BillNotes } from "../../lambda/billing/notes";
 import { readSettled } from "../../lambda/life/presence";
 import { readInstance } from "../../lambda/life/termination";
 import { looksUntilGone, shownWithinSeconds } from "../../lambda/life/young";
+import { ensureAgent } from "../../remote/agent";
 import { waitForSsh } from "../../remote/ssh/wait";
+import { withRetries } from "../../remote/transfer/retry";
 import { Failures, isOptionalAmount, isText } from "../dynamic/checks";
 import { diffByName } from "../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../dynamic/handler";
@@ -19,6 +21,7 @@ export interface BootInputs {
   readonly user?: string;
   readonly sshPort?: number;
   readonly bootTimeoutSeconds?: number;
+  readonly agent?: string;
 }
 
 export interface BootOutputs extends Omit<BootInputs, "privateKey"> {
@@ -33,9 +36,15 @@ export interface BootOutputs extends Omit<BootInputs, "privateKey"> {
 /** How the handler logs in; another in tests. */
 export type WaitForLogin = typeof waitForSsh;
 
+/** Waits until somebody can log in, and puts the agent there. */
+export const loginWithAgent: WaitForLogin = async (access, options) => {
+  await waitForSsh(access, options);
+  await withRetries(access, ensureAgent, { signal: options.signal });
+};
+
 export function bootHandler(
   connectTo: Connect,
-  login: WaitForLogin = waitForSsh,
+  login: WaitForLogin = loginWithAgent,
 ): DynamicHandler<BootInputs, BootOutputs> {
   const boot = async (inputs: BootInputs, context: HandlerContext): Promise<BootOutputs> => {
     const cloud = connectTo(inputs.endpoint, context);
@@ -70,7 +79,7 @@ export function bootHandler(
     },
     diff: (_id, olds, news) => {
       const given = { ...news, sshPort: news.sshPort ?? olds.sshPort, user: news.user ?? olds.user };
-      const update = ["sshPort", "user", "bootTimeoutSeconds"] as const;
+      const update = ["sshPort", "user", "bootTimeoutSeconds", "agent"] as const;
       return diffByName(olds, given, { replace: ["instanceId", "hostKey", "endpoint"], update });
     },
     create: async (inputs, context) => ({ id: inputs.instanceId, outs: await boot(inputs, context) }),
@@ -79,14 +88,14 @@ export function bootHandler(
       const instance = await readSettled(cloud, { id }, context.interrupted);
       if (instance === undefined || isEnding(instance.status)) return undefined;
       noteBilling(instance);
-      const { hostKey = "", endpoint, user, sshPort, bootTimeoutSeconds, ip = "" } = props;
-      const inputs = { instanceId: id, hostKey, endpoint, user, sshPort, bootTimeoutSeconds };
+      const { hostKey = "", endpoint, user, sshPort, bootTimeoutSeconds, agent, ip = "" } = props;
+      const inputs = { instanceId: id, hostKey, endpoint, user, sshPort, bootTimeoutSeconds, agent };
       const outs = outputsOf(inputs, instance, cloud);
       return { id, props: { ...outs, ip: outs.ip || ip } };
     },
     update: async (_id, olds, news, context) => {
       const moved = (news.sshPort ?? olds.sshPort) !== olds.sshPort || (news.user ?? olds.user) !== olds.user;
-      if (moved) return boot(news, context);
+      if (moved || news.agent !== olds.agent) return boot(news, context);
       const { privateKey: _, ...rest } = news as BootInputs & { __provider?: string };
       return { ...olds, ...rest };
     },
@@ -174,10 +183,10 @@ function noteBilling({ id, firstHealthyAt }: Instance): void {
 }
 
 function outputsOf(inputs: Omit<BootInputs, "privateKey">, instance: Instance, cloud: Cloud): BootOutputs {
-  const { instanceId, hostKey, endpoint, bootTimeoutSeconds, user = "ubuntu" } = inputs;
+  const { instanceId, hostKey, endpoint, bootTimeoutSeconds, agent, user = "ubuntu" } = inputs;
   const { ip = "", privateIp = "", hostname = "", status } = instance;
   const sshPort = inputs.sshPort ?? cloud.endpoint.sshPort;
-  return { instanceId, hostKey, endpoint, bootTimeoutSeconds, user, sshPort, ip, privateIp, hostname, status };
+  return { instanceId, hostKey, endpoint, bootTimeoutSeconds, agent, user, sshPort, ip, privateIp, hostname, status };
 }
 
 export const handler = bootHandler(connect);

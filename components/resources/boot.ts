@@ -15,6 +15,8 @@ export interface BootArgs {
   readonly user?: pulumi.Input<string | undefined>;
   /** TCP port of sshd. Default: the endpoint's, 22 for Lambda. A change logs in again. */
   readonly sshPort?: pulumi.Input<number | undefined>;
+  /** Name of the agent that is to be on the instance. A change puts it there. */
+  readonly agent?: pulumi.Input<string | undefined>;
   /** Seconds to wait. Default by size: 900, 1500 from 2 GPUs on, 2400 from 8 on. A change is only recorded. */
   readonly bootTimeoutSeconds?: pulumi.Input<number | undefined>;
 }

@@ -1,6 +1,7 @@
 import { askedDate } from "../../lambda/api/date";
 import { isGone, statusOrGone } from "../../lambda/life/presence";
 import type { DashboardPlan, RunPlan } from "../../plan/types";
+import { ensureAgent } from "../../remote/agent";
 import { tellTime } from "../../remote/clock";
 import { hasEnded, RunError, readStatus, trainingFailed, waitForEnd, waitForFirstStep } from "../../remote/run";
 import { withSession } from "../../remote/session";
@@ -130,9 +131,10 @@ export const handler: DynamicHandler<Inputs, Outputs> = {
               ? `had failed with status ${status.exitCode}`
               : "had detached itself";
       context.progress(`${news.run.experiment} ${ended}; it starts again`);
-      await withSession(news.access, (session) =>
-        session.run("bash -s", "starting the run", { stdin: news.startScript }),
-      );
+      await withSession(news.access, async (session) => {
+        await ensureAgent(session);
+        return session.run("bash -s", "starting the run", { stdin: news.startScript });
+      });
     }
     return watch(id, news, context);
   },

@@ -3,13 +3,10 @@ import { stat } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { progressMeter } from "../../local/folder/progress";
 import type { Listener } from "../../local/listener";
-import { ensureScripts } from "../bundle";
-import { shellQuote } from "../quote";
+import { callAgent } from "../agent";
 import type { SshSession } from "../session";
 import type { SshAccess } from "../types";
 import { type Attempt, onTarget } from "./retry";
-
-const scripts = ["transfer.py", "receive-archive.py"] as const;
 
 /** A single big file to upload. */
 export interface UploadArchiveOptions {
@@ -60,16 +57,16 @@ async function uploadOnce(
   count: (bytes: number) => void,
 ): Promise<boolean> {
   const { localArchive, remotePath, sha256, signal } = options;
-  const receive = `python3 ${await ensureScripts(session, scripts)}/receive-archive.py`;
-  const seen = await session.run(`${receive} size ${shellQuote(remotePath)}`, `Looking at ${remotePath}`, { signal });
+  const look = { verb: "archive-size", document: { file: remotePath } };
+  const seen = await callAgent(session, look, `Looking at ${remotePath}`, { signal });
   const there = JSON.parse(seen) as { complete: boolean; size: number; sha256?: string };
   if (there.complete && there.sha256 === sha256) {
     return true;
   }
   const offset = there.complete ? 0 : Math.min(there.size, total);
   const source = Readable.from(piecesOf(localArchive, offset, total, count), { objectMode: true, highWaterMark: 2 });
-  const words = [remotePath, String(offset), String(total), sha256].map(shellQuote).join(" ");
-  const answer = await session.run(`${receive} append ${words}`, `Receiving ${remotePath}`, { stdin: source, signal });
+  const append = { verb: "archive-append", document: { file: remotePath, offset, size: total, sha256 } };
+  const answer = await callAgent(session, append, `Receiving ${remotePath}`, { input: source, signal });
   return (JSON.parse(answer) as { right: boolean }).right;
 }
 

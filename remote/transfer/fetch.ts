@@ -8,10 +8,10 @@ import { extract } from "tar-stream";
 import { progressMeter } from "../../local/folder/progress";
 import { showBytes } from "../../local/folder/surprise";
 import type { Listener } from "../../local/listener";
-import { ensureScripts } from "../bundle";
+import { startAgent } from "../agent";
 import { endedSoon, type SshSession, sshFailure } from "../session";
 import { isBrokenStream } from "./broken";
-import { type RemoteEntry, sendScripts } from "./listing";
+import type { RemoteEntry } from "./listing";
 import type { Objects } from "./objects";
 import { type Request, Taker } from "./taker";
 
@@ -50,7 +50,7 @@ export async function fetchObjects(
     meter.count(files, more);
     options.count(files, more);
   };
-  const remote = await session.stream(`python3 ${await ensureScripts(session, sendScripts)}/remote-manifest.py send`);
+  const remote = await startAgent(session, { verb: "send", document: {} });
   const said = text(remote.stderr).catch(() => "");
   const asking = pipeline(Readable.from(askingFor(requests)), remote.stdin).catch(() => {});
   const taker = new Taker(requests, objects, received, options.progressed);

@@ -6,11 +6,10 @@ import { hashText } from "../../local/folder/hashes";
 import type { ManifestEntry } from "../../local/folder/manifest";
 import { byPath, checkManifest, isSafePath } from "../../local/folder/manifest";
 import type { Listener } from "../../local/listener";
-import { ensureScripts } from "../bundle";
-import { shellQuote } from "../quote";
+import { type AgentCall, startAgent } from "../agent";
 import { endedSoon, type SshSession, sshFailure } from "../session";
 import type { Written } from "../types";
-import { parseWritten, writtenScripts } from "../written";
+import { parseWritten } from "../written";
 import { isBrokenStream } from "./broken";
 import { fileCounter } from "./counter";
 import { linesOf } from "./lines";
@@ -44,8 +43,6 @@ export interface WrittenBy {
   readonly exclude: readonly string[];
 }
 
-export const sendScripts = [...writtenScripts, "remote-manifest.py"] as const;
-
 const mostFiles = 2_000_000;
 const mostListingBytes = 4 * 1024 ** 3;
 
@@ -61,11 +58,9 @@ export async function listRemote(
     readonly signal?: AbortSignal;
   },
 ): Promise<Listing> {
-  const folder = await ensureScripts(session, sendScripts);
-  const places = ["", options.remoteRoot, ...Object.entries(options.also ?? {}).flat()].map(shellQuote).join(" ");
-  const { experiment, ...keys } = options.writtenBy ?? {};
-  const elsewhere =
-    experiment === undefined ? "" : `--written ${shellQuote(experiment)} ${shellQuote(JSON.stringify(keys))} `;
+  const places = Object.entries({ "": options.remoteRoot, ...options.also }).map(([at, path]) => ({ at, path }));
+  const { experiment, include = [], exclude = [] } = options.writtenBy ?? {};
+  const written = experiment === undefined ? undefined : { experiment, keys: { include, exclude } };
   const what = `Listing ${options.remoteRoot}`;
   const origin = session.access.host;
   const entries: RemoteEntry[] = [];
@@ -86,33 +81,31 @@ export async function listRemote(
     }
     count(lines.length);
   };
-  const command = `set -o pipefail; python3 ${folder}/remote-manifest.py list ${elsewhere}${places} | gzip -1`;
-  await readLines(session, command, what, take, options.signal);
+  await readLines(session, { verb: "list", document: { places, written } }, what, take, options.signal);
   if (last?.end !== true || !Array.isArray(last.skipped) || !Array.isArray(last.hollow)) {
     throw new Error(`${what} on ${origin} ended too early. Run the command again.`);
   }
   checkManifest({ files: entries }, origin);
-  const written = experiment === undefined ? undefined : parseWritten(last.written, origin);
   const moved = [...tops].filter(isOwnName).sort().map(movedText);
   return {
     entries: entries.sort(byPath),
     skipped: saneNames(last.skipped),
     hollow: saneNames(last.hollow),
     moved,
-    written,
+    written: written && parseWritten(last.written, origin),
   };
 }
 
-/** Runs a command whose packed output is lines, and hands these on as they come. */
+/** Calls a verb whose packed output is lines, and hands these on as they come. */
 async function readLines(
   session: SshSession,
-  command: string,
+  call: AgentCall,
   what: string,
   take: (lines: readonly string[]) => void,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   signal?.throwIfAborted();
-  const remote = await session.stream(command);
+  const remote = await startAgent(session, call);
   remote.stdin.end();
   const said = text(remote.stderr).catch(() => "");
   let broken = false;

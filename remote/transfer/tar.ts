@@ -41,11 +41,11 @@ export async function* tarOf(
     if (content === undefined) {
       yield Buffer.concat(batch);
       yield* piecesOf(root, file, (bytes) => count(0, bytes));
-      batch = [padding(file.size)];
+      batch = [tarPadding(file.size)];
       batched = 0;
       count(1, 0);
     } else {
-      batch.push(content, padding(file.size));
+      batch.push(content, tarPadding(file.size));
       batched += content.length + 2 * blockBytes;
       count(1, file.size);
     }
@@ -80,7 +80,8 @@ export function tarHeader(name: string, size: number): Buffer {
   return header;
 }
 
-function padding(size: number): Buffer {
+/** What fills a file up to the next block. */
+export function tarPadding(size: number): Buffer {
   return Buffer.alloc((blockBytes - (size % blockBytes)) % blockBytes);
 }
 

@@ -8,8 +8,7 @@ import { manifestHash, normalizePaths } from "../../local/folder/manifest";
 import { progressMeter } from "../../local/folder/progress";
 import type { LocalTree } from "../../local/folder/walk";
 import type { Listener } from "../../local/listener";
-import { ensureScripts } from "../bundle";
-import { shellQuote } from "../quote";
+import { callAgent, startAgent } from "../agent";
 import { endedSoon, type SshSession, sshFailure } from "../session";
 import type { SshAccess } from "../types";
 import { gzipLevel } from "./compression";
@@ -43,8 +42,6 @@ export interface Uploaded {
 
 export { type UploadArchiveOptions, uploadArchive } from "./archive";
 
-const scripts = ["transfer.py", "entries.py", "uploads.py", "times.py", "place.py", "receive.py"] as const;
-
 /**
  * Makes a folder on the instance hold exactly these files, besides those that others put there. Sends what is not there
  * yet as one compressed stream into a staging folder; only when all of it has arrived and every checksum is right does
@@ -64,21 +61,20 @@ async function synchronize(
   attempt: Attempt,
 ): Promise<number> {
   const { tree, remoteRoot, name, signal, onStatus } = options;
-  const folder = await ensureScripts(session, scripts);
-  const receive = async <T>(words: string[], what: string, stdin?: Readable): Promise<T> => {
-    const command = `python3 ${folder}/receive.py ${words.map(shellQuote).join(" ")}`;
-    return JSON.parse(await session.run(command, what, { stdin, signal })) as T;
-  };
   const hash = manifestHash(tree.manifest);
+  const receive = async <T>(verb: "same" | "plan" | "apply", what: string, input?: Readable): Promise<T> => {
+    const document = { name, root: remoteRoot, ...(verb === "same" ? { hash } : {}) };
+    return JSON.parse(await callAgent(session, { verb: `upload-${verb}`, document }, what, { input, signal })) as T;
+  };
   onStatus?.("comparing", `${tree.files.length} files`);
-  if ((await receive<{ same: boolean }>(["same", name, remoteRoot, hash], `Comparing ${remoteRoot}`)).same) {
+  if ((await receive<{ same: boolean }>("same", `Comparing ${remoteRoot}`)).same) {
     return 0;
   }
   const facts = { hash, protected: normalizePaths(options.protectedPaths ?? []) };
   for (let round = 1; ; round++) {
     const manifest = Readable.from(linesOf(facts, tree.manifest)).pipe(createGzip({ level: 1 }));
     const planned = await receive<{ need: readonly (readonly [first: number, end: number])[] }>(
-      ["plan", name, remoteRoot],
+      "plan",
       `Planning the upload to ${remoteRoot}`,
       manifest,
     );
@@ -92,15 +88,14 @@ async function synchronize(
     if (files.length > 0) {
       const bytes = files.reduce((sum, file) => sum + file.size, 0);
       const meter = progressMeter("sending", bytes, onStatus);
-      const command = `python3 ${folder}/receive.py take ${shellQuote(name)}`;
-      await send(session, command, tarOf(tree.root, files, meter.count), await gzipLevel(tree.root, files), signal);
+      await send(session, name, tarOf(tree.root, files, meter.count), await gzipLevel(tree.root, files), signal);
       attempt.progressed();
       sent.files += files.length;
       sent.bytes += bytes;
     }
     onStatus?.("checking what arrived");
     const applied = await receive<{ removed: number; bad: number; first?: string }>(
-      ["apply", name, remoteRoot],
+      "apply",
       `Putting the upload to ${remoteRoot} into place`,
     );
     if (applied.bad === 0) {
@@ -115,7 +110,7 @@ async function synchronize(
   }
 }
 
-/** The manifest as receive.py reads it, line by line: as one text it may be longer than a text can be. */
+/** The manifest as the agent reads it, line by line: as one text it may be longer than a text can be. */
 function* linesOf(facts: object, manifest: Manifest): Generator<string> {
   let lines = `${JSON.stringify(facts)}\n`;
   for (const { path, size, sha256, executable, link, folder } of manifest.files) {
@@ -130,12 +125,12 @@ function* linesOf(facts: object, manifest: Manifest): Generator<string> {
 
 async function send(
   session: SshSession,
-  command: string,
+  name: string,
   tar: AsyncGenerator<Buffer>,
   level: 0 | 1,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const remote = await session.stream(command);
+  const remote = await startAgent(session, { verb: "upload-take", document: { name } });
   const said = text(remote.stderr).catch(() => "");
   remote.stdout.resume();
   const packed = createGzip({ level, chunkSize: 256 * 1024 });

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import { actionlint, findProgram } from "./tools";
+import { actionlint, findProgram, ruff } from "./tools";
 import { loadWorkflow } from "./workflow";
 
 const root = resolve(__dirname, "../..");
@@ -55,5 +55,18 @@ describe("the workflows", () => {
   it("use a Node.js that the project runs on", () => {
     const { engines } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { engines: { node: string } };
     expect(engines.node).toMatch(new RegExp(`^>=${readFileSync(join(root, ".nvmrc"), "utf8").trim()}\\.`));
+  });
+});
+
+describe("the agent", () => {
+  const agent = join(root, "scripts/agent");
+
+  it.each([
+    ["is formatted", ["format", "--check", "--diff"]],
+    ["satisfies the linter", ["check", "--output-format", "concise", "--no-cache"]],
+  ])("%s", { timeout: 120_000 }, (_, words) => {
+    const { status, stdout, stderr } = spawnSync(ruff(), [...words, "--quiet", agent], { encoding: "utf8" });
+    expect(`${stdout}${stderr}`).toBe("");
+    expect(status).toBe(0);
   });
 });

@@ -4,6 +4,7 @@ import { delimiter, join, resolve } from "node:path";
 import { cacheFolder } from "../../local/paths";
 
 const version = "1.7.12";
+const ruffVersion = "0.17.6";
 
 /** Path of a program on PATH or in one of the usual places, or an error that says what to install. */
 export function findProgram(name: string, remedy: string, places: readonly string[] = []): string {
@@ -28,6 +29,24 @@ export function actionlint(): string {
     const env = { ...process.env, GOBIN: made, GOFLAGS: "", GOWORK: "off" };
     execFileSync(go, ["install", `github.com/rhysd/actionlint/cmd/actionlint@v${version}`], { env, stdio: "pipe" });
     renameSync(join(made, "actionlint"), path);
+  } finally {
+    rmSync(made, { recursive: true, force: true });
+  }
+  return path;
+}
+
+/** ruff of the pinned version, installed once with pip into the cache. */
+export function ruff(): string {
+  const folder = resolve(cacheFolder(), "tools");
+  const place = join(folder, `ruff-v${ruffVersion}`);
+  const path = join(place, "bin/ruff");
+  if (existsSync(path)) return path;
+  mkdirSync(folder, { recursive: true });
+  const made = mkdtempSync(join(folder, "build-"));
+  try {
+    const words = ["-m", "pip", "install", "--quiet", "--no-deps", "--target", made, `ruff==${ruffVersion}`];
+    execFileSync("python3", words, { stdio: "pipe" });
+    renameSync(made, place);
   } finally {
     rmSync(made, { recursive: true, force: true });
   }

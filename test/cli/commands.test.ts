@@ -54,7 +54,8 @@ describe("at a terminal of any machine", { timeout: 180_000 }, () => {
   it("exec passes on words, input, outputs and the exit code, with folder, environment and variables of training", async () => {
     const words = ["", "a  b", "$HOME *", "it's", '"', "\\", "ünï\n2", "--help"];
     expect(await exec("printf", "%s|", ...words)).toMatchObject({ code: 0, stdout: `${words.join("|")}|`, stderr: "" });
-    const script = 'pwd; echo "$GREETING"; echo "$PYTHONUNBUFFERED"; env | grep -c ^LT_; wc -c; echo err >&2; exit 42';
+    const script =
+      'pwd; echo "$GREETING"; echo "$PYTHONUNBUFFERED"; env | grep -c ^LAMBDA_TRAIN_VARIABLES; wc -c; echo err >&2; exit 42';
     const { code, stdout, stderr } = await withInput("exec", ["bash", "-c", script], "x".repeat(500_000)).ended;
     expect({ code, stdout, stderr }).toEqual({
       code: 42,

@@ -10,7 +10,6 @@ import { Run } from "../../components/run";
 import { Workspace } from "../../components/workspace";
 import { projectFolder } from "../../local/paths";
 import type { DatasetSource, Job } from "../../plan/types";
-import { shellQuote } from "../../remote/quote";
 import { renderExtract, renderSetup, renderStart, renderVerify } from "../../remote/scripts";
 import { machineOf, testPlan } from "../remote/plan";
 import { type Mocks, outputValue } from "../support/mocks";
@@ -120,7 +119,7 @@ describe("a dataset", () => {
     await placed({ kind: "archive", path: "/elsewhere/data.tar.gz" });
     const { inputs } = mocks.of("data-upload");
     expect(inputs).toMatchObject({ kind: "archive", source: "/elsewhere/data.tar.gz", hash: "d1" });
-    expect(mocks.of("data-extract").inputs.stdin).toContain(`LT_DATASET_PATH=${shellQuote(String(inputs.target))}\n`);
+    expect(mocks.of("data-extract").inputs.stdin).toContain(`"path":${JSON.stringify(inputs.target)},`);
     expect(mocks.comesAfter("data-extract", "data-upload")).toBe(true);
   });
 
@@ -220,7 +219,7 @@ describe("a run", () => {
     await outputValue(new Run("run", { ...place(), plan: limited, bill }).logPath);
     const script = renderStart(limited, Date.parse("2026-01-01T05:00:00Z"));
     expect(String(mocks.of("run-train").inputs.stdin)).toContain(script);
-    expect(script).toContain(`LT_DEADLINE=${Date.parse("2026-01-01T05:00:00Z") / 1000 - plan.run.graceSeconds}`);
+    expect(script).toContain(`"deadline":${Date.parse("2026-01-01T05:00:00Z") / 1000 - plan.run.graceSeconds}}`);
     expect(mocks.of("run-watch").inputs.startScript).toBe(script);
   });
 

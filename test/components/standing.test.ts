@@ -8,6 +8,7 @@ import type { HandlerContext } from "../../components/dynamic/handler";
 import { handler } from "../../components/resources/standing-handler";
 import { differences, heldPlan, restartVariable, type StandingPlan, standingOf } from "../../plan/standing";
 import type { EvaluationPlan, Job, PlannedRun, RunPlan } from "../../plan/types";
+import { ensureAgent } from "../../remote/agent";
 import { loseResultsVariable } from "../../remote/results";
 import { readStatus, stopRun } from "../../remote/run";
 import { datasetStepHash, renderStart } from "../../remote/scripts";
@@ -147,7 +148,10 @@ describe("what is in force on an instance", { timeout: 60_000 }, () => {
   const home = ({ run }: Job, ...path: string[]): string => join(local, "results", run.experiment, ...path);
   const start = async (plan: Job, state: RunStatus["state"]): Promise<void> => {
     writeFileSync(join(sshd.home, "work/data.txt"), "old");
-    await withSession(sshd.access, (session) => session.run("bash -s", "start", { stdin: renderStart(plan) }));
+    await withSession(sshd.access, async (session) => {
+      await ensureAgent(session);
+      await session.run("bash -s", "start", { stdin: renderStart(plan) });
+    });
     for (let left = 200; (await status(plan)).state !== state; left -= 1) {
       if (left === 0) throw new Error(`It never was ${state}.`);
       await sleep(100);

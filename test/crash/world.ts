@@ -22,6 +22,12 @@ export interface Performed {
   readonly cutAt?: string;
 }
 
+/** Of the state that the agent keeps of a run. */
+interface SeenState {
+  readonly attempt?: number;
+  readonly attempts?: Readonly<Record<string, { hash?: string; firstStep?: string; exit?: number }>>;
+}
+
 /** A training run as its instance's disk has it. */
 export interface SeenRun {
   readonly instanceId: string;
@@ -257,13 +263,13 @@ export class World {
     const folder = join(home, ".lambda-train/runs");
     if (!existsSync(folder)) return [];
     return readdirSync(folder).flatMap((experiment) => {
-      const attempts = Number(textOf(join(folder, experiment, "attempt")) || 0);
-      const facts = join(folder, experiment, "attempts", String(attempts));
-      const hash = textOf(join(facts, "hash")).trim();
-      if (attempts === 0 || hash === "") return [];
+      const state = JSON.parse(textOf(join(folder, experiment, "state.json")) || "{}") as SeenState;
+      const { attempt: attempts = 0 } = state;
+      const { hash, firstStep, exit } = state.attempts?.[attempts] ?? {};
+      if (hash === undefined) return [];
       const { source } = sourceOf(instanceId, { experiment, hash, attempt: attempts });
-      const hasFirstStep = existsSync(join(facts, "first_step"));
-      const isFinished = textOf(join(facts, "exit")).trim() === "0";
+      const hasFirstStep = firstStep !== undefined;
+      const isFinished = exit === 0;
       const step = stepOf(join(home, "tiny/outputs", experiment));
       const elsewhere = writtenElsewhere(home, experiment);
       return [{ instanceId, experiment, source, attempts, hasFirstStep, isFinished, step, elsewhere }];

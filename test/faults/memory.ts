@@ -77,9 +77,10 @@ export class Memory {
     return [...this.seen.values()];
   }
 
-  /** Whether there is a file in the home of an instance. */
-  inHome(id: string, path: string): boolean {
-    return existsSync(join(this.homeOf(id), path));
+  /** Whether there is a file in the home of an instance, with a text in it. */
+  inHome(id: string, path: string, text = ""): boolean {
+    const file = join(this.homeOf(id), path);
+    return existsSync(file) && (text === "" || readFileSync(file, "utf8").includes(text));
   }
 
   /** Home of an instance, as this machine sees it. Empty where the instance's home is in memory. */

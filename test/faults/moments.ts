@@ -120,12 +120,18 @@ export const healedWith =
     world.configure(changes);
   };
 
-/** Runs a command and does something as soon as a path exists in the home of the stack's instance. */
-export function atInstance(world: World, command: "up" | "down", path: string, strike: Strike): Promise<Ended> {
+/** Runs a command and does something as soon as a path exists in the home of the stack's instance, with a text in it. */
+export function atInstance(
+  world: World,
+  command: "up" | "down",
+  path: string,
+  strike: Strike,
+  text?: string,
+): Promise<Ended> {
   return world.during(command, async (output, pid) => {
     const inHome = async (): Promise<boolean> => {
       const [instance] = await world.living();
-      return instance !== undefined && world.memory.inHome(instance.id, path);
+      return instance !== undefined && world.memory.inHome(instance.id, path, text);
     };
     await meet(world, inHome, output, pid);
     await strike(pid, output);

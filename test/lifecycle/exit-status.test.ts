@@ -54,10 +54,11 @@ describe("the end of a run", { timeout: 240_000 }, () => {
   it("is known, and evaluated, although the supervisor was killed meanwhile", async () => {
     configure({ train: { command: train }, overrides: { steps: 60 } });
     await project.succeeds("up");
-    const supervisor = ".lambda-train/runs/tiny-v1/attempts/1/supervisor";
-    const killed = await onInstance(`cat ${supervisor}; kill -9 $(cut -d ' ' -f 1 ${supervisor})`);
+    const supervisor = `grep -o '"supervisor": "[0-9]*' .lambda-train/runs/tiny-v1/state.json | tr -dc 0-9`;
+    const killed = await onInstance(supervisor);
+    await onInstance(`kill -9 ${killed}`);
     expect(await run()).toMatchObject({ state: "running", attempt: 1 });
-    expect(await onInstance(`cat ${supervisor}`)).not.toBe(killed);
+    expect(await onInstance(supervisor)).not.toBe(killed);
     expect(await project.succeeds("wait", ["--quiet"])).toContain("tiny-v1: finished (exit status 0)");
     expect(await run()).toMatchObject({ attempt: 1, evaluation: { state: "done" } });
   });

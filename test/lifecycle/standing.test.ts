@@ -84,7 +84,7 @@ describe("a run that goes on", { timeout: 180_000 }, () => {
     const before = await standing();
     await up();
     expect(await standing()).toBe(before);
-    expect(await onInstance("cat .lambda-train/runs/tiny-v1/attempts/1/limits")).toContain("LT_MAX_SECONDS=7200");
+    expect(await onInstance("cat .lambda-train/runs/tiny-v1/state.json")).toContain('"maxSeconds": 7200');
   });
 
   it("makes way when it has ended: the next up evaluates it on its own data, then takes over all that waited", async () => {

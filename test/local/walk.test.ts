@@ -16,7 +16,7 @@ import {
   staysInside,
 } from "../../local/folder/manifest";
 import { walkAll, walkCode } from "../../local/folder/walk";
-import { exportLines, shellQuote } from "../../remote/quote";
+import { shellQuote } from "../../remote/quote";
 import { tarHeader } from "../../remote/transfer/tar";
 
 let folder: string;
@@ -329,16 +329,6 @@ describe("properties", () => {
       { numRuns: 25 },
     );
     expect(() => shellQuote("a\0b")).toThrow("NUL");
-  });
-
-  it("an exported variable is the value, and a bad name is refused", () => {
-    fc.assert(
-      fc.property(word, (value) => {
-        expect(bash(`${exportLines({ X: value })}printf '%s\\0' "$X"`)).toBe(`${value}\0`);
-      }),
-      { numRuns: 25 },
-    );
-    expect(() => exportLines({ "A=B": "" })).toThrow('"A=B" is not a name');
   });
 
   it("a safe path stays below its root", () => {

@@ -16,10 +16,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-const scripts = join(__dirname, "../../scripts/remote");
+const agent = join(__dirname, "../../scripts/agent");
 
-/** What an earlier configuration has reached is kept apart: the script alone, in a home of its own. */
-describe("aside.py", () => {
+/** What an earlier configuration has reached is kept apart: the agent alone, in a home of its own. */
+describe("results of another configuration", () => {
   let home: string;
   const run = ".lambda-train/runs/exp";
 
@@ -40,7 +40,8 @@ describe("aside.py", () => {
     return full;
   };
   const keep = (hash: string): { status: number | null; stderr: string } => {
-    const { status, stderr } = spawnSync("python3", [join(scripts, "aside.py"), "keep", "exp", hash], {
+    const { status, stderr } = spawnSync("python3", ["-IS", agent, "aside-keep"], {
+      input: `${JSON.stringify({ experiment: "exp", hash })}\n`,
       env: { PATH: process.env.PATH, HOME: home },
       encoding: "utf8",
     });
@@ -74,6 +75,19 @@ describe("aside.py", () => {
     expect(readFileSync(copy(`${places.beside}/lightning_logs/x`), "utf8")).toBe("a");
     expect(readFileSync(copy(`${places.beside}/home/ckpts/x`), "utf8")).toBe("a");
     expect(readFileSync(copy(places["run/train.log"]), "utf8")).toBe("step 1\n");
+  });
+
+  it("copies what a link below a linked folder leads to, where it would lead elsewhere from its place", () => {
+    outputs();
+    put("disk/weights/w.pt", "weights");
+    put("disk/ckpts/last.pt");
+    symlinkSync("../weights/w.pt", join(home, "disk/ckpts/best.pt"));
+    symlinkSync("last.pt", join(home, "disk/ckpts/latest.pt"));
+    symlinkSync(join(home, "disk/ckpts"), join(home, "work/outputs/exp/ckpts"));
+    expect(keep("b")).toEqual({ status: 0, stderr: "" });
+    const { places } = JSON.parse(readFileSync(copy("places.json"), "utf8")) as { places: Record<string, string> };
+    expect(readFileSync(copy(`${places[""]}/ckpts/best.pt`), "utf8")).toBe("weights");
+    expect(readlinkSync(copy(`${places[""]}/ckpts/latest.pt`))).toBe("last.pt");
   });
 
   it("keeps nothing of the same configuration, nor where there is nothing but a log", () => {

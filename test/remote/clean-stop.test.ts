@@ -82,7 +82,7 @@ describe("a clean stop", () => {
   });
 
   it("ends a run whose training has not begun, since its environment is being made ready", async () => {
-    await mkdir(host.home(".lambda-train"));
+    await mkdir(host.home(".lambda-train"), { recursive: true });
     await writeFile(host.home(".lambda-train/env.sh"), "while :; do sleep 0.1; done\n");
     const plan = runs.plan("touch begun; sleep 60");
     await runs.start(plan);

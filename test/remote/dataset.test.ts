@@ -211,10 +211,7 @@ describe("the dataset", () => {
         JSON.stringify({ root: home("work/data"), hash: "h", files: [], kept: {}, protected: [] }),
       );
       await extract(linkPlan);
-      const [scripts] = (
-        await host.session.run(`ls -d .lambda-train/scripts/*/receive.py`, "Looking for the scripts")
-      ).split("\n");
-      expect(await host.session.exec(`python3 ${scripts} apply ${name} work/data`)).toMatchObject({
+      expect(await host.ask("upload-apply", { name, root: "work/data" })).toMatchObject({
         code: 1,
         stderr: expect.stringContaining("No upload of work-data was planned"),
       });

@@ -34,11 +34,16 @@ describe("a training command that ends with 0", { timeout: 60_000 }, () => {
   });
 
   it.each([
-    ["after its first step", "echo step 1; (exec -a loader sleep 61) & sleep 0.5"],
-    ["a helper that is known", "cp /bin/sleep tensorboard; ./tensorboard 61 & sleep 0.5"],
-    ["what ends by itself", "sleep 1 & sleep 0.2"],
-    ["something beside a training that no pattern knows", "(exec -a monitor sleep 61) & python3 work.py; echo done"],
-  ])("and has left %s has finished", async (_, command) => {
+    ["work after its first step", "echo step 1; python3 -c 'import time; time.sleep(61)' & sleep 0.5", "1"],
+    ["a helper after its first step", "echo step 1; cp /bin/sleep tensorboard; ./tensorboard 61 & sleep 0.5", "0"],
+    ["a helper that is known", "cp /bin/sleep tensorboard; ./tensorboard 61 & sleep 0.5", "1"],
+    ["what ends by itself", "sleep 1 & sleep 0.2", "0"],
+    [
+      "something beside a training that no pattern knows",
+      "(exec -a monitor sleep 61) & python3 work.py; echo done",
+      "1",
+    ],
+  ])("and has left %s has finished, and says what it ended", async (_, command, tellsOf) => {
     await writeFile(
       host.home("work/work.py"),
       "import time\nend = time.time() + 7\nwhile time.time() < end: sum(range(1000))\n",
@@ -48,6 +53,10 @@ describe("a training command that ends with 0", { timeout: 60_000 }, () => {
     const status = await runs.until(plan, (now) => now.endedAt !== undefined);
     expect(status).toMatchObject({ state: "finished", exitCode: 0 });
     expect(status.detached).toBeUndefined();
-    expect((await host.session.exec("pgrep -x loader; pgrep -x monitor; pgrep -x tensorboard")).stdout).toBe("");
+    const told = (await host.session.exec(`grep -c 'WARNING: training ended' ${status.logPath} || true`)).stdout.trim();
+    expect(told).toBe(tellsOf);
+    expect((await host.session.exec("pgrep -f '[t]ime.sleep.61'; pgrep -x monitor; pgrep -x tensorboard")).stdout).toBe(
+      "",
+    );
   });
 });

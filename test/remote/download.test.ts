@@ -198,6 +198,22 @@ describe("download", () => {
     await growing;
   });
 
+  it("brings home what a link below a linked folder leads to, where it would lead elsewhere from its place", async () => {
+    const disk = join(place.sshd.home, `${place.root}-disk`);
+    await fill(disk, { "weights/w.pt": "weights", "ckpts/last.pt": "last" });
+    await symlink("../weights/w.pt", join(disk, "ckpts/best.pt"));
+    await symlink("last.pt", join(disk, "ckpts/latest.pt"));
+    await fill(remote(), { log: "a log" });
+    await symlink(join(disk, "ckpts"), remote("ckpts"));
+    await fetch();
+    expect(await withoutRecord()).toEqual({
+      log: "a log",
+      "ckpts/best.pt": "weights",
+      "ckpts/last.pt": "last",
+      "ckpts/latest.pt": "-> last.pt",
+    });
+  });
+
   it("leaves out links without content, and tells of them once", async () => {
     await fill(remote(), { "best.pt": "content", "sub/log": "a log" });
     await symlink("/nowhere/x", remote("dead"));

@@ -111,7 +111,7 @@ describe("following a log", { timeout: 60_000 }, () => {
     const stopped = reader(host.sshd.access, { signal: abort.signal });
     const lost = reader(over(relay), { signal: abort.signal });
     const left = async (): Promise<number> =>
-      Number(await host.session.run("pgrep -fc '[f]ollow.py exp ' || true", "counting"));
+      Number(await host.session.run(`pgrep -fc "$HOME/.lambda-train/agent/[^ ]* [f]ollow$" || true`, "counting"));
     for (let tries = 0; (await left()) < 2 && tries < 100; tries++) await sleep(50);
     expect(await left()).toBe(2);
     relay.refuse();

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { RunPlan } from "../../plan/types";
+import { ensureAgent } from "../../remote/agent";
 import { tellTime } from "../../remote/clock";
 import { readStatus, stopRun, waitForEnd } from "../../remote/run";
 import { renderStart } from "../../remote/scripts";
@@ -20,6 +21,7 @@ describe("limits on the instance", { timeout: 60_000 }, () => {
   beforeAll(async () => {
     sshd = await startSshd();
     session = await SshSession.connect(sshd.access);
+    await ensureAgent(session);
     await mkdir(join(sshd.home, "work"));
   });
   afterEach(() => rm(join(sshd.bin, "nvidia-smi"), { force: true }));

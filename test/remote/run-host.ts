@@ -1,5 +1,4 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { readStatus, stopRun } from "../../remote/run";
@@ -8,6 +7,10 @@ import { withSession } from "../../remote/session";
 import type { RunStatus } from "../../remote/types";
 import { testPlan } from "./plan";
 import type { ScriptHost } from "./script-host";
+
+interface RunDocument {
+  readonly attempts: Record<string, Record<string, unknown>>;
+}
 
 type TestPlan = ReturnType<typeof testPlan>;
 
@@ -48,17 +51,35 @@ export class RunHost {
     return stopRun(this.host.sshd.access, run, { reason: "test", graceSeconds });
   }
 
-  /** A file of the first attempt's facts, or of the run itself with `../..` before it. */
-  fact({ run }: TestPlan, name: string): Promise<string> {
-    return readFile(this.host.home(".lambda-train/runs", run.experiment, "attempts/1", name), "utf8");
+  /** A file of the run. */
+  file({ run }: TestPlan, name: string): Promise<string> {
+    return readFile(this.host.home(".lambda-train/runs", run.experiment, name), "utf8");
+  }
+
+  /** A fact of the first attempt; fails where it is not known. */
+  async fact(plan: TestPlan, name: string): Promise<unknown> {
+    const { attempts } = JSON.parse(await this.file(plan, "state.json")) as RunDocument;
+    return attempts["1"]?.[name] ?? expect.fail(`${name} is not known`);
+  }
+
+  /** Sets a fact of the first attempt. */
+  async setFact(plan: TestPlan, name: string, value: unknown): Promise<void> {
+    const document = JSON.parse(await this.file(plan, "state.json")) as RunDocument;
+    Object.assign(document.attempts["1"] ?? {}, { [name]: value });
+    await writeFile(this.host.home(".lambda-train/runs", plan.run.experiment, "state.json"), JSON.stringify(document));
   }
 
   log(plan: TestPlan): Promise<string> {
-    return this.fact(plan, join("../..", "train.log"));
+    return this.file(plan, "train.log");
   }
 
-  /** Kills the process whose key is in a fact: the `supervisor` or the `launcher`. */
+  /** Number of the process whose key is a fact. */
+  async pid(plan: TestPlan, fact: string): Promise<number> {
+    return Number(String(await this.fact(plan, fact)).split(" ")[0]);
+  }
+
+  /** Kills the process whose key is a fact: the `supervisor` or the `launcher`. */
   async kill(plan: TestPlan, fact: string): Promise<void> {
-    process.kill(Number((await this.fact(plan, fact)).split(" ")[0]), "SIGKILL");
+    process.kill(await this.pid(plan, fact), "SIGKILL");
   }
 }

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { appendFile, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +6,6 @@ import { describe, expect, it } from "vitest";
 import { shellQuote } from "../../remote/quote";
 import { endRun } from "../../remote/results";
 import { followLog, RunError, readMetrics, stopRun, waitForEnd, waitForFirstStep } from "../../remote/run";
-import { renderStatus } from "../../remote/scripts";
 import { startRelay } from "../support/relay";
 import { testEvaluation } from "./plan";
 import { RunHost } from "./run-host";
@@ -69,7 +67,7 @@ describe("a run", () => {
     const { logPath } = await runs.until(plan, "finished");
     expect(await readFile(logPath, "utf8")).toContain("hush'\"$(id) `");
     expect((await stat(logPath)).mode & 0o77).toBe(0);
-    expect((await stat(join(logPath, "../attempts/1/run.env"))).mode & 0o77).toBe(0);
+    expect((await stat(join(logPath, "../state.json"))).mode & 0o77).toBe(0);
     const global = await host.session.exec("tmux show-environment -g 2>/dev/null");
     expect(global.stdout).not.toContain("hush");
   });
@@ -129,11 +127,10 @@ describe("a run", () => {
     const plan = runs.plan("test -f tried && { echo step 1; sleep 60; }; touch tried; exit 7");
     await runs.start(plan);
     await runs.until(plan, "failed");
-    const facts = host.home(".lambda-train/runs", plan.run.experiment, "attempts/1");
     const lingering = await host.session.exec(
-      "sleep 30 >/dev/null 2>&1 & . .lambda-train/scripts/*/lib.sh; process_key $!",
+      'sleep 30 >/dev/null 2>&1 & echo $! $(cut -d " " -f 22 /proc/$!/stat) $(cat /proc/sys/kernel/random/boot_id)',
     );
-    await writeFile(join(facts, "supervisor"), lingering.stdout);
+    await runs.setFact(plan, "supervisor", lingering.stdout.trim());
     expect(await runs.start(plan)).toMatchObject({ code: 0, said: expect.stringContaining("started: attempt 2") });
     await runs.until(plan, "running");
     await stopRun(host.sshd.access, plan.run, { reason: "test", graceSeconds: 1 });
@@ -173,9 +170,8 @@ describe("a run", () => {
     const trained = { ...plan, run: { ...plan.run, command } };
     await runs.start(trained);
     await runs.until(trained, "running");
-    const facts = host.home(".lambda-train/runs", experiment, "attempts/1");
-    for (let tries = 0; !existsSync(join(facts, "output_beside")) && tries < 200; tries++) await sleep(100);
-    process.kill(Number((await readFile(join(facts, "supervisor"), "utf8")).split(" ")[0]), "SIGKILL");
+    await expect.poll(() => runs.fact(trained, "outputPath").catch(() => ""), { timeout: 20_000 }).not.toBe("");
+    await runs.kill(trained, "supervisor");
     const directory = await mkdtemp(join(tmpdir(), "lambda-train-home-"));
     try {
       const place = { instanceId: "i", access: host.sshd.access, run: trained.run, workspace: "work", directory };
@@ -199,8 +195,7 @@ describe("a run", () => {
     const plan = runs.plan("trap 'echo saved; exit 0' TERM; echo step 1; while :; do sleep 0.1; done");
     await runs.start(plan);
     await runs.until(plan, "running");
-    const facts = host.home(".lambda-train/runs", plan.run.experiment, "attempts/1");
-    const [supervisor = ""] = (await readFile(join(facts, "supervisor"), "utf8")).split(" ");
+    const supervisor = await runs.pid(plan, "supervisor");
     // As init does it: to all at once, a program that the supervisor waits for among them.
     const { stdout } = await host.session.exec(
       `${list} ${supervisor}; grep -lzxF -e LAMBDA_TRAIN_RUN=${plan.run.experiment} /proc/[0-9]*/environ | tr -dc '0-9\\n'`,
@@ -282,7 +277,7 @@ it("status works for any log line, and shows nothing of it that steers a termina
     logPath,
     Buffer.concat([Buffer.from('progress 1%\rprogress "99%"\t\\ \u001b[31m'), Buffer.from([0xff, 0x00, 0xc3])]),
   );
-  const { stdout } = await host.session.exec("bash -s", { stdin: renderStatus(plan) });
+  const { stdout } = await host.ask("status", { experiment: plan.run.experiment });
   expect(JSON.parse(stdout).lastLine).toMatch(/^progress "99%" \\ *$/);
   await stopRun(host.sshd.access, plan.run, { reason: "test", graceSeconds: 1 });
 });

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ensureScripts } from "../../remote/bundle";
+import { startAgent } from "../../remote/agent";
 import { commandIn, loginText } from "../../remote/command";
 import { readStatus } from "../../remote/run";
 import { renderStart } from "../../remote/scripts";
@@ -155,17 +155,8 @@ describe("an instance that may end itself", { timeout: 60_000 }, () => {
   });
 
   it("does not end while a dataset is sent to it", async () => {
-    const scripts = await ensureScripts(session, [
-      "transfer.py",
-      "entries.py",
-      "entries.py",
-      "uploads.py",
-      "times.py",
-      "place.py",
-      "receive.py",
-    ]);
     await session.run("mkdir -p .lambda-train/staging/set", "making room");
-    const sent = await session.stream(`python3 ${scripts}/receive.py take set`);
+    const sent = await startAgent(session, { verb: "upload-take", document: { name: "set" } });
     await arm({ after: 600 });
     await utimes(own("active"), 1, 1);
     await becomes("busy");
@@ -289,15 +280,20 @@ describe("an instance that may end itself", { timeout: 60_000 }, () => {
     await run();
     await ended();
     await fetchAll();
-    const facts = host.home(".lambda-train", "runs", experiment, "attempts", "1");
-    const of = async (): Promise<string[]> => (await readdir(facts)).filter((name) => name.startsWith("fetch"));
-    expect(await of()).toEqual(["fetched"]);
+    const facts = async (): Promise<unknown> => {
+      const { attempts } = JSON.parse(
+        await readFile(host.home(".lambda-train/runs", experiment, "state.json"), "utf8"),
+      );
+      return { fetched: attempts["1"].fetched, fetching: attempts["1"].fetching };
+    };
+    const home = { fetched: expect.any(Number), fetching: {} };
+    expect(await facts()).toEqual(home);
     const status = await readStatus(session, experiment);
     expect(status.selfTermination).toBeUndefined();
     // A download that broke off leaves nothing once a later one has come to its end.
     await beginFetch(session, status);
     await fetchAll();
-    expect(await of()).toEqual(["fetched"]);
+    expect(await facts()).toEqual(home);
   });
 
   it("loses results only where it was told to", async () => {

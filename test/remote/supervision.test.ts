@@ -1,7 +1,5 @@
-import { rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
-import { renderStatus } from "../../remote/scripts";
 import { RunHost } from "./run-host";
 import { useScriptHost } from "./script-host";
 
@@ -16,7 +14,7 @@ describe("a run whose supervisor is killed", { timeout: 60_000 }, () => {
     await runs.start(plan);
     await runs.until(plan, "running");
     await runs.kill(plan, "supervisor");
-    const { stdout } = await host.send(renderStatus(plan));
+    const { stdout } = await host.ask("status", { experiment: plan.run.experiment });
     expect(JSON.parse(stdout)).toMatchObject({ state: "running", unsupervised: true });
     const status = await runs.status(plan);
     expect(status).toMatchObject({ state: "running", attempt: 1 });
@@ -73,7 +71,7 @@ describe("a run whose supervisor is killed", { timeout: 60_000 }, () => {
     await runs.until(plan, "running");
     await runs.kill(plan, "supervisor");
     await runs.kill(plan, "launcher");
-    await rm(host.home(".lambda-train/runs", plan.run.experiment, "attempts/1/launcher"));
+    await runs.setFact(plan, "launcher", null);
     expect(await runs.status(plan)).toMatchObject({ state: "running", attempt: 1 });
     const marked = `grep -lzxF LAMBDA_TRAIN_RUN=${plan.run.experiment} /proc/[0-9]*/environ 2>/dev/null | tr -dc '0-9\\n'`;
     await host.session.exec(`kill -KILL $(${marked})`);

@@ -1,8 +1,9 @@
 import { appendFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { hashFile } from "../../local/folder/hashes";
 import { walkAll, walkCode } from "../../local/folder/walk";
+import { startAgent } from "../../remote/agent";
 import { SshError, SshSession } from "../../remote/session";
 import { uploadArchive, uploadTree } from "../../remote/transfer/upload";
 import { contents, fill, random, useTransferPlace } from "./transfer-place";
@@ -104,8 +105,10 @@ describe("an upload that breaks off", () => {
   });
 
   it("is not kept waiting by one whose connection died before its manifest came", async () => {
-    const receive = resolve("scripts/remote/receive.py");
-    const silent = await place.session.stream(`exec python3 -B ${receive} plan ${place.root} ${place.root}`);
+    const silent = await startAgent(place.session, {
+      verb: "upload-plan",
+      document: { name: place.root, root: place.root },
+    });
     await fill(place.local, { a: "1" });
     await send();
     expect(await contents(remote())).toEqual({ a: "1" });

@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { hashText } from "../../local/folder/hashes";
 import { manifestHash } from "../../local/folder/manifest";
 import { walkAll, walkCode } from "../../local/folder/walk";
+import { callAgent } from "../../remote/agent";
 import { uploadTree } from "../../remote/transfer/upload";
 import { contents, fill, nastyNames, useTransferPlace } from "./transfer-place";
 
@@ -104,7 +105,7 @@ describe("upload", () => {
     expect(await folders()).toEqual(["deep", "deep/er", "filled", "train", "train/cat", "train/none", "used"]);
     expect(await send()).toMatchObject({ sentFiles: 0, removed: 0 });
     const check = (): Promise<string> =>
-      place.session.run(`python3 .lambda-train/scripts/*/receive.py check ${place.root} ${place.root}`, "Checking");
+      callAgent(place.session, { verb: "upload-check", document: { name: place.root, root: place.root } }, "Checking");
     expect(await check()).toBe("3 files, 0.0 MB\n");
     await rm(remote("used"), { recursive: true });
     await expect(check()).rejects.toThrow("1 of 7 files are missing");
@@ -157,8 +158,9 @@ describe("upload", () => {
       "import resource, subprocess, sys\n" +
       "print(subprocess.run(sys.argv[1:], stdout=subprocess.PIPE).stdout.decode())\n" +
       "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3)";
-    const receive = `python3 -B ${resolve("scripts/remote/receive.py")} plan ${place.root} ${place.root}`;
-    const stdin = Readable.from([gzipSync(`${lines.join("\n")}\n`, { level: 1 })]);
+    const receive = `python3 -B ${resolve("scripts/agent")} upload-plan`;
+    const document = `${JSON.stringify({ name: place.root, root: place.root })}\n`;
+    const stdin = Readable.from([document, gzipSync(`${lines.join("\n")}\n`, { level: 1 })]);
     const said = await place.session.run(`python3 -c '${measured}' ${receive}`, "Planning", { stdin });
     const [answer, megabytes] = said.trim().split(/\n+/);
     expect(JSON.parse(answer ?? "")).toEqual({ need: [[0, many]] });

@@ -13,15 +13,16 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { gunzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Written } from "../../remote/types";
 import { elsewhereLines, parseWritten } from "../../remote/written";
 
-const scripts = join(__dirname, "../../scripts/remote");
+const agent = join(__dirname, "../../scripts/agent");
 const mebibyte = 1024 ** 2;
 
-/** Which files of a home folder count as written by training: the script alone, in a home of its own. */
-describe("written.py", () => {
+/** Which files of a home folder count as written by training: the agent alone, in a home of its own. */
+describe("what training writes elsewhere", () => {
   let home: string;
   let base: string;
 
@@ -46,13 +47,13 @@ describe("written.py", () => {
     put(`${facts}/run.env`, "export LT_WORKSPACE=work\nexport LT_DIRECTORY=sub\nexport LT_OUTPUTS=outputs\n");
     put(`${facts}/mark`, "");
   };
-  const run = (script: string, ...args: string[]): string =>
-    execFileSync("python3", [join(scripts, script), ...args], {
+  const run = (verb: string, document: object): Buffer =>
+    execFileSync("python3", ["-IS", agent, verb], {
       env: { PATH: process.env.PATH, HOME: home },
-      encoding: "utf8",
+      input: `${JSON.stringify(document)}\n`,
     });
   const look = (): Written => {
-    run("written.py", "end", "exp");
+    run("written", { experiment: "exp", end: true });
     return JSON.parse(readFileSync(join(base, "runs/exp/written.json"), "utf8")) as Written;
   };
   const found = (): string[] => look().found.map(({ path }) => path);
@@ -62,7 +63,9 @@ describe("written.py", () => {
   };
   /** What a download would list: name at home → content, or `-> target` of a link. */
   const listed = (...places: string[]): Record<string, string> => {
-    const text = run("remote-manifest.py", "list", "--written", "exp", '{"include":[],"exclude":[]}', ...places);
+    const asked = places.flatMap((at, index) => (index % 2 === 0 ? [{ at, path: places[index + 1] }] : []));
+    const written = { experiment: "exp", keys: { include: [], exclude: [] } };
+    const text = gunzipSync(run("list", { places: asked, written })).toString();
     const lines = text.trimEnd().split("\n").slice(0, -1);
     const entries = lines
       .map((line) => JSON.parse(line) as { at?: string; path: string; id: string; link?: string })
@@ -238,14 +241,14 @@ describe("written.py", () => {
 
   it("does not look again before the last look has paid", () => {
     put("work/a");
-    run("written.py", "look", "exp");
+    run("written", { experiment: "exp", end: false });
     const file = join(base, "runs/exp/written.json");
     const first = lstatSync(file).ino;
-    run("written.py", "look", "exp");
+    run("written", { experiment: "exp", end: false });
     expect(lstatSync(file).ino).toBe(first);
     const value = JSON.parse(readFileSync(file, "utf8")) as Written;
     writeFileSync(file, JSON.stringify({ ...value, at: value.at - 600 }));
-    run("written.py", "look", "exp");
+    run("written", { experiment: "exp", end: false });
     expect(lstatSync(file).ino).not.toBe(first);
   });
 });

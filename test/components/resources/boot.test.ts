@@ -1,3 +1,5 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { DynamicHandler } from "../../../components/dynamic/handler";
 import { unknownValue } from "../../../components/dynamic/unknown";
@@ -6,10 +8,13 @@ import {
   type BootOutputs,
   bootHandler,
   defaultBootSeconds,
+  loginWithAgent,
 } from "../../../components/resources/boot-handler";
 import { connect } from "../../../components/resources/cloud";
 import { type Cloud, connectCloud } from "../../../lambda/api/connect";
+import { agentName } from "../../../remote/agent";
 import type { SshAccess } from "../../../remote/types";
+import { startSshd } from "../../support/sshd";
 import { Emulated } from "./emulated";
 
 const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ4yZ0cnu0cYc8T0dWDNKPMVbhEPWLg1Z6f8gcFSRKOz";
@@ -57,6 +62,23 @@ describe("create", () => {
       },
     ]);
     expect(JSON.stringify(outs)).not.toContain("a private key");
+  });
+
+  test("puts the agent on the instance, and another one where a release brings it", async () => {
+    const sshd = await startSshd();
+    try {
+      await loginWithAgent(sshd.access, { timeoutSeconds: 30 });
+      expect(readdirSync(join(sshd.home, ".lambda-train/agent"))).toEqual([agentName()]);
+    } finally {
+      await sshd.stop();
+    }
+    const inputs = { ...(await launched()), agent: "old" };
+    const { id, outs } = await boot.create(inputs, lambda.context);
+    const newer = { ...inputs, agent: "new" };
+    expect(await boot.diff(id, outs, inputs, lambda.context)).toMatchObject({ changes: false });
+    expect(await boot.diff(id, outs, newer, lambda.context)).toMatchObject({ changes: true, replaces: [] });
+    expect(await boot.update(id, outs, newer, lambda.context)).toMatchObject({ agent: "new", ip: outs.ip });
+    expect(logins).toHaveLength(2);
   });
 
   test("passes on why the login failed", async () => {

@@ -8,6 +8,7 @@ import { handler } from "../../../components/resources/results-handler";
 import { publicKeyOf } from "../../../lambda/account/ed25519";
 import { connectCloud } from "../../../lambda/api/connect";
 import type { EvaluationPlan, Job, RunPlan } from "../../../plan/types";
+import { ensureAgent } from "../../../remote/agent";
 import { loseResultsVariable } from "../../../remote/results";
 import { readStatus } from "../../../remote/run";
 import { renderStart } from "../../../remote/scripts";
@@ -107,16 +108,17 @@ describe("a guard of results", { timeout: 60_000 }, () => {
   };
   /** Starts a run and waits for a state of it. */
   const start = async (plan: Job, state: RunStatus["state"]): Promise<void> => {
-    await withSession(sshd.access, (session) =>
-      session.run("bash -s", "starting the run", { stdin: renderStart(plan) }),
-    );
+    await withSession(sshd.access, async (session) => {
+      await ensureAgent(session);
+      await session.run("bash -s", "starting the run", { stdin: renderStart(plan) });
+    });
     await until(async () => (await status(plan)).state === state, `the run is ${state}`);
   };
   /** Ends supervisor and training as a power cut does: neither writes anything down. */
   const powerOff = async ({ run: { experiment } }: Job): Promise<void> => {
+    const state = JSON.parse(readFileSync(join(sshd.home, ".lambda-train/runs", experiment, "state.json"), "utf8"));
     for (const fact of ["supervisor", "launcher"]) {
-      const key = readFileSync(join(sshd.home, ".lambda-train/runs", experiment, "attempts/1", fact), "utf8");
-      process.kill(Number(key.split(" ")[0]), "SIGKILL");
+      process.kill(Number(state.attempts["1"][fact].split(" ")[0]), "SIGKILL");
     }
     const ours = new Set(await processesWith(`HOME=${sshd.home}`));
     const training = await processesWith(`LAMBDA_TRAIN_RUN=${experiment}`);

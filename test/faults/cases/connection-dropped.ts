@@ -175,7 +175,7 @@ export const droppedCases: readonly FaultCase[] = [
       await started(world);
     },
     inject: async () => {},
-    act: (world) => atInstance(world, "down", `${run}/attempts/1/stop_request`, () => dropAll(world)),
+    act: (world) => atInstance(world, "down", `${run}/events.jsonl`, () => dropAll(world), "stopping"),
     outcome: "ridden out",
     message: /stopping the run[\s\S]*verified in results/,
     after: async ({ project }) =>

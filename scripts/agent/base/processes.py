@@ -1,0 +1,152 @@
+"""Processes of this machine, as /proc tells of them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+AGENT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def read(pid, name):
+    """A file of /proc; empty where the process is gone or somebody else's."""
+    try:
+        with open(f"/proc/{pid}/{name}", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def pids():
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def name_of(pid):
+    return read(pid, "comm").decode(errors="replace").strip()
+
+
+def words_of(pid):
+    return read(pid, "cmdline").split(b"\0")
+
+
+def environment_of(pid):
+    return read(pid, "environ").split(b"\0")
+
+
+def stat_of(pid):
+    """The fields of stat from the state on; None where the process is gone or a zombie."""
+    fields = read(pid, "stat").rpartition(b") ")[2].split()
+    return fields if len(fields) > 19 and fields[0] not in (b"Z", b"X") else None
+
+
+def parent_of(pid):
+    fields = stat_of(pid)
+    return int(fields[1]) if fields else None
+
+
+def key_of(pid):
+    """Names a process for good: its number is used again, after a reboot even at once. None if it is gone."""
+    fields = stat_of(pid)
+    if fields is None:
+        return None
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return f"{pid} {fields[19].decode()} {file.read().strip()}"
+
+
+def is_alive(key):
+    """Whether the process with this key still runs."""
+    return bool(key) and key_of(pid_in(key)) == key
+
+
+def pid_in(key):
+    """The process number of a key."""
+    return int(key.split(" ")[0])
+
+
+def marked(mark):
+    """The processes that were started with this `NAME=value`, whatever session they are in."""
+    mark = os.fsencode(mark)
+    return [pid for pid in pids() if mark in environment_of(pid) and stat_of(pid)]
+
+
+def surely(look):
+    """What `look` finds, and surely all: while a process turns into another program its environment is empty."""
+    found = look()
+    if found:
+        return found
+    time.sleep(0.1)
+    return look()
+
+
+def below(root):
+    """The processes that descend from one. Anybody may read who is whose parent, of root's processes too."""
+    parents = {pid: parent_of(pid) for pid in pids()}
+    found, more = set(), {root}
+    while more:
+        more = {pid for pid, parent in parents.items() if parent in more} - found
+        found |= more
+    return sorted(found)
+
+
+def send(number, some):
+    """Signals processes; as root where they are somebody else's, as with `sudo docker run …`."""
+    refused = []
+    for pid in some:
+        try:
+            os.kill(pid, number)
+        except PermissionError:
+            refused.append(str(pid))
+        except ProcessLookupError:
+            pass
+    if refused:
+        quietly(["sudo", "-n", "kill", "-s", str(int(number)), *refused])
+
+
+def quietly(command, seconds=20):
+    """Whether a program that need not be there ends well within some seconds."""
+    try:
+        return (
+            subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=seconds,
+                check=False,
+            ).returncode
+            == 0
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def end_marked(mark, grace):
+    """TERM, up to `grace` seconds of patience, then KILL."""
+    until = time.monotonic() + grace
+    found = surely(lambda: marked(mark))
+    send(signal.SIGTERM, found)
+    while found:
+        time.sleep(0.2)
+        found = surely(lambda: marked(mark))
+        if time.monotonic() >= until:
+            send(signal.SIGKILL, found)
+
+
+def detach():
+    """Becomes a process of its own, which a lost connection does not end."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def own_command(verb, /, **told):
+    """The words that call a verb of this agent."""
+    return [sys.executable, "-IS", AGENT, verb, *([json.dumps(told)] if told else [])]
+
+
+def start_detached(command, log=os.devnull, **options):
+    """Starts a process in a session of its own."""
+    with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as said:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True, **options
+        )

@@ -1,0 +1,19 @@
+"""What verbs say to whoever called them."""
+
+
+def say(text):
+    """A line for the person who reads along."""
+    print(text, flush=True)
+
+
+class Failed(SystemExit):
+    """The end of a verb that says why."""
+
+    def __init__(self, code, text):
+        super().__init__(code)
+        self.text = text
+
+
+def die(code, text):
+    """Ends the verb with a message."""
+    raise Failed(code, text)

@@ -1,0 +1,56 @@
+"""Commands of the user, which bash runs, with the environment that setup has made."""
+
+import os
+import re
+import shlex
+import signal
+
+from base.files import BASE, under_home
+
+ENVIRONMENT = os.path.join(BASE, "env.sh")
+# Variables come by the environment: they may hold secrets, and arguments are for all to see. Activation scripts of others
+# do not survive `set -eu`.
+PRELUDE = (
+    '''if [ -f "$1" ]; then . "$1"; fi; shift; eval "$LAMBDA_TRAIN_VARIABLES"; unset LAMBDA_TRAIN_VARIABLES; exec -- "$@"'''
+)
+
+
+def strict(command):
+    """A command that fails where any part of a pipe fails: a training that crashes into `| tee` has crashed."""
+    return ["bash", "-o", "pipefail", "-c", command]
+
+
+def with_environment(words):
+    """The words that run others in the workload's environment. Needs `environment_with`."""
+    return ["bash", "-c", PRELUDE, "agent", ENVIRONMENT, *words]
+
+
+def environment_with(variables=None, **more):
+    """This process's environment, and the user's variables for `with_environment`."""
+    return {**os.environ, "LAMBDA_TRAIN_VARIABLES": export_lines(variables or {}), **more}
+
+
+def export_lines(variables):
+    """
+    `export` lines: the text as written, but for a variable's own name. `/opt/bin:$PATH` of PATH adds to the value that it
+    has.
+    """
+    return "".join(f"export {name}={valued(name, value)}\n" for name, value in variables.items())
+
+
+def valued(name, value):
+    if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
+        raise OSError(f'"{name}" is not a name of an environment variable: use letters, digits and _ only.')
+    parts = re.split(rf"\$(?:\{{{name}\}}|{name}(?![A-Za-z0-9_]))", value)
+    return f'"${{{name}-}}"'.join(shlex.quote(part) if part or len(parts) == 1 else "" for part in parts)
+
+
+def workplace(described):
+    """Where a workload's commands run."""
+    return os.path.normpath(os.path.join(under_home(described["workspace"]), described["directory"]))
+
+
+def restore_signals():
+    """Python ignores these, and what is ignored stays ignored in a program that is started."""
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGQUIT, signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)

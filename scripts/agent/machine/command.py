@@ -1,0 +1,32 @@
+"""A command in the workload's folder, with the environment and the variables that training has."""
+
+import os
+
+from base.document import takes
+from base.files import BASE, under_home
+from base.say import die
+from base.shell import environment_with, restore_signals, with_environment
+from run.state import Run
+
+
+@takes(experiment=str, folder=str, words=[str])
+def become(experiment, folder, words):
+    """
+    Becomes the command. `experiment`: whose variables are set, where it has been started; may be empty. `folder`: where the
+    command runs, relative to the home folder; empty: there. Exit codes: the command's own; 127 there is no such folder or
+    command.
+    """
+    try:
+        os.chdir(under_home(folder or "."))
+    except OSError:
+        die(
+            127,
+            f"There is no folder {folder} on the instance (yet): `npm run exec -- --home -- …` runs in the home folder.",
+        )
+    attempt = Run(experiment).newest() if experiment else None
+    described = attempt.get("description") if attempt else None
+    # By this an instance that ends itself sees that somebody works on it.
+    environment = environment_with(described["variables"] if described else {}, LAMBDA_TRAIN_AT_WORK=BASE)
+    restore_signals()
+    command = with_environment(words)
+    os.execvpe(command[0], command, environment)

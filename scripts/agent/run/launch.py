@@ -1,0 +1,90 @@
+"""Starts an attempt's training, outlives its supervisor, and writes down how training ended.
+
+What training starts stays below this process, in sessions and environments of its own too: orphans come here (child
+subreaper), and tmux and screen start servers of their own, since their sockets lie in a folder of this attempt. Stays until
+everything below has ended. After a TERM, which comes when the machine goes down, no end is written: the run is not over.
+"""
+
+import ctypes
+import os
+import shutil
+import signal
+import tempfile
+import time
+
+from base.document import takes
+from base.shell import environment_with, restore_signals, strict, with_environment, workplace
+from run.state import Run
+
+PR_SET_CHILD_SUBREAPER = 36
+# A machine that goes down tells training and this process at about the same time.
+SETTLE = 0.2
+
+
+@takes(experiment=str, command=str)
+def launch(experiment, command):
+    attempt = Run(experiment).newest()
+    described = attempt.get("description")
+    going_down = []
+    # Handlers, since what is ignored would be ignored by training as well.
+    signal.signal(signal.SIGHUP, lambda *_: None)
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: going_down.append(True))
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    # Short: the path of a socket has little room.
+    sockets = tempfile.mkdtemp(prefix="lambda-train-", dir="/tmp")
+    began = time.monotonic()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            become(experiment, sockets, described, command)
+        except OSError as error:
+            os.write(2, f"{error}\n".encode())
+        finally:
+            os._exit(127)
+    while True:
+        try:
+            ended, status, usage = os.wait4(-1, 0)
+        except ChildProcessError:
+            break
+        if ended != pid:
+            continue
+        end = {
+            "code": 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status),
+            "seconds": int(time.monotonic() - began),
+            # Of processor time.
+            "worked": round(usage.ru_utime + usage.ru_stime, 2),
+            # From the boot on.
+            "ticks": int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK")),
+            # Of the log.
+            "size": os.fstat(1).st_size,
+            "at": int(time.time()),
+        }
+        time.sleep(SETTLE)
+        if going_down:
+            break
+        put_surely(attempt, end)
+    shutil.rmtree(sockets, ignore_errors=True)
+
+
+def become(experiment, sockets, described, command):
+    os.setsid()
+    restore_signals()
+    os.chdir(workplace(described))
+    marks = {"LAMBDA_TRAIN_RUN": experiment, "TMUX_TMPDIR": sockets, "SCREENDIR": sockets}
+    environment = environment_with(described["variables"], **marks)
+    for name in ("TMUX", "TMUX_PANE", "STY"):
+        environment.pop(name, None)
+    words = with_environment(strict(command))
+    os.execvpe(words[0], words, environment)
+
+
+def put_surely(attempt, end):
+    """Where no room is left that could be given up, tries until there is some."""
+    while True:
+        try:
+            attempt.put(trainingEnd=end)
+            attempt.run.tell("training ended", attempt=attempt.number, code=end["code"])
+            return
+        except OSError:
+            time.sleep(1)

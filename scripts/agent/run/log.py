@@ -1,0 +1,107 @@
+"""A run's log: the first training step in it, and when it grew."""
+
+import mmap
+import os
+import re
+import time
+
+from base.document import takes
+from base.pattern import Pattern
+from base.text import last_lines
+from run.state import Run
+
+OURS = b"=== lambda-train: "
+# A line may have been cut by the last look.
+OVERLAP = 4096
+# Seconds between two notes of the time.
+BETWEEN = 5
+KILLED = re.compile(rb"^g?make(\[[0-9]+\])?: .*(Killed|Error 137)$|line [0-9]+: +[0-9]+ Killed( |$)")
+
+
+def size_of(log):
+    try:
+        return os.stat(log).st_size
+    except OSError:
+        return 0
+
+
+def lines_of(log, start, end):
+    """The lines of a part of a log; a progress bar's returns count as line ends, our own lines are left out."""
+    rest = b""
+    with open(log, "rb") as file:
+        file.seek(start)
+        while start < end:
+            block = file.read(min(1 << 20, end - start))
+            if not block:
+                break
+            start += len(block)
+            *lines, rest = (rest + block).replace(b"\r", b"\n").split(b"\n")
+            yield from (line for line in lines if not line.startswith(OURS))
+    if rest and not rest.startswith(OURS):
+        yield rest
+
+
+class Steps:
+    """Looks for the first step in what a log got since an attempt began."""
+
+    def __init__(self, log, begins, pattern):
+        self.log, self.begins, self.scanned = log, begins, begins
+        self.pattern = Pattern(pattern)
+
+    def first(self, start, end):
+        line = next((line for line in lines_of(self.log, start, end) if self.pattern.matches(line)), None)
+        return None if line is None else line.decode("utf-8", "replace")[:500]
+
+    def new(self):
+        """The first step's line in what is new; None without one."""
+        end = size_of(self.log)
+        if end <= self.scanned:
+            return None
+        found = self.first(max(self.begins, self.scanned - OVERLAP), end)
+        self.scanned = end
+        return found
+
+    def before(self, end):
+        """Whether there was one before the log had a size."""
+        return self.first(self.begins, max(end, self.begins)) is not None
+
+
+def beginning(attempt):
+    """Size that the log had when an attempt began."""
+    known = attempt.get("logStart")
+    if known is not None or size_of(attempt.run.log) == 0:
+        return known or 0
+    mark = f"=== lambda-train: {attempt.run.experiment}, attempt {attempt.number}, started ".encode()
+    with open(attempt.run.log, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return max(0, content.rfind(mark))
+
+
+class Times:
+    """A log has no times of its own: every few seconds in which it grew get a line "SECONDS SIZE" (see run/follow.py)."""
+
+    def __init__(self, run):
+        self.path = run.path("log.times")
+        self.size, self.at = -1, float("-inf")
+
+    def note(self, size, now=False):
+        if not now and (size == self.size or time.monotonic() - self.at < BETWEEN):
+            return
+        try:
+            with open(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="ascii") as times:
+                times.write(f"{int(time.time())} {size}\n")
+        except OSError:
+            return
+        self.size, self.at = size, time.monotonic()
+
+
+def tells_of_a_kill(log):
+    """Whether make or the shell, which end with a status of their own, say last that something was killed."""
+    end = size_of(log)
+    return any(KILLED.search(line) for line in list(lines_of(log, max(0, end - 4096), end))[-3:])
+
+
+@takes(experiment=str, log=str, lines=int)
+def end_of(experiment, log, lines):
+    """Prints the last lines of a run's log (`train` or `evaluate`), long ones cut."""
+    run = Run(experiment)
+    print("\n".join(last_lines(run.evaluation_log if log == "evaluate" else run.log, lines, 300)))

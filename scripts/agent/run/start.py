@@ -1,0 +1,118 @@
+"""Starts the training run of an experiment in a tmux session of its own, or finds it going or done."""
+
+import time
+
+from base.document import Maybe, takes
+from base.files import clock_ahead, keep_room, now, own_folder
+from base.locks import hold
+from base.say import die, say
+from results.aside import keep_apart
+from run.processes import Processes, numbers
+from run.session import start_supervisor
+from run.standing import is_over, is_unsupervised
+from run.state import RUNS, Run
+
+DESCRIPTION = {
+    "workspace": str,
+    "directory": str,
+    "command": str,
+    # The command of a later attempt, where there is a checkpoint to fill in for {checkpoint}.
+    "resume": Maybe({"command": str, "checkpoint": Maybe(str)}),
+    "variables": {str: str},
+    "outputs": str,
+    # Extended regular expression.
+    "firstStepPattern": str,
+    # Seconds between TERM and KILL at a clean stop.
+    "grace": int,
+    "evaluation": Maybe({"command": str, "checkpoint": str, "seconds": int}),
+}
+LIMITS = {
+    # Seconds that all attempts together may take (stop reason: limit).
+    "maxSeconds": Maybe(int),
+    # Seconds without a new byte in the log and without work on a GPU (idle).
+    "idleSeconds": Maybe(int),
+    # Seconds since the epoch at which the budget is spent, by the clock of where the stack is run (budget).
+    "deadline": Maybe(int),
+}
+
+
+@takes(experiment=str, hash=str, run=DESCRIPTION, limits=LIMITS, results={"include": [str], "exclude": [str]})
+def start(experiment, hash, run, limits, results):
+    """
+    Same hash and going on: "already running", under these limits from now on; ended with 0: "already finished". Ended
+    otherwise, or gone without a status (reboot): starts the next attempt. A run that has lost its supervisor gets another.
+    Exit codes: 0 runs or has finished, 3 a run with another hash goes on (stop it first), 4 the time limit or the budget
+    is used up, 5 it did not start, 6 what another configuration has reached is not at home and cannot be kept apart.
+    """
+    limits = {name: limit for name, limit in limits.items() if limit is not None}
+    of = Run(experiment)
+    own_folder(RUNS)
+    own_folder(of.folder)
+    keep_room()
+    hold(of.path("lock"))
+    of.keep_keys(results)
+    attempt = of.newest()
+    if attempt is not None and is_done(attempt, hash, limits):
+        return
+    require_budget(limits)
+    used = used_by(of, hash, limits)
+    # A training process can outlive a supervisor that was killed; two at once would spoil each other's checkpoints.
+    if attempt is not None and not Processes(attempt).end(30):
+        left = numbers(Processes(attempt).surely())
+        die(
+            5,
+            f"The processes of an earlier attempt of {experiment} cannot be ended, so no other is started: {left}. End them "
+            "on the instance (npm run ssh), then run `up` again.",
+        )
+    # What another configuration has reached must not be written over before it is at home.
+    keep_apart(of, hash)
+    # An attempt that ends before it writes anything must not make those before it forgotten.
+    output = {} if attempt is None or not attempt.has("outputPath") else {"outputPath": attempt.get("outputPath")}
+    attempt = of.begin(hash=hash, used=used, description=run, limits=limits, startedAt=now(), **output)
+    of.tell("started", attempt=attempt.number, hash=hash)
+    if not start_supervisor(attempt):
+        die(5, f"The run of {experiment} did not start within 10 s. Is tmux able to start a session? Log: {of.log}")
+    say(f"started: attempt {attempt.number}, session {of.session}")
+
+
+def is_done(attempt, hash, limits):
+    """Whether the newest attempt is all that is wanted."""
+    run, same = attempt.run, attempt.get("hash") == hash
+    if is_unsupervised(attempt) and not start_supervisor(attempt, adopt=True):
+        die(5, f"The supervisor of {run.experiment} did not start within 10 s. Log: {run.log}")
+    if attempt.lives("supervisor") and not is_over(attempt):
+        if not same:
+            die(
+                3,
+                f"The experiment {run.experiment} goes on with other settings than these (attempt {attempt.number}). Stop it "
+                "first, or give this one another name.",
+            )
+        attempt.put(limits=limits)
+        say(f"already running: attempt {attempt.number}, session {run.session}")
+        return True
+    if same and attempt.get("exit") == 0 and not attempt.has("stopReason") and not attempt.has("detached"):
+        say(f"already finished: attempt {attempt.number}")
+        return True
+    return False
+
+
+def require_budget(limits):
+    if "deadline" in limits and time.time() - clock_ahead() >= limits["deadline"]:
+        die(
+            4,
+            "The budget of this instance is spent. Raise budgetDollars to go on, or bring the results home and end it (npm "
+            "run down).",
+        )
+
+
+def used_by(run, hash, limits):
+    """The limit holds for all attempts together: each of them costs."""
+    used = sum(attempt.get("seconds", 0) for attempt in run.attempts() if attempt.get("hash") == hash)
+    most = limits.get("maxSeconds")
+    if most is not None and used >= most:
+        die(
+            4,
+            f"The time limit of {run.experiment} is used up ({used} of {most} s, over {run.number()} attempts). Raise "
+            "train.maxHours to go on.",
+        )
+    return used

@@ -1,0 +1,294 @@
+"""Sees one attempt of an experiment to its end: training, then evaluation. Runs in a tmux session of its own."""
+
+import calendar
+import os
+import shlex
+import signal
+import subprocess
+import time
+
+from base.document import Maybe, takes
+from base.files import clock_ahead, moment, now
+from base.pidfd import Waiter
+from base.processes import key_of, own_command, pid_in, start_detached
+from base.shell import workplace
+from run.activity import Activity
+from run.leftovers import left_of
+from run.log import Steps, Times, beginning, size_of, tells_of_a_kill
+from run.output import find_output, outputs_of
+from run.processes import Processes
+from run.resume import resume_checkpoint
+from run.standing import evaluates_itself, wanted_evaluation
+from run.state import Run
+
+# Seconds between two looks, between two notes of what is known, and between two looks at what lies elsewhere.
+TICK = 0.3
+NOTES = 10
+ELSEWHERE = 60
+
+
+@takes(experiment=str, adopt=Maybe(bool))
+def supervise(experiment, adopt):
+    """
+    `adopt`: take up an attempt whose supervisor was killed: training goes on, or has ended meanwhile, which its launcher
+    has written down.
+    """
+    Supervisor(Run(experiment).newest()).see_to_the_end(adopt)
+
+
+class Supervisor:
+    def __init__(self, attempt):
+        self.attempt, self.run = attempt, attempt.run
+        self.described = attempt.get("description")
+        self.grace = self.described["grace"]
+        self.processes = Processes(attempt)
+        self.times = Times(self.run)
+        self.going_down = self.interrupted = False
+
+    def see_to_the_end(self, adopt):
+        self.listen()
+        self.attempt.put(supervisor=key_of(os.getpid()))
+        # The log is its user's alone, whoever writes to it first.
+        os.close(os.open(self.run.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+        self.began = time.monotonic()
+        if adopt:
+            self.take_up()
+        else:
+            self.launch()
+        viewer = self.view()
+        self.train()
+        code = self.end_of_training()
+        if code is not None:
+            self.close(code)
+            self.evaluate()
+            viewer.terminate()
+
+    def listen(self):
+        # The session may be closed, the run goes on. Ctrl-C in it is a wish to stop.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, lambda *_: setattr(self, "interrupted", True))
+        # TERM comes when the machine goes down, and to training too. That is no end of the run: without a status the next
+        # `up` starts another attempt, however training takes it.
+        signal.signal(signal.SIGTERM, lambda *_: setattr(self, "going_down", True))
+
+    def take_up(self):
+        self.begins = beginning(self.attempt)
+        end = self.attempt.get("trainingEnd")
+        started = calendar.timegm(time.strptime(self.attempt.get("startedAt"), "%Y-%m-%dT%H:%M:%SZ"))
+        self.began -= max(0, (end["at"] if end else time.time()) - started)
+        self.run.note(
+            f"=== lambda-train: attempt {self.attempt.number} is supervised again, {now()}; its supervisor had been killed"
+        )
+        self.run.tell("supervised again", attempt=self.attempt.number)
+        self.activity = Activity(self.run.log, self.begins)
+        self.activity.take_up(self.attempt.get("activeAt"))
+
+    def launch(self):
+        command, checkpoint = self.described["command"], None
+        if self.attempt.number > 1:
+            checkpoint = resume_checkpoint(self.attempt)
+        if checkpoint is not None:
+            relative = os.path.relpath(checkpoint, os.path.realpath(workplace(self.described)))
+            command = self.described["resume"]["command"].replace("{checkpoint}", shlex.quote(relative))
+        self.begins = size_of(self.run.log)
+        self.activity = Activity(self.run.log, self.begins)
+        resumes = f", resumes from {checkpoint}" if checkpoint else ""
+        self.run.note(
+            f"=== lambda-train: {self.run.experiment}, attempt {self.attempt.number}, started {now()}{resumes}: "
+            + command.replace("\n", "; ")
+        )
+        mark = moment()
+        self.attempt.put(mark=mark, logStart=self.begins)
+        launcher = start_detached(own_command("launch", experiment=self.run.experiment, command=command), self.run.log)
+        self.attempt.put(launcher=key_of(launcher.pid))
+        self.run.tell("training started", attempt=self.attempt.number)
+
+    def view(self):
+        """Shows the log in the session."""
+        words = ["tail", "-n", "20", "-F", f"--pid={os.getpid()}", self.run.log]
+        return subprocess.Popen(words, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def seconds(self):
+        return int(time.monotonic() - self.began)
+
+    def train(self):
+        """Watches over training until it has ended, or is to end."""
+        attempt = self.attempt
+        steps = Steps(self.run.log, self.begins, self.described["firstStepPattern"])
+        noted = float("-inf")
+        looks = Looks(self.run.experiment)
+        launcher = attempt.get("launcher")
+        waiter = Waiter(pid_in(launcher)) if attempt.lives("launcher") else None
+        while self.processes.train():
+            if not attempt.has("firstStep") and self.find_first_step(steps):
+                noted = float("-inf")
+            self.activity.look()
+            self.times.note(self.activity.size)
+            if time.monotonic() - noted >= NOTES:
+                noted = time.monotonic()
+                # Known before the end: the machine may go down, or its results be wanted while it trains. A disk that
+                # stays full does not end the supervision.
+                attempt.try_put(seconds=self.seconds(), activeAt=int(time.time() - self.activity.seconds()))
+                find_output(attempt)
+                looks.look()
+            request = attempt.get("stopRequest", {})
+            reason = request.get("reason") or ("interrupt" if self.interrupted else self.reached_limit())
+            if reason is not None:
+                self.stop(reason, request.get("grace", self.grace))
+                break
+            if self.going_down:
+                break
+            if waiter is not None and attempt.lives("launcher"):
+                waiter.wait(TICK)
+            else:
+                time.sleep(TICK)
+
+    def find_first_step(self, steps):
+        line = steps.new()
+        if line is None:
+            return False
+        self.attempt.try_put(firstStep=now(), firstStepLine=line)
+        self.run.tell("first step", attempt=self.attempt.number, line=line)
+        return True
+
+    def reached_limit(self):
+        """The stop reason where a limit is reached; they may change at any time."""
+        limits = self.attempt.get("limits", {})
+        deadline, most, idle = limits.get("deadline"), limits.get("maxSeconds"), limits.get("idleSeconds")
+        if deadline is not None and time.time() - clock_ahead() >= deadline:
+            return "budget"
+        if most is not None and self.attempt.get("used", 0) + self.seconds() >= most:
+            return "limit"
+        if idle is not None and self.activity.seconds() >= idle and not self.activity.ask():
+            return "idle"
+        return None
+
+    def stop(self, reason, grace):
+        # A disk that stays full must not keep training from being stopped.
+        self.attempt.try_put(stopReason=reason)
+        self.run.tell("stopping", attempt=self.attempt.number, reason=reason)
+        self.run.note(f"=== lambda-train: stopping ({reason}): TERM, then KILL after {grace} s")
+        self.processes.stop(grace)
+
+    def end_of_training(self):
+        """The exit status; None where there is none, and the run is not over."""
+        attempt = self.attempt
+        # The launcher writes the end a moment after it.
+        for _ in range(50):
+            if self.going_down or attempt.has("trainingEnd") or not attempt.lives("launcher"):
+                break
+            time.sleep(0.2)
+        if not self.going_down and not attempt.has("trainingEnd"):
+            time.sleep(1)
+        if self.going_down:
+            attempt.try_put(interrupted=now())
+            self.run.tell("interrupted", attempt=attempt.number)
+            self.run.note(f"=== lambda-train: the machine goes down, {now()}")
+            self.processes.stop(self.grace)
+            return None
+        end = attempt.get("trainingEnd")
+        if end is not None:
+            return end["code"]
+        if attempt.has("stopReason"):
+            return 128 + signal.SIGTERM
+        self.run.note(
+            f"=== lambda-train: training ended without a status, {now()}: what started it (launch) was killed too"
+        )
+        self.processes.end(10)
+        return None
+
+    def close(self, code):
+        """Writes down how training ended, and ends what it left."""
+        attempt, run = self.attempt, self.run
+        end = attempt.get("trainingEnd") or {}
+        seconds, stopped = self.seconds(), attempt.has("stopReason")
+        # By the clock that ended it a limit is used up; the launcher began a moment later.
+        if end and (not stopped or end["seconds"] > seconds):
+            seconds = end["seconds"]
+        steps = Steps(run.log, self.begins, self.described["firstStepPattern"])
+        # A training in the background logs on after the command's end.
+        if code == 0 and not stopped:
+            self.tell_leftovers(has_trained=steps.before(end["size"]))
+        # Workers that lost their parent would keep the GPU.
+        self.processes.end(10)
+        if not attempt.has("firstStep"):
+            self.find_first_step(steps)
+        find_output(attempt)
+        attempt.try_put(seconds=seconds, endedAt=now())
+        elsewhere = look_elsewhere(run.experiment, 20)
+        if elsewhere:
+            run.note(f"=== lambda-train: {elsewhere}")
+        run.note(f"=== lambda-train: training ended with status {code}, {now()}")
+        killed = code == 128 + signal.SIGKILL or (code != 0 and tells_of_a_kill(run.log))
+        if killed and not stopped:
+            run.note(
+                "lambda-train: training was killed (SIGKILL). Most often the machine ran out of memory: smaller batches, "
+                "fewer loader workers or a bigger instance type help."
+            )
+        attempt.put(exit=code)
+        run.tell("ended", attempt=attempt.number, code=code)
+        self.times.note(size_of(run.log), now=True)
+
+    def tell_leftovers(self, has_trained):
+        kind, commands = left_of(self.attempt, outputs_of(self.described))
+        if kind == "detached" and not has_trained:
+            self.attempt.try_put(detached=commands)
+            self.run.note(
+                "lambda-train: the training command ended with status 0 before any first step, while what it had started "
+                f"went on: {';'.join(commands)}. Training must stay in the foreground (no nohup, &, tmux or screen in "
+                f"train.command); it is ended now: TERM, then KILL after {self.grace} s."
+            )
+            self.processes.stop(self.grace)
+        elif kind != "" and not (has_trained and kind == "helpers"):
+            step = "" if has_trained else " and logged no first step (train.firstStepPattern)"
+            self.run.note(
+                f"lambda-train: WARNING: training ended with status 0{step}; these processes of it still ran and are ended: "
+                f"{';'.join(commands)}"
+            )
+
+    def evaluate(self):
+        attempt = self.attempt
+        if wanted_evaluation(attempt) is None or not evaluates_itself(attempt):
+            return
+        subprocess.run(own_command("evaluate-now", experiment=self.run.experiment), stdin=subprocess.DEVNULL, check=False)
+        self.run.note(f"=== lambda-train: evaluation ended with status {attempt.get('evaluationExit')}")
+        look_elsewhere(self.run.experiment, 20)
+        self.times.note(size_of(self.run.log), now=True)
+
+
+def looking(experiment, seconds, end):
+    """A look at what training writes outside of its outputs, with what the machine has to spare."""
+    return ["nice", "-n", "19", *own_command("written", experiment=experiment, seconds=seconds, end=end)]
+
+
+def look_elsewhere(experiment, seconds):
+    """The look at the end, which is short: whoever stops a run waits for that. What people are told of it."""
+    try:
+        return (
+            subprocess.run(
+                looking(experiment, seconds, True),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                timeout=seconds * 2,
+                check=False,
+            )
+            .stdout.decode(errors="replace")
+            .strip()
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+
+
+class Looks:
+    """The looks while training goes on, one at a time."""
+
+    def __init__(self, experiment):
+        self.experiment = experiment
+        self.at, self.process = time.monotonic() - ELSEWHERE + NOTES, None
+
+    def look(self):
+        if time.monotonic() - self.at < ELSEWHERE or (self.process is not None and self.process.poll() is None):
+            return
+        self.at = time.monotonic()
+        self.process = start_detached(["timeout", "120", *looking(self.experiment, 60, False)])

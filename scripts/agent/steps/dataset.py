@@ -1,0 +1,224 @@
+"""Brings the dataset into the workspace, in full or not at all."""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+
+from base.checksum import sha256_of
+from base.document import takes
+from base.files import BASE, fact, put, under_home, unlink_if_there
+from base.say import die, say
+from steps.archive import REFUSED, WRONG_LAYOUT, unpack
+from steps.step import Step
+from upload.uploads import manifest_path, mark_path
+
+# `target`: folder in the workspace that holds the dataset. `kind`: folder (it was uploaded to its place), archive (`path`:
+# the file), url (`url`: https address of an archive, or http on this machine's own 127.…; `sha256`: empty, not checked) or
+# fileSystem (`path`: the folder). Paths relative to the home folder. `splits`: folders that must not be empty.
+DATASET = {"workspace": str, "target": str, "kind": str, "path": str, "url": str, "sha256": str, "splits": [str]}
+ARCHIVES = os.path.join(BASE, "archives")
+NOT_THERE, WRONG_CHECKSUM = 3, 5
+TRIES = 5
+
+
+@takes(hash=str, seconds=int, dataset=DATASET)
+def extract(hash, seconds, dataset):
+    target = os.path.join(under_home(dataset["workspace"]), dataset["target"])
+    Step("dataset").run(hash, seconds, "extract-now", json.dumps(dataset), [target])
+
+
+@takes(**DATASET)
+def extract_now(workspace, target, kind, path, url, sha256, splits):
+    """
+    Exit codes: 3 the source is not there, 4 the archive is refused, 5 checksum, 6 the layout is wrong, 7 the disk is full.
+    """
+    dataset = Dataset(workspace, target, splits)
+    if kind == "folder":
+        if not os.path.isdir(dataset.target):
+            die(NOT_THERE, f"The dataset is not at {dataset.target}: its upload did not finish. Run `pulumi up` again.")
+    elif kind == "archive":
+        archive = under_home(path)
+        if not os.path.isfile(archive):
+            die(NOT_THERE, f"The archive {archive} is not there: its upload did not finish. Run `pulumi up` again.")
+        dataset.take(archive)
+        forget_all_but(archive)
+    elif kind == "url":
+        archive = os.path.join(ARCHIVES, hashlib.sha256(f"{url} {sha256}".encode()).hexdigest()[:32])
+        if not os.path.isfile(archive):
+            fetch(url, archive, sha256)
+        # What the address answered once need not be what it answers next time: a refused archive must not be in the way,
+        # unless its checksum is the one that is asked for.
+        dataset.take(archive, forget=not sha256)
+        forget_all_but(None)
+    elif kind == "fileSystem":
+        dataset.link(under_home(path))
+    else:
+        die(2, f"The dataset's kind must be folder, archive, url or fileSystem, not {kind}.")
+    dataset.require_splits()
+    say(f"The dataset is at {dataset.target}")
+
+
+class Dataset:
+    def __init__(self, workspace, target, splits):
+        self.name = f"{workspace}/{target}".replace("/", "-")  # The upload's, as remote/scripts.ts makes it.
+        self.target = os.path.join(under_home(workspace), target)
+        self.splits = splits
+        os.makedirs(os.path.dirname(self.target), exist_ok=True)
+        os.makedirs(ARCHIVES, exist_ok=True)
+
+    def claim(self):
+        """
+        To be called before what lies at the target is replaced. No upload places anything there from then on, and none
+        takes for its own what it finds there: the mark tells the next one to begin with an empty folder.
+        """
+        for folder in ("locks", "manifests"):
+            os.makedirs(os.path.join(BASE, folder), exist_ok=True)
+        held = os.path.join(BASE, "locks", f"{self.name}.apply")
+        # Placing that was cut off from its caller still goes on; held until this process ends.
+        handle = os.open(held, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"Waiting for an upload to {self.target} that is being put into place")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        put(mark_path(self.name), self.target)
+        for kind in ("", ".owned", ".next"):
+            unlink_if_there(manifest_path(self.name, kind))
+
+    def take(self, archive, forget=False):
+        """Unpacks an archive into a folder beside the target, which it then replaces in one step."""
+        partial = os.path.join(os.path.dirname(self.target), f".{os.path.basename(self.target)}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            unpack(archive, partial, os.path.basename(self.target), self.splits)
+        except SystemExit as end:
+            if forget and end.code in (REFUSED, WRONG_LAYOUT):
+                unlink_if_there(archive)
+            raise
+        self.claim()
+        if os.path.islink(self.target):
+            os.unlink(self.target)
+        old = f"{partial}.old"
+        shutil.rmtree(old, ignore_errors=True)
+        if os.path.lexists(self.target):
+            os.rename(self.target, old)
+        os.rename(partial, self.target)
+        if os.path.isdir(old):
+            shutil.rmtree(old)
+        else:
+            unlink_if_there(old)
+
+    def link(self, source):
+        if not os.path.isdir(source):
+            die(NOT_THERE, f"There is no folder {source}. Is the file system attached, and the dataset in it?")
+        self.claim()
+        if os.path.isdir(self.target) and not os.path.islink(self.target):
+            shutil.rmtree(self.target)
+        link = f"{self.target}.link.{os.getpid()}"
+        unlink_if_there(link)
+        os.symlink(source, link)
+        os.replace(link, self.target)
+
+    def require_splits(self):
+        for split in self.splits:
+            folder = os.path.join(self.target, split)
+            if not os.path.isdir(folder):
+                held = " ".join(sorted(os.listdir(self.target)))[:300]
+                die(WRONG_LAYOUT, f"The dataset has no folder {split}. It holds: {held}")
+            if not any(files for _, _, files in os.walk(folder, followlinks=True)):
+                die(WRONG_LAYOUT, f"The dataset's folder {split} holds no file.")
+
+
+def forget_all_but(archive):
+    """Those of earlier datasets, whole or in part, only take up the disk."""
+    for name in os.listdir(ARCHIVES):
+        path = os.path.join(ARCHIVES, name)
+        if path != archive and os.path.isfile(path):
+            os.unlink(path)
+
+
+def curl(url, *arguments):
+    """The address goes by standard input: it may carry a token, and arguments are for all to see."""
+    protocols = "=http,https" if url.startswith("http://127.") else "=https"
+    quoted = url.replace("\\", "\\\\").replace('"', '\\"')
+    command = [
+        "curl",
+        "--config",
+        "-",
+        "--fail",
+        "--location",
+        "--proto",
+        protocols,
+        "--proto-redir",
+        "=https",
+        "--silent",
+        "--show-error",
+        "--connect-timeout",
+        "30",
+        "--speed-limit",
+        "1",
+        "--speed-time",
+        "120",
+        *arguments,
+    ]
+    return subprocess.run(
+        command,
+        input=f'url = "{quoted}"\n'.encode(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL if "--head" in arguments else None,
+        check=False,
+    )
+
+
+def size_of(path):
+    return os.path.getsize(path) if os.path.exists(path) else None
+
+
+def fetch(url, archive, sha256):
+    """Goes on where an earlier try ended if the file is still the same."""
+    part = f"{archive}.part"
+    head = curl(url, "--head").stdout.decode(errors="replace").replace("\r", "").split("\n")
+    tag = "\n".join(line for line in head if re.match("(etag|last-modified|content-length):", line, re.IGNORECASE))
+    if os.path.exists(part) and (not tag or tag != fact(f"{part}.tag")) and not sha256:
+        os.unlink(part)
+    put(f"{part}.tag", tag)
+    tries = 0
+    while True:
+        code = curl(url, "--continue-at", "-", "--output", part).returncode
+        # 22 with everything there: the server has no bytes after the last one. 33: it cannot go on in the middle.
+        whole = f"content-length: {size_of(part)}" in tag.lower().split("\n")
+        if code == 0 or (code == 22 and whole):
+            break
+        if code == 33:
+            unlink_if_there(part)
+        tries += 1
+        if tries == TRIES:
+            die(
+                NOT_THERE,
+                f"The dataset could not be fetched (curl status {code}, reason above). Check dataset.source and that "
+                "the instance may reach it.",
+            )
+        say(f"Trying again, {size_of(part) or 0} bytes are here")
+        time.sleep(tries * 2)
+    require_checksum(part, sha256)
+    os.replace(part, archive)
+    unlink_if_there(f"{part}.tag")
+
+
+def require_checksum(part, expected):
+    found = sha256_of(part) if expected else ""
+    if found != expected:
+        for path in (part, f"{part}.tag"):
+            unlink_if_there(path)
+        die(
+            WRONG_CHECKSUM,
+            f"The dataset's checksum is {found}, expected {expected}. Either the file at the address changed or "
+            "dataset.sha256 is wrong.",
+        )

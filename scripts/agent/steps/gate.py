@@ -1,0 +1,195 @@
+"""The gate: checks what training needs before it starts, with one line of evidence for each check."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+
+from base.document import Maybe, takes
+from base.files import under_home
+from base.processes import quietly
+from base.say import say
+from base.shell import environment_with, with_environment
+from base.text import shown
+from upload.receive import Missing, evidence
+
+GIB = 1 << 30
+CUDA = """
+import sys
+required = sys.argv[1] == 'required'
+try:
+    import torch
+except Exception as error:
+    print(f'torch does not import ({type(error).__name__}: {error}); install it in the setup script' if required else f'torch is not used here ({error})')
+    sys.exit(1 if required else 0)
+if torch.cuda.is_available():
+    print(f'torch {torch.__version__}, CUDA {torch.version.cuda}, {torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}')
+elif required:
+    print(f'torch {torch.__version__} (built for CUDA {torch.version.cuda}) sees no GPU: torch.cuda.is_available() is false; the installed torch does not fit the driver, or there is no GPU')
+    sys.exit(1)
+else:
+    print(f'torch {torch.__version__} on the CPU')
+"""
+MODULE = """
+import importlib, sys
+sys.path.insert(0, '')
+try:
+    module = importlib.import_module(sys.argv[1])
+except Exception as error:
+    print(f'{type(error).__name__}: {error}; install it in the setup script')
+    sys.exit(1)
+print(getattr(module, '__version__', 'imports'))
+"""
+
+
+# `dataset`: folder in the workspace that holds it, and folders under it that must not be empty. `uploads`: whose files are
+# checked against their manifest. `gpu`: required or optional. `architecture`: as `uname -m` prints it. `disk`: free GiB
+# space that the workspace's disk must have. `modules`: Python modules that must import. `command`: must exit with 0, run in
+# the workspace. `seconds`: for the Python checks and for the command, each.
+@takes(
+    workspace=str,
+    dataset=Maybe({"target": str, "splits": [str]}),
+    uploads=[{"name": str, "folder": str}],
+    gpu=str,
+    architecture=Maybe(str),
+    disk=float,
+    modules=[str],
+    command=Maybe(str),
+    seconds=int,
+)
+def verify(workspace, dataset, uploads, gpu, architecture, disk, modules, command, seconds):
+    """Prints "ok NAME: …" or "FAIL NAME: …" lines. Exit codes: 0 all hold, 1 something failed."""
+    gate = Gate(under_home(workspace), gpu == "required", seconds)
+    gate.check_workspace()
+    gate.check_architecture(architecture)
+    gate.check_disk(disk)
+    gate.check_tmux()
+    gate.check_uploads(uploads)
+    if dataset is not None:
+        gate.check_dataset(os.path.join(gate.workspace, dataset["target"]), dataset["splits"])
+    gate.check_driver()
+    gate.in_python("cuda", CUDA, gpu)
+    for module in modules:
+        gate.in_python(f"module {module}", MODULE, module)
+    if command:
+        gate.check_command(command)
+    sys.exit(1 if gate.failed else 0)
+
+
+class Gate:
+    def __init__(self, workspace, gpu_required, seconds):
+        self.workspace, self.gpu_required, self.seconds = workspace, gpu_required, seconds
+        self.failed = False
+
+    def report(self, right, name, text):
+        plain = shown(text.encode("utf-8", "surrogateescape")).decode("utf-8", "ignore")
+        say(f"{'ok' if right else 'FAIL'} {name}: {plain}")
+        self.failed = self.failed or not right
+
+    def run(self, words):
+        """Status and output of a program in the workload's environment; status None where it took too long."""
+        # By the program, which ends all that a command has started.
+        timed = ["timeout", "--kill-after=10", str(self.seconds), *words]
+        done = subprocess.run(
+            with_environment(timed),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment_with(),
+            check=False,
+        )
+        return None if done.returncode == 124 else done.returncode, done.stdout.decode("utf-8", "replace").rstrip("\n")
+
+    def check_workspace(self):
+        there = os.path.isdir(self.workspace)
+        os.chdir(self.workspace if there else os.path.expanduser("~"))
+        missing = "is not there; the code was not uploaded: run `pulumi up` again"
+        self.report(there, "workspace", self.workspace if there else f"{self.workspace} {missing}")
+
+    def check_uploads(self, uploads):
+        for upload in uploads:
+            name = f"upload {upload['name']}"
+            try:
+                self.report(True, name, evidence(upload["name"], under_home(upload["folder"])))
+            except Missing as error:
+                self.report(False, name, f"{error}; run `pulumi up` again")
+
+    def check_dataset(self, target, splits):
+        if not os.path.isdir(target):
+            self.report(False, "dataset", f"{target} is not there; check dataset.source")
+            return
+        for split in splits:
+            count = sum(len(files) for _, _, files in os.walk(os.path.join(target, split), followlinks=True))
+            missing = f"no file in {target}/{split}; check dataset.source and dataset.splits"
+            self.report(count > 0, f"dataset {split}", f"{count} files" if count else missing)
+
+    def check_architecture(self, wanted):
+        found = platform.machine()
+        right = wanted in (None, "", found)
+        other = f"this instance is {found}, gate.architecture asks for {wanted}; choose another instance type"
+        self.report(right, "architecture", found if right else other)
+
+    def check_disk(self, least):
+        free = shutil.disk_usage(".").free // GIB
+        more = f"gate.minDiskGiB asks for {least}; choose an instance type with a bigger disk or a file system"
+        self.report(free >= least, "disk", f"{free} GiB free" + ("" if free >= least else f", {more}"))
+
+    def check_tmux(self):
+        if shutil.which("tmux") is None:
+            quietly(
+                [
+                    "sudo",
+                    "-n",
+                    "DEBIAN_FRONTEND=noninteractive",
+                    "apt-get",
+                    "-o",
+                    "DPkg::Lock::Timeout=120",
+                    "install",
+                    "-y",
+                    "tmux",
+                ],
+                300,
+            )
+        if shutil.which("tmux") is None:
+            self.report(
+                False, "tmux", "not installed, and `sudo apt-get install tmux` did not work; install it in the setup script"
+            )
+        else:
+            version = subprocess.run(["tmux", "-V"], stdout=subprocess.PIPE, check=False).stdout.decode().strip()
+            self.report(True, "tmux", version)
+
+    def check_driver(self):
+        words = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
+        code, said = self.run(["timeout", "60", *words])
+        if code == 0:
+            self.report(True, "driver", ";".join(said.split("\n")))
+        elif self.gpu_required:
+            first = said.split("\n")[0]
+            self.report(
+                False,
+                "driver",
+                f"nvidia-smi does not work ({first}): no GPU or no driver here; choose a GPU instance "
+                "type or set gate.gpu to optional",
+            )
+        else:
+            self.report(True, "driver", "no GPU here, and none is required")
+
+    def in_python(self, name, code, word):
+        """A line of evidence from the workload's Python; the code exits with 0 where the check holds."""
+        status, said = self.run(["python3", "-c", code, word])
+        if status is None:
+            self.report(False, name, f"no answer from python3 within {self.seconds} s")
+        else:
+            self.report(status == 0, name, said.split("\n")[-1])
+
+    def check_command(self, command):
+        # Without pipefail: `nvidia-smi | grep -q A100` ends with what grep says, although grep does not read to the end.
+        status, said = self.run(["bash", "-c", command])
+        said = "\n".join(line[:500] for line in said.split("\n")[-3:])
+        if status == 0:
+            self.report(True, "command", command)
+        elif status is None:
+            self.report(False, "command", f"`{command}` did not end within {self.seconds} s (gate.timeoutMinutes): {said}")
+        else:
+            self.report(False, "command", f"`{command}` ended with status {status}: {said}")

@@ -1,0 +1,24 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { projectFolder } from "../../local/paths";
+
+/** The agent's own tests, which lie beside it and run once; each counts as one here. */
+const { stderr } = spawnSync("python3", ["-B", "-m", "unittest", "discover", "-v", "-s", "tests"], {
+  cwd: join(projectFolder(), "scripts/agent"),
+  env: { ...process.env, PYTHONPATH: "." },
+  encoding: "utf8",
+});
+const results = [...stderr.matchAll(/^(test_\w+) \((\w+)\.(\w+)[^)]*\) \.\.\. (.*)$/gm)];
+
+describe("the agent's own tests", () => {
+  it("are found", () => {
+    expect(results.length, stderr).toBeGreaterThan(10);
+    expect(stderr).toContain(`Ran ${results.length} tests`);
+  });
+
+  it.each(results.map(([, test = "", file = "", subject = "", result]) => ({ test, file, subject, result })))(
+    "$file: $subject, $test",
+    ({ result }) => expect(result, stderr).toBe("ok"),
+  );
+});
