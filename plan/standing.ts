@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
-import { type MachinePlan, onlyMachine, onlyRun, type PlannedRun, type ResultsPlan } from "./types";
+import { type MachinePlan, onlyMachine, onlyRun, type PlannedRun, type ResultsPlan, type RunPlan } from "./types";
 
-/** The environment variable that lets an `up` with changes stop a run that goes on and start it again with them. */
+/** The environment variable that lets an `up` with changes stop a running run and start it again with them. */
 export const restartVariable = "LAMBDA_TRAIN_RESTART";
 
 /** The parts of a plan that live on one machine. Local paths in it are as the state holds them. */
@@ -10,6 +10,9 @@ export interface StandingPlan extends Pick<MachinePlan, "workload" | "dataset" |
   readonly runs: readonly PlannedRun[];
   readonly results: ResultsPlan;
 }
+
+/** What may be another, in words, and whether it is. */
+type Difference = [words: string, isOther: boolean];
 
 /** The same as releases kept it that knew one run a machine. */
 type OneRunPlan = Omit<StandingPlan, "runs"> & Omit<PlannedRun, "name" | "machine">;
@@ -22,41 +25,54 @@ export function standingOf(kept: StandingPlan | OneRunPlan): StandingPlan {
 }
 
 /**
- * What of that on which runs stand is another in the next plan, in words: code, data, environment, configuration.
- * Empty where a run that goes on can take the next plan over as it is (limits, evaluation, dashboard, gate, more runs).
+ * What runs depend on that differs in the next plan, in words: code, data, environment, configuration. Empty if running
+ * runs can take over the next plan as it is (limits, evaluation, dashboard, gate, more runs).
  */
 export function differences(old: StandingPlan, next: StandingPlan): string[] {
   // A rendered configuration is a file among the code, named after the experiment.
   const rendered = !isDeepStrictEqual(old.workload.extraFiles, next.workload.extraFiles);
-  const several = old.runs.length > 1;
-  const found: Readonly<Record<string, boolean>> = {
-    ...Object.fromEntries(old.runs.flatMap((run) => differencesOfRun(run, next, { rendered, several }))),
-    "the code": !rendered && old.workload.hash !== next.workload.hash,
-    "the dataset": !isDeepStrictEqual(placedDataset(old), placedDataset(next)),
-    "the environment": old.environment.hash !== next.environment.hash,
-    "the workspace's name": old.workload.name !== next.workload.name,
-  };
-  return Object.keys(found).filter((words) => found[words]);
-}
-
-/** What is another of one run, each in words and whether it is. */
-function differencesOfRun(
-  { name, run }: PlannedRun,
-  next: StandingPlan,
-  { rendered, several }: { readonly rendered: boolean; readonly several: boolean },
-): [string, boolean][] {
-  const other = next.runs.find((each) => each.name === name)?.run;
-  const of = several ? ` of ${run.experiment}` : "";
-  if (other === undefined) return [[`the run ${run.experiment}, which is not asked for any more`, true]];
-  const renamed = run.experiment !== other.experiment;
-  return [
-    [`the experiment's name (${run.experiment}, now ${other.experiment})`, renamed],
-    [`the configuration${of}`, !renamed && (rendered || run.hash !== other.hash)],
-    [`the outputs' folder${of}`, run.outputs !== other.outputs],
+  const found: Difference[] = [
+    ...each<Difference>(old, next, ({ run }, other) =>
+      other === undefined
+        ? [`the run ${run.experiment}, which is no longer asked for`, true]
+        : [`the experiment's name (${run.experiment}, now ${other.run.experiment})`, isRenamed(run, other.run)],
+    ),
+    ["the code", !rendered && old.workload.hash !== next.workload.hash],
+    ...each<Difference>(old, next, ({ run }, other, of) => {
+      const same = other !== undefined && !isRenamed(run, other.run);
+      return [`the configuration${of}`, same && (rendered || run.hash !== other.run.hash)];
+    }),
+    ["the dataset", !isDeepStrictEqual(placedDataset(old), placedDataset(next))],
+    ["the environment", old.environment.hash !== next.environment.hash],
+    ["the workspace's name", old.workload.name !== next.workload.name],
+    ...each<Difference>(old, next, ({ run }, other, of) => [
+      `the outputs' folder${of}`,
+      other !== undefined && run.outputs !== other.run.outputs,
+    ]),
   ];
+  return found.flatMap(([words, isOther]) => (isOther ? [words] : []));
 }
 
-/** The next plan as far as runs that go on can take it over: all on which they stand stays the old one. */
+/** Calls back for each run of the old plan with that of the next one, and with words that name it where there are several. */
+function each<T>(
+  old: StandingPlan,
+  next: StandingPlan,
+  tell: (run: PlannedRun, other: PlannedRun | undefined, of: string) => T,
+): T[] {
+  return old.runs.map((run) =>
+    tell(
+      run,
+      next.runs.find(({ name }) => name === run.name),
+      old.runs.length > 1 ? ` of ${run.run.experiment}` : "",
+    ),
+  );
+}
+
+function isRenamed(run: RunPlan, other: RunPlan): boolean {
+  return run.experiment !== other.experiment;
+}
+
+/** The next plan as far as running runs can take it over: everything that they depend on stays the old one. */
 export function heldPlan(old: StandingPlan, next: StandingPlan): StandingPlan {
   return {
     workload: old.workload,

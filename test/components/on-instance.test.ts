@@ -83,11 +83,19 @@ describe("a workspace", () => {
   });
 
   it("names a folder of the project so that another checkout sees no change, and any other by its whole path", async () => {
-    await outputValue(new Workspace("a", { ...place(), endpoint: "emulated", workload: { ...workload, folder: projectFolder() } }).hash);
     await outputValue(
-      new Workspace("b", { ...place(), endpoint: "emulated", workload: { ...workload, folder: `${projectFolder()}-2/x` } }).hash,
+      new Workspace("a", { ...place(), endpoint: "emulated", workload: { ...workload, folder: projectFolder() } }).hash,
     );
-    await outputValue(new Workspace("c", { ...place(), endpoint: "emulated", workload: { ...workload, folder: "/elsewhere" } }).hash);
+    await outputValue(
+      new Workspace("b", {
+        ...place(),
+        endpoint: "emulated",
+        workload: { ...workload, folder: `${projectFolder()}-2/x` },
+      }).hash,
+    );
+    await outputValue(
+      new Workspace("c", { ...place(), endpoint: "emulated", workload: { ...workload, folder: "/elsewhere" } }).hash,
+    );
     const sources = ["a-code", "b-code", "c-code"].map((name) => mocks.of(name).inputs.source);
     expect(sources).toEqual([".", `${projectFolder()}-2/x`, "/elsewhere"]);
   });

@@ -69,7 +69,7 @@ describe("what is another in the next plan", () => {
 
     it("names the run that changes, and one that is not asked for any more; one more changes nothing", () => {
       expect(differences(both(), both(old, withHash(second)))).toEqual(["the configuration of exp-2"]);
-      expect(differences(both(), standingPlan(old))).toEqual(["the run exp-2, which is not asked for any more"]);
+      expect(differences(both(), standingPlan(old))).toEqual(["the run exp-2, which is no longer asked for"]);
       expect(differences(standingPlan(old), both())).toEqual([]);
     });
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Project } from "../support/project";
 import { writeStateOf010 } from "../support/earlier-state";
+import { Project } from "../support/project";
 import { startTinyStack } from "../support/tiny";
 
 /** A stack whose state release 0.1.0 wrote, with a run that goes on. */
@@ -9,9 +9,14 @@ describe("the state of release 0.1.0", { timeout: 180_000 }, () => {
   const onInstance = (command: string): Promise<string> => project.succeeds("ssh", [command]);
   /** What would show that anything was done again: the processes that train, how often setup and training were begun. */
   const going = (): Promise<string> =>
-    onInstance("ps -o pid=,lstart= -p $(pgrep -f [t]rain.py); cat setups starts; cat .lambda-train/runs/tiny-v1/attempt");
+    onInstance(
+      "ps -o pid=,lstart= -p $(pgrep -f [t]rain.py); cat setups starts; cat .lambda-train/runs/tiny-v1/attempt",
+    );
   const ids = async (): Promise<(string | undefined)[]> =>
-    (await project.resources()).map(({ id }) => id).filter((id) => id !== undefined).sort();
+    (await project.resources())
+      .map(({ id }) => id)
+      .filter((id) => id !== undefined)
+      .sort();
   const urns = async (): Promise<string> => (await project.resources()).map(({ urn }) => urn).join("\n");
   let before: string;
   let known: (string | undefined)[];

@@ -126,7 +126,7 @@ describe("an up, seen from outside", { timeout: 120_000 }, () => {
     const texts = (await project.resources()).flatMap(({ inputs }) => (inputs?.__provider as string) ?? []);
     expect(texts.length).toBeGreaterThan(8);
     for (const text of texts) {
-      const names = /provider\("(components\/[a-z]+\/handlers\/[a-z-]+)", "(urn:pulumi:[\w:$/-]+)"\)/.exec(text);
+      const names = /provider\("(components\/resources\/[a-z-]+-handler)", "(urn:pulumi:[\w:$/-]+)"\)/.exec(text);
       expect(text).toBe(providerText(names?.[1] ?? "", names?.[2]));
     }
   });

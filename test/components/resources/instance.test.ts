@@ -115,7 +115,7 @@ describe("delete", () => {
   test("doubts a key that sees neither the instance nor its SSH key, in refreshes too", async () => {
     const real = instanceHandler((endpoint, context) => {
       const cloud = connect(endpoint, context);
-      return { ...cloud, endpoint: { ...cloud.endpoint, emulated: false } };
+      return { ...cloud, endpoint: { ...cloud.endpoint, ownKey: false } };
     }) as typeof handler & { read: typeof read; delete: typeof remove };
     const { outs } = await create(inputs, lambda.context);
     const gone = "0".repeat(32);
