@@ -1,5 +1,8 @@
 /** Text as one word of a shell script, without the NULs that no script can hold. */
-export const quote = (text: string): string => `'${text.replaceAll("\0", "").replaceAll("'", "'\\''")}'`;
+export function quote(text: string): string {
+  const held = text.replaceAll("\0", "");
+  return /^[\w./:=@%+,-]+$/.test(held) ? held : `'${held.replaceAll("'", "'\\''")}'`;
+}
 
 /** Shell lines that write content to a file, whatever bytes it has; their status is that of the writing. */
 export function writeFileLines(
