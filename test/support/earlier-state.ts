@@ -32,7 +32,9 @@ export async function writeStateOf010(project: Project, { standing = true } = {}
     if (resource.type.endsWith("dynamic/lambda-train:Standing")) {
       for (const properties of [resource.inputs, resource.outputs]) {
         const plan = properties?.plan as ShownSecret;
-        const { runs, ...rest } = JSON.parse(plan.plaintext) as { runs: object[] };
+        const { runs, ...rest } = JSON.parse(plan.plaintext) as { runs?: object[] };
+        // Nothing has changed since it was written so: the engine keeps it as it is.
+        if (runs === undefined) continue;
         const { name: _name, machine: _machine, ...run } = runs[0] as Record<string, unknown>;
         plan.plaintext = JSON.stringify({ ...rest, ...run });
       }
