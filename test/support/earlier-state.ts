@@ -28,7 +28,7 @@ export async function writeStateOf010(project: Project, { standing = true } = {}
   const machine = resources.find(({ type }) => type === `${component}Machine`)?.urn;
   for (const resource of resources) {
     const moved = resource.type === `${component}Results` || resource.type === `${component}Evaluation`;
-    if (moved || resource.parent === machine) resource.parent = stack;
+    if (moved || (machine !== undefined && resource.parent === machine)) resource.parent = stack;
     if (resource.type.endsWith("dynamic/lambda-train:Standing")) {
       for (const properties of [resource.inputs, resource.outputs]) {
         const plan = properties?.plan as ShownSecret;
