@@ -7,7 +7,7 @@ import { tellOfLimits, tellOfRun } from "./notify/notify";
 import { destroyStack } from "./stack/destroy";
 import { isWorkedOn } from "./stack/killed-cli";
 import { judge, type Limit, limitsOf, type Verdict } from "./stack/limits";
-import { type AccountLook, instanceStatus, runStatus, sawGone } from "./stack/look";
+import { type AccountLook, dateOf, instanceStatus, runStatus, sawGone } from "./stack/look";
 import { refuseProtected } from "./stack/protection";
 import { stackFileConfig } from "./stack/pulumi";
 import { stackView } from "./stack/read";
@@ -127,7 +127,7 @@ async function look(stack: string | undefined): Promise<Seen> {
   const status = seen !== undefined && "state" in seen ? seen : undefined;
   // What has ended costs no more.
   const living = gone || view.instance === undefined ? undefined : view;
-  const now = Date.now() + ("aheadMs" in instance ? instance.aheadMs : 0);
+  const now = dateOf(instance);
   const limits = limitsOf(living ?? { ...view, instance: undefined, run: undefined }, status, now, {
     strays,
     budgetDollars: budgetOf(view),

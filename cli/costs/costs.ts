@@ -1,6 +1,6 @@
 import { type Bill, dollarsOf } from "../../lambda/billing/bill";
 import { costSince } from "../../lambda/billing/forecast";
-import { instanceStatus, sawGone } from "../stack/look";
+import { dateOf, instanceStatus, sawGone } from "../stack/look";
 import { stackView } from "../stack/read";
 import type { StackView } from "../stack/stack-view";
 
@@ -64,7 +64,7 @@ export async function runningCost(stack: string): Promise<RunningCost | { readon
   const known = view.instance === undefined || sawGone(seen) ? [] : [view.instance];
   const billed = [...known, ...("strays" in seen ? seen.strays : [])];
   if (billed.length === 0) return null;
-  const now = Date.now() + ("aheadMs" in seen ? seen.aheadMs : 0);
+  const now = dateOf(seen);
   const dollars = billed.map(({ launchedAt, priceCents = 0 }) =>
     launchedAt === undefined ? 0 : costSince(launchedAt, priceCents, now),
   );

@@ -47,6 +47,11 @@ export async function instanceStatus(view: StackView): Promise<AccountLook> {
   }
 }
 
+/** The date by the API, as far as a look has told it, in milliseconds since the epoch. */
+export function dateOf(seen: AccountLook): number {
+  return Date.now() + ("aheadMs" in seen ? seen.aheadMs : 0);
+}
+
 /** Whether a look has seen that the instance has ended, or is about to. Not known is no. */
 export function sawGone(seen: Awaited<ReturnType<typeof instanceStatus>>): boolean {
   return "status" in seen && isGone(seen.status);

@@ -21,6 +21,8 @@ export interface Clock extends Ticks {
   date(): number;
   /** The cloud's seconds since a date of the API's, ISO 8601. */
   since(date: string): number;
+  /** Whether an answer has told the date. */
+  isTold(): boolean;
   /** Takes the date that an answer of the API gives, between the dates here at which the call was sent and answered. */
   told(date: number, sentAt: number, answeredAt: number): void;
 }
@@ -33,8 +35,8 @@ const smallestDifferenceMs = 5_000;
  * Every process of a machine sees the same time.
  */
 export function cloudClock(timeScale = 1): Clock {
-  let aheadMs = 0;
-  const date = (): number => Date.now() + aheadMs;
+  let aheadMs: number | undefined;
+  const date = (): number => Date.now() + (aheadMs ?? 0);
   return {
     now: () => Date.now() * timeScale,
     // Node's own error says that something was aborted, and not why.
@@ -43,6 +45,7 @@ export function cloudClock(timeScale = 1): Clock {
     atLeast: (seconds, realSeconds) => Math.max(seconds, realSeconds * timeScale),
     real: (seconds) => seconds / timeScale,
     date,
+    isTold: () => aheadMs !== undefined,
     since: (then) => ((date() - Date.parse(then)) / 1000) * timeScale,
     told: (then, sentAt, answeredAt) => {
       if (!Number.isFinite(then)) return;

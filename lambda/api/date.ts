@@ -4,10 +4,11 @@ import { type Cloud, dispatcherFor } from "./connect";
 const patienceMs = 4_000;
 
 /**
- * The date by the API, in milliseconds since the epoch. Any answer tells it, also one that refuses: no key is sent. Where
- * none comes it is this machine's own.
+ * The date by the API, in milliseconds since the epoch; asked for where no call of this process has told it. Any answer
+ * tells it, also one that refuses: no key is sent. Where none comes it is this machine's own.
  */
 export async function askedDate({ clock, endpoint }: Cloud): Promise<number> {
+  if (clock.isTold()) return clock.date();
   const sentAt = Date.now();
   try {
     const signal = AbortSignal.timeout(patienceMs);
@@ -16,7 +17,7 @@ export async function askedDate({ clock, endpoint }: Cloud): Promise<number> {
     clock.told(Date.parse(String(headers.date)), sentAt, Date.now());
     await body.dump();
   } catch {
-    // The clock keeps what it was told last.
+    // The clock stays this machine's.
   }
   return clock.date();
 }

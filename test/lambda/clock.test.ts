@@ -29,11 +29,14 @@ describe("the clock of a cloud that runs 60 times as fast as ours", () => {
 
 describe("the date by the API", () => {
   let server: Server | undefined;
+  let asked = 0;
   afterEach(() => void server?.close());
 
   /** An API whose clock is ahead of this machine's, or behind. */
   const apiAhead = async (ms: number): Promise<string> => {
+    asked = 0;
     server = createServer((_request, answer) => {
+      asked += 1;
       answer.setHeader("date", new Date(Date.now() + ms).toUTCString());
       answer.writeHead(401).end();
     });
@@ -46,6 +49,9 @@ describe("the date by the API", () => {
     expect(cloud.clock.date() - Date.now()).toBeCloseTo(0, -2);
     const date = await askedDate(cloud);
     expect(Math.abs(date - Date.now() - ms)).toBeLessThan(2_000);
+    // It is asked for once.
+    await askedDate(cloud);
+    expect(asked).toBe(1);
     // Whoever connects to the same API knows it from then on.
     const other = connectCloud(cloud.endpoint.url);
     expect(Math.abs(other.clock.date() - Date.now() - ms)).toBeLessThan(2_000);
