@@ -1,4 +1,4 @@
-import { waitForEnd } from "../remote/run";
+import { doubtText, waitForEnd } from "../remote/run";
 import { elsewhereLines } from "../remote/written";
 import { tellOfRun } from "./notify/notify";
 import { instanceStatus, sawGone } from "./stack/look";
@@ -9,7 +9,7 @@ import { logOutput } from "./terminal/log-output";
 
 const command = operatorCommand(
   "wait",
-  "Waits until the run has ended. Exits with 0 if it finished, with 1 if it failed or was stopped.",
+  "Waits until the run has ended. Exits with 0 if it finished, with 1 if it failed, was stopped, or its end is in doubt.",
 )
   .option("-t, --timeout <minutes>", "stop waiting after this time; the run continues", wholeNumber)
   .option("-q, --quiet", "print only how it ended")
@@ -42,7 +42,9 @@ run(async () => {
   const { state, exitCode, detached } = status;
   const why = detached === undefined ? "" : `: training detached itself (${detached}) and was ended`;
   console.log(`${experiment}: ${state}${exitCode === undefined ? "" : ` (exit status ${exitCode})`}${why}`);
+  const doubt = doubtText(status);
+  if (doubt !== undefined) console.log(doubt);
   for (const line of elsewhereLines(status.writtenElsewhere)) console.log(line);
   await tellOfRun(view, status);
-  return state === "finished" ? exitCodes.ok : exitCodes.failed;
+  return state === "finished" && doubt === undefined ? exitCodes.ok : exitCodes.failed;
 });

@@ -4,7 +4,7 @@ import { callerRule, namedRule } from "../lambda/account/caller-access";
 import { bareKey } from "../lambda/account/key-line";
 import { hostKeyTag, managedBy } from "../lambda/account/tags";
 import { renderUserData } from "../lambda/launch/user-data";
-import type { CloudPlan } from "../plan/types";
+import type { CloudPlan, Plan } from "../plan/types";
 import { agentName } from "../remote/agent";
 import type { SshAccess } from "../remote/types";
 import { Boot } from "./resources/boot";
@@ -24,6 +24,8 @@ export interface InstanceArgs {
   readonly cloud: CloudPlan;
   /** Names of the experiments that train there, for the instance's tag. A change is made in place. */
   readonly experiments: readonly string[];
+  /** What becomes of a run that goes on where a change replaces the instance. */
+  readonly onChange: Plan["onChange"];
   /** Networks from which SSH is let in, as CIDR. A change is made in place. */
   readonly sshSources: pulumi.Input<string[]>;
 }
@@ -48,7 +50,7 @@ export class Instance extends pulumi.ComponentResource {
 
   constructor(name: string, args: InstanceArgs, options?: pulumi.ComponentResourceOptions) {
     super("lambda-train:index:Instance", name, {}, options);
-    const { stack, cloud, experiments, sshSources } = args;
+    const { stack, cloud, experiments, onChange, sshSources } = args;
     const { endpoint } = cloud;
     const inside = { parent: this };
     // Also where `--replace` forces it: a name is one thing's at a time, and a second would be the first, adopted.
@@ -57,12 +59,24 @@ export class Instance extends pulumi.ComponentResource {
     // A stack that is renamed keeps its unique name: another one would replace all that carries it.
     const kept = { ...inside, ignoreChanges: ["prefix"] };
     const suffix = new RandomId(`${name}-suffix`, { byteLength: 4, prefix: namePrefix(stack) }, kept);
-    const claim = new Claim(`${name}-claim`, { name: suffix.hex, endpoint }, inside);
     const login = new KeyPair(`${name}-login`, { comment: "lambda-train" }, inside);
     const host = new KeyPair(`${name}-host`, { comment: "lambda-train host" }, inside);
+    const { instanceTypes, regions, imageFamily, recoveryKeys } = cloud;
+    const fileSystemNames = cloud.fileSystem === undefined ? undefined : [cloud.fileSystem.name];
+    const claim = new Claim(
+      `${name}-claim`,
+      {
+        name: suffix.hex,
+        endpoint,
+        placement: { instanceTypes, regions, imageFamily, recoveryKeys, fileSystemNames, onChange },
+        login: pulumi.secret({ privateKey: login.privateKey, hostKey: host.publicKey, port: cloud.sshPort }),
+      },
+      inside,
+    );
     const sshKey = new SshKey(`${name}-ssh-key`, { name: claim.name, publicKey: login.publicKey, endpoint }, named);
     const rulesetIds = rulesets(name, cloud, claim.name, sshSources, named);
-    const fileSystem = attached(name, cloud, named);
+    // After the claim, which refuses what would replace an instance under a run.
+    const fileSystem = attached(name, cloud, { ...named, dependsOn: claim });
 
     const needs = [sshKey.id, ...Object.values(rulesetIds), ...(fileSystem === undefined ? [] : [fileSystem.id])];
     const launches = new LaunchClaim(`${name}-launches`, { name: claim.name, endpoint, needs }, inside);
@@ -72,13 +86,13 @@ export class Instance extends pulumi.ComponentResource {
       {
         name: launches.name,
         endpoint,
-        instanceTypes: [...cloud.instanceTypes],
-        regions: [...cloud.regions],
+        instanceTypes: [...instanceTypes],
+        regions: [...regions],
         sshKeyName: sshKey.name,
         userData: pulumi
           .all([host.privateKey, host.publicKey])
           .apply(([privateKey, publicKey]) => renderUserData({ privateKey, publicKey }, loginsOf(cloud))),
-        imageFamily: cloud.imageFamily,
+        imageFamily,
         rulesetIds,
         fileSystemNames: fileSystem === undefined ? undefined : [fileSystem.name],
         tags: {

@@ -42,7 +42,7 @@ export class Machine extends pulumi.ComponentResource {
     const { cloud } = plan;
     const inside = formerly({ parent: this });
     const experiments = plan.runs.map(({ run }) => run.experiment);
-    this.instance = new Instance(`${prefix}instance`, { stack, cloud, experiments, sshSources }, inside);
+    this.instance = new Instance(`${prefix}instance`, { stack, cloud, experiments, onChange, sshSources }, inside);
     const place = { instanceId: this.instance.id, access: this.instance.access };
 
     // Before any upload: an `up` that fails half-way also leaves an instance that bills.

@@ -2,6 +2,7 @@ import { join, posix } from "node:path";
 import { type Listener, tellingTime } from "../local/listener";
 import { hashFolder } from "../local/paths";
 import type { EvaluationPlan, RunPlan } from "../plan/types";
+import { callAgent } from "./agent";
 import { evaluateRun, hasEnded, readStatus, stopRun } from "./run";
 import { beginFetch, removeAside, tellFetched } from "./self-termination";
 import type { SshSession } from "./session";
@@ -10,7 +11,7 @@ import { namedBelow, outputsAtHome, pathAtHome } from "./transfer/names";
 import { sourceOf } from "./transfer/results-source";
 import { withRetries } from "./transfer/retry";
 import type { RunStatus, SshAccess, Written } from "./types";
-import { elsewhereLines, filesText, isCheckpoint, leftCheckpoint, leftText, ownLogs } from "./written";
+import { elsewhereLines, filesText, isCheckpoint, leftCheckpoint, leftText, ownLogs, parseWritten } from "./written";
 
 /** Which results, and where they go. */
 export interface ResultsPlace {
@@ -105,7 +106,8 @@ export function requireResults({ instanceId, run }: Pick<ResultsPlace, "instance
 
 /**
  * Brings an experiment's outputs and the run's own logs home: partial first, verified, then renamed.
- * @returns undefined where the experiment has never been started: there is nothing to bring.
+ * @returns undefined where there is nothing to bring: the experiment has never been started, and nobody has trained by
+ * exec or in a notebook.
  * @throws SshError when the instance cannot be reached; Error when the download cannot be verified.
  */
 export async function bringHome(place: ResultsPlace, listener: Listener): Promise<BroughtHome | undefined> {
@@ -114,14 +116,16 @@ export async function bringHome(place: ResultsPlace, listener: Listener): Promis
     status,
     token: hasEnded(status.state) ? await beginFetch(session, status) : undefined,
   }));
-  if (status.state === "absent") return undefined;
+  if (status.state === "absent" && !(await isWrittenByHand(access, run))) return undefined;
   const folder = join(directory, run.experiment);
   for (const aside of status.asides ?? []) await bringAside(place, aside, folder, listener);
   const logs = posix.dirname(status.logPath);
   const { include = [], exclude = [] } = run;
   const below = outputsAtHome(status.outputPath, run);
+  // What was written by hand all counts as written elsewhere.
+  const root = status.state === "absent" ? posix.join(logs, "none") : posix.join(workspace, run.outputs, run.experiment);
   const { files, bytes, unstable, manifest, written } = await downloadTree(access, {
-    remoteRoot: status.outputPath ?? posix.join(workspace, run.outputs, run.experiment),
+    remoteRoot: status.outputPath ?? root,
     below,
     // What the terminal showed comes home as well: a run that crashed early may have written nothing else.
     also: {
@@ -157,6 +161,15 @@ export async function bringHome(place: ResultsPlace, listener: Listener): Promis
   return home;
 }
 
+/** Whether something was written on an instance since its environment was ready, though the experiment was never started. */
+function isWrittenByHand(access: SshAccess, { experiment, include = [], exclude = [] }: RunPlan): Promise<boolean> {
+  const call = { verb: "written-by-hand", document: { experiment, keys: { include, exclude } } };
+  return withRetries(access, async (session) => {
+    const text = await callAgent(session, call, "Looking for what was written by hand", { timeoutSeconds: 600 });
+    return parseWritten(JSON.parse(text), access.host).found.length > 0;
+  });
+}
+
 /** Brings results of an earlier configuration home; those of the next one then find them there, and keep them beside. */
 async function bringAside(
   { instanceId, access, run }: ResultsPlace,
@@ -172,7 +185,7 @@ async function bringAside(
     below: outputsAtHome(kept.outputPath, run),
     also: Object.fromEntries(Object.entries(also).map(([at, below]) => [at, there(below)])),
     localFinal,
-    source: sourceOf(instanceId, { experiment: run.experiment, hash: kept.hash }).source,
+    source: sourceOf(instanceId, { experiment: run.experiment, hash: kept.hash, stands: kept.stands }).source,
     runEnded: true,
     hashFolder: hashFolder(),
     onProgress: listener.progress,
@@ -204,7 +217,7 @@ export async function endRun(
   const { experiment, graceSeconds } = run;
   listener.status?.("looking at the run");
   let status = await look(access, experiment, async (_session, seen) => seen);
-  if (status.state === "absent") return undefined;
+  if (status.state === "absent") return bringHome(place, listener);
   // Training may have outlived its supervisor: then nothing tells how it ended, and it may go on.
   const mayGoOn = status.state === "failed" && status.exitCode === undefined;
   if (status.state === "starting" || status.state === "running" || mayGoOn) {

@@ -5,7 +5,7 @@ import { ask } from "./conversation";
 import { followLog } from "./follow";
 import { logLines, plainText } from "./log-text";
 import { shellQuote } from "./quote";
-import { evaluationOf } from "./scripts";
+import { evaluationOf, type StandsOn } from "./scripts";
 import { SshError, SshSession, withSession } from "./session";
 import { statusSchema } from "./status-schema";
 import { withRetries } from "./transfer/retry";
@@ -109,6 +109,15 @@ export async function trainingFailed(access: SshAccess, experiment: string, stat
   return new RunError(await withLogTail(access, message, status), { kind: "failed", status });
 }
 
+/** What is to be told of an end with status 0 that may be no success; undefined where nothing speaks for that. */
+export function doubtText({ experiment, doubt }: RunStatus): string | undefined {
+  if (doubt === undefined) return undefined;
+  return (
+    `WARNING: training of ${experiment} ended with status 0, but ${doubt}. A pipe inside make or sh hides a failure: ` +
+    "`set -o pipefail` in the script, or `SHELL = /bin/bash` with `.SHELLFLAGS = -o pipefail -c` in the Makefile, shows it."
+  );
+}
+
 /** What the next attempt of a run does, as far as it is known. */
 export function nextAttempt({ resumesFrom }: RunStatus): string {
   return resumesFrom === undefined
@@ -156,6 +165,20 @@ export async function stopRun(
     },
     { signal: options.signal },
   );
+}
+
+/**
+ * Keeps an ended run's results apart on the instance, unless they are at home or the run has these hashes.
+ * @throws SshError `exit` where there is no room for the copy.
+ */
+export async function keepApart(session: SshSession, experiment: string, next: StandsOn): Promise<void> {
+  const call = { verb: "aside-keep", document: { experiment, ...next } };
+  await callAgent(session, call, `Keeping the results of ${experiment} apart`, { timeoutSeconds: 3600 });
+}
+
+/** Has the next attempt go on from what a finished run has left, though its settings are others. */
+export async function goOn(session: SshSession, experiment: string): Promise<void> {
+  await callAgent(session, { verb: "go-on", document: { experiment } }, `Preparing ${experiment} to go on`);
 }
 
 /** Evaluates the best checkpoint unless that is done, and waits for it. A failed evaluation is in the status. */

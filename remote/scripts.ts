@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { DatasetPlan, EvaluationPlan, Job, MachinePlan, Variables } from "../plan/types";
+import type { StandingPlan } from "../plan/standing";
 import { renderCall } from "./agent";
 import { addsToItself } from "./quote";
 
@@ -62,6 +63,24 @@ export function datasetStepHash({ hash, target, splits }: DatasetPlan): string {
     .digest("hex");
 }
 
+/** Hashes of what a run stands on. */
+export interface StandsOn {
+  /** Of its own settings. */
+  readonly hash: string;
+  /** Of code, data and environment. */
+  readonly stands: string;
+}
+
+/** Hash of what a run stands on besides its own settings: code, data and environment. */
+export function standsHash({
+  workload,
+  dataset,
+  environment,
+}: Pick<StandingPlan, "workload" | "dataset" | "environment">): string {
+  const on = [workload.hash, dataset === undefined || dataset === null ? null : datasetStepHash(dataset), environment.hash];
+  return createHash("sha256").update(JSON.stringify(on)).digest("hex");
+}
+
 /** The gate. Prints a line for each check. */
 export function renderVerify(plan: MachinePlan): string {
   const { dataset, gate, workload } = plan;
@@ -92,6 +111,7 @@ export function renderStart(plan: Job, spentAt?: number): string {
   const document = {
     experiment,
     hash,
+    stands: standsHash(plan),
     run: {
       workspace: workspacePath(plan.workload.name),
       directory,

@@ -16,7 +16,16 @@ export interface SeenStanding {
 
 /** Looks at what goes on on an instance, and on what. */
 export async function lookAtStanding(session: SshSession, { workload }: StandingPlan): Promise<SeenStanding> {
-  const call = { verb: "standing", document: { workspace: uploadName(workspacePath(workload.name)) } };
+  return look(session, { workspace: uploadName(workspacePath(workload.name)) });
+}
+
+/** Every run that was ever started on an instance. */
+export async function runsThere(session: SshSession): Promise<readonly RunStatus[]> {
+  return (await look(session, {})).runs;
+}
+
+async function look(session: SshSession, document: { readonly workspace?: string }): Promise<SeenStanding> {
+  const call = { verb: "standing", document };
   const text = await callAgent(session, call, "Looking at what is running there", { timeoutSeconds: 60 });
   const { experiments, ...hashes } = JSON.parse(text) as Omit<SeenStanding, "runs"> & { experiments: string[] };
   const runs: RunStatus[] = [];

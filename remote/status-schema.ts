@@ -19,6 +19,8 @@ export const statusSchema: z.ZodType<RunStatus> = z.object({
   unsupervised: z.literal(true).optional(),
   attempt: number,
   hash: text,
+  stands: text,
+  doubt: text,
   usedSeconds: number,
   idleSeconds: number,
   lastLine: text,
@@ -34,7 +36,7 @@ export const statusSchema: z.ZodType<RunStatus> = z.object({
       z.object({
         name: z.string(),
         path: z.string(),
-        kept: z.object({ hash: z.string(), outputPath: text, places: z.record(z.string(), z.string()) }),
+        kept: z.object({ hash: z.string(), stands: text, outputPath: text, places: z.record(z.string(), z.string()) }),
       }),
     )
     .optional(),

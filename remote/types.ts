@@ -40,6 +40,10 @@ export interface RunStatus {
   readonly attempt?: number;
   /** Hash of what that attempt runs: the plan's `run.hash` when it started. */
   readonly hash?: string;
+  /** Hash of the code, data and environment on which it runs. Absent: an earlier release started it. */
+  readonly stands?: string;
+  /** Why its end with status 0 may be no success, in words. */
+  readonly doubt?: string;
   /** Seconds that training has taken, all attempts together; up to ten seconds behind. */
   readonly usedSeconds?: number;
   /** Seconds since the log grew or a GPU worked, while training goes on; up to ten seconds ahead. */
@@ -67,6 +71,7 @@ export interface RunStatus {
     readonly path: string;
     readonly kept: {
       readonly hash: string;
+      readonly stands?: string;
       /** As the run's, then. Absent: an earlier release kept it. */
       readonly outputPath?: string;
       /** Path in the results at home → path below the copy's folder. */

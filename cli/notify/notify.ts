@@ -20,9 +20,12 @@ interface News {
 }
 
 /** What there is to tell of a run, the oldest first. */
-function newsOf({ state, attempt, firstStepAt, exitCode, stopReason, lastLine, detached }: RunStatus): News[] {
+function newsOf({ state, attempt, firstStepAt, exitCode, stopReason, lastLine, detached, doubt }: RunStatus): News[] {
   const started: News[] =
     firstStepAt === undefined ? [] : [{ event: "started", what: "training has started", of: attempt }];
+  if (state === "finished" && doubt !== undefined) {
+    return [...started, { event: "failed", what: `training ended with status 0, but ${doubt}`, of: attempt }];
+  }
   if (state === "finished") return [...started, { event: "finished", what: "training has finished", of: attempt }];
   if (state === "stopped" && stopReason !== undefined) {
     return [...started, { event: "finished", what: `training was stopped (${stopReason})`, of: attempt }];

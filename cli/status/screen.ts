@@ -109,6 +109,7 @@ function describeRun(status: RunStatus): (Row | undefined)[] {
     evaluation,
     idleSeconds,
     detached,
+    doubt,
     unsupervised,
   } = status;
   // Both times are the instance's, whose clock may be another than this one.
@@ -126,6 +127,7 @@ function describeRun(status: RunStatus): (Row | undefined)[] {
       ? undefined
       : ["ended", `${endedAt}, exit status ${exitCode}${stopReason === undefined ? "" : ` (${stopReason})`}`],
     detached === undefined ? undefined : ["", pc.red(`it detached itself and was ended: ${detached}`)],
+    doubt === undefined ? undefined : ["", pc.red(`may have failed: ${doubt}`)],
     unsupervised === undefined ? undefined : ["", pc.red("unsupervised: no limit is enforced until `npm run up`")],
     elsewhere === undefined ? undefined : ["elsewhere", `${elsewhere}: downloads go to beside/`],
     left === undefined ? undefined : ["left out", pc.yellow(left)],

@@ -10,20 +10,31 @@ import { type InstanceInputs, sha256 } from "./instance-inputs";
  */
 export function otherThanWanted(instance: Instance, inputs: InstanceInputs): string[] {
   const { region = "", tags, rulesetIds, sshKeyNames } = instance;
-  const instanceType = instance.instanceType?.name ?? "";
   const tagged = tags[ownTags.userData];
   const ruleset = inputs.rulesetIds?.[region];
   const wrong = [
-    inputs.instanceTypes.includes(instanceType) ? undefined : `its type ${instanceType} is not in instanceTypes`,
-    inputs.regions.includes(region) ? undefined : `its region ${region} is not in regions`,
+    ...otherPlace(instance, inputs),
     tagged === undefined || sha256(inputs.userData).startsWith(tagged)
       ? undefined
       : "it was launched with other user data (keys)",
-    otherFileSystems(instance.fileSystemNames, inputs.fileSystemNames ?? []),
-    otherImage(instance.imageFamily, inputs.imageFamily),
     overLimits(instance.instanceType?.priceCentsPerHour ?? 0, inputs),
     lacks(rulesetIds, ruleset) ? `it has another firewall ruleset than ${ruleset}` : undefined,
     lacks(sshKeyNames, inputs.sshKeyName) ? `it has another SSH key than ${inputs.sshKeyName}` : undefined,
+  ];
+  return wrong.filter((each) => each !== undefined);
+}
+
+/** What of an instance's place is another than is wanted, in words. What the API does not tell does not count. */
+export function otherPlace(
+  { instanceType, region = "", fileSystemNames, imageFamily }: Instance,
+  wanted: Pick<InstanceInputs, "instanceTypes" | "regions" | "fileSystemNames" | "imageFamily">,
+): string[] {
+  const type = instanceType?.name ?? "";
+  const wrong = [
+    wanted.instanceTypes.includes(type) ? undefined : `its type ${type} is not in instanceTypes`,
+    wanted.regions.includes(region) ? undefined : `its region ${region} is not in regions`,
+    otherFileSystems(fileSystemNames, wanted.fileSystemNames ?? []),
+    otherImage(imageFamily, wanted.imageFamily),
   ];
   return wrong.filter((each) => each !== undefined);
 }

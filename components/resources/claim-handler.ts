@@ -7,10 +7,9 @@ import { type Failure, Failures, isText } from "../dynamic/checks";
 import { diffByName } from "../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../dynamic/handler";
 import { connect } from "./cloud";
+import { type Placed, requireNoRun } from "./placement";
 
-interface ClaimInputs {
-  readonly name: string;
-  readonly endpoint?: string;
+interface ClaimInputs extends Placed {
   readonly deleteFileSystems?: boolean;
 }
 
@@ -21,15 +20,20 @@ export const handler: DynamicHandler<ClaimInputs, ClaimInputs> = {
   diff: (_id, olds, news) =>
     diffByName(olds, news, {
       replace: ["name", "endpoint"],
-      update: ["deleteFileSystems"],
+      update: ["deleteFileSystems", "placement", "login"],
       deleteBeforeReplace: false,
     }),
-  create: async ({ name, endpoint, deleteFileSystems }) => ({
-    id: name,
-    outs: { name, endpoint, deleteFileSystems },
-  }),
+  create: async (inputs) => ({ id: inputs.name, outs: outputs(inputs) }),
+  update: async (_id, olds, news, context) => {
+    await requireNoRun(olds, news, context);
+    return outputs(news);
+  },
   delete: async (_id, claim, context) => sweep(connect(claim.endpoint, context), claim, context),
 };
+
+function outputs({ name, endpoint, deleteFileSystems, placement, login }: ClaimInputs): ClaimInputs {
+  return { name, endpoint, deleteFileSystems, placement, login };
+}
 
 /**
  * Ends everything that still carries exactly the unique name. Usually that is nothing; after a killed `up` it is what

@@ -1,5 +1,26 @@
 import type * as pulumi from "@pulumi/pulumi";
+import type { Plan } from "../../plan/types";
 import { RemoteResource } from "../dynamic/resource";
+
+/** What an instance is launched with. A change that it can't take over replaces it. */
+export interface Placement {
+  readonly instanceTypes: readonly string[];
+  readonly regions: readonly string[];
+  readonly imageFamily?: string;
+  readonly fileSystemNames?: readonly string[];
+  /** Public keys that may log in besides the stack's own. */
+  readonly recoveryKeys?: readonly string[];
+  /** What becomes of a run that goes on: with `restart` it is ended, otherwise the change is refused. */
+  readonly onChange: Plan["onChange"];
+}
+
+/** How to look at the runs of an instance. Secret. */
+export interface Login {
+  readonly privateKey: string;
+  readonly hostKey: string;
+  readonly port?: number;
+  readonly user?: string;
+}
 
 /** Arguments of {@link Claim}. */
 export interface ClaimArgs {
@@ -13,6 +34,10 @@ export interface ClaimArgs {
   readonly endpoint?: pulumi.Input<string | undefined>;
   /** Also delete a file system of exactly this name, with all that it holds. Default false. */
   readonly deleteFileSystems?: pulumi.Input<boolean | undefined>;
+  /** What instances are launched with. A change fails while a run goes on on an instance that it would replace. */
+  readonly placement?: pulumi.Input<Placement | undefined>;
+  /** How to look at that run. A change is recorded. */
+  readonly login?: pulumi.Input<Login | undefined>;
 }
 
 /**

@@ -50,6 +50,9 @@ async function secure(props: Outputs, context: HandlerContext): Promise<void> {
       return context.progress(`${experiment} was never started, so there are no results`);
     }
     noteEnded(props, home);
+    if (home.status.state === "absent") {
+      context.progress(`${experiment} was never started, but files were written there since setup, as by exec or a notebook`);
+    }
     context.progress(`${experiment}: ${homeText(home, props.folder)}`);
     if (wroteNothing(home)) {
       context.progress(`${experiment} ended before its first step and wrote nothing, so nothing is lost`);

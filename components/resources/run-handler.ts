@@ -3,7 +3,7 @@ import { isGone, statusOrGone } from "../../lambda/life/presence";
 import type { DashboardPlan, RunPlan } from "../../plan/types";
 import { ensureAgent } from "../../remote/agent";
 import { tellTime } from "../../remote/clock";
-import { hasEnded, RunError, readStatus, trainingFailed, waitForEnd, waitForFirstStep } from "../../remote/run";
+import { doubtText, hasEnded, RunError, readStatus, trainingFailed, waitForEnd, waitForFirstStep } from "../../remote/run";
 import { withSession } from "../../remote/session";
 import type { RunState, RunStatus } from "../../remote/types";
 import { elsewhereLines } from "../../remote/written";
@@ -86,6 +86,8 @@ async function watch(id: string, inputs: Inputs, context: HandlerContext): Promi
         : await waitForFirstStep(access, { experiment }, { ...told, timeoutSeconds: run.firstStepTimeoutSeconds });
     if (status.firstStepLine !== undefined) progress(`first step: ${status.firstStepLine}`);
     if (hasEnded(status.state)) for (const line of elsewhereLines(status.writtenElsewhere)) progress(line);
+    const doubt = doubtText(status);
+    if (doubt !== undefined) progress(doubt);
     if (status.state === "failed") throw await trainingFailed(access, experiment, status);
     if (status.state === "stopped") progress(stopped(experiment, status));
     return outputs(inputs, status);

@@ -10,7 +10,7 @@ export function noteEnded(place: Pick<ResultsPlace, "instanceId" | "run" | "eval
   const metrics = place.evaluation === undefined ? {} : mainNumbers(metricsIn(home.outputs, place.evaluation.metrics));
   new BillNotes(place.instanceId).run({
     experiment: place.run.experiment,
-    outcome: state,
+    outcome: state === "absent" ? "never started" : state,
     reason: stopReason,
     exitCode,
     startedAt,

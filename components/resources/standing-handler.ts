@@ -1,7 +1,8 @@
 import { differences, heldPlan, restartVariable, type StandingPlan, standingOf } from "../../plan/standing";
 import type { Plan, PlannedRun } from "../../plan/types";
 import { bringHome, endRun, homeText, loseResultsVariable, type ResultsPlace } from "../../remote/results";
-import { hasEnded, readStatus } from "../../remote/run";
+import { goOn, hasEnded, keepApart, readStatus } from "../../remote/run";
+import { type StandsOn, standsHash } from "../../remote/scripts";
 import type { SshSession } from "../../remote/session";
 import { lookAtStanding, otherThan } from "../../remote/standing";
 import type { RunStatus } from "../../remote/types";
@@ -29,7 +30,8 @@ async function takeOver(old: StandingPlan, inputs: Inputs, context: HandlerConte
   context.status("looking at the run");
   const seen = await look(inputs.access, (session) => seenRuns(session, held.runs));
   const going = seen.filter(({ status }) => !hasEnded(status.state));
-  const restarts = inputs.onChange === "restart" || (process.env[restartVariable] ?? "") !== "";
+  const asked = (process.env[restartVariable] ?? "") !== "";
+  const restarts = asked || inputs.onChange === "restart";
   if (going.length > 0 && !restarts) {
     for (const { status } of going) context.progress(waitingText(status, changed));
     return { ...inputs, plan: held };
@@ -39,8 +41,11 @@ async function takeOver(old: StandingPlan, inputs: Inputs, context: HandlerConte
     const next = inputs.plan.runs.find(({ name }) => name === planned.name)?.run;
     if (!hasEnded(status.state)) await restart(place, context);
     else if (planned.run.experiment !== next?.experiment) await endRenamed(place, context);
-    // Also of one that stays finished: it may have written into the code or the data, which change now.
-    else await keepEnded(place, context);
+    else {
+      // Also of one that stays finished: it may have written into the code or the data, which change now.
+      await keepEnded(place, context, keptApartFrom(inputs.plan, planned));
+      if (asked) await look(inputs.access, (session) => goOn(session, planned.run.experiment));
+    }
   }
   return inputs;
 }
@@ -96,14 +101,24 @@ async function endRenamed(place: ResultsPlace, context: HandlerContext): Promise
   if (home !== undefined) context.progress(`${place.run.experiment}: ${homeText(home, home.folder)}`);
 }
 
-/** Brings home what an ended run has left, before another attempt writes into the same folder. */
-async function keepEnded(place: ResultsPlace, context: HandlerContext): Promise<void> {
+/** What the run stands on next; undefined where it is no longer asked for. */
+function keptApartFrom(next: StandingPlan, { name }: PlannedRun): StandsOn | undefined {
+  const run = next.runs.find((each) => each.name === name)?.run;
+  return run && { hash: run.hash, stands: standsHash(next) };
+}
+
+/**
+ * Brings home what an ended run has left, before anything under it changes or another attempt writes into the same folder.
+ * Where that fails the instance keeps it apart from what comes.
+ */
+async function keepEnded(place: ResultsPlace, context: HandlerContext, next: StandsOn | undefined): Promise<void> {
   const { experiment } = place.run;
   try {
     const home = await bringHome(place, context);
     if (home !== undefined) context.progress(`${experiment}: ${homeText(home, home.folder)}`);
   } catch (error) {
     if (isUnreachable(error)) throw error;
+    if (next !== undefined) await look(place.access, (session) => keepApart(session, experiment, next));
     context.progress(
       `${experiment}: couldn't download its results (${(error as Error).message}); the instance keeps them beside those of the next attempt`,
     );
@@ -129,7 +144,7 @@ async function firstLook(inputs: Inputs, context: HandlerContext): Promise<void>
   for (const planned of plan.runs) {
     const ended = seen.runs.find(({ experiment }) => experiment === planned.run.experiment);
     if (ended !== undefined && ended.hash !== planned.run.hash)
-      await keepEnded(placeOf(plan, planned, inputs), context);
+      await keepEnded(placeOf(plan, planned, inputs), context, keptApartFrom(plan, planned));
   }
 }
 

@@ -31,6 +31,7 @@ VERBS = {
     "fetch-begin": "results.fetched:begin",
     "fetch-done": "results.fetched:done",
     "follow": "run.follow:follow",
+    "go-on": "run.start:go_on",
     "launch": "run.launch:launch",
     "list": "results.listing:list_places",
     "log-end": "run.log:end_of",
@@ -57,6 +58,7 @@ VERBS = {
     "upload-take": "upload.receive:take",
     "verify": "steps.gate:verify",
     "written": "results.written:look_at",
+    "written-by-hand": "results.written:by_hand",
 }
 
 

@@ -22,6 +22,7 @@ describe("an instance", () => {
       stack,
       cloud: { ...plan.cloud, ...cloud },
       experiments: [plan.run.experiment],
+      onChange: "wait",
       sshSources: ["203.0.113.7/32", "198.51.100.0/24"],
     });
     await outputValue(instance.access);
@@ -180,7 +181,7 @@ describe("an instance", () => {
     await mocks.settled();
     mocks = await startMocks({ preview: true });
     const { cloud } = testPlan();
-    const args = { stack: "test", cloud, experiments: ["exp"], sshSources: ["203.0.113.7/32"] };
+    const args = { stack: "test", cloud, experiments: ["exp"], onChange: "wait" as const, sshSources: ["203.0.113.7/32"] };
     const instance = new Instance("box", args);
     expect(await isKnown(instance.id)).toBe(false);
     expect(await isKnown(instance.access)).toBe(false);

@@ -17,8 +17,9 @@ from base.processes import environment_of, is_alive, key_of, name_of, own_comman
 from base.say import die
 from ending.cloud import Abandoned, ApiError, Cloud
 from machine.notebook_use import notebook_works
+from results.elsewhere import Look
 from results.safety import Unsafe, is_fetched, keep
-from run.state import runs
+from run.state import Run, runs
 
 HOME = os.path.join(BASE, "self-terminate")
 SETTINGS = os.path.join(HOME, "settings.json")
@@ -113,7 +114,9 @@ def unsafe_results(settings):
             keep(attempt, settings["fileSystem"], settings["instance"])
         except (Unsafe, OSError) as error:
             return f"{why}, and could not be kept on the file system: {error}"
-    return None
+    # Somebody may have trained by exec or in a notebook.
+    byhand = None if runs() else Look(Run("")).biggest_checkpoint()
+    return None if byhand is None else f"{byhand} was written outside of any run (npm run down)"
 
 
 def look(settings):

@@ -3,7 +3,7 @@
 import json
 import os
 
-from base.document import takes
+from base.document import Maybe, takes
 from base.files import BASE, fact
 from run.state import runs
 from upload.entries import read_lines
@@ -18,7 +18,7 @@ def code_hash(name):
     return facts.get("hash") if isinstance(facts, dict) else None
 
 
-@takes(workspace=str)
+@takes(workspace=Maybe(str))
 def tell(workspace):
     """
     `workspace`: name under which the upload of the code keeps its manifest. Prints {"experiments": [names], "code",
@@ -26,7 +26,7 @@ def tell(workspace):
     """
     found = {
         "experiments": [run.experiment for run in runs()],
-        "code": code_hash(workspace),
+        "code": None if workspace is None else code_hash(workspace),
         "dataset": fact(BASE, "steps", "dataset", "hash") or None,
         "environment": fact(BASE, "steps", "setup", "hash") or None,
     }

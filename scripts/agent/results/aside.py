@@ -9,12 +9,13 @@ import os
 import shutil
 import stat
 
-from base.document import takes
+from base.document import Maybe, takes
 from base.files import inside, write_json
 from base.say import die, say
 from results import written
 from results.elsewhere import Look, below
 from results.safety import Unsafe, is_fetched, outputs_of
+from run.configuration import is_same
 from run.state import Run
 
 FICLONE = 0x40049409
@@ -22,18 +23,19 @@ FICLONE = 0x40049409
 SPARE = 64 << 20
 
 
-@takes(experiment=str, hash=str)
-def keep(experiment, hash):
-    keep_apart(Run(experiment), hash)
+@takes(experiment=str, hash=str, stands=Maybe(str))
+def keep(experiment, hash, stands):
+    """Keeps them apart before something that an attempt with these hashes stands on is put over them."""
+    keep_apart(Run(experiment), hash, stands)
 
 
-def keep_apart(run, wanted):
+def keep_apart(run, hash, stands):
     """
-    Before an attempt with this hash starts: where the newest attempt has another one, and its results are not at home as
+    Before an attempt with these hashes starts: where the newest attempt has others, and its results are not at home as
     they are now, copies them. Ends the verb with 6 where there is no room for the copy.
     """
     attempt = run.newest()
-    if attempt is None or attempt.get("hash", "") in ("", wanted) or is_home(attempt):
+    if attempt is None or is_same(attempt, hash, stands) or is_home(attempt):
         return
     copies = dict(all_copies(run, attempt))
     items, _ = written.items_of(Look(run), copies)
@@ -45,7 +47,8 @@ def keep_apart(run, wanted):
     require_room(attempt, [*copies.values(), *(path for _, path, _, link in items if link is None)])
     try:
         places = copy_all(partial, copies, items)
-        kept = {"hash": attempt.get("hash"), "outputPath": attempt.get("outputPath", ""), "places": places}
+        of = {"hash": attempt.get("hash"), **({"stands": attempt.get("stands")} if attempt.has("stands") else {})}
+        kept = {**of, "outputPath": attempt.get("outputPath", ""), "places": places}
         write_json(os.path.join(partial, "places.json"), kept)
         shutil.rmtree(final, ignore_errors=True)
         os.rename(partial, final)

@@ -4,8 +4,9 @@ import os
 import stat
 import time
 
-from base.files import BASE, fact, under_home
+from base.files import BASE, fact, modified, under_home
 from results import rules
+from run.configuration import own_attempts
 from run.output import outputs_of
 from upload.entries import read_lines
 from upload.uploads import Stored, unchanged
@@ -46,11 +47,13 @@ class Scope:
     """What an experiment's own facts tell: since when, and which places come home anyway."""
 
     def __init__(self, run, keys=None):
-        attempts, newest = run.attempts(), run.newest()
-        same = [attempt for attempt in attempts if attempt.get("hash") == newest.get("hash")]
-        self.since = min((attempt.get("mark") for attempt in same if attempt.has("mark")), default=None)
+        attempts, newest = own_attempts(run), run.newest()
+        self.since = min((attempt.get("mark") for attempt in attempts if attempt.has("mark")), default=None)
         described = newest.get("description") if newest else None
         self.workspace = os.path.realpath(under_home(described["workspace"])) if described else None
+        if newest is None:
+            # Somebody may have trained there by hand: what came since the environment was ready is theirs.
+            self.since, self.workspace = modified(ready_mark()), workspace_uploaded()
         self.directory = os.path.normpath(described["directory"]) if described else "."
         homes = {attempt.get("outputPath") for attempt in attempts}
         homes.update(path for attempt in attempts for path in attempt.get("outputBeside", []))
@@ -82,6 +85,13 @@ class Uploads:
 
     def hold(self, full):
         """Whether this file is as it was uploaded."""
+        return any(unchanged(root, record) for root, record in self.records_of(full))
+
+    def know(self, full):
+        """Whether something was uploaded to this path, whatever is there now."""
+        return any(True for _ in self.records_of(full))
+
+    def records_of(self, full):
         for real, root, upload in self.known:
             relative = below(full, real)
             if relative:
@@ -89,9 +99,20 @@ class Uploads:
                     records = Stored(upload, root).records()
                     self.records[upload] = {record.pop("path"): record for record in records}
                 record = self.records[upload].get(relative)
-                if record is not None and unchanged(root, {**record, "path": relative}):
-                    return True
-        return False
+                if record is not None:
+                    yield root, {**record, "path": relative}
+
+
+def ready_mark():
+    """The file that was written when setup had ended well."""
+    ended = os.path.join(BASE, "steps", "setup", "exit")
+    return ended if fact(ended) == "0" else ""
+
+
+def workspace_uploaded():
+    """The workspace as the uploads tell it: the folder that lies in no other's; None without one."""
+    known = [real for real, _, _ in Uploads("/").known]
+    return next((root for root in known if not any(below(root, other) for other in known)), None)
 
 
 def root_of(manifest):
@@ -264,6 +285,15 @@ class Look:
         """How many of the files found look like checkpoints, and when the newest was written, in seconds since the epoch."""
         times = [info.st_mtime_ns for _, path, _, info in self.found if rules.CHECKPOINT.search(path)]
         return {"files": len(times), "newest": max(times, default=0) // 10**9}
+
+    def biggest_checkpoint(self):
+        """Path of the biggest file found that looks like a checkpoint, as people know it; None without one."""
+        sizes = [
+            (info.st_size, rules.shown(kind, path))
+            for kind, path, _, info in self.found
+            if rules.is_checkpoint(os.path.basename(path), info.st_size)
+        ]
+        return max(sizes)[1] if sizes else None
 
     def groups(self):
         """What was found, as people know it: the folder or file right below its root -> [files, bytes]."""

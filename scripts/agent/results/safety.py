@@ -13,6 +13,7 @@ from base.checksum import sha256_of
 from base.files import moment, read_json
 from results import written
 from results.elsewhere import Look
+from run.configuration import own_attempts
 
 # As in remote/transfer/names.ts.
 OWN_NAMES = ("manifest.json", "run", "beside", "earlier")
@@ -66,7 +67,7 @@ def copies_of(run):
 
 def outputs_of(run):
     """Of these the outputs and the run's logs: name -> folder or log."""
-    attempts = run.attempts()
+    attempts = own_attempts(run)
     folders = {attempt.get("outputPath") for attempt in attempts}
     folders.update(path for attempt in attempts for path in attempt.get("outputBeside", []))
     places = named(sorted(folders - {None, ""}))
@@ -172,6 +173,12 @@ def set_aside(final, source):
     os.rename(final, dated if number == 0 else f"{dated}-{number}")
 
 
+def source_of(attempt, instance):
+    """As in remote/transfer/results-source.ts."""
+    stands = attempt.get("stands", "")[:8]
+    return f"{instance}:{attempt.run.experiment}@{attempt.get('hash', '')[:12]}{stands and f'.{stands}'}"
+
+
 def keep(attempt, file_system, instance):
     """Copies the results to a file system, checked there by checksum. Raises Unsafe or OSError where that fails."""
     run = attempt.run
@@ -203,7 +210,7 @@ def keep(attempt, file_system, instance):
         return json.dumps({"path": path, "size": os.path.getsize(target), "sha256": checksum})
 
     os.makedirs(partial)
-    source = f"{instance}:{run.experiment}@{attempt.get('hash', '')[:12]}"
+    source = source_of(attempt, instance)
     with open(os.path.join(partial, "manifest.json"), "w") as manifest:
         manifest.write(f'{{"source": {json.dumps(source)}, "files": [')
         pairs = pairs_of(run, partial)

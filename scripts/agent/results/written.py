@@ -5,6 +5,7 @@ newest attempt runs, unless a rule (rules.py) or results.exclude says otherwise;
 a rule leaves out is noted with its size. Of other usual places on the disk only what results.include names counts.
 """
 
+import json
 import os
 import time
 
@@ -83,7 +84,7 @@ def keep(file, value):
 
 
 def note(run, look, took):
-    """Writes down what was seen."""
+    """Writes down what was seen; of what never was started nothing is noted."""
     found = sorted(((utf8(path), *group) for path, group in look.groups().items()), key=lambda each: -each[2])
     left = sorted(
         ((utf8(path), *group, why) for (path, why), group in look.left.items()),
@@ -106,7 +107,8 @@ def note(run, look, took):
             for path, files, size, best, why in cut(left)
         ],
     }
-    keep(run.path("written.json"), value)
+    if run.number():
+        keep(run.path("written.json"), value)
     return value
 
 
@@ -138,6 +140,16 @@ def line(value):
 
 def size_text(group):
     return f"{group['files']} file{'s' if group['files'] > 1 else ''}, {group['bytes'] / 1e6:.1f} MB"
+
+
+@takes(experiment=str, keys={"include": [str], "exclude": [str]})
+def by_hand(experiment, keys):
+    """
+    What was written on an instance on which the experiment was never started, as by exec or in a notebook: prints what
+    written.json holds of a run.
+    """
+    run = Run(experiment)
+    print(json.dumps(note(run, Look(run, keys=keys), 0)))
 
 
 @takes(experiment=str, seconds=Maybe(float), end=bool)

@@ -12,7 +12,8 @@ from base.processes import detach, key_of, own_command, start_detached
 from base.say import die, say
 from base.shell import environment_with, strict, with_environment, workplace
 from base.text import last_line, last_lines
-from run.output import find_output, matches, newest
+from run.configuration import since
+from run.output import find_output, matches, newest, was_written_since
 from run.processes import Processes
 from run.state import Run
 
@@ -79,9 +80,13 @@ def run_evaluation(attempt, evaluation, log):
     if output is None or not os.path.isdir(output):
         note(f"No output folder of {attempt.run.experiment} was found under {described['outputs']}.")
         return NO_CHECKPOINT
-    name = newest(output, matches(output, evaluation["checkpoint"]))
+    began = since(attempt.run)
+    names = matches(output, evaluation["checkpoint"])
+    # What other settings have left there is not what this run has reached.
+    name = newest(output, [name for name in names if was_written_since(os.path.join(output, name), began)])
     if name is None:
-        note(f"No checkpoint matches {evaluation['checkpoint']} in {output}.")
+        others = f" that these settings wrote; other settings left {newest(output, names)}" if names else ""
+        note(f"No checkpoint matches {evaluation['checkpoint']} in {output}{others}.")
         return NO_CHECKPOINT
     folder = workplace(described)
     checkpoint = os.path.relpath(os.path.realpath(os.path.join(output, name)), os.path.realpath(folder))

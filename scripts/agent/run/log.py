@@ -7,7 +7,7 @@ import time
 
 from base.document import takes
 from base.pattern import Pattern
-from base.text import last_lines
+from base.text import last_lines, shown
 from run.state import Run
 
 OURS = b"=== lambda-train: "
@@ -15,6 +15,11 @@ OURS = b"=== lambda-train: "
 OVERLAP = 4096
 # Seconds between two notes of the time.
 BETWEEN = 5
+# Logged by several ranks, each line begins with its rank.
+TRACEBACK = re.compile(rb"^(\[rank\d+\]:\s?|)Traceback \(most recent call last\):")
+ERROR = re.compile(rb"[A-Za-z_][\w.]*(Error|Exception|Interrupt|Warning|Exit|Timeout)?(:|$)")
+CRASHED = re.compile(rb"^(Segmentation fault|Killed|Aborted|Bus error|Illegal instruction)( \(core dumped\))?$|: not found$")
+LINES_OF_ERROR = 8
 KILLED = re.compile(rb"^g?make(\[[0-9]+\])?: .*(Killed|Error 137)$|line [0-9]+: +[0-9]+ Killed( |$)")
 
 
@@ -98,6 +103,25 @@ def tells_of_a_kill(log):
     """Whether make or the shell, which end with a status of their own, say last that something was killed."""
     end = size_of(log)
     return any(KILLED.search(line) for line in list(lines_of(log, max(0, end - 4096), end))[-3:])
+
+
+def error_at_end(log, begins, end):
+    """The line of an error that nobody caught, where that is what was logged last before a size; None without one."""
+    lines = [line for line in shown(b"\n".join(lines_of(log, max(begins, end - 32768), end))).split(b"\n") if line.strip()]
+    if not lines:
+        return None
+    text = None
+    if CRASHED.search(lines[-1]):
+        text = lines[-1]
+    traces = [at for at, line in enumerate(lines) if TRACEBACK.search(line)]
+    if traces:
+        # Below a traceback's head its frames are indented; the first line that is not names the error.
+        rank = TRACEBACK.search(lines[traces[-1]]).group(1)
+        rest = [line[len(rank) :] if line.startswith(rank) else line for line in lines[traces[-1] + 1 :]]
+        at = next((at for at, line in enumerate(rest) if not line[:1].isspace()), None)
+        if at is not None and ERROR.match(rest[at]) and len(rest) - at <= LINES_OF_ERROR:
+            text = rest[at]
+    return None if text is None else text.decode("utf-8", "replace").strip()[:200]
 
 
 @takes(experiment=str, log=str, lines=int)

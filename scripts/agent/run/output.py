@@ -3,8 +3,9 @@
 import glob
 import os
 
-from base.files import under_home
+from base.files import read_json, under_home
 from base.text import is_plain
+from run.configuration import since as began
 
 MOST_NAMES = 20
 
@@ -37,12 +38,18 @@ def has_checkpoint(folder, described, since=0):
     if not pattern or not os.path.isdir(folder):
         return False
     for name in matches(folder, pattern):
-        try:
-            if os.lstat(os.path.join(folder, name)) and os.stat(os.path.join(folder, name)).st_mtime_ns > since:
-                return True
-        except OSError:
-            pass
+        if was_written_since(os.path.join(folder, name), since):
+            return True
     return False
+
+
+def was_written_since(path, since):
+    """Whether there is a file or folder that came since a time, or something in it. A copy may keep an earlier time."""
+    try:
+        info = os.stat(path)
+        return max(info.st_mtime_ns, info.st_ctime_ns) > since or (os.path.isdir(path) and is_written_since(path, since))
+    except OSError:
+        return False
 
 
 def is_written_since(path, since):
@@ -89,6 +96,14 @@ def written_names(outputs, since):
     return found
 
 
+def has_left_nothing(attempt):
+    """Whether an attempt has written no file, neither among the outputs nor elsewhere, as far as it was looked for."""
+    elsewhere = read_json(attempt.run.path("written.json"), {})
+    if elsewhere.get("found") or elsewhere.get("left") or not elsewhere.get("whole", True):
+        return False
+    return not written_names(outputs_of(attempt.get("description")), attempt.get("mark", 0))
+
+
 def find_output(attempt):
     """
     Notes where an attempt writes, by what is newer than its beginning: outputPath, the folder that holds its results, and
@@ -109,7 +124,7 @@ def find_output(attempt):
     folders.sort(key=lambda folder: folder != own)
     main = next((each for each in [*folders, outputs] if has_checkpoint(each, described, since)), None)
     # Until there is a new checkpoint, that of an earlier attempt is the best.
-    if main is None and known and has_checkpoint(known, described):
+    if main is None and known and has_checkpoint(known, described, began(attempt.run)):
         main = known
     if main is None and folders and (folders[0] == own or len(folders) == 1):
         main = folders[0]

@@ -18,6 +18,8 @@ def resume_checkpoint(attempt):
     resume = described.get("resume")
     if not resume:
         return None
+    # What had finished with other settings is nothing to go on from, where it could not be removed either.
+    cleared = max((each.get("clearedAt", 0) for each in attempt.run.attempts()), default=0)
     output = attempt.get("outputPath") or os.path.join(outputs_of(described), attempt.run.experiment)
     found = []
     for pattern in (resume["checkpoint"],) if resume.get("checkpoint") else USUAL:
@@ -26,6 +28,7 @@ def resume_checkpoint(attempt):
                 seen = os.stat(path)
             except OSError:
                 continue
-            if seen.st_size > 0 and not path.endswith(TEMPORARY):
+            is_older = max(seen.st_mtime_ns, seen.st_ctime_ns) <= cleared
+            if seen.st_size > 0 and not is_older and not path.endswith(TEMPORARY):
                 found.append((seen.st_mtime_ns, path))
     return max(found)[1] if found else None

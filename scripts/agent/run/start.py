@@ -3,10 +3,12 @@
 import time
 
 from base.document import Maybe, takes
-from base.files import clock_ahead, keep_room, now, own_folder
+from base.files import clock_ahead, keep_room, moment, now, own_folder
 from base.locks import hold
 from base.say import die, say
 from results.aside import keep_apart
+from results.clear import clear
+from run.configuration import goes_on, has_finished
 from run.processes import Processes, numbers
 from run.session import start_supervisor
 from run.standing import is_over, is_unsupervised
@@ -36,10 +38,10 @@ LIMITS = {
 }
 
 
-@takes(experiment=str, hash=str, run=DESCRIPTION, limits=LIMITS, results={"include": [str], "exclude": [str]})
-def start(experiment, hash, run, limits, results):
+@takes(experiment=str, hash=str, stands=Maybe(str), run=DESCRIPTION, limits=LIMITS, results={"include": [str], "exclude": [str]})
+def start(experiment, hash, stands, run, limits, results):
     """
-    Same hash and going on: "already running", under these limits from now on; ended with 0: "already finished". Ended
+    `stands`: hash of the code, data and environment on which it runs. Same hash and going on: "already running", under these limits from now on; ended with 0: "already finished". Ended
     otherwise, or gone without a status (reboot): starts the next attempt. A run that has lost its supervisor gets another.
     Exit codes: 0 runs or has finished, 3 a run with another hash goes on (stop it first), 4 the time limit or the budget
     is used up, 5 it did not start, 6 what another configuration has reached is not at home and cannot be kept apart.
@@ -65,10 +67,16 @@ def start(experiment, hash, run, limits, results):
             "on the instance (npm run ssh), then run `up` again.",
         )
     # What another configuration has reached must not be written over before it is at home.
-    keep_apart(of, hash)
-    # An attempt that ends before it writes anything must not make those before it forgotten.
-    output = {} if attempt is None or not attempt.has("outputPath") else {"outputPath": attempt.get("outputPath")}
-    attempt = of.begin(hash=hash, used=used, description=run, limits=limits, startedAt=now(), **output)
+    keep_apart(of, hash, stands)
+    facts = {"hash": hash, "stands": stands, "used": used, "description": run, "limits": limits, "startedAt": now()}
+    if not goes_on(of, hash):
+        say(f"{experiment} had finished with other settings: its outputs are emptied, the results are kept apart or at home")
+        clear(of)
+        facts["clearedAt"] = moment()
+    elif attempt is not None:
+        # An attempt that ends before it writes anything must not make those before it forgotten.
+        facts["outputPath"] = attempt.get("outputPath")
+    attempt = of.begin(**facts)
     of.tell("started", attempt=attempt.number, hash=hash)
     if not start_supervisor(attempt):
         die(5, f"The run of {experiment} did not start within 10 s. Is tmux able to start a session? Log: {of.log}")
@@ -90,10 +98,17 @@ def is_done(attempt, hash, limits):
         attempt.put(limits=limits)
         say(f"already running: attempt {attempt.number}, session {run.session}")
         return True
-    if same and attempt.get("exit") == 0 and not attempt.has("stopReason") and not attempt.has("detached"):
+    if same and has_finished(attempt):
         say(f"already finished: attempt {attempt.number}")
         return True
     return False
+
+
+@takes(experiment=str)
+def go_on(experiment):
+    """The next attempt goes on from what the newest has left, though that has finished and the settings are others."""
+    run = Run(experiment)
+    run.change(lambda document: document.update(goOn=run.number()))
 
 
 def require_budget(limits):

@@ -96,7 +96,8 @@ class Run:
 
         def change(document):
             document["attempt"] = number
-            document.setdefault("attempts", {})[str(number)] = {"createdAt": time.time(), **facts}
+            known = {name: value for name, value in facts.items() if value is not None}
+            document.setdefault("attempts", {})[str(number)] = {"createdAt": time.time(), **known}
 
         self.change(change)
         return self.attempt(number)
@@ -133,10 +134,11 @@ class Run:
 
 class Attempt(Facts):
     """
-    One start of a run. Facts: hash, used (seconds of the attempts before it), description, limits, createdAt, startedAt,
+    One start of a run. Facts: hash, stands (hash of the code, data and environment), used (seconds of the attempts before it), description, limits, createdAt, startedAt,
     mark (files that training writes are newer), logStart, supervisor, launcher, firstStep, firstStepLine, outputPath,
     outputBeside, seconds, activeAt, stopRequest, stopReason, detached, interrupted (the machine went down), trainingEnd,
-    exit, endedAt, evaluation, evaluationExit, evaluatedAt, fetching, fetched, kept.
+    exit, endedAt, evaluation, evaluationExit, evaluatedAt, fetching, fetched, kept, doubt (why its end with 0 may be no
+    success), clearedAt (when the outputs were emptied for it).
     """
 
     def __init__(self, run, number):

@@ -9,6 +9,7 @@ from base.document import takes
 from base.files import BASE, fact, read_json
 from base.processes import is_alive
 from base.text import last_lines
+from run.configuration import own_attempts
 from run.resume import resume_checkpoint
 from run.standing import is_over, is_unsupervised, wanted_evaluation
 from run.state import Run
@@ -59,6 +60,8 @@ def told_of(attempt):
         "unsupervised": True if unsupervised else None,
         "attempt": attempt.number,
         "hash": attempt.get("hash"),
+        "stands": attempt.get("stands"),
+        "doubt": attempt.get("doubt"),
         "usedSeconds": attempt.get("used", 0) + attempt.get("seconds", 0),
         "idleSeconds": int(time.time()) - active_at if supervised and code is None and active_at is not None else None,
         "firstStepLine": attempt.get("firstStepLine"),
@@ -98,7 +101,7 @@ def last_line_of(run):
 def places_of(run, own):
     """The folders of earlier attempts, where the workload makes one for each, and what was written beside any of them."""
     seen, found = {own}, {}
-    attempts = run.attempts()
+    attempts = own_attempts(run)
     earlier = [attempt.get("outputPath") for attempt in attempts]
     beside = [path for attempt in attempts for path in attempt.get("outputBeside", [])]
     for name, paths in (("earlierOutputPaths", earlier), ("outputsBeside", beside)):

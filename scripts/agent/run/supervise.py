@@ -14,8 +14,9 @@ from base.processes import key_of, own_command, pid_in, start_detached
 from base.shell import workplace
 from run.activity import Activity
 from run.leftovers import left_of
-from run.log import Steps, Times, beginning, size_of, tells_of_a_kill
-from run.output import find_output, outputs_of
+from run.configuration import since
+from run.log import Steps, Times, beginning, error_at_end, size_of, tells_of_a_kill
+from run.output import find_output, has_left_nothing, outputs_of, was_written_since
 from run.processes import Processes
 from run.resume import resume_checkpoint
 from run.standing import evaluates_itself, wanted_evaluation
@@ -93,6 +94,8 @@ class Supervisor:
         self.begins = size_of(self.run.log)
         self.activity = Activity(self.run.log, self.begins)
         resumes = f", resumes from {checkpoint}" if checkpoint else ""
+        if checkpoint and not was_written_since(checkpoint, since(self.run)):
+            resumes += ", which other settings wrote"
         self.run.note(
             f"=== lambda-train: {self.run.experiment}, attempt {self.attempt.number}, started {now()}{resumes}: "
             + command.replace("\n", "; ")
@@ -218,6 +221,8 @@ class Supervisor:
         elsewhere = look_elsewhere(run.experiment, 20)
         if elsewhere:
             run.note(f"=== lambda-train: {elsewhere}")
+        if code == 0 and not stopped and not attempt.has("detached"):
+            self.tell_doubt(end.get("size", 0))
         run.note(f"=== lambda-train: training ended with status {code}, {now()}")
         killed = code == 128 + signal.SIGKILL or (code != 0 and tells_of_a_kill(run.log))
         if killed and not stopped:
@@ -245,6 +250,18 @@ class Supervisor:
                 f"lambda-train: WARNING: training ended with status 0{step}; these processes of it still ran and are ended: "
                 f"{';'.join(commands)}"
             )
+
+    def tell_doubt(self, size):
+        """Notes why an end with 0 may be no success: a pipe below make or sh hides how training ended."""
+        error = error_at_end(self.run.log, self.begins, size)
+        if error is not None:
+            doubt = f"its log ends with an error: {error}"
+        elif not self.attempt.has("firstStep") and has_left_nothing(self.attempt):
+            doubt = "it logged no first step (train.firstStepPattern) and wrote no file"
+        else:
+            return
+        self.attempt.try_put(doubt=doubt)
+        self.run.note(f"lambda-train: WARNING: training ended with status 0, but {doubt}")
 
     def evaluate(self):
         attempt = self.attempt
