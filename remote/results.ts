@@ -123,7 +123,8 @@ export async function bringHome(place: ResultsPlace, listener: Listener): Promis
   const { include = [], exclude = [] } = run;
   const below = outputsAtHome(status.outputPath, run);
   // What was written by hand all counts as written elsewhere.
-  const root = status.state === "absent" ? posix.join(logs, "none") : posix.join(workspace, run.outputs, run.experiment);
+  const root =
+    status.state === "absent" ? posix.join(logs, "none") : posix.join(workspace, run.outputs, run.experiment);
   const { files, bytes, unstable, manifest, written } = await downloadTree(access, {
     remoteRoot: status.outputPath ?? root,
     below,

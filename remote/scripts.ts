@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { DatasetPlan, EvaluationPlan, Job, MachinePlan, Variables } from "../plan/types";
 import type { StandingPlan } from "../plan/standing";
+import type { DatasetPlan, EvaluationPlan, Job, MachinePlan, Variables } from "../plan/types";
 import { renderCall } from "./agent";
 import { addsToItself } from "./quote";
 
@@ -77,7 +77,11 @@ export function standsHash({
   dataset,
   environment,
 }: Pick<StandingPlan, "workload" | "dataset" | "environment">): string {
-  const on = [workload.hash, dataset === undefined || dataset === null ? null : datasetStepHash(dataset), environment.hash];
+  const on = [
+    workload.hash,
+    dataset === undefined || dataset === null ? null : datasetStepHash(dataset),
+    environment.hash,
+  ];
   return createHash("sha256").update(JSON.stringify(on)).digest("hex");
 }
 

@@ -1,5 +1,5 @@
-import { Launcher } from "../../lambda/launch/launcher";
 import type { Instance } from "../../lambda/api/schemas";
+import { Launcher } from "../../lambda/launch/launcher";
 import { restartVariable } from "../../plan/standing";
 import { hasEnded } from "../../remote/run";
 import { runsThere } from "../../remote/standing";
@@ -47,8 +47,15 @@ export async function requireNoRun(olds: Placed, news: Placed, context: HandlerC
   );
 }
 
-/** What replaces an instance, in words. */
+/** What replaces an instance, in words: what it is not, and what else was told at its launch. */
 function replacing(instance: Instance, old: Placement | undefined, next: Placement): string[] {
-  const keys = old !== undefined && !sameValue(old.recoveryKeys, next.recoveryKeys);
-  return [...otherPlace(instance, next), ...(keys ? ["recoveryKeys has changed, and keys are set at the launch"] : [])];
+  const found = otherPlace(instance, next);
+  if (old === undefined) return found;
+  // Named for the first time, it may be what is there; which image that was is not in the state.
+  const image = next.imageFamily !== undefined && next.imageFamily !== old.imageFamily;
+  if (image && !found.some((words) => words.includes("imageFamily")))
+    found.push(`imageFamily is ${next.imageFamily} now`);
+  if (!sameValue(old.recoveryKeys, next.recoveryKeys))
+    found.push("recoveryKeys has changed, and keys are set at the launch");
+  return found;
 }

@@ -51,7 +51,9 @@ async function secure(props: Outputs, context: HandlerContext): Promise<void> {
     }
     noteEnded(props, home);
     if (home.status.state === "absent") {
-      context.progress(`${experiment} was never started, but files were written there since setup, as by exec or a notebook`);
+      context.progress(
+        `${experiment} was never started, but files were written there since setup, as by exec or a notebook`,
+      );
     }
     context.progress(`${experiment}: ${homeText(home, props.folder)}`);
     if (wroteNothing(home)) {

@@ -181,7 +181,13 @@ describe("an instance", () => {
     await mocks.settled();
     mocks = await startMocks({ preview: true });
     const { cloud } = testPlan();
-    const args = { stack: "test", cloud, experiments: ["exp"], onChange: "wait" as const, sshSources: ["203.0.113.7/32"] };
+    const args = {
+      stack: "test",
+      cloud,
+      experiments: ["exp"],
+      onChange: "wait" as const,
+      sshSources: ["203.0.113.7/32"],
+    };
     const instance = new Instance("box", args);
     expect(await isKnown(instance.id)).toBe(false);
     expect(await isKnown(instance.access)).toBe(false);

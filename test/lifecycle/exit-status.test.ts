@@ -63,6 +63,23 @@ describe("the end of a run", { timeout: 240_000 }, () => {
     expect(await run()).toMatchObject({ attempt: 1, evaluation: { state: "done" } });
   });
 
+  it("is in doubt where make hides a crash in a pipe, and every command says so", async () => {
+    project.write("tiny/Makefile.pipe", "train:\n\tpython3 train.py $(CONFIG) $(EXPERIMENT) 2>&1 | cat\n");
+    const command = "make -f Makefile.pipe train CONFIG={config} EXPERIMENT={experiment}";
+    project.write(
+      "tiny/train.py",
+      project.read("tiny/train.py").replace('sys.exit("out of', 'raise MemoryError("out of'),
+    );
+    configure({ train: { command, waitFor: "end" }, overrides: { fail_at: 5, steps: 1000 } });
+    const doubt = "its log ends with an error: MemoryError: out of memory, so to speak";
+    expect(await project.succeeds("up")).toContain(`WARNING: training of tiny-v1 ended with status 0, but ${doubt}`);
+    const { code, output } = await project.run("wait", ["--quiet"]);
+    expect(output).toContain(doubt);
+    expect(code).toBe(1);
+    expect(await run()).toMatchObject({ state: "finished", doubt });
+    expect(await project.succeeds("status")).toContain(`may have failed: ${doubt}`);
+  });
+
   it("is followed by another attempt that resumes as train.resume says", async () => {
     const resume = `echo "from {checkpoint} with {config}"; ${train}`;
     configure({

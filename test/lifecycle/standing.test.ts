@@ -178,6 +178,19 @@ describe("a run that goes on", { timeout: 180_000 }, () => {
     expect(output.indexOf("verified in")).toBeLessThan(output.indexOf("first step:"));
     expect(homeJson("checkpoints/last.json", "tiny-v3")).toMatchObject({ step: 20 });
     expect(await run()).toMatchObject({ state: "running", attempt: 2 });
+    expect(output).toContain("its outputs are emptied");
+    expect(await onInstance("tail -n 1 starts")).toBe("0\n");
+  });
+
+  it("goes on from what another configuration has reached where up is told to restart", async () => {
+    configure({ overrides: { steps: 25, seconds_per_step: 0.01 } });
+    await up("--restart");
+    expect(await project.succeeds("wait")).toContain("tiny-v3: finished");
+    const { step } = homeJson("checkpoints/last.json", "tiny-v3") as { step: number };
+    configure({ overrides: { ...endless } });
+    await up("--restart");
+    expect(await onInstance("tail -n 1 starts")).toBe("25\n");
+    expect(step).toBeGreaterThan(0);
   });
 
   it("shows a change in a preview, without the cloud", async () => {

@@ -84,6 +84,33 @@ describe("what training writes outside of its outputs", { timeout: 240_000 }, ()
     expect((await cloud.inventory()).instances).toEqual([]);
   });
 
+  it("comes home where somebody trained by hand, because the gate kept the run from its start", async () => {
+    project.write("mine/train.py", checkpoint("outputs/by-hand/best.pt"));
+    project.write(
+      "configs/mine.yaml",
+      stringify({
+        experiment: "mine",
+        workload: { source: "mine" },
+        environment: { setup: "echo ready > prepared.txt" },
+        gate: { gpu: "optional", minDiskGiB: 0, modules: ["no_such_module"] },
+        train: { command: "python3 train.py", config: null },
+        evaluate: null,
+        dashboard: null,
+      }),
+    );
+    project.configure({ experiment: "configs/mine.yaml" });
+    await project.init();
+    cloud = await TestCloud.start(project);
+    expect(await project.fails("up")).toContain("no_such_module");
+    await project.succeeds("exec", ["--", "python3", "train.py"]);
+    const down = await project.succeeds("down", ["--keep-cloud"]);
+    expect(down).toContain("was never started, but files were written there since setup");
+    expect(down).toMatch(/1 file, 2\.0 MB verified in/);
+    expect(existsSync(home("beside/outputs/by-hand/best.pt"))).toBe(true);
+    expect(existsSync(home("beside/prepared.txt"))).toBe(false);
+    expect((await cloud.inventory()).instances).toEqual([]);
+  });
+
   it("a dataset that training rewrites is named and left there; a checkpoint among it stops the end", async () => {
     project.write("numbers/train/a.txt", "1 2 3\n");
     await up(
