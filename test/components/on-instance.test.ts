@@ -144,7 +144,7 @@ describe("a command on the instance", () => {
     expect(inputs).toMatchObject({ create: "bash -s", stdin: renderSetup(plan), addPreviousOutputInEnv: false });
     expect(inputs).not.toHaveProperty("update");
     expect(inputs).not.toHaveProperty("delete");
-    expect(inputs.connection).toMatchObject({ dialErrorLimit: 60, perDialTimeout: 30, hostKey: access.hostKey });
+    expect(inputs.connection).toMatchObject({ dialErrorLimit: 12, perDialTimeout: 5, hostKey: access.hostKey });
   });
 
   it.each([

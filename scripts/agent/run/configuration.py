@@ -1,5 +1,7 @@
 """Which of a run's attempts are of the same configuration, and which of another one."""
 
+from base.files import moment
+
 
 def is_same(attempt, hash, stands):
     """
@@ -21,11 +23,12 @@ def since(run):
     From when on what lies in the outputs is of the newest attempt's settings, in nanoseconds: other settings may have
     written there before. 0 where there were none.
     """
-    began = 0
+    began = None
     newest = run.newest()
     for attempt in reversed(run.attempts()):
         if not is_same(attempt, newest.get("hash"), None):
-            return began
+            # What is about to begin has written nothing yet.
+            return moment() if began is None else began
         began = attempt.get("mark") or began
     return 0
 
