@@ -15,7 +15,7 @@ const component = "lambda-train:index:";
 
 /**
  * Rewrites a stack's state as release 0.1.0 wrote it: every component directly below the stack, handlers by their old
- * modules, and a machine's plan with one run in it.
+ * modules, other scripts in steps, no more inputs than it knew, and a machine's plan with one run in it.
  * @param options `standing: false`: as its first builds wrote it, which kept no plan in force
  */
 export async function writeStateOf010(project: Project, { standing = true } = {}): Promise<void> {
@@ -29,6 +29,10 @@ export async function writeStateOf010(project: Project, { standing = true } = {}
   for (const resource of resources) {
     const moved = resource.type === `${component}Results` || resource.type === `${component}Evaluation`;
     if (moved || (machine !== undefined && resource.parent === machine)) resource.parent = stack;
+    for (const properties of [resource.inputs, resource.outputs]) {
+      for (const name of ["placement", "login", "agent"]) delete properties?.[name];
+      if (resource.type === "command:remote:Command" && properties?.stdin !== undefined) properties.stdin = "exit 0";
+    }
     if (resource.type.endsWith("dynamic/lambda-train:Standing")) {
       for (const properties of [resource.inputs, resource.outputs]) {
         const plan = properties?.plan as ShownSecret;

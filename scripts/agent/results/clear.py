@@ -54,9 +54,9 @@ def remove_file(path, times, uploads):
     try:
         info = os.lstat(path)
         changed = max(info.st_mtime_ns, info.st_ctime_ns)
-        if (stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode)) and times[0] <= changed <= times[1]:
-            if not uploads.know(path):
-                os.unlink(path)
+        ours = times[0] <= changed <= times[1] and not uploads.know(path)
+        if ours and (stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode)):
+            os.unlink(path)
     except OSError:
         pass  # Another user's: what stays is told from new files by its time.
 

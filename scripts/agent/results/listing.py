@@ -130,7 +130,6 @@ class Listing:
                 yield path, info, None
         return some
 
-
     def leads_elsewhere(self, path, link):
         """Whether a relative link leads to something else from its place in the listing than where it really lies."""
         full = os.path.join(self.root, path)

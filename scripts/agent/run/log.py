@@ -18,7 +18,9 @@ BETWEEN = 5
 # Logged by several ranks, each line begins with its rank.
 TRACEBACK = re.compile(rb"^(\[rank\d+\]:\s?|)Traceback \(most recent call last\):")
 ERROR = re.compile(rb"[A-Za-z_][\w.]*(Error|Exception|Interrupt|Warning|Exit|Timeout)?(:|$)")
-CRASHED = re.compile(rb"^(Segmentation fault|Killed|Aborted|Bus error|Illegal instruction)( \(core dumped\))?$|: not found$")
+CRASHED = re.compile(
+    rb"^(Segmentation fault|Killed|Aborted|Bus error|Illegal instruction)( \(core dumped\))?$|: not found$"
+)
 LINES_OF_ERROR = 8
 KILLED = re.compile(rb"^g?make(\[[0-9]+\])?: .*(Killed|Error 137)$|line [0-9]+: +[0-9]+ Killed( |$)")
 

@@ -37,10 +37,7 @@ def has_checkpoint(folder, described, since=0):
     pattern = (described.get("evaluation") or {}).get("checkpoint")
     if not pattern or not os.path.isdir(folder):
         return False
-    for name in matches(folder, pattern):
-        if was_written_since(os.path.join(folder, name), since):
-            return True
-    return False
+    return any(was_written_since(os.path.join(folder, name), since) for name in matches(folder, pattern))
 
 
 def was_written_since(path, since):

@@ -38,10 +38,18 @@ LIMITS = {
 }
 
 
-@takes(experiment=str, hash=str, stands=Maybe(str), run=DESCRIPTION, limits=LIMITS, results={"include": [str], "exclude": [str]})
+@takes(
+    experiment=str,
+    hash=str,
+    stands=Maybe(str),
+    run=DESCRIPTION,
+    limits=LIMITS,
+    results={"include": [str], "exclude": [str]},
+)
 def start(experiment, hash, stands, run, limits, results):
     """
-    `stands`: hash of the code, data and environment on which it runs. Same hash and going on: "already running", under these limits from now on; ended with 0: "already finished". Ended
+    `stands`: hash of the code, data and environment on which it runs.
+    Same hash and going on: "already running", under these limits from now on; ended with 0: "already finished". Ended
     otherwise, or gone without a status (reboot): starts the next attempt. A run that has lost its supervisor gets another.
     Exit codes: 0 runs or has finished, 3 a run with another hash goes on (stop it first), 4 the time limit or the budget
     is used up, 5 it did not start, 6 what another configuration has reached is not at home and cannot be kept apart.
@@ -70,7 +78,9 @@ def start(experiment, hash, stands, run, limits, results):
     keep_apart(of, hash, stands)
     facts = {"hash": hash, "stands": stands, "used": used, "description": run, "limits": limits, "startedAt": now()}
     if not goes_on(of, hash):
-        say(f"{experiment} had finished with other settings: its outputs are emptied, the results are kept apart or at home")
+        say(
+            f"{experiment} had finished with other settings: its outputs are emptied, the results are kept apart or at home"
+        )
         clear(of)
         facts["clearedAt"] = moment()
     elif attempt is not None:

@@ -13,8 +13,8 @@ from base.pidfd import Waiter
 from base.processes import key_of, own_command, pid_in, start_detached
 from base.shell import workplace
 from run.activity import Activity
-from run.leftovers import left_of
 from run.configuration import since
+from run.leftovers import left_of
 from run.log import Steps, Times, beginning, error_at_end, size_of, tells_of_a_kill
 from run.output import find_output, has_left_nothing, outputs_of, was_written_since
 from run.processes import Processes
