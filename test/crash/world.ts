@@ -25,7 +25,7 @@ export interface Performed {
 /** Of the state that the agent keeps of a run. */
 interface SeenState {
   readonly attempt?: number;
-  readonly attempts?: Readonly<Record<string, { hash?: string; firstStep?: string; exit?: number }>>;
+  readonly attempts?: Readonly<Record<string, { hash?: string; stands?: string; firstStep?: string; exit?: number }>>;
 }
 
 /** A training run as its instance's disk has it. */
@@ -265,9 +265,9 @@ export class World {
     return readdirSync(folder).flatMap((experiment) => {
       const state = JSON.parse(textOf(join(folder, experiment, "state.json")) || "{}") as SeenState;
       const { attempt: attempts = 0 } = state;
-      const { hash, firstStep, exit } = state.attempts?.[attempts] ?? {};
+      const { hash, stands, firstStep, exit } = state.attempts?.[attempts] ?? {};
       if (hash === undefined) return [];
-      const { source } = sourceOf(instanceId, { experiment, hash, attempt: attempts });
+      const { source } = sourceOf(instanceId, { experiment, hash, stands, attempt: attempts });
       const hasFirstStep = firstStep !== undefined;
       const isFinished = exit === 0;
       const step = stepOf(join(home, "tiny/outputs", experiment));

@@ -99,7 +99,7 @@ export const droppedCases: readonly FaultCase[] = [
     act: (world) =>
       atStage(world, "gate", async () => {
         await world.cloud.admin.putFile(await world.instanceId(), { path: "/usr/local/bin/tmux", content: slowTmux });
-        await world.until(async () => world.memory.inHome(await world.instanceId(), `${run}/attempt`));
+        await world.until(async () => world.memory.inHome(await world.instanceId(), `${run}/state.json`));
         await dropAll(world);
       }),
     outcome: "told",
