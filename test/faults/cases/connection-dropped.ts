@@ -38,13 +38,13 @@ export const droppedCases: readonly FaultCase[] = [
     stage: "upload",
     fault: "dropped again and again while the code is sent",
     inject: async (world) => {
-      withBulk(world, "tiny/model.bin", 600_000);
-      await world.cloud.admin.addLinkFault({ match: {}, times: 3, trouble: { kind: "drop-after", bytes: 150_000 } });
+      withBulk(world, "tiny/model.bin", 2_000_000);
+      await world.cloud.admin.addLinkFault({ match: {}, times: 3, trouble: { kind: "drop-after", bytes: 500_000 } });
     },
     outcome: "ridden out",
     message: /was lost.*Trying again in 1 s/,
     after: async (world) => {
-      expect(await world.onInstance("sha256sum < tiny/model.bin")).toContain(bulk(600_000).sha256);
+      expect(await world.onInstance("sha256sum < tiny/model.bin")).toContain(bulk(2_000_000).sha256);
       await goesOn(world);
     },
     inDefault: true,
@@ -54,13 +54,13 @@ export const droppedCases: readonly FaultCase[] = [
     stage: "upload",
     fault: "dropped again and again while the dataset is sent",
     inject: async (world) => {
-      withBulk(world, "tiny-data/valid/big.bin", 600_000);
-      await world.cloud.admin.addLinkFault({ match: {}, times: 3, trouble: { kind: "drop-after", bytes: 150_000 } });
+      withBulk(world, "tiny-data/valid/big.bin", 2_000_000);
+      await world.cloud.admin.addLinkFault({ match: {}, times: 3, trouble: { kind: "drop-after", bytes: 500_000 } });
     },
     outcome: "ridden out",
     message: /was lost.*Trying again in 1 s/,
     after: async (world) => {
-      expect(await world.onInstance("sha256sum < tiny/data/valid/big.bin")).toContain(bulk(600_000).sha256);
+      expect(await world.onInstance("sha256sum < tiny/data/valid/big.bin")).toContain(bulk(2_000_000).sha256);
       await goesOn(world);
     },
   },
@@ -70,14 +70,14 @@ export const droppedCases: readonly FaultCase[] = [
     fault: "dropped again and again while an archive is sent",
     tiny: { dataset: { source: "data.tar" } },
     inject: async (world) => {
-      withBulk(world, "tiny-data/valid/big.bin", 600_000);
+      withBulk(world, "tiny-data/valid/big.bin", 2_000_000);
       tarOf(world, "data.tar", "tiny-data");
-      await world.cloud.admin.addLinkFault({ match: {}, times: 3, trouble: { kind: "drop-after", bytes: 150_000 } });
+      await world.cloud.admin.addLinkFault({ match: {}, times: 3, trouble: { kind: "drop-after", bytes: 500_000 } });
     },
     outcome: "ridden out",
     message: /was lost.*Trying again in 1 s/,
     after: async (world) => {
-      expect(await world.onInstance("sha256sum < tiny/data/valid/big.bin")).toContain(bulk(600_000).sha256);
+      expect(await world.onInstance("sha256sum < tiny/data/valid/big.bin")).toContain(bulk(2_000_000).sha256);
     },
   },
   {
