@@ -85,7 +85,7 @@ function missingTargets(experiment: Experiment, folder: string): Problem[] {
     .map((name) => join(folder, experiment.train.directory, name))
     .find(existsSync);
   return commands.flatMap(([field, command]) => {
-    const target = command?.match(/^\s*make\s+(?:-\S+\s+)*([A-Za-z][\w.-]*)(?:\s|$)/)?.[1];
+    const target = command?.match(/^\s*make\s+(?:-[kisjBw]\d*\s+)*([A-Za-z][\w.-]*)(?:\s|$)/)?.[1];
     if (target === undefined) return [];
     if (makefile === undefined) {
       return [

@@ -44,7 +44,11 @@ async function takeOver(old: StandingPlan, inputs: Inputs, context: HandlerConte
     else {
       // Also of one that stays finished: it may have written into the code or the data, which change now.
       await keepEnded(place, context, keptApartFrom(inputs.plan, planned));
-      if (asked) await look(inputs.access, (session) => goOn(session, planned.run.experiment));
+      if (status.state === "finished" && next !== undefined && next.hash !== status.hash) {
+        const { experiment } = planned.run;
+        if (asked) await look(inputs.access, (session) => goOn(session, experiment));
+        else context.progress(emptiedText(experiment));
+      }
     }
   }
   return inputs;
@@ -63,6 +67,13 @@ function waitingText({ experiment, state }: RunStatus, changed: readonly string[
     `${experiment} ${doing}, so these changes wait: ${changed.join(", ")}. Nothing under the run was touched. ` +
     "To apply them after the run: `npm run wait`, then `npm run up`. To apply them now: `npm run up -- --restart` " +
     "stops the run at a checkpoint, evaluates, downloads the results and starts it again."
+  );
+}
+
+function emptiedText(experiment: string): string {
+  return (
+    `${experiment} had finished, and its configuration is another: it starts with empty outputs. Next time, ` +
+    "`npm run up -- --restart` goes on from the last checkpoint instead."
   );
 }
 

@@ -38,7 +38,8 @@ describe("what a user replaces by force", { timeout: 180_000 }, () => {
 
   it("is refused where a change of the configuration would replace the instance under a run", async () => {
     const before = await cloud.inventory();
-    const resources = await project.resources();
+    const urns = async (): Promise<string[]> => (await project.resources()).map(({ urn }) => urn).sort();
+    const resources = await urns();
     for (const stack of [
       { instanceTypes: ["gpu_1x_a10"] },
       { imageFamily: "lambda-stack-22-04" },
@@ -50,7 +51,7 @@ describe("what a user replaces by force", { timeout: 180_000 }, () => {
       expect(output).toMatch(/tiny-v1 runs on instance \S+, which these changes would replace: .*Nothing was changed/);
       expect(output).toContain("npm run up -- --restart");
       expect(await cloud.inventory()).toEqual(before);
-      expect((await project.resources()).map(({ urn }) => urn)).toEqual(resources.map(({ urn }) => urn));
+      expect(await urns()).toEqual(resources);
     }
     configureTiny(project, { ...changes, stack: { recoveryKeys: [recoveryKey] } });
     await project.succeeds("up", ["--restart"]);

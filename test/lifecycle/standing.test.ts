@@ -178,7 +178,7 @@ describe("a run that goes on", { timeout: 180_000 }, () => {
     expect(output.indexOf("verified in")).toBeLessThan(output.indexOf("first step:"));
     expect(homeJson("checkpoints/last.json", "tiny-v3")).toMatchObject({ step: 20 });
     expect(await run()).toMatchObject({ state: "running", attempt: 2 });
-    expect(output).toContain("its outputs are emptied");
+    expect(output).toContain("tiny-v3 had finished, and its configuration is another: it starts with empty outputs");
     expect(await onInstance("tail -n 1 starts")).toBe("0\n");
   });
 
@@ -189,8 +189,8 @@ describe("a run that goes on", { timeout: 180_000 }, () => {
     const { step } = homeJson("checkpoints/last.json", "tiny-v3") as { step: number };
     configure({ overrides: { ...endless } });
     await up("--restart");
-    expect(await onInstance("tail -n 1 starts")).toBe("25\n");
-    expect(step).toBeGreaterThan(0);
+    expect(step).toBeGreaterThanOrEqual(25);
+    expect(await onInstance("tail -n 1 starts")).toBe(`${step}\n`);
   });
 
   it("shows a change in a preview, without the cloud", async () => {

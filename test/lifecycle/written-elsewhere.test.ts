@@ -102,7 +102,7 @@ describe("what training writes outside of its outputs", { timeout: 240_000 }, ()
     await project.init();
     cloud = await TestCloud.start(project);
     expect(await project.fails("up")).toContain("no_such_module");
-    await project.succeeds("exec", ["--", "python3", "train.py"]);
+    await project.succeeds("exec", ["--home", "--", "bash", "-c", "cd mine && python3 train.py"]);
     const down = await project.succeeds("down", ["--keep-cloud"]);
     expect(down).toContain("was never started, but files were written there since setup");
     expect(down).toMatch(/1 file, 2\.0 MB verified in/);

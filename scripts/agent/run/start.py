@@ -78,9 +78,7 @@ def start(experiment, hash, stands, run, limits, results):
     keep_apart(of, hash, stands)
     facts = {"hash": hash, "stands": stands, "used": used, "description": run, "limits": limits, "startedAt": now()}
     if not goes_on(of, hash):
-        say(
-            f"{experiment} had finished with other settings: its outputs are emptied, the results are kept apart or at home"
-        )
+        of.note(f"=== lambda-train: {experiment} had finished with other settings; its outputs are emptied, {now()}")
         clear(of)
         facts["clearedAt"] = moment()
     elif attempt is not None:
