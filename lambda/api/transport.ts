@@ -26,8 +26,9 @@ export interface Call {
 
 /** How calls get to the API. */
 export interface Transport {
-  /** Base URL without trailing slash. */
+  /** Base URL without trailing slash: `https://cloud.lambda.ai/api/v1`. */
   readonly baseUrl: string;
+  /** Asked at each call, so that a rotated key is used at once. */
   readonly apiKey: () => string;
   readonly userAgent: string;
   readonly dispatcher?: Dispatcher;
