@@ -17,8 +17,6 @@ export type { LocalTerminal } from "./ssh/terminal";
 export interface ExecOptions {
   /** What the command reads; without it standard input is closed at once. */
   readonly stdin?: string | Buffer | Readable;
-  readonly onStdout?: (chunk: Buffer) => void;
-  readonly onStderr?: (chunk: Buffer) => void;
   /** Seconds until the channel is closed and the call fails with kind `timeout`. Default: none. */
   readonly timeoutSeconds?: number;
   /** Most bytes kept of each of stdout and stderr (the last ones). Default 16 MiB; 0 keeps nothing. */
@@ -34,8 +32,6 @@ export interface ExecResult {
   readonly signal?: string;
   readonly stdout: string;
   readonly stderr: string;
-  /** Output was longer than `maxOutputBytes`; its beginning is missing. */
-  readonly truncated: boolean;
 }
 
 /** A running command with its streams. Read both outputs: an unread one stops the command. */
@@ -96,26 +92,18 @@ export class SshSession {
     const running = await this.open(command);
     const { channel } = running;
     const limit = options.maxOutputBytes ?? 16 * 1024 * 1024;
-    const stdout = collect(channel, limit, options.onStdout);
-    const stderr = collect(channel.stderr, limit, options.onStderr);
-    const stop = new AbortController();
+    const stdout = collect(channel, limit);
+    const stderr = collect(channel.stderr, limit);
+    const { timeoutSeconds: seconds, signal } = options;
+    const late = new AbortController();
     const timer =
-      options.timeoutSeconds === undefined
-        ? undefined
-        : setTimeout(
-            () => stop.abort(this.timeout(command, options.timeoutSeconds ?? 0)),
-            options.timeoutSeconds * 1000,
-          );
-    const aborted = (): void => stop.abort(options.signal?.reason);
-    options.signal?.addEventListener("abort", aborted, { once: true });
-    // An abort while the channel was opened told no listener.
-    if (options.signal?.aborted === true) aborted();
+      seconds === undefined ? undefined : setTimeout(() => late.abort(this.timeout(command, seconds)), seconds * 1000);
+    const stop = signal === undefined ? late.signal : AbortSignal.any([late.signal, signal]);
     try {
-      const exit = await endOf(running, feed(channel, options.stdin), stop.signal);
-      return { ...exit, stdout: stdout.text(), stderr: stderr.text(), truncated: stdout.cut() || stderr.cut() };
+      const exit = await endOf(running, feed(channel, options.stdin), stop);
+      return { ...exit, stdout: stdout(), stderr: stderr() };
     } finally {
       clearTimeout(timer);
-      options.signal?.removeEventListener("abort", aborted);
     }
   }
 

@@ -1,8 +1,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { HashCache } from "../../local/folder/hashes";
 import type { Manifest } from "../../local/folder/manifest";
-import { quoted } from "../../local/folder/manifest";
+import { quoted, quotedFew } from "../../local/folder/manifest";
 import type { Listener } from "../../local/listener";
 import { takeLock } from "../../local/lock";
 import type { SshSession } from "../session";
@@ -111,8 +110,7 @@ async function downloadAlone(
   const started = Date.now();
   await recoverSwap(final);
   const { onProgress, onStatus } = options;
-  const cache = await HashCache.open(options.hashFolder, final);
-  const objects = await Objects.open(join(partial, "objects"), final, cache, onStatus);
+  const objects = await Objects.open(join(partial, "objects"), final, options.hashFolder, onStatus);
   const fetched = { files: 0, bytes: 0 };
   const collect = (session: SshSession, attempt: Attempt): Promise<Collected> =>
     collectContent(session, options, objects, attempt, (files, bytes) => {
@@ -121,7 +119,12 @@ async function downloadAlone(
     });
   const collected = await onTarget(target, collect, options);
   const { entries, unstable, skipped, hollow, moved, access } = collected;
-  if (hollow.length > 0) onProgress?.(hollowText(hollow));
+  // Links without content cannot come home: that is worth a line, and no reason to keep the rest away.
+  if (hollow.length > 0) {
+    onProgress?.(
+      `Skipped links that lead nowhere, or to a folder that holds them (${hollow.length}): ${quotedFew(hollow)}`,
+    );
+  }
   for (const line of moved) onProgress?.(line);
   if (options.runEnded === true) {
     requireAll(collected, partial);
@@ -149,15 +152,6 @@ interface Collected extends Listing {
   /** Files that kept changing while they were read. */
   readonly unstable: readonly string[];
   readonly access: SshAccess;
-}
-
-const mostNamed = 3;
-
-/** Links without content cannot come home: that is worth a line, and no reason to keep the rest away. */
-function hollowText(hollow: readonly string[]): string {
-  const names = hollow.slice(0, mostNamed).map(quoted).join(", ");
-  const more = hollow.length > mostNamed ? ` and ${hollow.length - mostNamed} more` : "";
-  return `Skipped links that lead nowhere, or to a folder that holds them (${hollow.length}): ${names}${more}`;
 }
 
 /** Once the run has ended all files must be here: a last download that leaves some behind would lose them. */

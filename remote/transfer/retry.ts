@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { SshError, SshSession } from "../session";
+import { isRetryable, SshSession } from "../session";
 import type { SshAccess } from "../types";
 
 /** How long to keep on. */
@@ -41,9 +41,7 @@ export async function withRetries<T>(
     } catch (error) {
       signal?.throwIfAborted();
       vain++;
-      if (!(error instanceof SshError) || !error.facts.retryable || vain >= attempts) {
-        throw error;
-      }
+      if (!isRetryable(error) || vain >= attempts) throw error;
       const pause = Math.min(2 ** (vain - 1), 30);
       onProgress?.(`${error.message} Trying again in ${pause} s.`);
       await sleep(pause * 1000, undefined, { signal }).catch(() => signal?.throwIfAborted());
