@@ -10,8 +10,6 @@ import { isRetryable, SshSession, withSession } from "./session";
 import { withRetries } from "./transfer/retry";
 import { type RunState, type RunStatus, type SshAccess, statusSchema } from "./types";
 
-export { followLog } from "./follow";
-
 /** What a run did that its caller did not want. The message tells what to do; `status` is what was known last. */
 export class RunError extends Error {
   override readonly name = "RunError";

@@ -7,10 +7,8 @@ import { collect, type Exit, endOf, feed, type RunningCommand, tail, watchComman
 import { type LocalTerminal, runInTerminal } from "./ssh/terminal";
 import type { SshAccess } from "./types";
 
-export type { ConnectOptions } from "./ssh/dial";
-export { isRetryable, SshError, type SshErrorFacts, type SshErrorKind } from "./ssh/error";
+export { isRetryable, SshError } from "./ssh/error";
 export type { Forward } from "./ssh/forward";
-export type { Exit } from "./ssh/process";
 export type { LocalTerminal } from "./ssh/terminal";
 
 /** How to run a command. */
