@@ -8,23 +8,15 @@ import type { SshSession } from "../session";
 import type { SshAccess, Written } from "../types";
 import { assemble, recoverSwap } from "./assemble";
 import { fetchObjects } from "./fetch";
-import { type Listing, listRemote, type WrittenBy } from "./listing";
+import { type Listing, type ListingOptions, listRemote } from "./listing";
 import { Objects } from "./objects";
 import { parseResults, resultsFile } from "./results-file";
 import { type Attempt, onTarget } from "./retry";
 
 /** What to bring home, and where to. */
-export interface DownloadTreeOptions {
-  /** Folder on the instance, relative to the home folder or absolute. */
-  readonly remoteRoot: string;
+export interface DownloadTreeOptions extends ListingOptions {
   /** Local folder that then holds exactly what the remote one held. Its parent is made where it is missing. */
   readonly localFinal: string;
-  /** Folder of the local one that holds this instead of the local folder itself. */
-  readonly below?: string;
-  /** Further files or folders of the instance that belong to the results: path in the local folder → path there. */
-  readonly also?: Readonly<Record<string, string>>;
-  /** Bring also what this experiment wrote outside of its outputs, below `beside/`. */
-  readonly writtenBy?: WrittenBy;
   /** Says where the results come from. Where an earlier download came from elsewhere it is kept beside the new one. */
   readonly source?: string;
   /** The source as an earlier release told it, where what that brought is surely of the same run. */
@@ -33,10 +25,6 @@ export interface DownloadTreeOptions {
   readonly runEnded?: boolean;
   /** Folder for remembered checksums of local files, `<local>/hashes`. */
   readonly hashFolder?: string;
-  /** A line for people when the connection is lost, or of what stays on the instance. */
-  readonly onProgress?: (line: string) => void;
-  readonly onStatus?: Listener["status"];
-  readonly signal?: AbortSignal;
 }
 
 /** What a download did. */

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Listener } from "../../local/listener";
 import { isRetryable, SshSession } from "../session";
 import type { SshAccess } from "../types";
 
@@ -6,8 +7,14 @@ import type { SshAccess } from "../types";
 export interface RetryOptions {
   /** Tries without any progress before giving up. Default 6, over about a minute and a half. */
   readonly attempts?: number;
-  readonly onProgress?: (line: string) => void;
+  /** Takes a line for people when the connection is lost. */
+  readonly onProgress?: Listener["progress"];
   readonly signal?: AbortSignal;
+}
+
+/** Whom a transfer tells how far it is, and how long it keeps on. */
+export interface TransferOptions extends RetryOptions {
+  readonly onStatus?: Listener["status"];
 }
 
 /** Handed to what is tried. */
