@@ -6,7 +6,6 @@ export interface Schema {
   readonly deprecated?: boolean;
   readonly format?: string;
   readonly pattern?: string;
-  readonly not?: Schema;
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
   readonly minLength?: number;
