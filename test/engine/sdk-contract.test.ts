@@ -71,7 +71,6 @@ describe.each([
   // Made from archivePaths and assetPaths alone, which are refused.
   [command, "command:local:Command", "command/local/command", "Command", "CommandArgs", ["archive", "assets"]],
   [random, "random:index/randomId:RandomId", "random/randomId", "RandomId", "RandomIdArgs", []],
-  [random, "random:index/randomPet:RandomPet", "random/randomPet", "RandomPet", "RandomPetArgs", []],
 ] as const)("%s", (plugin, token, file, className, argsName, never) => {
   const type = typeOf(plugin.types, token);
 
