@@ -3,7 +3,7 @@ import type { Shape } from "../protocol/shape";
 /** Which of the command's output is shown while it runs. */
 export type Logging = "stdout" | "stderr" | "stdoutAndStderr" | "none";
 
-/** Inputs that local and remote commands share. */
+/** Inputs of a command, beside where it runs. */
 export const commandInputs: Shape = {
   addPreviousOutputInEnv: { kind: "boolean", default: true },
   create: { kind: "string" },
@@ -52,8 +52,9 @@ export interface Connection extends Endpoint {
   readonly proxy?: Endpoint;
 }
 
-/** The shared inputs, checked. */
+/** The inputs, checked. */
 export interface CommandInputs {
+  readonly connection: Connection;
   readonly addPreviousOutputInEnv?: boolean;
   readonly create?: string;
   readonly delete?: string;

@@ -1,16 +1,14 @@
+import { randomBytes } from "node:crypto";
 import type { Client } from "ssh2";
-import type { Capture } from "./capture";
-import { captured, commandType } from "./command";
+import type { Operation, ResourceType } from "../protocol/resource";
+import { Capture } from "./capture";
 import { dial } from "./dial";
-import { type CommandInputs, type Connection, connectionInputs } from "./inputs";
-
-interface RemoteInputs extends CommandInputs {
-  readonly connection: Connection;
-}
+import { type CommandInputs, type CommandOutputs, commandInputs, connectionInputs, previousOutput } from "./inputs";
 
 /** `command.remote.Command`: runs a command over SSH, through the login shell of the remote user, without a terminal. */
-export const remoteCommand = commandType<RemoteInputs>(
-  {
+export const remoteCommand: ResourceType = {
+  inputs: {
+    ...commandInputs,
     connection: { kind: connectionInputs, required: true, secret: true },
     environment: {
       kind: "stringMap",
@@ -18,20 +16,51 @@ export const remoteCommand = commandType<RemoteInputs>(
         "not served here, and refused by sshd unless its AcceptEnv names the variables; put them before the command instead: NAME='value' command",
     },
   },
-  async (command, inputs, env, operation) => {
-    const { client, close } = await dial(inputs.connection, operation);
-    const cancel = () => client.destroy();
-    operation.signal.addEventListener("abort", cancel);
-    try {
-      return await captured(command, inputs, operation, (capture) =>
-        execute(client, command, inputs.stdin, env, capture),
-      );
-    } finally {
-      operation.signal.removeEventListener("abort", cancel);
-      close();
-    }
+  outputs: ["stdout", "stderr"],
+
+  async create(properties, operation) {
+    const inputs = properties as unknown as CommandInputs;
+    const id = operation.name + randomBytes(4).toString("hex");
+    if (inputs.create === undefined) return { id, outputs: { stdout: "", stderr: "" } };
+    return { id, outputs: { ...(await run(inputs.create, inputs, {}, operation)) } };
   },
-);
+
+  async update(oldProperties, properties, operation) {
+    const olds = oldProperties as CommandOutputs;
+    const inputs = properties as unknown as CommandInputs;
+    const command = inputs.update ?? inputs.create;
+    if (command === undefined) return { stdout: olds.stdout ?? "", stderr: olds.stderr ?? "" };
+    return { ...(await run(command, inputs, olds, operation)) };
+  },
+
+  async delete(oldProperties, operation) {
+    const inputs = oldProperties as unknown as CommandInputs;
+    if (inputs.delete !== undefined) await run(inputs.delete, inputs, oldProperties as CommandOutputs, operation);
+  },
+};
+
+async function run(
+  command: string,
+  inputs: CommandInputs,
+  olds: CommandOutputs,
+  operation: Operation,
+): Promise<CommandOutputs> {
+  const { client, close } = await dial(inputs.connection, operation);
+  const capture = new Capture(inputs.logging, operation.status);
+  const cancel = () => client.destroy();
+  operation.signal.addEventListener("abort", cancel);
+  try {
+    await execute(client, command, inputs.stdin, previousOutput(inputs, olds), capture);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`${reason}: running ${JSON.stringify(command)}:\n${capture.both()}`, { cause: error });
+  } finally {
+    operation.signal.removeEventListener("abort", cancel);
+    capture.end();
+    close();
+  }
+  return { stdout: capture.text("stdout"), stderr: capture.text("stderr") };
+}
 
 /** Resolves when the command ended with status 0. */
 function execute(
