@@ -1,7 +1,6 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { utils } from "ssh2";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { previousOutput } from "../../engine/plugins/command/inputs";
 import { secret, UNKNOWN } from "../../engine/plugins/protocol/values";
@@ -96,17 +95,6 @@ describe("remote.Command", () => {
     expect(await run("-----BEGIN LOOKS LIKE ONE-----")).not.toContain("LOOKS LIKE");
   });
 
-  it("opens an encrypted key with its password", async () => {
-    const { passphrase, ...pair } = { passphrase: "open sesame", ...encryptedPair("open sesame") };
-    const keys = readFileSync(join(sshd.home, "..", "authorized_keys"), "utf8");
-    writeFileSync(join(sshd.home, "..", "authorized_keys"), `${keys}${pair.public}\n`);
-    const login = { ...connection, privateKey: pair.private };
-    const create = (extra: object) => plugin.create(urn, { connection: { ...login, ...extra }, create: "echo in" });
-    expect((await create({ privateKeyPassword: passphrase })).outputs.stdout).toBe("in");
-    await expect(create({ privateKeyPassword: "wrong" })).rejects.toThrow("privateKeyPassword does not open it");
-    await expect(create({})).rejects.toThrow("connection.privateKey is not a private key");
-  });
-
   it("dials again until the limit, on the published schedule, and tells each try", async () => {
     plugin.shown.length = 0;
     const away = { ...connection, port: await freePort(), dialErrorLimit: 3 };
@@ -132,20 +120,6 @@ describe("remote.Command", () => {
     await sleep(600);
     await sshd.restart();
     expect((await running).outputs.stdout).toBe("there");
-  });
-
-  it("goes through a proxy", async () => {
-    const proxy = { ...connection };
-    const { outputs } = await plugin.create(urn, {
-      connection: { ...connection, proxy },
-      create: 'echo "$SSH_CONNECTION"',
-    });
-    // The server sees itself: the connection came out of the proxy, on the loopback address.
-    expect(outputs.stdout).toMatch(/^127\.0\.0\.1 \d+ 127\.0\.0\.1 \d+$/);
-    const deaf = { ...proxy, port: await freePort() };
-    await expect(plugin.create(urn, { connection: { ...connection, proxy: deaf }, create: "true" })).rejects.toThrow(
-      /^proxy: after 0 failed attempts: .*ECONNREFUSED/,
-    );
   });
 
   it("does not take a broken connection for the command's end", async () => {
@@ -176,7 +150,7 @@ describe("remote.Command", () => {
 
   it("checks the connection, fills in its defaults and makes it secret", async () => {
     const { inputs, failures } = await plugin.check(urn, {
-      connection: { host: "h", proxy: { host: "p" } },
+      connection: { host: "h" },
       create: "x",
     });
     expect(failures).toEqual([]);
@@ -184,15 +158,19 @@ describe("remote.Command", () => {
     expect(inputs).toEqual({
       create: "x",
       addPreviousOutputInEnv: true,
-      connection: secret({ ...defaults, host: "h", proxy: { ...defaults, host: "p" } }),
+      connection: secret({ ...defaults, host: "h" }),
     });
     expect((await plugin.check(urn, { connection: UNKNOWN, create: UNKNOWN })).inputs).toMatchObject({
       connection: secret(UNKNOWN),
     });
-    const refused = await plugin.check(urn, { connection: { hots: "typo" }, environment: { A: "b" } });
+    const refused = await plugin.check(urn, {
+      connection: { hots: "typo", proxy: { host: "p" } },
+      environment: { A: "b" },
+    });
     expect(refused.failures.map(({ property }) => property).sort()).toEqual([
       "connection.host",
       "connection.hots",
+      "connection.proxy",
       "environment",
     ]);
     expect((await plugin.check(urn, {})).failures).toEqual([
@@ -268,10 +246,6 @@ describe("remote.Command", () => {
     expect(await plugin.diff(urn, olds, moved)).toEqual({ changes: true, paths: ["connection"], replaces: [] });
   });
 });
-
-function encryptedPair(passphrase: string): { private: string; public: string } {
-  return utils.generateKeyPairSync("ed25519", { passphrase, cipher: "aes256-ctr", rounds: 16 });
-}
 
 function exists(path: string): boolean {
   try {

@@ -45,7 +45,7 @@ async function run(
   olds: CommandOutputs,
   operation: Operation,
 ): Promise<CommandOutputs> {
-  const { client, close } = await dial(inputs.connection, operation);
+  const client = await dial(inputs.connection, operation);
   const capture = new Capture(inputs.logging, operation.status);
   const cancel = () => client.destroy();
   operation.signal.addEventListener("abort", cancel);
@@ -57,7 +57,7 @@ async function run(
   } finally {
     operation.signal.removeEventListener("abort", cancel);
     capture.end();
-    close();
+    client.end();
   }
   return { stdout: capture.text("stdout"), stderr: capture.text("stderr") };
 }
