@@ -60,6 +60,12 @@ export function sshFailure(session: SshSession, code: number, what: string, outp
   return sshError(session.access, "exit", message, { code });
 }
 
+/** What a command printed that must have ended with 0. @throws SshError kind `exit` with the end of its output */
+export function outputOf(session: SshSession, what: string, { code, stdout, stderr }: ExecResult): string {
+  if (code !== 0) throw sshFailure(session, code, what, stderr.trim() === "" ? stdout : stderr);
+  return stdout;
+}
+
 /**
  * One SSH connection to an instance. Its host key is checked against the stack's, probes notice a dead connection
  * within about a minute, and every failure is an {@link SshError}.
@@ -107,11 +113,7 @@ export class SshSession {
 
   /** Runs a command that must end with 0 and returns its stdout; otherwise kind `exit` with the end of its output. */
   async run(command: string, what: string, options: ExecOptions = {}): Promise<string> {
-    const result = await this.exec(command, options);
-    if (result.code !== 0) {
-      throw sshFailure(this, result.code, what, result.stderr.trim() === "" ? result.stdout : result.stderr);
-    }
-    return result.stdout;
+    return outputOf(this, what, await this.exec(command, options));
   }
 
   /** Starts a command and gives its streams. */
