@@ -60,7 +60,7 @@ describe("a caller who has moved", { timeout: 90_000 }, () => {
     await call(hosts.cloud, "PATCH", `/firewall-rulesets/${ruleset}`, { rules: [rule(namedRule)] });
     await hosts.admin.patchSettings({ caller: { address: moved } });
     await open();
-    expect(told.join()).toContain(`add ${moved}/32`);
+    expect(told.join()).toContain(`Add ${moved}/32`);
     expect(await networks()).toEqual(["127.0.0.1/32"]);
     await expect(connect(booted.target, 300)).rejects.toThrow(/Timed out/);
   });
@@ -68,7 +68,7 @@ describe("a caller who has moved", { timeout: 90_000 }, () => {
   it("is let in by the stack's own ruleset, which says so, and nobody else is", async () => {
     await call(hosts.cloud, "PATCH", `/firewall-rulesets/${ruleset}`, { rules: [rule(callerRule)] });
     await open();
-    expect(told.join()).toContain(`This machine's address is ${moved} now`);
+    expect(told.join()).toContain(`This machine's address is now ${moved}`);
     expect(await networks()).toEqual(["127.0.0.1/32", `${moved}/32`]);
     (await connect(booted.target)).end();
   });
