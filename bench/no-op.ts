@@ -1,10 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { promisify } from "node:util";
 import { TestCloud } from "../test/support/cloud";
 import { Project } from "../test/support/project";
 import { useTinyWorkload } from "../test/support/tiny";
-import { median, pulumi, seconds } from "./measure";
 
 /**
  * An `up` that changes nothing, beside the floor: a program of one RandomId, once as TypeScript through the language
@@ -64,7 +65,6 @@ async function main(): Promise<void> {
 /** A project of one resource in a folder of its own. */
 function floor(name: string, file: string, program: string): string {
   const folder = mkdtempSync(join(tmpdir(), "lambda-train-floor-"));
-  mkdirSync(folder, { recursive: true });
   symlinkSync(resolve(__dirname, "../node_modules"), join(folder, "node_modules"));
   writeFileSync(join(folder, "Pulumi.yaml"), `name: floor-${name}\nruntime: nodejs\n`);
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: `floor-${name}`, main: file }));
@@ -74,6 +74,27 @@ function floor(name: string, file: string, program: string): string {
   );
   writeFileSync(join(folder, file), program);
   return folder;
+}
+
+/** Wall-clock seconds that something takes. */
+async function seconds(run: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await run();
+  return (performance.now() - started) / 1000;
+}
+
+/** The middle of some numbers. */
+function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+/** Runs the Pulumi CLI in a folder; throws with its output when it fails. */
+async function pulumi(folder: string, env: NodeJS.ProcessEnv, args: readonly string[]): Promise<string> {
+  const { PULUMI_STACK: _stack, ...rest } = env;
+  const stack = args.includes("--stack") || args[0] === "stack" ? rest : env;
+  const { stdout } = await promisify(execFile)("pulumi", [...args, "--non-interactive"], { cwd: folder, env: stack });
+  return stdout;
 }
 
 main().catch((error: unknown) => {

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { AdminClient } from "./admin-client";
 import { cloudFolder, isAlive, type RunFile, readRunFile } from "./run-file";
 
@@ -129,4 +130,3 @@ async function answers({ url }: RunFile): Promise<boolean> {
 }
 
 const tail = (file: string): string => fs.readFileSync(file, "utf8").trim().split("\n").slice(-5).join("\n");
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

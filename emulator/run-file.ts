@@ -37,12 +37,8 @@ export function readRunFile(localDir: string): RunFile | undefined {
   } catch {
     return undefined;
   }
-  return isEmulator(run.pid, localDir) ? run : undefined;
-}
-
-/** Whether the process is there and is this folder's emulator. */
-function isEmulator(pid: number, localDir: string): boolean {
-  return isAliveAs(pid, (words) => words.includes(path.resolve(localDir)));
+  const isEmulator = isAliveAs(run.pid, (words) => words.includes(path.resolve(localDir)));
+  return isEmulator ? run : undefined;
 }
 
 /**

@@ -3,7 +3,7 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { projectFolder } from "../local/paths";
-import { type ExecOptions, type ExecResult, type RemoteProcess, type SshSession, sshFailure } from "./session";
+import { type ExecOptions, type ExecResult, outputOf, type RemoteProcess, type SshSession } from "./session";
 import { tarHeader, tarPadding } from "./transfer/tar";
 
 /** What an agent is asked to do: a verb of `scripts/agent`, and the document that it takes. */
@@ -112,9 +112,7 @@ export async function callAgent(
   what: string,
   options: CallOptions = {},
 ): Promise<string> {
-  const { code, stdout, stderr } = await askAgent(session, call, options);
-  if (code !== 0) throw sshFailure(session, code, what, stderr.trim() === "" ? stdout : stderr);
-  return stdout;
+  return outputOf(session, what, await askAgent(session, call, options));
 }
 
 /** Starts a verb and gives its streams, its document sent. */

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Readable, Writable } from "node:stream";
 import { ensureAgent, wordsOf } from "./agent";
 import { shellQuote } from "./quote";
-import { isRetryable, type LocalTerminal, type SshError, SshSession } from "./session";
+import { isRetryable, type LocalTerminal, SshSession } from "./session";
 
 /** Where a command runs, and with what set. */
 export interface CommandPlace {
@@ -54,7 +54,7 @@ export async function runHere(session: SshSession, text: string, options: RunHer
   try {
     return await joined(session, `export ${mark}; ${text}`, mark, options);
   } catch (error) {
-    if (isRetryable(error)) (error as SshError).message += ` ${await whatBecameOf(session, mark)}`;
+    if (isRetryable(error)) error.message += ` ${await whatBecameOf(session, mark)}`;
     throw error;
   }
 }

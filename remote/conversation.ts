@@ -2,6 +2,7 @@ import { z } from "zod";
 import { startAgent } from "./agent";
 import { endedSoon, type RemoteProcess, type SshSession, sshFailure } from "./session";
 import { SshError, sshError } from "./ssh/error";
+import { collect } from "./ssh/process";
 
 /** As in scripts/agent/machine/serve.py: another number for any change that the other side must know of. */
 export const protocol = 1;
@@ -55,7 +56,7 @@ function conversationOf(session: SshSession): Promise<Conversation> {
 /** One process of the agent that answers questions. */
 class Conversation {
   private readonly waiting = new Map<number, Waiting>();
-  private said = "";
+  private readonly said: () => string;
   private asked = 0;
   private welcome: Waiting | undefined;
   /** There are no more answers. */
@@ -67,9 +68,7 @@ class Conversation {
     private readonly onEnd: () => void,
   ) {
     remote.stdin.on("error", () => {});
-    remote.stderr.on("data", (chunk: Buffer) => {
-      this.said = (this.said + chunk.toString()).slice(-4096);
-    });
+    this.said = collect(remote.stderr, 4096);
     void this.listen();
   }
 
@@ -125,7 +124,7 @@ class Conversation {
         for (const line of lines) this.take(line);
       }
       const { code } = await endedSoon(this.remote);
-      reason = sshFailure(this.session, code, "Asking the agent", this.said);
+      reason = sshFailure(this.session, code, "Asking the agent", this.said());
     } catch (error) {
       reason = error;
     }

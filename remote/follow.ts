@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startAgent } from "./agent";
 import { type Frame, FrameReader } from "./frames";
 import { endedSoon, isRetryable, SshSession } from "./session";
+import { collect } from "./ssh/process";
 import type { SshAccess } from "./types";
 
 /** Where in a log to begin. */
@@ -85,10 +86,7 @@ export async function followOn(
   const remote = await startAgent(session, { verb: "follow", document });
   const stop = (): void => session.close();
   signal?.addEventListener("abort", stop, { once: true });
-  let said = "";
-  remote.stderr.on("data", (chunk: Buffer) => {
-    said = (said + chunk.toString()).slice(-4096);
-  });
+  const said = collect(remote.stderr, 4096);
   try {
     const frames = new FrameReader();
     for await (const chunk of remote.stdout) {
@@ -104,7 +102,7 @@ export async function followOn(
     if (code === noTimes) {
       throw new Error(`The log of ${experiment} has no times: its run was started before they were kept.`);
     }
-    if (code !== 0) throw new Error(`Couldn't read the log of ${experiment} (status ${code}): ${said.trim()}`);
+    if (code !== 0) throw new Error(`Couldn't read the log of ${experiment} (status ${code}): ${said().trim()}`);
     return true;
   } finally {
     signal?.removeEventListener("abort", stop);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { SshError, SshSession } from "./session";
+import { isRetryable, SshError, SshSession } from "./session";
 import type { SshAccess } from "./types";
 
 /** Whether an instance can be spoken to. `since`: milliseconds since the epoch. */
@@ -42,7 +42,7 @@ export class KeptSession {
     try {
       return await fn(session);
     } catch (error) {
-      if (this.closed || (error instanceof SshError && error.facts.retryable)) return undefined;
+      if (this.closed || isRetryable(error)) return undefined;
       throw error;
     }
   }
@@ -78,7 +78,7 @@ export class KeptSession {
         reason = error?.message ?? "The connection was closed by the instance.";
       } catch (error) {
         reason = (error as Error).message;
-        refused = error instanceof SshError && !error.facts.retryable;
+        refused = error instanceof SshError && !isRetryable(error);
       }
       if (this.closed) return;
       lostAt ??= Date.now();

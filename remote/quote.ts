@@ -8,9 +8,5 @@ export function shellQuote(text: string): string {
 
 /** Whether the value of a variable adds to the one that it had. */
 export function addsToItself(name: string, value: string): boolean {
-  return ownName(name).test(value);
-}
-
-function ownName(name: string): RegExp {
-  return new RegExp(`\\$(?:\\{${name}\\}|${name}(?![A-Za-z0-9_]))`);
+  return new RegExp(`\\$(?:\\{${name}\\}|${name}(?![A-Za-z0-9_]))`).test(value);
 }

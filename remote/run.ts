@@ -6,24 +6,22 @@ import { followLog } from "./follow";
 import { logLines, plainText } from "./log-text";
 import { shellQuote } from "./quote";
 import { evaluationOf, type StandsOn } from "./scripts";
-import { SshError, SshSession, withSession } from "./session";
-import { statusSchema } from "./status-schema";
+import { isRetryable, SshSession, withSession } from "./session";
 import { withRetries } from "./transfer/retry";
-import type { RunState, RunStatus, SshAccess } from "./types";
-
-export { followLog } from "./follow";
+import { type RunState, type RunStatus, type SshAccess, statusSchema } from "./types";
 
 /** What a run did that its caller did not want. The message tells what to do; `status` is what was known last. */
 export class RunError extends Error {
   override readonly name = "RunError";
-  readonly facts: {
-    readonly kind: "absent" | "gone" | "failed" | "first-step" | "stop" | "evaluation";
-    readonly status?: RunStatus;
-  };
 
-  constructor(message: string, facts: RunError["facts"]) {
+  constructor(
+    message: string,
+    readonly facts: {
+      readonly kind: "absent" | "gone" | "failed" | "first-step" | "stop" | "evaluation";
+      readonly status?: RunStatus;
+    },
+  ) {
     super(message);
-    this.facts = facts;
   }
 }
 
@@ -291,13 +289,7 @@ async function poll(
         signal?.throwIfAborted();
         session?.close();
         session = undefined;
-        if (
-          !(error instanceof SshError) ||
-          !error.facts.retryable ||
-          Date.now() - contact > unreachableSeconds * 1000
-        ) {
-          throw error;
-        }
+        if (!isRetryable(error) || Date.now() - contact > unreachableSeconds * 1000) throw error;
         if (await options.isGone?.()) {
           const message =
             `The instance of ${experiment} is gone (${error.message}). Nothing is billed any more. Only the results downloaded ` +

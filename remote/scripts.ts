@@ -9,14 +9,9 @@ export function uploadName(path: string): string {
   return path.replaceAll("/", "-");
 }
 
-/** The workspace on the instance, relative to the home folder. */
-export function workspacePath(workload: string): string {
-  return workload;
-}
-
 /** The dataset's folder on the instance, relative to the home folder. */
 export function datasetPath(plan: MachinePlan): string {
-  return `${workspacePath(plan.workload.name)}/${datasetOf(plan).target}`;
+  return `${plan.workload.name}/${datasetOf(plan).target}`;
 }
 
 /** Where an archive is uploaded to (`remotePath` of `uploadArchive`), relative to the home folder. */
@@ -32,7 +27,8 @@ export function tmuxSession(experiment: string): string {
 /** Makes the environment and runs the workload's setup command, once for the same `environment.hash`. */
 export function renderSetup({ environment, workload }: MachinePlan): string {
   const { manager, file = "", setup = "", answer, variables, hash, timeoutSeconds } = environment;
-  const place = { workspace: workspacePath(workload.name), workload: workload.name };
+  // The workspace is the folder of that name in the home folder.
+  const place = { workspace: workload.name, workload: workload.name };
   const document = { hash, seconds: timeoutSeconds, setup: { ...place, manager, file, setup, answer, variables } };
   return renderCall({ verb: "setup", document });
 }
@@ -44,7 +40,7 @@ export function renderExtract(plan: MachinePlan): string {
   const dataset = datasetOf(plan);
   const { source, target, splits } = dataset;
   const described = {
-    workspace: workspacePath(plan.workload.name),
+    workspace: plan.workload.name,
     target,
     kind: source.kind,
     path: source.kind === "archive" ? archivePath(plan) : source.kind === "fileSystem" ? source.path : "",
@@ -88,7 +84,7 @@ export function standsHash({
 /** The gate. Prints a line for each check. */
 export function renderVerify(plan: MachinePlan): string {
   const { dataset, gate, workload } = plan;
-  const workspace = workspacePath(workload.name);
+  const workspace = workload.name;
   const uploads = [workspace, ...(dataset?.source.kind === "folder" ? [datasetPath(plan)] : [])];
   const document = {
     workspace,
@@ -117,7 +113,7 @@ export function renderStart(plan: Job, spentAt?: number): string {
     hash,
     stands: standsHash(plan),
     run: {
-      workspace: workspacePath(plan.workload.name),
+      workspace: plan.workload.name,
       directory,
       command,
       resume,

@@ -7,18 +7,14 @@ import { collect, type Exit, endOf, feed, type RunningCommand, tail, watchComman
 import { type LocalTerminal, runInTerminal } from "./ssh/terminal";
 import type { SshAccess } from "./types";
 
-export type { ConnectOptions } from "./ssh/dial";
-export { isRetryable, SshError, type SshErrorFacts, type SshErrorKind } from "./ssh/error";
+export { isRetryable, SshError } from "./ssh/error";
 export type { Forward } from "./ssh/forward";
-export type { Exit } from "./ssh/process";
 export type { LocalTerminal } from "./ssh/terminal";
 
 /** How to run a command. */
 export interface ExecOptions {
   /** What the command reads; without it standard input is closed at once. */
   readonly stdin?: string | Buffer | Readable;
-  readonly onStdout?: (chunk: Buffer) => void;
-  readonly onStderr?: (chunk: Buffer) => void;
   /** Seconds until the channel is closed and the call fails with kind `timeout`. Default: none. */
   readonly timeoutSeconds?: number;
   /** Most bytes kept of each of stdout and stderr (the last ones). Default 16 MiB; 0 keeps nothing. */
@@ -34,8 +30,6 @@ export interface ExecResult {
   readonly signal?: string;
   readonly stdout: string;
   readonly stderr: string;
-  /** Output was longer than `maxOutputBytes`; its beginning is missing. */
-  readonly truncated: boolean;
 }
 
 /** A running command with its streams. Read both outputs: an unread one stops the command. */
@@ -64,6 +58,12 @@ export function sshFailure(session: SshSession, code: number, what: string, outp
   const said = tail(output, 20);
   const message = `${what} failed on ${session.access.host} with status ${code}${said === "" ? "." : `:\n${said}`}`;
   return sshError(session.access, "exit", message, { code });
+}
+
+/** What a command printed that must have ended with 0. @throws SshError kind `exit` with the end of its output */
+export function outputOf(session: SshSession, what: string, { code, stdout, stderr }: ExecResult): string {
+  if (code !== 0) throw sshFailure(session, code, what, stderr.trim() === "" ? stdout : stderr);
+  return stdout;
 }
 
 /**
@@ -96,36 +96,24 @@ export class SshSession {
     const running = await this.open(command);
     const { channel } = running;
     const limit = options.maxOutputBytes ?? 16 * 1024 * 1024;
-    const stdout = collect(channel, limit, options.onStdout);
-    const stderr = collect(channel.stderr, limit, options.onStderr);
-    const stop = new AbortController();
+    const stdout = collect(channel, limit);
+    const stderr = collect(channel.stderr, limit);
+    const { timeoutSeconds: seconds, signal } = options;
+    const late = new AbortController();
     const timer =
-      options.timeoutSeconds === undefined
-        ? undefined
-        : setTimeout(
-            () => stop.abort(this.timeout(command, options.timeoutSeconds ?? 0)),
-            options.timeoutSeconds * 1000,
-          );
-    const aborted = (): void => stop.abort(options.signal?.reason);
-    options.signal?.addEventListener("abort", aborted, { once: true });
-    // An abort while the channel was opened told no listener.
-    if (options.signal?.aborted === true) aborted();
+      seconds === undefined ? undefined : setTimeout(() => late.abort(this.timeout(command, seconds)), seconds * 1000);
+    const stop = signal === undefined ? late.signal : AbortSignal.any([late.signal, signal]);
     try {
-      const exit = await endOf(running, feed(channel, options.stdin), stop.signal);
-      return { ...exit, stdout: stdout.text(), stderr: stderr.text(), truncated: stdout.cut() || stderr.cut() };
+      const exit = await endOf(running, feed(channel, options.stdin), stop);
+      return { ...exit, stdout: stdout(), stderr: stderr() };
     } finally {
       clearTimeout(timer);
-      options.signal?.removeEventListener("abort", aborted);
     }
   }
 
   /** Runs a command that must end with 0 and returns its stdout; otherwise kind `exit` with the end of its output. */
   async run(command: string, what: string, options: ExecOptions = {}): Promise<string> {
-    const result = await this.exec(command, options);
-    if (result.code !== 0) {
-      throw sshFailure(this, result.code, what, result.stderr.trim() === "" ? result.stdout : result.stderr);
-    }
-    return result.stdout;
+    return outputOf(this, what, await this.exec(command, options));
   }
 
   /** Starts a command and gives its streams. */

@@ -1,7 +1,7 @@
 import type { StandingPlan } from "../plan/standing";
 import { callAgent } from "./agent";
 import { readStatus } from "./run";
-import { datasetStepHash, uploadName, workspacePath } from "./scripts";
+import { datasetStepHash, uploadName } from "./scripts";
 import type { SshSession } from "./session";
 import type { RunStatus } from "./types";
 
@@ -16,7 +16,7 @@ export interface SeenStanding {
 
 /** Looks at what goes on on an instance, and on what. */
 export async function lookAtStanding(session: SshSession, { workload }: StandingPlan): Promise<SeenStanding> {
-  return look(session, { workspace: uploadName(workspacePath(workload.name)) });
+  return look(session, { workspace: uploadName(workload.name) });
 }
 
 /** Every run that was ever started on an instance. */

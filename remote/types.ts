@@ -1,3 +1,5 @@
+import { z } from "zod";
+
 /** Everything needed to reach an instance over SSH. `privateKey` is secret. */
 export interface SshAccess {
   /** IPv4 address. */
@@ -11,123 +13,137 @@ export interface SshAccess {
   readonly hostKey: string;
 }
 
-/** State of a run, as its files on the instance tell. Only these files decide; a lost connection never does. */
-export type RunState =
-  | "absent" // never started
-  | "starting" // training process started, first step not logged yet
-  | "running" // first step logged
-  | "evaluating" // training ended with 0 or by a limit, evaluation goes on
-  | "finished" // training ended with 0, evaluation done (or none asked for)
-  | "failed" // training ended with another status than 0, put itself into the background, or is gone without a status
-  | "stopped"; // ended by a clean stop
+const text = z.string().optional();
+const number = z.number().optional();
+const paths = z.array(z.string()).optional();
+const size = z.number().nonnegative();
 
-/** What the agent tells of a run. Times are ISO 8601 in UTC. */
-export interface RunStatus {
-  readonly state: RunState;
-  readonly experiment: string;
-  readonly startedAt?: string;
-  readonly firstStepAt?: string;
-  readonly endedAt?: string;
-  /** Exit status of training, once ended (128 + signal where a signal ended it). */
-  readonly exitCode?: number;
-  /** Why a clean stop happened: `destroy`, `limit`, `budget`, `idle`, … */
-  readonly stopReason?: string;
-  /** Command lines of what training had put into the background when it ended with 0 before any first step. */
-  readonly detached?: string;
-  /** Nothing watches over it: its supervisor was killed. No limit holds until the next look has mended that. */
-  readonly unsupervised?: true;
-  /** Which start of this experiment this is, from 1. */
-  readonly attempt?: number;
-  /** Hash of what that attempt runs: the plan's `run.hash` when it started. */
-  readonly hash?: string;
-  /** Hash of the code, data and environment on which it runs. Absent: an earlier release started it. */
-  readonly stands?: string;
-  /** Why its end with status 0 may be no success, in words. */
-  readonly doubt?: string;
-  /** Seconds that training has taken, all attempts together; up to ten seconds behind. */
-  readonly usedSeconds?: number;
-  /** Seconds since the log grew or a GPU worked, while training goes on; up to ten seconds ahead. */
-  readonly idleSeconds?: number;
-  /** Last line of the log. */
-  readonly lastLine?: string;
-  /** The line that matched the first-step pattern. */
-  readonly firstStepLine?: string;
-  /** Absolute path of the checkpoint from which the next attempt would resume by `train.resume`. */
-  readonly resumesFrom?: string;
-  /** Absolute path of the log on the instance. */
-  readonly logPath: string;
-  /** Absolute path of the experiment's real output folder, once found. */
-  readonly outputPath?: string;
-  /** Absolute paths of the output folders of earlier attempts, where the workload makes one for each. */
-  readonly earlierOutputPaths?: readonly string[];
-  /** Absolute paths of files and folders that training or evaluation wrote beside these, under the workload's outputs. */
-  readonly outputsBeside?: readonly string[];
-  /** What training wrote outside of its outputs, as last looked at: every minute or so, and when it ends. */
-  readonly writtenElsewhere?: Written;
-  /** Results of earlier configurations of the experiment that are kept apart there until they are at home. */
-  readonly asides?: readonly {
-    readonly name: string;
-    /** Absolute path of the copy's folder. */
-    readonly path: string;
-    readonly kept: {
-      readonly hash: string;
-      readonly stands?: string;
-      /** As the run's, then. Absent: an earlier release kept it. */
-      readonly outputPath?: string;
-      /** Path in the results at home → path below the copy's folder. */
-      readonly places: Readonly<Record<string, string>>;
-    };
-  }[];
-  readonly evaluation?: {
-    readonly state: "none" | "pending" | "running" | "done" | "failed";
-    readonly exitCode?: number;
-  };
-  /** How far the instance is from terminating itself; absent where it was not told to. */
-  readonly selfTermination?: {
-    /** Its watcher runs. */
-    readonly watched: boolean;
-    /** What the watcher saw last. */
-    readonly last: {
-      /**
-       * `busy`: something works there; `waiting`: until `at`; `unsafe`: results would be lost; `refused`, `failed`: the
-       * API did not do it; `terminating`: it did.
-       */
-      readonly state: "busy" | "waiting" | "unsafe" | "refused" | "failed" | "terminating";
-      /** Why, for people. */
-      readonly text?: string;
-      /** Seconds since the Unix epoch. */
-      readonly at?: number;
-    };
-  };
-  /** Seconds since the Unix epoch on the instance, to correct for clock skew. */
-  readonly now: number;
-}
+const runState = z.enum([
+  "absent", // never started
+  "starting", // training process started, first step not logged yet
+  "running", // first step logged
+  "evaluating", // training ended with 0 or by a limit, evaluation goes on
+  "finished", // training ended with 0, evaluation done (or none asked for)
+  "failed", // training ended with another status than 0, put itself into the background, or is gone without a status
+  "stopped", // ended by a clean stop
+]);
+
+/** State of a run, as its files on the instance tell. Only these files decide; a lost connection never does. */
+export type RunState = z.infer<typeof runState>;
 
 /** A folder or file as people name it: relative to the workspace, or with `~/` or `/`. */
-export interface WrittenGroup {
-  readonly path: string;
-  readonly files: number;
-  readonly bytes: number;
-}
-
-/** What came or changed since the start of training, and does not come home. */
-export interface LeftOut extends WrittenGroup {
-  /** Which rule says so, in words. */
-  readonly why: string;
-  /** The biggest file in it that looks like a checkpoint, of a mebibyte or more. */
-  readonly checkpoint?: { readonly path: string; readonly bytes: number };
-}
+const writtenGroup = z.object({ path: z.string(), files: size, bytes: size });
 
 /** What training wrote outside of its outputs folder (see `scripts/agent/results/written.py`). */
-export interface Written {
+export const writtenSchema = z.object({
   /** Seconds since the epoch, by the instance's clock. */
-  readonly at: number;
+  at: z.number(),
   /** False where the look was too short for all files. */
-  readonly whole: boolean;
+  whole: z.boolean(),
   /** How many files of what comes home look like checkpoints, and when the newest was written, in seconds since the epoch. */
-  readonly checkpoints: { readonly files: number; readonly newest: number };
+  checkpoints: z.object({ files: size, newest: z.number() }),
   /** What comes home. */
-  readonly found: readonly WrittenGroup[];
-  /** What does not. */
-  readonly left: readonly LeftOut[];
-}
+  found: z.array(writtenGroup),
+  /** What came or changed since the start of training, and does not come home. */
+  left: z.array(
+    writtenGroup.extend({
+      /** Which rule says so, in words. */
+      why: z.string(),
+      /** The biggest file in it that looks like a checkpoint, of a mebibyte or more. */
+      checkpoint: z.object({ path: z.string(), bytes: size }).optional(),
+    }),
+  ),
+});
+
+export type Written = z.infer<typeof writtenSchema>;
+export type WrittenGroup = z.infer<typeof writtenGroup>;
+export type LeftOut = Written["left"][number];
+
+/** What the agent tells of a run. Times are ISO 8601 in UTC. Members that are not named here are left out. */
+export const statusSchema = z.object({
+  state: runState,
+  experiment: z.string(),
+  startedAt: text,
+  firstStepAt: text,
+  endedAt: text,
+  /** Exit status of training, once ended (128 + signal where a signal ended it). */
+  exitCode: number,
+  /** Why a clean stop happened: `destroy`, `limit`, `budget`, `idle`, … */
+  stopReason: text,
+  /** Command lines of what training had put into the background when it ended with 0 before any first step. */
+  detached: text,
+  /** Nothing watches over it: its supervisor was killed. No limit holds until the next look has mended that. */
+  unsupervised: z.literal(true).optional(),
+  /** Which start of this experiment this is, from 1. */
+  attempt: number,
+  /** Hash of what that attempt runs: the plan's `run.hash` when it started. */
+  hash: text,
+  /** Hash of the code, data and environment on which it runs. Absent: an earlier release started it. */
+  stands: text,
+  /** Why its end with status 0 may be no success, in words. */
+  doubt: text,
+  /** Seconds that training has taken, all attempts together; up to ten seconds behind. */
+  usedSeconds: number,
+  /** Seconds since the log grew or a GPU worked, while training goes on; up to ten seconds ahead. */
+  idleSeconds: number,
+  /** Last line of the log. */
+  lastLine: text,
+  /** The line that matched the first-step pattern. */
+  firstStepLine: text,
+  /** Absolute path of the checkpoint from which the next attempt would resume by `train.resume`. */
+  resumesFrom: text,
+  /** Absolute path of the log on the instance. */
+  logPath: z.string(),
+  /** Absolute path of the experiment's real output folder, once found. */
+  outputPath: text,
+  /** Absolute paths of the output folders of earlier attempts, where the workload makes one for each. */
+  earlierOutputPaths: paths,
+  /** Absolute paths of files and folders that training or evaluation wrote beside these, under the workload's outputs. */
+  outputsBeside: paths,
+  /** What training wrote outside of its outputs, as last looked at: every minute or so, and when it ends. */
+  writtenElsewhere: writtenSchema.optional(),
+  /** Results of earlier configurations of the experiment that are kept apart there until they are at home. */
+  asides: z
+    .array(
+      z.object({
+        name: z.string(),
+        /** Absolute path of the copy's folder. */
+        path: z.string(),
+        kept: z.object({
+          hash: z.string(),
+          stands: text,
+          /** As the run's, then. Absent: an earlier release kept it. */
+          outputPath: text,
+          /** Path in the results at home → path below the copy's folder. */
+          places: z.record(z.string(), z.string()),
+        }),
+      }),
+    )
+    .optional(),
+  evaluation: z
+    .object({ state: z.enum(["none", "pending", "running", "done", "failed"]), exitCode: number })
+    .optional(),
+  /** How far the instance is from terminating itself; absent where it was not told to. */
+  selfTermination: z
+    .object({
+      /** Its watcher runs. */
+      watched: z.boolean(),
+      /** What the watcher saw last. */
+      last: z.object({
+        /**
+         * `busy`: something works there; `waiting`: until `at`; `unsafe`: results would be lost; `refused`, `failed`: the
+         * API did not do it; `terminating`: it did.
+         */
+        state: z.enum(["busy", "waiting", "unsafe", "refused", "failed", "terminating"]),
+        /** Why, for people. */
+        text,
+        /** Seconds since the Unix epoch. */
+        at: number,
+      }),
+    })
+    .optional(),
+  /** Seconds since the Unix epoch on the instance, to correct for clock skew. */
+  now: z.number(),
+});
+
+export type RunStatus = Readonly<z.infer<typeof statusSchema>>;

@@ -1,25 +1,7 @@
-import { z } from "zod";
 import type { ManifestEntry } from "../local/folder/manifest";
 import { megabytes } from "../local/folder/progress";
 import { plainText } from "./log-text";
-import type { LeftOut, Written, WrittenGroup } from "./types";
-
-const size = z.number().nonnegative();
-const group = { path: z.string(), files: size, bytes: size };
-/** What is told of files that were written elsewhere. */
-export const writtenSchema: z.ZodType<Written> = z.object({
-  at: z.number(),
-  whole: z.boolean(),
-  checkpoints: z.object({ files: size, newest: z.number() }),
-  found: z.array(z.object(group)),
-  left: z.array(
-    z.object({
-      ...group,
-      why: z.string(),
-      checkpoint: z.object({ path: z.string(), bytes: size }).optional(),
-    }),
-  ),
-});
+import { type LeftOut, type Written, type WrittenGroup, writtenSchema } from "./types";
 
 /** What an instance says of files that were written elsewhere. @throws Error unless it is sane */
 export function parseWritten(value: unknown, origin: string): Written {

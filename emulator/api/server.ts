@@ -5,7 +5,7 @@ import { distort, standIn, standIns, strike } from "../faults/api";
 import type { ApiAction } from "../faults/model";
 import { basePath, document, schemas } from "../openapi/document";
 import { type Operation, operations } from "../openapi/operations";
-import { inline, object, type Schema } from "../openapi/schema";
+import { object, type Schema } from "../openapi/schema";
 import { recordAudit } from "../state/audit";
 import { newId } from "../state/ids";
 import type { ApiKeyRecord } from "../state/model";
@@ -54,6 +54,8 @@ export function apiServer(options: ApiServerOptions): FastifyInstance {
     ajv: { customOptions: { coerceTypes: false, useDefaults: false, removeAdditional: false, strict: false } },
   });
 
+  // Schemas of the document, to which those of bodies refer.
+  server.addSchema({ $id: "api", components: { schemas } });
   server.decorateRequest("caller");
   server.decorateRequest("action");
   parseJsonBodies(server);
@@ -129,7 +131,7 @@ function addRoute(server: FastifyInstance, operation: Operation, options: ApiSer
     url: basePath + operation.path.replace("{id}", ":id"),
     config: { operation },
     schema: {
-      ...(operation.body && { body: inline(operation.body, schemas) }),
+      ...(operation.body && { body: { $ref: `api${operation.body.$ref}` } }),
       ...(operation.query && { querystring: querySchema(operation.query) }),
     },
     // The id in the path is looked at before the body.

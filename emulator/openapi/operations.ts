@@ -1,37 +1,9 @@
 import { list, ref, type Schema, text } from "./schema";
 
-/** Names of the API's operations. */
-export type OperationId =
-  | "listInstances"
-  | "getInstance"
-  | "updateInstance"
-  | "listInstanceTypes"
-  | "launchInstance"
-  | "restartInstance"
-  | "terminateInstance"
-  | "listSSHKeys"
-  | "addSSHKey"
-  | "deleteSSHKey"
-  | "listFilesystems"
-  | "createFilesystem"
-  | "deleteFilesystem"
-  | "listImages"
-  | "listRegions"
-  | "listFirewallRules"
-  | "setFirewallRules"
-  | "listFirewallRulesets"
-  | "createFirewallRuleset"
-  | "getGlobalFirewallRuleset"
-  | "updateGlobalFirewallRuleset"
-  | "getFirewallRuleset"
-  | "updateFirewallRuleset"
-  | "deleteFirewallRuleset"
-  | "getAuditEvents";
-
 export type Method = "get" | "post" | "put" | "patch" | "delete";
 
-export interface Operation {
-  readonly id: OperationId;
+interface Described<Id extends string> {
+  readonly id: Id;
   readonly method: Method;
   /** Below `/api/v1`, with `{id}` for the one path parameter there is. */
   readonly path: string;
@@ -49,15 +21,14 @@ const missing = "global/object-does-not-exist";
 const notFound = "global/not-found";
 const quota = "global/quota-exceeded";
 
-type Rest = Pick<Operation, "data" | "errors"> & Partial<Pick<Operation, "body" | "query">>;
-const op = (tag: string, id: OperationId, method: Method, path: string, summary: string, rest: Rest): Operation => ({
-  id,
-  method,
-  path,
-  summary,
-  tag,
-  ...rest,
-});
+const op = <Id extends string>(
+  tag: string,
+  id: Id,
+  method: Method,
+  path: string,
+  summary: string,
+  rest: Pick<Described<Id>, "body" | "query" | "data" | "errors">,
+): Described<Id> => ({ id, method, path, summary, tag, ...rest });
 
 /** Errors of most reads. */
 const read = { 400: [invalid], 404: [notFound, missing] };
@@ -74,8 +45,7 @@ const launchErrors = {
 };
 const rulesetErrors = { 400: [invalid, quota], 404: [missing], 409: ["global/internal-error"] };
 
-/** The 25 operations of the API (support tickets are left out). */
-export const operations: readonly Operation[] = [
+const all = [
   op("Instances", "listInstances", "get", "/instances", "List instances", {
     query: { cluster_id: text({ description: "Only instances of this cluster." }) },
     data: list(ref("Instance")),
@@ -203,3 +173,11 @@ export const operations: readonly Operation[] = [
     errors: read,
   }),
 ];
+
+/** Names of the API's operations. */
+export type OperationId = (typeof all)[number]["id"];
+
+export type Operation = Described<OperationId>;
+
+/** The 25 operations of the API (support tickets are left out). */
+export const operations: readonly Operation[] = all;

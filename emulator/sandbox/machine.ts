@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import * as net from "node:net";
 import * as path from "node:path";
@@ -148,7 +149,7 @@ export class Machine {
   private async makeDisk(hostname: string): Promise<void> {
     const done = path.join(this.spec.folder, "disk.done");
     const { imageFamily, privateIp, relay, mounts } = this.spec;
-    if (!(await exists(done))) {
+    if (!existsSync(done)) {
       for (const part of [this.rootfs, this.usrLocal]) await fs.rm(part, { recursive: true, force: true });
       await makeRootfs(this.rootfs, this.usrLocal, {
         hostname,
@@ -213,12 +214,6 @@ export class Machine {
     }
   }
 }
-
-const exists = (file: string): Promise<boolean> =>
-  fs.access(file).then(
-    () => true,
-    () => false,
-  );
 
 function accepts(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -65,5 +65,3 @@ export function writeWhole(path, text, mode = 0o644) {
   writeFileSync(temporary, text, { mode });
   renameSync(temporary, path);
 }
-
-export { existsSync };

@@ -39,12 +39,8 @@ export class EngineLog {
   }
 
   private send(urn: string, line: string, ephemeral: boolean): void {
-    const request = new LogRequest();
-    request.setSeverity(LogSeverity.INFO);
-    request.setUrn(urn);
-    request.setMessage(line);
-    request.setEphemeral(ephemeral);
-    this.waiting.push(request);
+    const request = new LogRequest().setSeverity(LogSeverity.INFO).setUrn(urn).setMessage(line);
+    this.waiting.push(request.setEphemeral(ephemeral));
     if (!this.sending) this.next();
   }
 

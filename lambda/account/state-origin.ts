@@ -3,6 +3,7 @@ import { linkSync, readFileSync, realpathSync, renameSync, rmSync, statSync, wri
 import { homedir, hostname } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
+import { readJson } from "../../local/json";
 import { projectFolder } from "../../local/paths";
 
 /** Longest value of a tag on Lambda. */
@@ -114,12 +115,8 @@ function projectBackend(root: string): string | undefined {
 
 function login(env: NodeJS.ProcessEnv): string | undefined {
   const folder = env.PULUMI_CREDENTIALS_PATH || env.PULUMI_HOME || join(homedir(), ".pulumi");
-  try {
-    const { current } = JSON.parse(readFileSync(join(folder, "credentials.json"), "utf8")) as { current?: string };
-    return current || undefined;
-  } catch {
-    return undefined;
-  }
+  const { current } = (readJson(join(folder, "credentials.json")) ?? {}) as { current?: string };
+  return current || undefined;
 }
 
 /** A token alone is a login to Pulumi Cloud, as in a CI job. */

@@ -1,4 +1,3 @@
-import type { Dispatcher } from "undici";
 import type { z } from "zod";
 import type { Ticks } from "./clock";
 import { isKind, LambdaApiError } from "./errors";
@@ -18,21 +17,9 @@ import {
 } from "./schemas";
 import { type Call, exchange, type Transport, unreadable } from "./transport";
 
-export interface LambdaClientOptions {
-  /** Base URL without trailing slash: `https://cloud.lambda.ai/api/v1`. */
-  readonly baseUrl: string;
-  /** Asked at each call, so that a rotated key is used at once. */
-  readonly apiKey: () => string;
+export interface LambdaClientOptions extends Transport {
   readonly pacer: Pacer;
   readonly clock: Ticks;
-  readonly userAgent: string;
-  readonly dispatcher?: Dispatcher;
-  /** What to do where the endpoint cannot be reached. */
-  readonly unreachableHint?: string;
-  /** Milliseconds for an answer to begin, and between its parts. Default 60 000. */
-  readonly timeoutMs?: number;
-  /** Takes the date of each answer: see {@link Transport}. */
-  readonly onDate?: Transport["onDate"];
   /** Tries of a call in all. Default 7: about two minutes. */
   readonly attempts?: number;
   /** Told before each pause that precedes another try. */
@@ -51,7 +38,6 @@ export interface LaunchRequest {
   readonly fileSystemNames?: readonly string[];
   readonly rulesetIds?: readonly string[];
   readonly tags?: Readonly<Record<string, string>>;
-  readonly hostname?: string;
 }
 
 export interface CallOptions {
@@ -65,11 +51,7 @@ export interface CallOptions {
  * creations fail with kind `unclear` where it is unknown whether they were executed. Failures are LambdaApiErrors.
  */
 export class LambdaClient {
-  private readonly transport: Transport;
-
-  constructor(private readonly options: LambdaClientOptions) {
-    this.transport = options;
-  }
+  constructor(private readonly options: LambdaClientOptions) {}
 
   /** All instances of the key's workspace, the terminating ones too. */
   listInstances(options?: CallOptions): Promise<Instance[]> {
@@ -100,7 +82,6 @@ export class LambdaClient {
       instance_type_name: request.instanceType,
       ssh_key_names: [request.sshKeyName],
       name: request.name,
-      hostname: request.hostname,
       user_data: request.userData,
       image: request.imageFamily === undefined ? undefined : { family: request.imageFamily },
       file_system_names: request.fileSystemNames,
@@ -113,15 +94,13 @@ export class LambdaClient {
 
   /** Terminates one instance for good and returns it as terminating. */
   async terminate(id: string, options?: CallOptions): Promise<Instance> {
-    const call = operationCall("terminate", id);
+    const path = "/instance-operations/terminate";
+    // One id a call: one bad id makes the whole batch fail.
+    const call = { operation: `terminate instance ${id}`, method: "POST", path, body: { instance_ids: [id] } } as const;
     const ended = await this.call(call, answers.terminated, exceptUnknown, options);
-    return confirmed(call, id, ended);
-  }
-
-  /** Reboots one instance. */
-  async restart(id: string, options?: CallOptions): Promise<Instance> {
-    const call = operationCall("restart", id);
-    return confirmed(call, id, await this.call(call, answers.restarted, afterRateLimit, options));
+    const instance = ended.find((each) => each.id === id);
+    if (instance === undefined) throw unreadable(call, "the answer does not name the instance");
+    return instance;
   }
 
   /** Every instance type on offer, the sold-out ones too, with live prices. */
@@ -237,7 +216,7 @@ export class LambdaClient {
       await pacer.turn(pace, signal);
       await beforeSend?.();
       try {
-        const answer = schema.safeParse(await exchange(this.transport, { ...call, signal }));
+        const answer = schema.safeParse(await exchange(this.options, { ...call, signal }));
         if (answer.success) return answer.data;
         const where = answer.error.issues.map((issue) => issue.path.join(".") || "data").slice(0, 3);
         throw unreadable(call, `an answer that can't be read (${where.join(", ")})`, answer.error);
@@ -256,18 +235,6 @@ function unclearIfRun(error: unknown): unknown {
   const hint = "It may have been executed: look for its name before trying again";
   const what = `unclear whether it was executed (${error.facts.code ?? error.facts.status ?? error.facts.kind})`;
   return new LambdaApiError(what, { ...error.facts, kind: "unclear", retryable: false, hint }, error);
-}
-
-/** One id a call: one bad id makes the whole batch fail. */
-function operationCall(operation: "terminate" | "restart", id: string): Call {
-  const path = `/instance-operations/${operation}`;
-  return { operation: `${operation} instance ${id}`, method: "POST", path, body: { instance_ids: [id] } };
-}
-
-function confirmed(call: Call, id: string, instances: readonly Instance[]): Instance {
-  const instance = instances.find((each) => each.id === id);
-  if (instance === undefined) throw unreadable(call, "the answer does not name the instance");
-  return instance;
 }
 
 function segment(id: string): string {

@@ -25,53 +25,47 @@ const realJitterSeconds = 0.05;
 export function connectCloud(endpoint: string | undefined, options: ConnectOptions = {}): Cloud {
   const { configuredKey, ...rest } = options;
   const found = resolveEndpoint(endpoint, configuredKey);
-  const clock = clockOf(found);
+  const { url, timeScale } = found;
+  const key = `${timeScale} ${url}`;
+  const clock = madeOnce(clocks, key, () => cloudClock(timeScale));
   const jitterMs = clock.atLeast(0, realJitterSeconds) * 1000;
-  const identity = (): string => `${found.url} ${found.apiKey()}`;
+  const identity = (): string => `${url} ${found.apiKey()}`;
   const client = new LambdaClient({
     timeoutMs: found.timeoutMs,
     ...rest,
-    baseUrl: found.url,
+    baseUrl: url,
     apiKey: found.apiKey,
     clock,
-    pacer: pacerFor(found, () => new SharedPacer({ folder: join(cacheFolder(), "pace"), identity, clock, jitterMs })),
+    pacer: madeOnce(
+      pacers,
+      key,
+      () => new SharedPacer({ folder: join(cacheFolder(), "pace"), identity, clock, jitterMs }),
+    ),
     onDate: clock.told,
     userAgent: `lambda-train (node ${process.versions.node})`,
-    dispatcher: dispatcherFor(found.url),
+    dispatcher: dispatcherFor(url),
     unreachableHint: found.unreachableHint,
   });
   return { client, clock, endpoint: found };
 }
 
+/** One clock an endpoint and process: what one connection hears of the API's date, all know. */
 const clocks = new Map<string, Clock>();
 
-/** One clock an endpoint and process: what one connection hears of the API's date, all know. */
-function clockOf({ url, timeScale }: Endpoint): Clock {
-  const key = `${timeScale} ${url}`;
-  const clock = clocks.get(key) ?? cloudClock(timeScale);
-  clocks.set(key, clock);
-  return clock;
-}
-
-const pacers = new Map<string, Pacer>();
-
 /** One pacer an endpoint and process: its turns hold even where no file can be shared. */
-function pacerFor({ url, timeScale }: Endpoint, make: () => Pacer): Pacer {
-  const key = `${timeScale} ${url}`;
-  const pacer = pacers.get(key) ?? make();
-  pacers.set(key, pacer);
-  return pacer;
-}
+const pacers = new Map<string, Pacer>();
 
 const dispatchers = new Map<boolean, Dispatcher>();
 
 /** One pool of connections a process. Proxy variables count, but never for this machine itself. */
 export function dispatcherFor(url: string): Dispatcher {
   const direct = isLoopback(new URL(url).hostname);
-  const known = dispatchers.get(direct);
-  if (known !== undefined) return known;
   const limits = { connections: 4, connect: { timeout: 20_000 } };
-  const made = direct ? new Agent(limits) : new EnvHttpProxyAgent(limits);
-  dispatchers.set(direct, made);
-  return made;
+  return madeOnce(dispatchers, direct, () => (direct ? new Agent(limits) : new EnvHttpProxyAgent(limits)));
+}
+
+function madeOnce<K, V>(known: Map<K, V>, key: K, make: () => V): V {
+  const value = known.get(key) ?? make();
+  known.set(key, value);
+  return value;
 }

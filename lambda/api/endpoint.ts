@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { parseJson } from "../../local/json";
 import { localFolder } from "../../local/paths";
 
 /** Lambda's own API. */
@@ -92,7 +93,7 @@ function emulatedEndpoint(): Endpoint {
   } catch (cause) {
     throw new Error(`The emulated cloud is not running (no ${path}). Start it: npm run cloud -- start`, { cause });
   }
-  const run = runFile.safeParse(parsed(text));
+  const run = runFile.safeParse(parseJson(text));
   if (!run.success) {
     throw new Error(`${path} can't be read. Restart the emulated cloud: npm run cloud -- stop, npm run cloud -- start`);
   }
@@ -108,14 +109,6 @@ function emulatedEndpoint(): Endpoint {
     unreachableHint:
       "The emulated cloud doesn't answer: npm run cloud -- start (npm run cloud -- status shows its state)",
   };
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function requireKey(configuredKey?: () => string | undefined): string {

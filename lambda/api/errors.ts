@@ -6,23 +6,7 @@
  * that is not the API's (its front, a proxy, a redirect) · `server` · `network` the call never arrived or its answer
  * was lost, and it is safe to repeat · `timeout` · `unclear` whether the call was executed is unknown.
  */
-export type LambdaErrorKind =
-  | "capacity"
-  | "quota"
-  | "billing"
-  | "auth"
-  | "forbidden"
-  | "rate-limit"
-  | "invalid-argument"
-  | "not-found"
-  | "conflict"
-  | "in-use"
-  | "duplicate"
-  | "edge"
-  | "server"
-  | "network"
-  | "timeout"
-  | "unclear";
+export type LambdaErrorKind = keyof typeof hintsByKind;
 
 /** Facts about a failed call, for callers that decide by them. */
 export interface LambdaErrorFacts {
@@ -122,7 +106,7 @@ const hintsByCode: Readonly<Record<string, string>> = {
     "A file system can only be attached in its own region: list that region alone, or use another file system",
 };
 
-const hintsByKind: Readonly<Record<LambdaErrorKind, string>> = {
+const hintsByKind = {
   capacity: "Wait longer (capacityTimeoutMinutes), or list more instance types or regions",
   quota: "Terminate what you no longer need, or ask Lambda's support for a higher quota; waiting doesn't help",
   billing: "Check the billing page of https://cloud.lambda.ai; waiting doesn't help",

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { lock } from "proper-lockfile";
+import { keepJson, readJson } from "../../local/json";
 import type { Ticks } from "./clock";
 
 /** Keeps calls apart so that the account's rate limits hold. */
@@ -85,7 +86,8 @@ export class SharedPacer implements Pacer {
       const turns = { call: latest("call", this.own, shared, now), launch: latest("launch", this.own, shared, now) };
       const taken = take(turns, now);
       Object.assign(this.own, turns);
-      if (release !== undefined) writeTurns(file, turns);
+      // Where that fails turns still hold within this process, and a refused call is retried.
+      if (release !== undefined) keepJson(file, turns);
       return taken;
     } finally {
       // A lock that another process took over after it went stale cannot be released; that process has it now.
@@ -115,24 +117,11 @@ function latest(kind: PaceKind, own: Turns, shared: Turns | undefined, now: numb
   return turn > now + farthestTurnMs ? 0 : turn;
 }
 
-function readTurns(file: string): Turns | undefined {
-  try {
-    const read = JSON.parse(readFileSync(file, "utf8")) as Partial<Record<PaceKind, unknown>>;
-    return { call: finite(read.call), launch: finite(read.launch) };
-  } catch {
-    return undefined;
-  }
+function readTurns(file: string): Turns {
+  const read = (readJson(file) ?? {}) as Partial<Record<PaceKind, unknown>>;
+  return { call: finite(read.call), launch: finite(read.launch) };
 }
 
 function finite(value: unknown): number {
   return typeof value === "number" && Number.isFinite(value) ? value : 0;
-}
-
-function writeTurns(file: string, turns: Turns): void {
-  try {
-    writeFileSync(`${file}.new`, JSON.stringify(turns), { mode: 0o600 });
-    renameSync(`${file}.new`, file);
-  } catch {
-    // Turns still hold within this process; a refused call is retried.
-  }
 }

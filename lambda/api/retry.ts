@@ -23,7 +23,6 @@ export interface RetryOptions {
   readonly attempts?: number;
   /** First pause in seconds; it doubles, up to a minute. Default 2. */
   readonly firstPauseSeconds?: number;
-  readonly random?: () => number;
   /** Called before each pause. */
   readonly onRetry?: (error: LambdaApiError, pauseSeconds: number) => void;
   readonly signal?: AbortSignal;
@@ -33,14 +32,14 @@ const longestPauseSeconds = 60;
 
 /** Runs `run` again after failures that the rule allows, with growing pauses (a Retry-After is honoured up to a minute). */
 export async function withRetries<T>(run: () => Promise<T>, options: RetryOptions): Promise<T> {
-  const { clock, rule, attempts = 7, random = Math.random, signal } = options;
+  const { clock, rule, attempts = 7, signal } = options;
   let pause = options.firstPauseSeconds ?? 2;
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await run();
     } catch (error) {
       if (!(error instanceof LambdaApiError) || !rule(error) || attempt >= attempts) throw error;
-      const jittered = pause * (0.5 + 0.5 * random());
+      const jittered = pause * (0.5 + 0.5 * Math.random());
       const seconds = Math.min(Math.max(jittered, error.facts.retryAfterSeconds ?? 0), longestPauseSeconds);
       options.onRetry?.(error, seconds);
       await clock.sleep(seconds * 1000, signal);

@@ -1,8 +1,8 @@
 import { z } from "zod";
 
 /*
- * The API's answers as we read them. Fields that we do not know are dropped (new ones appear unannounced), and so are
- * jupyter_token and jupyter_url, which are secrets that nothing here needs. Optional fields may be absent, null or "".
+ * The API's answers as we read them. Fields that nothing here needs are dropped (new ones appear unannounced), and so
+ * are jupyter_token and jupyter_url, which are secrets. Optional fields may be absent, null or "".
  */
 
 const text = z
@@ -30,20 +30,13 @@ const region = z.object({ name: z.string(), description: text });
 const instanceType = z
   .object({
     name: z.string(),
-    description: text,
-    gpu_description: text,
     price_cents_per_hour: number,
-    specs: z.object({ vcpus: number, memory_gib: number, storage_gib: number, gpus: number }).nullish(),
+    specs: z.object({ gpus: number }).nullish(),
     architecture: text,
   })
   .transform((type) => ({
     name: type.name,
-    description: type.description ?? type.name,
-    gpuDescription: type.gpu_description,
     priceCentsPerHour: type.price_cents_per_hour,
-    vcpus: type.specs?.vcpus,
-    memoryGiB: type.specs?.memory_gib,
-    storageGiB: type.specs?.storage_gib,
     gpus: type.specs?.gpus,
     architecture: type.architecture ?? architectureByName(type.name),
   }));
@@ -64,7 +57,7 @@ const instance = z
     file_system_names: list(z.string()),
     region: region.nullish(),
     instance_type: instanceType.nullish(),
-    image: z.object({ id: text, family: text }).nullish(),
+    image: z.object({ family: text }).nullish(),
     hostname: text,
     tags: list(z.object({ key: z.string(), value: z.string() })),
     first_healthy: text,
@@ -104,28 +97,15 @@ const fileSystem = z
     name: z.string(),
     mount_point: text,
     region: region.nullish(),
-    is_in_use: z.boolean().nullish(),
-    bytes_used: number,
   })
   .transform((raw) => ({
     id: raw.id,
     name: raw.name,
     mountPoint: raw.mount_point ?? `/lambda/nfs/${raw.name}`,
     region: raw.region?.name,
-    inUse: raw.is_in_use ?? false,
-    bytesUsed: raw.bytes_used,
   }));
 
-const image = z
-  .object({
-    id: z.string(),
-    name: text,
-    family: text,
-    version: text,
-    architecture: text,
-    region: region.nullish(),
-  })
-  .transform((raw) => ({ ...raw, region: raw.region?.name }));
+const image = z.object({ family: text, architecture: text });
 
 const rule = z
   .object({
@@ -184,7 +164,6 @@ export const answers = {
     .object({ instance_ids: z.array(z.string().min(1)).length(1) })
     .transform((raw) => raw.instance_ids.join()),
   terminated: z.object({ terminated_instances: list(instance) }).transform((raw) => raw.terminated_instances),
-  restarted: z.object({ restarted_instances: list(instance) }).transform((raw) => raw.restarted_instances),
   offers: z.record(z.string(), offer).transform((raw) => Object.values(raw)),
   sshKey,
   sshKeys: z.array(sshKey),
@@ -208,7 +187,7 @@ export const errorEnvelope = z.object({
  * which on it is billed, is absent before, and from answers of an API that does not tell it.
  */
 export type Instance = z.infer<typeof instance>;
-/** An instance type as listed: price in US cents per hour for the whole instance, sizes in GiB. */
+/** An instance type as listed: price in US cents per hour for the whole instance. */
 export type InstanceType = z.infer<typeof instanceType>;
 /** An instance type and the regions that claim to have it free now. Advisory: launches there may still be refused. */
 export type Offer = z.infer<typeof offer>;

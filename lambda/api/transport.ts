@@ -1,4 +1,5 @@
 import { type Dispatcher, request } from "undici";
+import { parseJson } from "../../local/json";
 import {
   hintFor,
   kindOfCode,
@@ -26,8 +27,9 @@ export interface Call {
 
 /** How calls get to the API. */
 export interface Transport {
-  /** Base URL without trailing slash. */
+  /** Base URL without trailing slash: `https://cloud.lambda.ai/api/v1`. */
   readonly baseUrl: string;
+  /** Asked at each call, so that a rotated key is used at once. */
   readonly apiKey: () => string;
   readonly userAgent: string;
   readonly dispatcher?: Dispatcher;
@@ -204,12 +206,4 @@ export function retryAfter(header: string | string[] | undefined, now = Date.now
   if (value === undefined || value === "") return undefined;
   const seconds = /^\d+(\.\d+)?$/.test(value) ? Number(value) : (Date.parse(value) - now) / 1000;
   return Number.isFinite(seconds) ? Math.max(0, seconds) : undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

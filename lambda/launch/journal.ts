@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { keepJson, readJson } from "../../local/json";
 import { takeLock } from "../../local/lock";
 
 const entry = z.object({
@@ -31,21 +32,11 @@ export class LaunchJournal {
 
   /** The last launch, where there was one that is not settled. */
   read(): LaunchEntry | undefined {
-    try {
-      return entry.safeParse(JSON.parse(readFileSync(this.file, "utf8"))).data;
-    } catch {
-      return undefined;
-    }
+    return entry.safeParse(readJson(this.file)).data;
   }
 
   write(launch: LaunchEntry): void {
-    try {
-      mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-      writeFileSync(`${this.file}.new`, JSON.stringify(launch), { mode: 0o600 });
-      renameSync(`${this.file}.new`, this.file);
-    } catch {
-      // See the class comment.
-    }
+    keepJson(this.file, launch);
   }
 
   clear(): void {

@@ -46,9 +46,9 @@ export class Launcher {
     private readonly cloud: Cloud,
     private readonly name: string,
     private readonly context: Pick<LaunchContext, "engineAlive" | "progress">,
-    folder = journalFolder(),
+    folder?: string,
   ) {
-    this.journal = new LaunchJournal(folder, journalKey(cloud, name));
+    this.journal = journalOf(cloud, name, folder);
   }
 
   /** Everything that earlier launches left under the name. Waits where the outcome of one may still show. */
@@ -139,18 +139,14 @@ export class Launcher {
 
 /** Whether this machine sent a launch under a name so shortly ago that what it made may not show yet. */
 export function mayStillShow(cloud: Cloud, name: string): boolean {
-  const left = new LaunchJournal(journalFolder(), journalKey(cloud, name)).read();
+  const left = journalOf(cloud, name).read();
   if (left === undefined) return false;
   const within = left.instanceId === undefined ? comesThroughWithin(cloud) : shownWithinSeconds(cloud);
   return Math.abs(cloud.clock.now() - left.sentAt) < within * 1000;
 }
 
-function journalFolder(): string {
-  return join(cacheFolder(), "launch");
-}
-
-function journalKey({ endpoint }: Cloud, name: string): string {
-  return `${endpoint.url} ${name}`;
+function journalOf({ endpoint }: Cloud, name: string, folder = join(cacheFolder(), "launch")): LaunchJournal {
+  return new LaunchJournal(folder, `${endpoint.url} ${name}`);
 }
 
 /** Instances that carry exactly this name and are not on their way out. */

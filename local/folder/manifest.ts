@@ -55,6 +55,12 @@ export function quoted(path: string): string {
   return JSON.stringify(path.slice(0, 200)).replace(/\p{Cc}/gu, code);
 }
 
+/** Some paths as messages name them: the first three, and how many more there are. */
+export function quotedFew(paths: readonly string[]): string {
+  const more = paths.length > 3 ? ` and ${paths.length - 3} more` : "";
+  return `${paths.slice(0, 3).map(quoted).join(", ")}${more}`;
+}
+
 /** True where a symbolic link at `path` with this target stays below the root. An absolute target never does. */
 export function staysInside(path: string, target: string): boolean {
   if (target === "" || target.startsWith("/") || target.includes("\0")) {

@@ -1,11 +1,7 @@
 import type { Listener } from "../listener";
 
 /** Counts what goes over the line, and tells how much of it and how fast: `312.0 of 900.0 MB, 40.2 MB/s`. */
-export function progressMeter(
-  phase: string,
-  bytes: number,
-  onStatus: Listener["status"],
-): { readonly count: (files: number, bytes: number) => void } {
+export function progressMeter(phase: string, bytes: number, onStatus: Listener["status"]): (bytes: number) => void {
   const started = Date.now();
   let done = 0;
   const tell = (): void => {
@@ -16,11 +12,9 @@ export function progressMeter(
     onStatus?.(phase, `${megabytes(done)} of ${megabytes(bytes)} MB${rate}${rest}`);
   };
   tell();
-  return {
-    count: (_files, moreBytes) => {
-      done += moreBytes;
-      tell();
-    },
+  return (more) => {
+    done += more;
+    tell();
   };
 }
 

@@ -11,7 +11,7 @@ import {
   visit,
   type YAMLMap,
 } from "yaml";
-import { type Reading, readingOf, sameKey } from "./reading";
+import { readingOf, sameKey, withAt } from "./reading";
 import { addPair, mapToken, removePair, replaceValue, type Splice, spliced } from "./splices";
 import { entriesOf, isNothing, type MapTree, type Tree, treeOf, YamlProblem } from "./tree";
 import { blockPair, inline, pairText } from "./write";
@@ -64,7 +64,7 @@ export class YamlText {
       .slice(known + 1)
       .reduceRight<Tree>((inner, key) => ({ kind: "map", entries: [[key, inner]] }), value);
     const target = path.slice(0, known + 1);
-    const expected = readingOf(this.tree, this.json).with(target, readingOf(whole, this.json, false));
+    const expected = readingOf(withAt(this.tree, target, whole), this.json);
     const key = target.at(-1) as Tree;
     const map = this.open(target);
     if (map === undefined) {
@@ -86,7 +86,7 @@ export class YamlText {
   /** Removes what stands at a path, if anything does. @throws YamlProblem */
   delete(path: readonly Tree[]): void {
     if (this.get(path) === undefined) return;
-    const expected = readingOf(this.tree, this.json).with(path, undefined);
+    const expected = readingOf(withAt(this.tree, path, undefined), this.json);
     const map = this.open(path);
     const pair = map && pairOf(map, path.at(-1) as Tree, this.document);
     if (map && pair) this.take([[removePair(this.body, map, pair)]], expected);
@@ -173,13 +173,12 @@ export class YamlText {
   }
 
   /** Takes the first way that leaves the file reading as it should. */
-  private take(ways: readonly (readonly Splice[])[], expected: Reading): void {
+  private take(ways: readonly (readonly Splice[])[], expected: unknown): void {
     for (const way of ways) {
       const body = spliced(this.body, way);
       try {
         const document = parsed(body);
-        if (!isDeepStrictEqual(readingOf(treeOf(document.contents, document), this.json).value, expected.value))
-          continue;
+        if (!isDeepStrictEqual(readingOf(treeOf(document.contents, document), this.json), expected)) continue;
       } catch (error) {
         if (error instanceof YamlProblem) continue;
         throw error;

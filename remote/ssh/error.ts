@@ -22,16 +22,18 @@ export interface SshErrorFacts {
 /** The one error of everything that speaks SSH. The message says what to do; it never holds key material. */
 export class SshError extends Error {
   override readonly name = "SshError";
-  readonly facts: SshErrorFacts;
 
-  constructor(message: string, facts: SshErrorFacts, cause?: unknown) {
+  constructor(
+    message: string,
+    readonly facts: SshErrorFacts,
+    cause?: unknown,
+  ) {
     super(message, cause === undefined ? undefined : { cause });
-    this.facts = facts;
   }
 }
 
 /** True for an SSH failure that may pass by itself. */
-export function isRetryable(error: unknown): boolean {
+export function isRetryable(error: unknown): error is SshError {
   return error instanceof SshError && error.facts.retryable;
 }
 

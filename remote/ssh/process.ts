@@ -81,33 +81,20 @@ export function feed(channel: ClientChannel, source: string | Buffer | Readable 
   });
 }
 
-/** Keeps the last `limit` bytes of a stream. */
-export function collect(
-  stream: Readable,
-  limit: number,
-  onChunk?: (chunk: Buffer) => void,
-): { text: () => string; cut: () => boolean } {
+/** Keeps the last `limit` bytes of a stream, and gives them as text when asked. */
+export function collect(stream: Readable, limit: number): () => string {
   let chunks: Buffer[] = [];
   let held = 0;
-  let cut = false;
   stream.on("data", (chunk: Buffer) => {
-    onChunk?.(chunk);
     chunks.push(chunk);
     held += chunk.length;
     // Compacts only at twice the limit, so that each byte is copied a bounded number of times.
     if (held > 2 * limit) {
       chunks = [lastBytes(chunks, limit)];
       held = Math.min(held, limit);
-      cut = true;
     }
   });
-  return {
-    text: () => {
-      cut ||= held > limit;
-      return lastBytes(chunks, limit).toString("utf8");
-    },
-    cut: () => cut,
-  };
+  return () => lastBytes(chunks, limit).toString("utf8");
 }
 
 function lastBytes(chunks: Buffer[], limit: number): Buffer {

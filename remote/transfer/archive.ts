@@ -2,22 +2,18 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { progressMeter } from "../../local/folder/progress";
-import type { Listener } from "../../local/listener";
 import { callAgent } from "../agent";
 import type { SshSession } from "../session";
 import type { SshAccess } from "../types";
-import { type Attempt, onTarget } from "./retry";
+import { type Attempt, onTarget, type TransferOptions } from "./retry";
 
 /** A single big file to upload. */
-export interface UploadArchiveOptions {
+export interface UploadArchiveOptions extends TransferOptions {
   readonly localArchive: string;
   /** Path on the instance, relative to the home folder or absolute. */
   readonly remotePath: string;
   /** SHA-256 of the file. */
   readonly sha256: string;
-  readonly onProgress?: (line: string) => void;
-  readonly onStatus?: Listener["status"];
-  readonly signal?: AbortSignal;
 }
 
 /** Uploads one file, goes on at the byte where an earlier try ended, and checks it before it gets its name. */
@@ -34,7 +30,7 @@ export async function uploadArchive(
       const count = (bytes: number): void => {
         sentBytes += bytes;
         attempt.progressed();
-        meter.count(0, bytes);
+        meter(bytes);
       };
       if (await uploadOnce(session, options, total, count)) {
         return;

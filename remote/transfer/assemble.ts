@@ -6,7 +6,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import type { Manifest, ManifestEntry } from "../../local/folder/manifest";
-import { quoted } from "../../local/folder/manifest";
+import { quotedFew } from "../../local/folder/manifest";
 import { filesAtOnce, inParallel } from "../../local/folder/parallel";
 import { removeTree } from "../../local/folder/remove-tree";
 import type { Listener } from "../../local/listener";
@@ -59,7 +59,9 @@ export async function assemble(assembly: Assembly): Promise<void> {
   });
   if (isSame) {
     const renamed = await takeOver(final, tree, objects);
-    if (renamed.length > 0) onProgress?.(renamedText(renamed));
+    if (renamed.length > 0) {
+      onProgress?.(`Kept your changed results beside the downloaded ones: ${quotedFew(renamed)}`);
+    }
   }
   await writeRecord(tree, partial, record);
   onStatus?.("writing to the disk");
@@ -89,13 +91,6 @@ async function place(
   used.add(entry.sha256);
   await (isItsOwn ? linkOrCopy(content.path, path) : copyOnce(content.path, path));
   await chmod(path, entry.executable ? 0o755 : 0o644);
-}
-
-const mostNamed = 3;
-
-function renamedText(names: readonly string[]): string {
-  const more = names.length > mostNamed ? ` and ${names.length - mostNamed} more` : "";
-  return `Kept your changed results beside the downloaded ones: ${names.slice(0, mostNamed).map(quoted).join(", ")}${more}`;
 }
 
 /** Written elsewhere first: every name in the folder may be one of the results. */

@@ -1,31 +1,22 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { HashCache } from "../../local/folder/hashes";
 import type { Manifest } from "../../local/folder/manifest";
-import { quoted } from "../../local/folder/manifest";
+import { quoted, quotedFew } from "../../local/folder/manifest";
 import type { Listener } from "../../local/listener";
 import { takeLock } from "../../local/lock";
 import type { SshSession } from "../session";
 import type { SshAccess, Written } from "../types";
 import { assemble, recoverSwap } from "./assemble";
 import { fetchObjects } from "./fetch";
-import { type Listing, listRemote, type WrittenBy } from "./listing";
+import { type Listing, type ListingOptions, listRemote } from "./listing";
 import { Objects } from "./objects";
 import { parseResults, resultsFile } from "./results-file";
 import { type Attempt, onTarget } from "./retry";
 
 /** What to bring home, and where to. */
-export interface DownloadTreeOptions {
-  /** Folder on the instance, relative to the home folder or absolute. */
-  readonly remoteRoot: string;
+export interface DownloadTreeOptions extends ListingOptions {
   /** Local folder that then holds exactly what the remote one held. Its parent is made where it is missing. */
   readonly localFinal: string;
-  /** Folder of the local one that holds this instead of the local folder itself. */
-  readonly below?: string;
-  /** Further files or folders of the instance that belong to the results: path in the local folder → path there. */
-  readonly also?: Readonly<Record<string, string>>;
-  /** Bring also what this experiment wrote outside of its outputs, below `beside/`. */
-  readonly writtenBy?: WrittenBy;
   /** Says where the results come from. Where an earlier download came from elsewhere it is kept beside the new one. */
   readonly source?: string;
   /** The source as an earlier release told it, where what that brought is surely of the same run. */
@@ -34,10 +25,6 @@ export interface DownloadTreeOptions {
   readonly runEnded?: boolean;
   /** Folder for remembered checksums of local files, `<local>/hashes`. */
   readonly hashFolder?: string;
-  /** A line for people when the connection is lost, or of what stays on the instance. */
-  readonly onProgress?: (line: string) => void;
-  readonly onStatus?: Listener["status"];
-  readonly signal?: AbortSignal;
 }
 
 /** What a download did. */
@@ -111,8 +98,7 @@ async function downloadAlone(
   const started = Date.now();
   await recoverSwap(final);
   const { onProgress, onStatus } = options;
-  const cache = await HashCache.open(options.hashFolder, final);
-  const objects = await Objects.open(join(partial, "objects"), final, cache, onStatus);
+  const objects = await Objects.open(join(partial, "objects"), final, options.hashFolder, onStatus);
   const fetched = { files: 0, bytes: 0 };
   const collect = (session: SshSession, attempt: Attempt): Promise<Collected> =>
     collectContent(session, options, objects, attempt, (files, bytes) => {
@@ -121,7 +107,12 @@ async function downloadAlone(
     });
   const collected = await onTarget(target, collect, options);
   const { entries, unstable, skipped, hollow, moved, access } = collected;
-  if (hollow.length > 0) onProgress?.(hollowText(hollow));
+  // Links without content cannot come home: that is worth a line, and no reason to keep the rest away.
+  if (hollow.length > 0) {
+    onProgress?.(
+      `Skipped links that lead nowhere, or to a folder that holds them (${hollow.length}): ${quotedFew(hollow)}`,
+    );
+  }
   for (const line of moved) onProgress?.(line);
   if (options.runEnded === true) {
     requireAll(collected, partial);
@@ -149,15 +140,6 @@ interface Collected extends Listing {
   /** Files that kept changing while they were read. */
   readonly unstable: readonly string[];
   readonly access: SshAccess;
-}
-
-const mostNamed = 3;
-
-/** Links without content cannot come home: that is worth a line, and no reason to keep the rest away. */
-function hollowText(hollow: readonly string[]): string {
-  const names = hollow.slice(0, mostNamed).map(quoted).join(", ");
-  const more = hollow.length > mostNamed ? ` and ${hollow.length - mostNamed} more` : "";
-  return `Skipped links that lead nowhere, or to a folder that holds them (${hollow.length}): ${names}${more}`;
 }
 
 /** Once the run has ended all files must be here: a last download that leaves some behind would lose them. */

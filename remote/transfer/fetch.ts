@@ -7,18 +7,15 @@ import { createGunzip } from "node:zlib";
 import { extract } from "tar-stream";
 import { progressMeter } from "../../local/folder/progress";
 import { showBytes } from "../../local/folder/surprise";
-import type { Listener } from "../../local/listener";
 import { startAgent } from "../agent";
 import { endedSoon, type SshSession, sshFailure } from "../session";
 import { isBrokenStream } from "./broken";
 import type { RemoteEntry } from "./listing";
 import type { Objects } from "./objects";
+import type { TransferOptions } from "./retry";
 import { type Request, Taker } from "./taker";
 
-interface FetchOptions {
-  readonly remoteRoot: string;
-  readonly onStatus?: Listener["status"];
-  readonly signal?: AbortSignal;
+interface FetchOptions extends TransferOptions {
   readonly count: (files: number, bytes: number) => void;
   readonly progressed: () => void;
 }
@@ -47,7 +44,7 @@ export async function fetchObjects(
   );
   const meter = progressMeter("downloading", bytes, options.onStatus);
   const received = (files: number, more: number): void => {
-    meter.count(files, more);
+    meter(more);
     options.count(files, more);
   };
   const remote = await startAgent(session, { verb: "send", document: {} });

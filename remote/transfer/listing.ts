@@ -5,7 +5,6 @@ import { createGunzip } from "node:zlib";
 import { hashText } from "../../local/folder/hashes";
 import type { ManifestEntry } from "../../local/folder/manifest";
 import { byPath, checkManifest, isSafePath } from "../../local/folder/manifest";
-import type { Listener } from "../../local/listener";
 import { type AgentCall, startAgent } from "../agent";
 import { endedSoon, type SshSession, sshFailure } from "../session";
 import type { Written } from "../types";
@@ -14,6 +13,7 @@ import { isBrokenStream } from "./broken";
 import { fileCounter } from "./counter";
 import { linesOf } from "./lines";
 import { isOwnName, linkAtHome, movedText, pathAtHome, topOf } from "./names";
+import type { TransferOptions } from "./retry";
 
 /** A file on the instance. */
 export interface RemoteEntry extends ManifestEntry {
@@ -37,27 +37,29 @@ export interface Listing {
 }
 
 /** Of which experiment to list also what it wrote outside of its outputs, and what is a result of it in spite of the rules. */
-export interface WrittenBy {
+interface WrittenBy {
   readonly experiment: string;
   readonly include: readonly string[];
   readonly exclude: readonly string[];
+}
+
+/** What to list. */
+export interface ListingOptions extends TransferOptions {
+  /** Folder on the instance, relative to the home folder or absolute. */
+  readonly remoteRoot: string;
+  /** Folder of the local one that holds this instead of the local folder itself. */
+  readonly below?: string;
+  /** Further files or folders of the instance that belong to the results: path in the local folder → path there. */
+  readonly also?: Readonly<Record<string, string>>;
+  /** List also what this experiment wrote outside of its outputs, below `beside/`. */
+  readonly writtenBy?: WrittenBy;
 }
 
 const mostFiles = 2_000_000;
 const mostListingBytes = 4 * 1024 ** 3;
 
 /** Lists a folder on the instance with checksums. What comes back is refused unless it is sane. */
-export async function listRemote(
-  session: SshSession,
-  options: {
-    readonly remoteRoot: string;
-    readonly below?: string;
-    readonly also?: Readonly<Record<string, string>>;
-    readonly onStatus?: Listener["status"];
-    readonly writtenBy?: WrittenBy;
-    readonly signal?: AbortSignal;
-  },
-): Promise<Listing> {
+export async function listRemote(session: SshSession, options: ListingOptions): Promise<Listing> {
   const places = Object.entries({ "": options.remoteRoot, ...options.also }).map(([at, path]) => ({ at, path }));
   const { experiment, include = [], exclude = [] } = options.writtenBy ?? {};
   const written = experiment === undefined ? undefined : { experiment, keys: { include, exclude } };

@@ -1,8 +1,9 @@
 import { lstat, mkdir, readdir, readFile, readlink, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type HashCache, hashFile, hashText } from "../../local/folder/hashes";
+import { type Hashed, hashAll, stampOf } from "../../local/folder/folder-hashes";
+import { hashFile, hashText } from "../../local/folder/hashes";
 import type { Manifest, ManifestEntry } from "../../local/folder/manifest";
-import { manifestHash } from "../../local/folder/manifest";
+import { byPath, manifestHash } from "../../local/folder/manifest";
 import { filesAtOnce, inParallel } from "../../local/folder/parallel";
 import type { Listener } from "../../local/listener";
 import { fileCounter } from "./counter";
@@ -22,12 +23,19 @@ export class Objects {
   private constructor(
     private readonly folder: string,
     private readonly final: string,
-    private readonly cache: HashCache,
   ) {}
 
-  /** `folder`: where fetched content goes; `final`: results of an earlier download. Both are checked, not trusted. */
-  static async open(folder: string, final: string, cache: HashCache, onStatus?: Listener["status"]): Promise<Objects> {
-    const objects = new Objects(folder, final, cache);
+  /**
+   * `folder`: where fetched content goes; `final`: results of an earlier download. Both are checked, not trusted.
+   * `hashFolder`: where checksums of the earlier results are remembered.
+   */
+  static async open(
+    folder: string,
+    final: string,
+    hashFolder: string | undefined,
+    onStatus?: Listener["status"],
+  ): Promise<Objects> {
+    const objects = new Objects(folder, final);
     await mkdir(folder, { recursive: true });
     await inParallel(await readdir(folder), filesAtOnce, async (name) => {
       if (!/^[0-9a-f]{64}(\.part)?$/.test(name)) {
@@ -40,21 +48,21 @@ export class Objects {
         }
       }
     });
-    await objects.addEarlier(onStatus);
+    await objects.addEarlier(hashFolder, onStatus);
     return objects;
   }
 
-  private async addEarlier(onStatus: Listener["status"]): Promise<void> {
+  private async addEarlier(hashFolder: string | undefined, onStatus: Listener["status"]): Promise<void> {
     const file = join(this.final, resultsFile);
     try {
       this.earlier = parseResults(await readFile(file), file);
     } catch {
       return;
     }
-    const { files } = this.earlier.manifest;
-    const count = fileCounter(onStatus, "checking what is already here", files.length);
-    await inParallel(files, filesAtOnce, async (entry) => {
-      const { path, sha256, size, link, folder } = entry;
+    const entries = this.earlier.manifest.files;
+    const count = fileCounter(onStatus, "checking what is already here", entries.length);
+    const files: (Hashed & { readonly recorded: string })[] = [];
+    await inParallel(entries, filesAtOnce, async ({ path, sha256, size, executable, link, folder }) => {
       const absolute = join(this.final, path);
       const info = await lstat(absolute, { bigint: true }).catch(() => undefined);
       if (folder === true) {
@@ -62,14 +70,23 @@ export class Objects {
       } else if (link !== undefined) {
         if (info?.isSymbolicLink() && (await readlink(absolute)) === link) this.inPlace.add(path);
       } else if (info?.isFile() && Number(info.size) === size) {
-        if ((await this.cache.sha256(absolute, path, info)) === sha256) {
-          this.inPlace.add(path);
-          if (!this.known.has(sha256)) this.known.set(sha256, path);
-        }
+        files.push({ path, size, executable, stamp: stampOf(info), recorded: sha256 });
+        return;
       }
       count(1);
     });
-    await this.cache.save();
+    files.sort(byPath);
+    await hashAll(this.final, files, hashFolder, {
+      found: () => {},
+      begin: (unread) => count(files.length - unread),
+      hashed: () => {},
+      done: () => count(1),
+    });
+    for (const { path, sha256, recorded } of files) {
+      if (sha256 !== recorded) continue;
+      this.inPlace.add(path);
+      if (!this.known.has(sha256)) this.known.set(sha256, path);
+    }
   }
 
   /** True where the earlier results hold just this already. */

@@ -1,13 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { SshError, SshSession } from "../session";
+import type { Listener } from "../../local/listener";
+import { isRetryable, SshSession } from "../session";
 import type { SshAccess } from "../types";
 
 /** How long to keep on. */
 export interface RetryOptions {
   /** Tries without any progress before giving up. Default 6, over about a minute and a half. */
   readonly attempts?: number;
-  readonly onProgress?: (line: string) => void;
+  /** Takes a line for people when the connection is lost. */
+  readonly onProgress?: Listener["progress"];
   readonly signal?: AbortSignal;
+}
+
+/** Whom a transfer tells how far it is, and how long it keeps on. */
+export interface TransferOptions extends RetryOptions {
+  readonly onStatus?: Listener["status"];
 }
 
 /** Handed to what is tried. */
@@ -41,9 +48,7 @@ export async function withRetries<T>(
     } catch (error) {
       signal?.throwIfAborted();
       vain++;
-      if (!(error instanceof SshError) || !error.facts.retryable || vain >= attempts) {
-        throw error;
-      }
+      if (!isRetryable(error) || vain >= attempts) throw error;
       const pause = Math.min(2 ** (vain - 1), 30);
       onProgress?.(`${error.message} Trying again in ${pause} s.`);
       await sleep(pause * 1000, undefined, { signal }).catch(() => signal?.throwIfAborted());

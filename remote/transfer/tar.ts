@@ -16,7 +16,7 @@ const batchBytes = 512 * 1024;
 export async function* tarOf(
   root: string,
   files: readonly LocalFile[],
-  count: (files: number, bytes: number) => void,
+  count: (bytes: number) => void,
 ): AsyncGenerator<Buffer> {
   const ahead: Promise<Buffer | undefined>[] = [];
   let next = 0;
@@ -40,14 +40,13 @@ export async function* tarOf(
     batch.push(tarHeader(file.sha256, file.size));
     if (content === undefined) {
       yield Buffer.concat(batch);
-      yield* piecesOf(root, file, (bytes) => count(0, bytes));
+      yield* piecesOf(root, file, count);
       batch = [tarPadding(file.size)];
       batched = 0;
-      count(1, 0);
     } else {
       batch.push(content, tarPadding(file.size));
       batched += content.length + 2 * blockBytes;
-      count(1, file.size);
+      count(file.size);
     }
     if (batched > batchBytes) {
       yield Buffer.concat(batch);

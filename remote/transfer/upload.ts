@@ -7,16 +7,15 @@ import type { Manifest } from "../../local/folder/manifest";
 import { manifestHash, normalizePaths } from "../../local/folder/manifest";
 import { progressMeter } from "../../local/folder/progress";
 import type { LocalTree } from "../../local/folder/walk";
-import type { Listener } from "../../local/listener";
 import { callAgent, startAgent } from "../agent";
 import { endedSoon, type SshSession, sshFailure } from "../session";
 import type { SshAccess } from "../types";
 import { gzipLevel } from "./compression";
-import { type Attempt, onTarget } from "./retry";
+import { type Attempt, onTarget, type TransferOptions } from "./retry";
 import { tarOf } from "./tar";
 
 /** What to upload, and where to. */
-export interface UploadTreeOptions {
+export interface UploadTreeOptions extends TransferOptions {
   readonly tree: LocalTree;
   /** Folder on the instance, relative to the home folder or absolute. */
   readonly remoteRoot: string;
@@ -24,10 +23,6 @@ export interface UploadTreeOptions {
   readonly name: string;
   /** Paths below the root that are never removed. */
   readonly protectedPaths?: readonly string[];
-  /** A line for people when the connection is lost. */
-  readonly onProgress?: (line: string) => void;
-  readonly onStatus?: Listener["status"];
-  readonly signal?: AbortSignal;
 }
 
 /** What an upload did. */
@@ -40,7 +35,7 @@ export interface Uploaded {
   readonly seconds: number;
 }
 
-export { type UploadArchiveOptions, uploadArchive } from "./archive";
+export { uploadArchive } from "./archive";
 
 /**
  * Makes a folder on the instance hold exactly these files, besides those that others put there. Sends what is not there
@@ -88,7 +83,7 @@ async function synchronize(
     if (files.length > 0) {
       const bytes = files.reduce((sum, file) => sum + file.size, 0);
       const meter = progressMeter("sending", bytes, onStatus);
-      await send(session, name, tarOf(tree.root, files, meter.count), await gzipLevel(tree.root, files), signal);
+      await send(session, name, tarOf(tree.root, files, meter), await gzipLevel(tree.root, files), signal);
       attempt.progressed();
       sent.files += files.length;
       sent.bytes += bytes;

@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { schemas } from "../../emulator/openapi/document";
 import { type Operation, operations } from "../../emulator/openapi/operations";
-import { inline, type Schema } from "../../emulator/openapi/schema";
+import type { Schema } from "../../emulator/openapi/schema";
+import { inline } from "./schemas";
 
 /** A call to be made. Ids are written `@kind:n` and filled in when it is made. */
 export interface Draft {

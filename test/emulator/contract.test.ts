@@ -5,8 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Cloud } from "../../emulator/cloud";
 import { errorCodes, errorSchema, schemas, successSchema } from "../../emulator/openapi/document";
 import { type Operation, operations } from "../../emulator/openapi/operations";
-import { inline, mapValues, type Schema } from "../../emulator/openapi/schema";
+import type { Schema } from "../../emulator/openapi/schema";
 import { bodyFor, type Draft } from "./arbitraries";
+import { inline, mapValues } from "./schemas";
 import { apiCloud, type Clock, call, newKeyPair } from "./support";
 
 const ajv = new Ajv({ strict: false, allErrors: true });

@@ -1,8 +1,8 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { utils } from "ssh2";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { previousOutput } from "../../engine/plugins/command/inputs";
 import { secret, UNKNOWN } from "../../engine/plugins/protocol/values";
 import { newEd25519 } from "../../lambda/account/ed25519";
 import { freePort, startSshd, type TestSshd } from "../support/sshd";
@@ -95,17 +95,6 @@ describe("remote.Command", () => {
     expect(await run("-----BEGIN LOOKS LIKE ONE-----")).not.toContain("LOOKS LIKE");
   });
 
-  it("opens an encrypted key with its password", async () => {
-    const { passphrase, ...pair } = { passphrase: "open sesame", ...encryptedPair("open sesame") };
-    const keys = readFileSync(join(sshd.home, "..", "authorized_keys"), "utf8");
-    writeFileSync(join(sshd.home, "..", "authorized_keys"), `${keys}${pair.public}\n`);
-    const login = { ...connection, privateKey: pair.private };
-    const create = (extra: object) => plugin.create(urn, { connection: { ...login, ...extra }, create: "echo in" });
-    expect((await create({ privateKeyPassword: passphrase })).outputs.stdout).toBe("in");
-    await expect(create({ privateKeyPassword: "wrong" })).rejects.toThrow("privateKeyPassword does not open it");
-    await expect(create({})).rejects.toThrow("connection.privateKey is not a private key");
-  });
-
   it("dials again until the limit, on the published schedule, and tells each try", async () => {
     plugin.shown.length = 0;
     const away = { ...connection, port: await freePort(), dialErrorLimit: 3 };
@@ -131,20 +120,6 @@ describe("remote.Command", () => {
     await sleep(600);
     await sshd.restart();
     expect((await running).outputs.stdout).toBe("there");
-  });
-
-  it("goes through a proxy", async () => {
-    const proxy = { ...connection };
-    const { outputs } = await plugin.create(urn, {
-      connection: { ...connection, proxy },
-      create: 'echo "$SSH_CONNECTION"',
-    });
-    // The server sees itself: the connection came out of the proxy, on the loopback address.
-    expect(outputs.stdout).toMatch(/^127\.0\.0\.1 \d+ 127\.0\.0\.1 \d+$/);
-    const deaf = { ...proxy, port: await freePort() };
-    await expect(plugin.create(urn, { connection: { ...connection, proxy: deaf }, create: "true" })).rejects.toThrow(
-      /^proxy: after 0 failed attempts: .*ECONNREFUSED/,
-    );
   });
 
   it("does not take a broken connection for the command's end", async () => {
@@ -175,7 +150,7 @@ describe("remote.Command", () => {
 
   it("checks the connection, fills in its defaults and makes it secret", async () => {
     const { inputs, failures } = await plugin.check(urn, {
-      connection: { host: "h", proxy: { host: "p" } },
+      connection: { host: "h" },
       create: "x",
     });
     expect(failures).toEqual([]);
@@ -183,20 +158,84 @@ describe("remote.Command", () => {
     expect(inputs).toEqual({
       create: "x",
       addPreviousOutputInEnv: true,
-      connection: secret({ ...defaults, host: "h", proxy: { ...defaults, host: "p" } }),
+      connection: secret({ ...defaults, host: "h" }),
     });
     expect((await plugin.check(urn, { connection: UNKNOWN, create: UNKNOWN })).inputs).toMatchObject({
       connection: secret(UNKNOWN),
     });
-    const refused = await plugin.check(urn, { connection: { hots: "typo" }, environment: { A: "b" } });
+    const refused = await plugin.check(urn, {
+      connection: { hots: "typo", proxy: { host: "p" } },
+      environment: { A: "b" },
+    });
     expect(refused.failures.map(({ property }) => property).sort()).toEqual([
       "connection.host",
       "connection.hots",
+      "connection.proxy",
       "environment",
     ]);
     expect((await plugin.check(urn, {})).failures).toEqual([
       { property: "connection", reason: "missing required property" },
     ]);
+  });
+
+  it("shows output line by line while the command runs, without choking on progress bars", async () => {
+    plugin.shown.length = 0;
+    // 200 kB without a line end: a reader that waits for one, or has a limit, stops here.
+    const bar = `i=0; while [ $i -lt 2000 ]; do printf '\\r%s %0100d' $i 0; i=$((i+1)); done`;
+    const { outputs } = await plugin.create(urn, { connection, create: `echo first; ${bar}; echo; echo last >&2` });
+    expect((outputs.stdout as string).length).toBeGreaterThan(200_000);
+    const messages = plugin.shown.map(({ message }) => message);
+    // Each row shows the line of the moment, and in the end the last one.
+    expect(messages.length).toBeGreaterThan(0);
+    expect(messages.length).toBeLessThan(50);
+    expect(messages.at(-1)).toMatch(/^(last|1999 0{100})$/);
+    expect(plugin.shown.every((line) => line.urn === urn && line.ephemeral)).toBe(true);
+  });
+
+  it.each([
+    ["stdout", ["out"]],
+    ["stderr", ["err"]],
+    ["none", []],
+    ["stdoutAndStderr", ["err", "out"]],
+  ])("shows %s", async (logging, expected) => {
+    plugin.shown.length = 0;
+    await plugin.create(urn, { connection, create: "echo out; sleep 0.4; echo err >&2; sleep 0.4", logging });
+    expect([...new Set(plugin.shown.map(({ message }) => message))].sort()).toEqual(expected);
+  });
+
+  it("replaces for triggers, known or not, and updates for everything else", async () => {
+    const olds = { connection: secret(connection), create: "a", triggers: [1, "x"], stdout: "s", stderr: "" };
+    const diff = (change: object) => plugin.diff(urn, olds, { ...olds, ...change });
+    expect(await diff({})).toEqual({ changes: false, paths: [], replaces: [] });
+    expect(await diff({ triggers: [1, "y"] })).toMatchObject({ replaces: ["triggers[1]"] });
+    expect(await diff({ triggers: [1, UNKNOWN] })).toMatchObject({ replaces: ["triggers[1]"] });
+    expect(await diff({ triggers: UNKNOWN })).toMatchObject({ replaces: ["triggers"] });
+    expect(await diff({ delete: "d" })).toEqual({
+      changes: true,
+      paths: ["delete"],
+      replaces: [],
+    });
+    expect(await diff({ create: secret("a") })).toMatchObject({ paths: ["create"], replaces: [] });
+  });
+
+  it("keeps secret inputs secret in the outputs, and gives the command the plain value", async () => {
+    const { outputs } = await plugin.create(urn, { connection, create: "cat", stdin: secret("hush"), logging: "none" });
+    expect(outputs).toMatchObject({ stdin: secret("hush"), stdout: "hush" });
+  });
+
+  it("refuses what it does not serve", async () => {
+    const { failures } = await plugin.check(urn, { connection, environment: { A: "b" }, logging: "all", stdn: "typo" });
+    expect(failures.map(({ property }) => property).sort()).toEqual(["environment", "logging", "stdn"]);
+    expect(failures.find(({ property }) => property === "logging")?.reason).toContain("stdoutAndStderr");
+    await expect(plugin.check(urnOf("command:remote:CopyToRemote", "copy"), {})).rejects.toThrow(
+      "command:remote:CopyToRemote is not served",
+    );
+  });
+
+  it("tells a command what was printed before, unless it is not to", () => {
+    const olds = { stdout: "out", stderr: "" };
+    expect(previousOutput({ connection: {} as never }, olds)).toEqual({ PULUMI_COMMAND_STDOUT: "out" });
+    expect(previousOutput({ connection: {} as never, addPreviousOutputInEnv: false }, olds)).toEqual({});
   });
 
   it("updates for a change of the connection, wherever its secret marks sit", async () => {
@@ -207,10 +246,6 @@ describe("remote.Command", () => {
     expect(await plugin.diff(urn, olds, moved)).toEqual({ changes: true, paths: ["connection"], replaces: [] });
   });
 });
-
-function encryptedPair(passphrase: string): { private: string; public: string } {
-  return utils.generateKeyPairSync("ed25519", { passphrase, cipher: "aes256-ctr", rounds: 16 });
-}
 
 function exists(path: string): boolean {
   try {

@@ -6,7 +6,6 @@ import { secret, UNKNOWN } from "../../engine/plugins/protocol/values";
 import { PluginProcess, root, urnOf } from "./support/plugin";
 
 const idUrn = urnOf("random:index/randomId:RandomId", "id");
-const petUrn = urnOf("random:index/randomPet:RandomPet", "pet");
 
 let plugin: PluginProcess;
 beforeAll(async () => {
@@ -74,24 +73,6 @@ describe("RandomId", () => {
   it("keeps a secret input secret in the outputs", async () => {
     const { outputs } = await plugin.create(idUrn, { byteLength: 4, keepers: secret({ a: "b" }) });
     expect(outputs.keepers).toEqual(secret({ a: "b" }));
-  });
-});
-
-describe("RandomPet", () => {
-  it("joins as many words as asked for, with prefix and separator", async () => {
-    const { inputs } = await plugin.check(petUrn, {});
-    expect(inputs).toEqual({ length: 2, separator: "-" });
-    expect((await plugin.create(petUrn, inputs)).id).toMatch(/^[a-z]+-[a-z]+$/);
-    const { id, outputs } = await plugin.create(petUrn, { length: 4, separator: "_", prefix: "lab" });
-    expect(id).toMatch(/^lab(_[a-z]+){4}$/);
-    expect(outputs).toEqual({ length: 4, separator: "_", prefix: "lab" });
-  });
-
-  it("gives different names", async () => {
-    const made = await Promise.all(
-      Array.from({ length: 50 }, () => plugin.create(petUrn, { length: 3, separator: "-" })),
-    );
-    expect(new Set(made.map(({ id }) => id)).size).toBeGreaterThan(45);
   });
 });
 

@@ -92,8 +92,6 @@ describe("preflight", () => {
       name: "weights",
       mountPoint: "/x",
       region: "us-west-1",
-      inUse: false,
-      bytesUsed: undefined,
     };
     const account = { offers: list, regions: known, fileSystems: [weights] };
     const want = { instanceTypes: ["gpu_1x_a10"], regions: ["us-east-1", "us-west-1"], fileSystemNames: ["weights"] };

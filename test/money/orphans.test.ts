@@ -48,8 +48,6 @@ const fileSystem = {
   name: claim,
   mountPoint: "/lambda/nfs/x",
   region: "us-east-1",
-  inUse: false,
-  bytesUsed: 1,
 };
 
 function find(account: Partial<Account>, rules: Partial<OrphanRules> = {}): Orphan[] {

@@ -11,7 +11,7 @@ const place = useTransferPlace();
 describe("a hostile instance", () => {
   /** A python3 that lists one file truthfully and sends a tar of the test's making. */
   const fake = async (listing: string, tar: string): Promise<void> => {
-    const script = `#!/bin/bash\ncase "$*" in\n*" list") { ${listing}; } | gzip ;;\n*" send") cat >/dev/null; ${tar} ;;\n*) exec /usr/bin/env -i PATH=/usr/bin python3 "$@" ;;\nesac\n`;
+    const script = `#!/bin/bash\ncase "$*" in\n*" list") cat >/dev/null; { ${listing}; } | gzip ;;\n*" send") cat >/dev/null; ${tar} ;;\n*) exec /usr/bin/env -i PATH=/usr/bin python3 "$@" ;;\nesac\n`;
     await writeFile(join(place.sshd.bin, "python3"), script, { mode: 0o755 });
   };
   const entry = (path: string, more: object = {}): string => {

@@ -51,16 +51,13 @@ export function Head({ theme, setTheme }) {
 
 function Where({ report, stack }) {
   const instance = report?.instance;
-  const parts =
-    instance == null
-      ? [["stack", stack]]
-      : [
-          ["stack", stack],
-          ["instance-type", instance.type],
-          ["region", instance.region],
-          ["ip", instance.ip],
-          ["instance-status", instance.status],
-        ];
+  const parts = [
+    ["stack", stack],
+    ["instance-type", instance?.type],
+    ["region", instance?.region],
+    ["ip", instance?.ip],
+    ["instance-status", instance?.status],
+  ];
   return html`<p class="where">
     ${parts.filter(([, text]) => text != null).map(([id, text]) => html`<span key=${id} id=${id}>${text}</span>`)}
   </p>`;

@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
-import type { Duplex } from "node:stream";
-import { type AuthenticationType, Client, type ConnectConfig, type ServerHostKeyAlgorithm, utils } from "ssh2";
-import type { Connection, Endpoint } from "./inputs";
+import { Client, type ConnectConfig, type ServerHostKeyAlgorithm, utils } from "ssh2";
+import type { Operation } from "../protocol/resource";
+import type { Connection } from "./inputs";
 import { retry } from "./retry";
 
 // The published plugin sets no limit once TCP stands, and never probes the connection: a peer that says nothing
@@ -10,89 +10,44 @@ const HANDSHAKE_MS = 120_000;
 const KEEPALIVE_MS = 15_000;
 const KEEPALIVES_UNANSWERED = 40;
 
-export interface DialOptions {
-  readonly signal: AbortSignal;
-  status(line: string): void;
+/** Connects and logs in, with the published plugin's retries. */
+export function dial(connection: Connection, { signal, status }: Operation): Promise<Client> {
+  const login = loginOf(connection);
+  const { dialErrorLimit: limit } = connection;
+  return retry(
+    limit,
+    signal,
+    async () => logIn(login, await tcp(connection)),
+    (failures) => status(`Dial ${failures}/${limit === -1 ? "inf" : limit} failed: retrying`),
+  );
 }
 
-/** An open connection; `close` ends it and the proxy's connection under it. */
-export interface Dialed {
-  readonly client: Client;
-  close(): void;
-}
-
-/** Connects and logs in, through the proxy where there is one, with the published plugin's retries. */
-export async function dial(connection: Connection, options: DialOptions): Promise<Dialed> {
-  const login = loginOf(connection, "connection");
-  const { proxy, dialErrorLimit: limit, host, port } = connection;
-  const again = <T>(label: string, tries: number, attempt: () => Promise<T>) =>
-    retry(tries, options.signal, attempt, (failures) =>
-      options.status(`${label} ${failures}/${tries === -1 ? "inf" : tries} failed: retrying`),
-    );
-  if (!proxy) {
-    const client = await again("Dial", limit, async () => logIn(login, await tcp(connection)));
-    return { client, close: () => client.end() };
-  }
-  const proxyLogin = loginOf(proxy, "connection.proxy");
-  const bastion = await again("Dial proxy", proxy.dialErrorLimit, async () =>
-    logIn(proxyLogin, await tcp(proxy)),
-  ).catch(viaProxy);
-  try {
-    // One attempt is tunnel and login together: a login that failed has used its tunnel up.
-    const client = await again("Dial from proxy", limit, async () => logIn(login, await tunnel(bastion, host, port)));
-    const close = () => {
-      client.end();
-      bastion.end();
-    };
-    return { client, close };
-  } catch (error) {
-    bastion.end();
-    return viaProxy(error);
-  }
-}
-
-function viaProxy(error: unknown): never {
-  throw new Error(`proxy: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-}
-
-/** ssh2's settings for an endpoint. Throws where a key cannot be read: trying again would not help. */
-function loginOf(endpoint: Endpoint, at: string): ConnectConfig {
-  const methods: AuthenticationType[] = [];
-  const config: ConnectConfig = {
-    username: endpoint.user,
-    readyTimeout: HANDSHAKE_MS,
-    keepaliveInterval: KEEPALIVE_MS,
-    keepaliveCountMax: KEEPALIVES_UNANSWERED,
-    ...hostKeySettings(endpoint, at),
-  };
-  if (endpoint.privateKey !== undefined) {
-    const parsed = utils.parseKey(endpoint.privateKey, endpoint.privateKeyPassword);
+/** ssh2's settings for a connection. Throws where a key cannot be read: trying again would not help. */
+function loginOf(connection: Connection): ConnectConfig {
+  const { user, privateKey } = connection;
+  if (privateKey !== undefined) {
+    const parsed = utils.parseKey(privateKey);
     const key = Array.isArray(parsed) ? parsed[0] : parsed;
     // The parser's own message is left out: it may quote the key.
     if (key === undefined || key instanceof Error || !key.isPrivateKey())
-      throw new Error(`${at}.privateKey is not a private key that can be read, or privateKeyPassword does not open it`);
-    config.privateKey = endpoint.privateKey;
-    config.passphrase = endpoint.privateKeyPassword;
-    methods.push("publickey");
+      throw new Error("connection.privateKey is not a private key that can be read");
   }
-  if (endpoint.password !== undefined) {
-    config.password = endpoint.password;
-    config.tryKeyboard = true;
-    methods.push("password", "keyboard-interactive");
-  }
-  const agent = endpoint.agentSocketPath ?? process.env.SSH_AUTH_SOCK;
-  if (agent && endpoint.privateKey === undefined) {
-    config.agent = agent;
-    methods.push("agent");
-  }
-  return { ...config, authHandler: ["none", ...methods] };
+  return {
+    username: user,
+    privateKey,
+    readyTimeout: HANDSHAKE_MS,
+    keepaliveInterval: KEEPALIVE_MS,
+    keepaliveCountMax: KEEPALIVES_UNANSWERED,
+    ...hostKeySettings(connection),
+    authHandler: ["none", ...(privateKey === undefined ? [] : ["publickey" as const])],
+  };
 }
 
-function hostKeySettings(endpoint: Endpoint, at: string): Partial<ConnectConfig> {
-  if (endpoint.hostKey === undefined) return {};
-  const [type = "", base64 = ""] = endpoint.hostKey.trim().split(/\s+/);
+function hostKeySettings({ hostKey }: Connection): Partial<ConnectConfig> {
+  if (hostKey === undefined) return {};
+  const [type = "", base64 = ""] = hostKey.trim().split(/\s+/);
   if (utils.parseKey(`${type} ${base64}`) instanceof Error)
-    throw new Error(`${at}.hostKey is not a public key in the form "ssh-ed25519 AAAA…"`);
+    throw new Error('connection.hostKey is not a public key in the form "ssh-ed25519 AAAA…"');
   const expected = Buffer.from(base64, "base64");
   const signatures = type === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"] : [type];
   return {
@@ -102,8 +57,7 @@ function hostKeySettings(endpoint: Endpoint, at: string): Partial<ConnectConfig>
   };
 }
 
-function tcp(endpoint: Endpoint): Promise<Socket> {
-  const { host, port, perDialTimeout } = endpoint;
+function tcp({ host, port, perDialTimeout }: Connection): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port: Math.trunc(port) });
     const timer =
@@ -122,15 +76,7 @@ function tcp(endpoint: Endpoint): Promise<Socket> {
   });
 }
 
-function tunnel(bastion: Client, host: string, port: number): Promise<Duplex> {
-  return new Promise((resolve, reject) => {
-    bastion.forwardOut("127.0.0.1", 0, host, Math.trunc(port), (error, channel) =>
-      error ? reject(error) : resolve(channel),
-    );
-  });
-}
-
-function logIn(login: ConnectConfig, sock: Duplex): Promise<Client> {
+function logIn(login: ConnectConfig, sock: Socket): Promise<Client> {
   return new Promise((resolve, reject) => {
     const client = new Client();
     client.on("error", (error) => {
@@ -139,10 +85,7 @@ function logIn(login: ConnectConfig, sock: Duplex): Promise<Client> {
       reject(new Error(`ssh: handshake failed: ${error.message}`, { cause: error }));
     });
     client.once("close", () => reject(new Error("ssh: handshake failed: the server closed the connection")));
-    client.on("keyboard-interactive", (_name, _instructions, _language, prompts, answer) =>
-      answer(prompts.map(() => login.password ?? "")),
-    );
     client.once("ready", () => resolve(client));
-    client.connect({ ...login, sock: sock as Socket });
+    client.connect({ ...login, sock });
   });
 }

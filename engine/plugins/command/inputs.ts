@@ -3,7 +3,7 @@ import type { Shape } from "../protocol/shape";
 /** Which of the command's output is shown while it runs. */
 export type Logging = "stdout" | "stderr" | "stdoutAndStderr" | "none";
 
-/** Inputs that local and remote commands share. */
+/** Inputs of a command, beside its environment. */
 export const commandInputs: Shape = {
   addPreviousOutputInEnv: { kind: "boolean", default: true },
   create: { kind: "string" },
@@ -14,46 +14,40 @@ export const commandInputs: Shape = {
   update: { kind: "string" },
 };
 
-const endpoint: Shape = {
-  agentSocketPath: { kind: "string" },
+const refused = "not served here: the stack logs in to its instance itself, with the stack's own key";
+
+/** `ConnectionArgs` of the published SDK. */
+export const connectionInputs: Shape = {
+  agentSocketPath: { kind: "string", refused },
   dialErrorLimit: { kind: "integer", minimum: -1, default: 10 },
   host: { kind: "string", required: true },
   hostKey: { kind: "string" },
-  password: { kind: "string" },
+  password: { kind: "string", refused },
   perDialTimeout: { kind: "integer", minimum: 0, default: 15 },
   port: { kind: "number", default: 22 },
   privateKey: { kind: "string" },
-  privateKeyPassword: { kind: "string" },
+  privateKeyPassword: { kind: "string", refused },
+  proxy: { kind: {}, refused },
   user: { kind: "string", default: "root" },
 };
 
-/** `ConnectionArgs` of the published SDK. */
-export const connectionInputs: Shape = { ...endpoint, proxy: { kind: endpoint } };
-
-/** A checked endpoint: defaults are filled in. */
-export interface Endpoint {
-  /** Path of an SSH agent's socket; without it, $SSH_AUTH_SOCK. Used where there is no private key. */
-  readonly agentSocketPath?: string;
+/** A checked connection: defaults are filled in. */
+export interface Connection {
   /** Failed attempts before giving up; -1 never gives up. */
   readonly dialErrorLimit: number;
   readonly host: string;
   /** `type base64` as in authorized_keys. Absent: any host key is taken. */
   readonly hostKey?: string;
-  readonly password?: string;
   /** Seconds for the TCP connection of one attempt; 0 means no limit. */
   readonly perDialTimeout: number;
   readonly port: number;
   readonly privateKey?: string;
-  readonly privateKeyPassword?: string;
   readonly user: string;
 }
 
-export interface Connection extends Endpoint {
-  readonly proxy?: Endpoint;
-}
-
-/** The shared inputs, checked. */
+/** The inputs, checked. */
 export interface CommandInputs {
+  readonly connection: Connection;
   readonly addPreviousOutputInEnv?: boolean;
   readonly create?: string;
   readonly delete?: string;

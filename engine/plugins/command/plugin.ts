@@ -1,13 +1,9 @@
 import type { Plugin } from "../protocol/resource";
-import { localCommand } from "./localCommand";
 import { remoteCommand } from "./remoteCommand";
 
 /** Stands in for the published `command` plugin of this version. */
 export const plugin: Plugin = {
   name: "command",
   version: "1.2.1",
-  types: {
-    "command:local:Command": localCommand,
-    "command:remote:Command": remoteCommand,
-  },
+  types: { "command:remote:Command": remoteCommand },
 };

@@ -3,18 +3,7 @@ import type { Client } from "ssh2";
 import type { Operation, ResourceType } from "../protocol/resource";
 import { Capture } from "./capture";
 import { dial } from "./dial";
-import {
-  type CommandInputs,
-  type CommandOutputs,
-  type Connection,
-  commandInputs,
-  connectionInputs,
-  previousOutput,
-} from "./inputs";
-
-interface RemoteInputs extends CommandInputs {
-  readonly connection: Connection;
-}
+import { type CommandInputs, type CommandOutputs, commandInputs, connectionInputs, previousOutput } from "./inputs";
 
 /** `command.remote.Command`: runs a command over SSH, through the login shell of the remote user, without a terminal. */
 export const remoteCommand: ResourceType = {
@@ -30,7 +19,7 @@ export const remoteCommand: ResourceType = {
   outputs: ["stdout", "stderr"],
 
   async create(properties, operation) {
-    const inputs = properties as unknown as RemoteInputs;
+    const inputs = properties as unknown as CommandInputs;
     const id = operation.name + randomBytes(4).toString("hex");
     if (inputs.create === undefined) return { id, outputs: { stdout: "", stderr: "" } };
     return { id, outputs: { ...(await run(inputs.create, inputs, {}, operation)) } };
@@ -38,37 +27,37 @@ export const remoteCommand: ResourceType = {
 
   async update(oldProperties, properties, operation) {
     const olds = oldProperties as CommandOutputs;
-    const inputs = properties as unknown as RemoteInputs;
+    const inputs = properties as unknown as CommandInputs;
     const command = inputs.update ?? inputs.create;
     if (command === undefined) return { stdout: olds.stdout ?? "", stderr: olds.stderr ?? "" };
     return { ...(await run(command, inputs, olds, operation)) };
   },
 
   async delete(oldProperties, operation) {
-    const inputs = oldProperties as unknown as RemoteInputs;
+    const inputs = oldProperties as unknown as CommandInputs;
     if (inputs.delete !== undefined) await run(inputs.delete, inputs, oldProperties as CommandOutputs, operation);
   },
 };
 
 async function run(
   command: string,
-  inputs: RemoteInputs,
+  inputs: CommandInputs,
   olds: CommandOutputs,
   operation: Operation,
 ): Promise<CommandOutputs> {
-  const connection = await dial(inputs.connection, operation);
+  const client = await dial(inputs.connection, operation);
   const capture = new Capture(inputs.logging, operation.status);
-  const cancel = () => connection.client.destroy();
+  const cancel = () => client.destroy();
   operation.signal.addEventListener("abort", cancel);
   try {
-    await execute(connection.client, command, inputs.stdin, previousOutput(inputs, olds), capture);
+    await execute(client, command, inputs.stdin, previousOutput(inputs, olds), capture);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`${reason}: running ${JSON.stringify(command)}:\n${capture.both()}`, { cause: error });
   } finally {
     operation.signal.removeEventListener("abort", cancel);
     capture.end();
-    connection.close();
+    client.end();
   }
   return { stdout: capture.text("stdout"), stderr: capture.text("stderr") };
 }

@@ -41,50 +41,30 @@ export function providerService(served: Plugin, log: EngineLog): Partial<IResour
   };
 
   return {
-    getPluginInfo: unary<Empty, plugin.PluginInfo>(async () => {
-      const info = new plugin.PluginInfo();
-      info.setVersion(served.version);
-      return info;
-    }),
+    getPluginInfo: unary<Empty, plugin.PluginInfo>(async () => new plugin.PluginInfo().setVersion(served.version)),
 
-    getSchema: unary<pb.GetSchemaRequest, pb.GetSchemaResponse>(async () => {
-      const response = new pb.GetSchemaResponse();
-      response.setSchema(JSON.stringify({ name: served.name, version: served.version }));
-      return response;
-    }),
+    getSchema: unary<pb.GetSchemaRequest, pb.GetSchemaResponse>(async () =>
+      new pb.GetSchemaResponse().setSchema(JSON.stringify({ name: served.name, version: served.version })),
+    ),
 
-    checkConfig: unary<pb.CheckRequest, pb.CheckResponse>(async (request) => {
-      const response = new pb.CheckResponse();
-      response.setInputs(request.getNews());
-      return response;
-    }),
+    checkConfig: unary<pb.CheckRequest, pb.CheckResponse>(async (request) =>
+      new pb.CheckResponse().setInputs(request.getNews()),
+    ),
 
-    diffConfig: unary<pb.DiffRequest, pb.DiffResponse>(async () => {
-      const response = new pb.DiffResponse();
-      response.setChanges(pb.DiffResponse.DiffChanges.DIFF_NONE);
-      return response;
-    }),
+    diffConfig: unary<pb.DiffRequest, pb.DiffResponse>(async () =>
+      new pb.DiffResponse().setChanges(pb.DiffResponse.DiffChanges.DIFF_NONE),
+    ),
 
-    configure: unary<pb.ConfigureRequest, pb.ConfigureResponse>(async () => {
-      const response = new pb.ConfigureResponse();
-      response.setAcceptsecrets(true);
-      response.setSupportspreview(true);
-      return response;
-    }),
+    configure: unary<pb.ConfigureRequest, pb.ConfigureResponse>(async () =>
+      new pb.ConfigureResponse().setAcceptsecrets(true).setSupportspreview(true),
+    ),
 
     check: unary<pb.CheckRequest, pb.CheckResponse>(async (request) => {
       const { inputs, failures } = checkInputs(typeOf(request.getUrn()).inputs, read(request.getNews()));
-      const response = new pb.CheckResponse();
-      response.setInputs(write(inputs));
-      response.setFailuresList(
-        failures.map(({ property, reason }) => {
-          const failure = new pb.CheckFailure();
-          failure.setProperty(property);
-          failure.setReason(reason);
-          return failure;
-        }),
+      const told = failures.map(({ property, reason }) =>
+        new pb.CheckFailure().setProperty(property).setReason(reason),
       );
-      return response;
+      return new pb.CheckResponse().setInputs(write(inputs)).setFailuresList(told);
     }),
 
     diff: unary<pb.DiffRequest, pb.DiffResponse>(async (request) => {
@@ -97,25 +77,17 @@ export function providerService(served: Plugin, log: EngineLog): Partial<IResour
       const type = typeOf(request.getUrn());
       const inputs = read(request.getProperties());
       const response = new pb.CreateResponse();
-      if (request.getPreview()) {
-        response.setProperties(write({ ...inputs, ...unknowns(type) }));
-        return response;
-      }
+      if (request.getPreview()) return response.setProperties(write({ ...inputs, ...unknowns(type) }));
       const created = await operate(request.getUrn(), (operation) =>
         type.create(plain(inputs) as Properties, operation),
       );
-      response.setId(created.id);
-      response.setProperties(write({ ...inputs, ...created.outputs }));
-      return response;
+      return response.setId(created.id).setProperties(write({ ...inputs, ...created.outputs }));
     }),
 
     read: unary<pb.ReadRequest, pb.ReadResponse>(async (request) => {
       typeOf(request.getUrn());
-      const response = new pb.ReadResponse();
-      response.setId(request.getId());
-      response.setProperties(request.getProperties());
-      response.setInputs(request.getInputs());
-      return response;
+      const response = new pb.ReadResponse().setId(request.getId());
+      return response.setProperties(request.getProperties()).setInputs(request.getInputs());
     }),
 
     update: unary<pb.UpdateRequest, pb.UpdateResponse>(async (request) => {
@@ -125,14 +97,12 @@ export function providerService(served: Plugin, log: EngineLog): Partial<IResour
       const olds = read(request.getOlds());
       const news = read(request.getNews());
       for (const name of request.getIgnorechangesList()) news[name] = olds[name];
-      const response = new pb.UpdateResponse();
       const outputs = request.getPreview()
         ? unknowns(type)
         : await operate(request.getUrn(), (operation) =>
             update(plain(olds) as Properties, plain(news) as Properties, operation),
           );
-      response.setProperties(write({ ...news, ...outputs }));
-      return response;
+      return new pb.UpdateResponse().setProperties(write({ ...news, ...outputs }));
     }),
 
     delete: unary<pb.DeleteRequest, Empty>(async (request) => {
@@ -159,12 +129,12 @@ function unary<Q, A>(handle: (request: Q) => Promise<A>): Handler<Q, A> {
 }
 
 function diffResponse(changes: Change[]): pb.DiffResponse {
-  const response = new pb.DiffResponse();
   const { DIFF_NONE, DIFF_SOME } = pb.DiffResponse.DiffChanges;
-  response.setChanges(changes.length > 0 ? DIFF_SOME : DIFF_NONE);
-  response.setDiffsList(changes.map((change) => change.path));
-  response.setReplacesList(changes.filter((change) => change.replace).map((change) => change.path));
-  response.setHasdetaileddiff(true);
+  const response = new pb.DiffResponse()
+    .setChanges(changes.length > 0 ? DIFF_SOME : DIFF_NONE)
+    .setDiffsList(changes.map((change) => change.path))
+    .setReplacesList(changes.filter((change) => change.replace).map((change) => change.path))
+    .setHasdetaileddiff(true);
   const { Kind } = pb.PropertyDiff;
   const kinds = {
     add: [Kind.ADD, Kind.ADD_REPLACE],
@@ -172,10 +142,8 @@ function diffResponse(changes: Change[]): pb.DiffResponse {
     update: [Kind.UPDATE, Kind.UPDATE_REPLACE],
   } as const;
   for (const change of changes) {
-    const entry = new pb.PropertyDiff();
-    entry.setKind(kinds[change.kind][change.replace ? 1 : 0]);
-    entry.setInputdiff(true);
-    response.getDetaileddiffMap().set(change.path, entry);
+    const kind = kinds[change.kind][change.replace ? 1 : 0];
+    response.getDetaileddiffMap().set(change.path, new pb.PropertyDiff().setKind(kind).setInputdiff(true));
   }
   return response;
 }

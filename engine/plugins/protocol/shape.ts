@@ -1,7 +1,7 @@
 import { isObject, isSecret, type Properties, plain, secret, UNKNOWN } from "./values";
 
 /** What a property holds. A nested shape describes an object with named properties of its own. */
-export type Kind = "string" | "number" | "integer" | "boolean" | "strings" | "stringMap" | "array" | Shape;
+export type Kind = "string" | "number" | "integer" | "boolean" | "stringMap" | "array" | Shape;
 
 /** One input property of a resource type, as the published schema has it. */
 export interface InputSpec {
@@ -90,8 +90,6 @@ function mismatch(spec: InputSpec, kind: Exclude<Kind, Shape>, raw: unknown): st
       return undefined;
     case "boolean":
       return typeof value === "boolean" ? undefined : `must be true or false, not ${typeof value}`;
-    case "strings":
-      return Array.isArray(value) && value.every(text) ? undefined : "must be a list of strings";
     case "stringMap":
       return isObject(value) && Object.values(value).every(text) ? undefined : "must be a map of strings";
     case "array":

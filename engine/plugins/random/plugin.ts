@@ -1,13 +1,9 @@
 import type { Plugin } from "../protocol/resource";
 import { randomId } from "./randomId";
-import { randomPet } from "./randomPet";
 
 /** Stands in for the published `random` plugin of this version. */
 export const plugin: Plugin = {
   name: "random",
   version: "4.21.2",
-  types: {
-    "random:index/randomId:RandomId": randomId,
-    "random:index/randomPet:RandomPet": randomPet,
-  },
+  types: { "random:index/randomId:RandomId": randomId },
 };
