@@ -230,8 +230,8 @@ describe("the dashboard page", { timeout: 90_000 }, () => {
   it("has the report of status --json", async () => {
     // What the terminal's screen adds is shown by other events of the page.
     const reported = async (): Promise<unknown> => {
-      const { machine, progress, log, ...report } = await status();
-      expect([machine, progress, log]).not.toContain(undefined);
+      const { machine, progress, metrics, log, ...report } = await status();
+      expect([machine, progress, metrics, log]).not.toContain(undefined);
       return report;
     };
     const still = (report: unknown): unknown =>
