@@ -12,7 +12,8 @@ import { type Backup, backupsOf, readBackup } from "./stack/backups";
 import { runStatus } from "./stack/look";
 import { pulumiOutput, stackFileConfig, stackName } from "./stack/pulumi";
 import { stackView } from "./stack/read";
-import { placeOfLost } from "./stack/rescue";
+import { placesOfLost } from "./stack/rescue";
+import { type JobView, jobsOf } from "./stack/stack-view";
 import { allStates, straysOf } from "./stack/states";
 import { CommandError, exitCodes, operatorCommand, run } from "./terminal/command";
 import { printing } from "./terminal/listener";
@@ -56,28 +57,39 @@ run(async () => {
   await importState(stack, backup);
   const view = await stackView(stack);
   console.log(`Stack ${stack} is as it was at ${backup.time} (${backup.file}), and knows ${lost.what} again.`);
-  if (view.instance?.id !== lost.instance.id) {
+  const jobs = jobsOf(view).filter(({ instance }) => instance?.id === lost.instance.id);
+  if (jobs.length === 0) {
     console.log("It was launched after that. `npm run up` finds it by its name and continues with it.");
     return exitCodes.ok;
   }
-  const status = await runStatus(view);
-  const state = status === undefined ? "not started" : "state" in status ? status.state : `unknown: ${status.reason}`;
-  console.log(`Run: ${state}. \`npm run results\` downloads its results; \`npm run down\` terminates the instance.`);
+  for (const job of jobs) await tellRun(job);
   return exitCodes.ok;
 });
+
+/** Says how a run is, and what to do next. */
+async function tellRun(job: JobView): Promise<void> {
+  const status = await runStatus(job);
+  const state = status === undefined ? "not started" : "state" in status ? status.state : `unknown: ${status.reason}`;
+  const run = job.label === undefined ? "Run" : `Run (${job.label})`;
+  console.log(`${run}: ${state}. \`npm run results\` downloads its results; \`npm run down\` terminates the instance.`);
+}
 
 /** Brings the results home without a state, and with `end` ends everything of the claim. */
 async function rescue(stack: string, lost: Lost, identity: string, end: boolean): Promise<number> {
   const { cloud, instance, orphan, what } = lost;
-  const place = await placeOfLost(cloud, instance, stack, identity);
-  const home = await printing(console.log, (listener) =>
-    end ? endRun(place, "destroy", listener) : bringHome(place, listener),
-  );
-  if (home !== undefined && end) noteEnded(place, home);
-  if (home === undefined) console.log(`${place.run.experiment} was never started on ${what}, so there are no results.`);
-  else console.log(`${homeText(home, home.folder)} (run: ${home.status.state})`);
-  for (const line of home === undefined ? [] : homeNotes(home)) console.log(line);
-  if (home !== undefined && end) requireResults(place, home);
+  for (const place of await placesOfLost(cloud, instance, stack, identity)) {
+    const home = await printing(console.log, (listener) =>
+      end ? endRun(place, "destroy", listener) : bringHome(place, listener),
+    );
+    if (home === undefined) {
+      console.log(`${place.run.experiment} was never started on ${what}, so there are no results.`);
+      continue;
+    }
+    if (end) noteEnded(place, home);
+    console.log(`${homeText(home, home.folder)} (run: ${home.status.state})`);
+    for (const line of homeNotes(home)) console.log(line);
+    if (end) requireResults(place, home);
+  }
   if (!end) {
     console.log(`${what} keeps running and billing. To end it as \`down\` would, add --end to this command.`);
     return exitCodes.ok;

@@ -2,17 +2,18 @@ import { shellQuote } from "../remote/quote";
 import { tmuxSession } from "../remote/scripts";
 import { SshSession } from "../remote/session";
 import { stackView } from "./stack/read";
-import { requireRun } from "./stack/stack-view";
-import { CommandError, exitCodes, operatorCommand, run } from "./terminal/command";
+import { type Choice, requireRun } from "./stack/stack-view";
+import { CommandError, choosingCommand, exitCodes, run } from "./terminal/command";
 
-const command = operatorCommand(
+const command = choosingCommand(
   "attach",
   "Opens the run's tmux session in this terminal. Leave it with Ctrl-b d; the run continues.",
 );
 
 run(async () => {
   command.parse();
-  const view = requireRun(await stackView(command.opts<{ stack?: string }>().stack));
+  const options = command.opts<Choice & { stack?: string }>();
+  const view = requireRun(await stackView(options.stack), options);
   if (!process.stdin.isTTY)
     throw new CommandError("attach needs a terminal; `npm run logs` follows the run without one.", exitCodes.usage);
   const session = await SshSession.connect(view.access);

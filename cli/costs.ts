@@ -2,7 +2,7 @@ import { InvalidArgumentError } from "commander";
 import { type Bill, dollarsOf, money } from "../lambda/billing/bill";
 import { readLedger, stacksWithLedger } from "../lambda/billing/ledger";
 import { table } from "../local/table";
-import { type CostSum, type Grouping, groupings, runningCost, sumBy } from "./costs/costs";
+import { type Cost, type CostSum, type Grouping, groupings, runningCost, sumBy } from "./costs/costs";
 import { stackName } from "./stack/pulumi";
 import { exitCodes, plainCommand, run } from "./terminal/command";
 import { printJson } from "./terminal/output";
@@ -65,7 +65,11 @@ run(async () => {
 function runningLines(now: Awaited<ReturnType<typeof runningCost>>): string[] {
   if (now === null) return [];
   if ("unknown" in now) return [`running   unknown: ${now.unknown}`];
-  return [`running   about ${money(now.dollars)} so far, ${money(now.dollarsPerHour)} per hour: stack ${now.stack}`];
+  const { stack, machines = {} } = now;
+  const line = ({ dollars, dollarsPerHour }: Cost, of: string): string =>
+    `running   about ${money(dollars)} so far, ${money(dollarsPerHour)} per hour: ${of}`;
+  const each = Object.entries(machines).map(([machine, cost]) => line(cost, `machine ${machine}`));
+  return [...each, line(now, `stack ${stack}`)];
 }
 
 function sumLines(by: Grouping, sums: readonly CostSum[]): string[] {

@@ -1,8 +1,10 @@
 import { serveDashboard } from "./page/server";
 import { showWorkloadDashboard } from "./page/workload";
-import { exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
+import { stackView } from "./stack/read";
+import { type Choice, chosenJob } from "./stack/stack-view";
+import { choosingCommand, exitCodes, run, wholeNumber } from "./terminal/command";
 
-const command = operatorCommand(
+const command = choosingCommand(
   "dashboard",
   "Serves a page about the stack, its run and earlier experiments. Ctrl-C ends it.",
 )
@@ -11,16 +13,18 @@ const command = operatorCommand(
 
 run(async () => {
   command.parse();
-  const options = command.opts<{ stack?: string; port?: number; workload?: boolean }>();
+  const options = command.opts<Choice & { stack?: string; port?: number; workload?: boolean }>();
   const interrupted = new Promise((resolve) => {
     process.once("SIGINT", resolve).once("SIGTERM", resolve);
   });
   const { stack, port = 0 } = options;
   if (options.workload === true) {
-    await showWorkloadDashboard(stack, port, interrupted);
+    await showWorkloadDashboard(stack, options, port, interrupted);
     return exitCodes.ok;
   }
-  const { url, close } = await serveDashboard(stack, port);
+  const isChosen = (options.machine ?? options.run) !== undefined;
+  const chosen = isChosen ? chosenJob(await stackView(stack), options, "run") : undefined;
+  const { url, close } = await serveDashboard(stack, port, chosen?.name);
   console.log(`${url}  (Ctrl-C ends it)`);
   await interrupted;
   await close();

@@ -2,9 +2,9 @@ import { posix } from "node:path";
 import { commandIn } from "../remote/command";
 import { shellQuote } from "../remote/quote";
 import { stackView } from "./stack/read";
-import { requireInstance } from "./stack/stack-view";
+import { type Choice, requireInstance } from "./stack/stack-view";
 import { runThere, thereHelp } from "./stack/there";
-import { CommandError, exitCodes, operatorCommand, run } from "./terminal/command";
+import { CommandError, choosingCommand, exitCodes, run } from "./terminal/command";
 
 const description =
   "Runs a command on the instance, in the workload's folder, with training's environment and variables. Passes on words, " +
@@ -13,7 +13,7 @@ const description =
 /** Exit code of a command that does not exist, as shells have it. */
 const notFound = 127;
 
-const command = operatorCommand("exec", description)
+const command = choosingCommand("exec", description)
   .option("--home", "run in the home folder instead, with the same environment")
   .argument("<command...>", "command and its arguments")
   .passThroughOptions()
@@ -21,8 +21,8 @@ const command = operatorCommand("exec", description)
 
 run(async () => {
   command.parse();
-  const { stack, home } = command.opts<{ stack?: string; home?: boolean }>();
-  const { access, workspace, run: plan } = requireInstance(await stackView(stack));
+  const { stack, home, ...choice } = command.opts<Choice & { stack?: string; home?: boolean }>();
+  const { access, workspace, run: plan } = requireInstance(await stackView(stack), choice, "run");
   if (home !== true && workspace === undefined) {
     throw new CommandError(
       "The workload isn't on the instance yet. Use --home to run in the home folder.",

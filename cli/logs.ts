@@ -1,14 +1,14 @@
 import pc from "picocolors";
 import { followLog, type LogStart } from "../remote/follow";
 import { stackView } from "./stack/read";
-import { requireRun } from "./stack/stack-view";
-import { exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
+import { type Choice, requireRun } from "./stack/stack-view";
+import { choosingCommand, exitCodes, run, wholeNumber } from "./terminal/command";
 import { LineFilter } from "./terminal/line-filter";
 import { logOutput } from "./terminal/log-output";
 import { endWithReader } from "./terminal/output";
 import { sinceOption } from "./terminal/since";
 
-const command = operatorCommand(
+const command = choosingCommand(
   "logs",
   "Shows the run's log and follows it until the run ends. A dropped connection loses and repeats no line.",
 )
@@ -25,7 +25,7 @@ const command = operatorCommand(
   .option("-v, --invert", "only lines that don't match --grep")
   .option("--raw", "every byte as training wrote it: all states of a progress bar, all escape sequences");
 
-interface Options {
+interface Options extends Choice {
   readonly stack?: string;
   readonly follow: boolean;
   readonly lines?: number;
@@ -38,13 +38,13 @@ interface Options {
 
 run(async () => {
   command.parse();
-  const { stack, follow, lines, since, grep, ignoreCase, invert, raw } = command.opts<Options>();
+  const { stack, follow, lines, since, grep, ignoreCase, invert, raw, ...choice } = command.opts<Options>();
   if (lines !== undefined && since !== undefined) command.error("error: --lines and --since exclude each other");
   if (raw === true && grep !== undefined) command.error("error: --raw and --grep exclude each other");
   const mark = pc.isColorSupported && process.stdout.isTTY ? (text: string) => pc.bold(pc.red(text)) : undefined;
   const filter = grep === undefined ? undefined : new LineFilter({ pattern: grep, ignoreCase, invert, mark });
   const output = logOutput({ raw, filter });
-  const { access, run: plan } = requireRun(await stackView(stack));
+  const { access, run: plan } = requireRun(await stackView(stack), choice);
   endWithReader();
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort()).once("SIGTERM", () => stop.abort());

@@ -4,14 +4,14 @@ import { type Notebook, startNotebook, stopNotebook } from "../remote/notebook";
 import { type Forward, isRetryable, SshSession, withSession } from "../remote/session";
 import { withRetries } from "../remote/transfer/retry";
 import { stackView } from "./stack/read";
-import { requireRun, type WithRun } from "./stack/stack-view";
-import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
+import { type Choice, requireRun, type WithRun } from "./stack/stack-view";
+import { CommandError, choosingCommand, exitCodes, run, wholeNumber } from "./terminal/command";
 
 const description =
   "Starts Jupyter on the instance, in the workload's folder and environment, and opens an SSH tunnel to it. Ctrl-C closes " +
   "the tunnel; Jupyter keeps running until --stop or `down`.";
 
-const command = operatorCommand("notebook", description)
+const command = choosingCommand("notebook", description)
   .option("-p, --port <port>", "local port (default: a free one)", wholeNumber)
   .option("--stop", "stop Jupyter on the instance");
 
@@ -19,8 +19,9 @@ const longestPauseSeconds = 10;
 
 run(async () => {
   command.parse();
-  const { stack, port = 0, stop } = command.opts<{ stack?: string; port?: number; stop?: boolean }>();
-  const view = requireRun(await stackView(stack));
+  const options = command.opts<Choice & { stack?: string; port?: number; stop?: boolean }>();
+  const { stack, port = 0, stop } = options;
+  const view = requireRun(await stackView(stack), options);
   if (stop === true) {
     const stopped = await withSession(view.access, stopNotebook);
     console.log(stopped ? "Stopped Jupyter." : "This command's Jupyter isn't running on the instance.");

@@ -3,11 +3,11 @@ import { type BroughtHome, bringHome, homeNotes, homeText } from "../remote/resu
 import { verifyResults } from "../remote/transfer/download";
 import { keepBringingHome } from "./results/watch";
 import { stackView } from "./stack/read";
-import { requireRun, resultsPlace } from "./stack/stack-view";
-import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
+import { type Choice, requireRun, resultsPlace } from "./stack/stack-view";
+import { CommandError, choosingCommand, exitCodes, run, wholeNumber } from "./terminal/command";
 import { printing } from "./terminal/listener";
 
-const command = operatorCommand("results", "Downloads and verifies the results, during the run or after it.")
+const command = choosingCommand("results", "Downloads and verifies the results, during the run or after it.")
   .option("--verify <folder>", "check a folder of results against its manifest; download nothing")
   .option(
     "-w, --watch [seconds]",
@@ -15,7 +15,7 @@ const command = operatorCommand("results", "Downloads and verifies the results, 
     wholeNumber,
   );
 
-interface Options {
+interface Options extends Choice {
   readonly stack?: string;
   readonly verify?: string;
   readonly watch?: number | true;
@@ -23,9 +23,9 @@ interface Options {
 
 run(async () => {
   command.parse();
-  const { stack, verify: folder, watch } = command.opts<Options>();
+  const { stack, verify: folder, watch, ...choice } = command.opts<Options>();
   if (folder !== undefined) return verify(folder);
-  const view = requireRun(await stackView(stack));
+  const view = requireRun(await stackView(stack), choice);
   const place = resultsPlace(view);
   const stop = new AbortController();
   if (watch !== undefined) process.once("SIGINT", () => stop.abort()).once("SIGTERM", () => stop.abort());

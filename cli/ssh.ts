@@ -1,18 +1,19 @@
 import { loginText } from "../remote/command";
 import { stackView } from "./stack/read";
-import { requireInstance } from "./stack/stack-view";
+import { type Choice, requireInstance } from "./stack/stack-view";
 import { runThere, thereHelp } from "./stack/there";
-import { operatorCommand, run } from "./terminal/command";
+import { choosingCommand, run } from "./terminal/command";
 
 const description = "Opens a shell on the instance, or runs a command in one. Like ssh, it joins the words by spaces.";
 
-const command = operatorCommand("ssh", description)
+const command = choosingCommand("ssh", description)
   .argument("[command...]", "command to run instead")
   .passThroughOptions()
   .addHelpText("after", thereHelp);
 
 run(async () => {
   command.parse();
-  const { access } = requireInstance(await stackView(command.opts<{ stack?: string }>().stack));
+  const { stack, ...choice } = command.opts<Choice & { stack?: string }>();
+  const { access } = requireInstance(await stackView(stack), choice);
   return runThere(access, () => loginText(command.args));
 });

@@ -1,10 +1,9 @@
-import { withSession } from "../remote/session";
-import { instanceStatus, statusText } from "./stack/look";
+import { askRun, lookAtAccount } from "./stack/look";
 import { stackView } from "./stack/read";
-import { besideOf, reportOf } from "./stack/report";
-import type { StackView } from "./stack/stack-view";
-import { lookAtRun, type RunLook } from "./status/look";
-import { type StatusReport, screenOf } from "./status/screen";
+import { exitCodeOf, type JobLook, type JobReport, printedReport, reportsOf } from "./stack/report";
+import { type JobView, jobsOf, type StackView } from "./stack/stack-view";
+import { lookAtRun, noDetails } from "./status/look";
+import { screenOf } from "./status/screen";
 import { watchStatus } from "./status/watch";
 import { exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
 import { printJson } from "./terminal/output";
@@ -24,35 +23,22 @@ run(async () => {
     await watchStatus(stack, watch === true ? 2 : watch, stop.signal);
     return exitCodes.ok;
   }
-  const report = await statusReport(await stackView(stack));
-  if (json === true) printJson(report);
-  else for (const line of screenOf(report, process.stdout.columns ?? 200)) console.log(line);
-  if (report.strays.length > 0) return exitCodes.failed;
-  if (report.unknown !== null) return exitCodes.unreachable;
-  if (report.instance === null) return exitCodes.nothing;
-  if (report.run.state === "unreachable") return exitCodes.unreachable;
-  return report.run.state === "failed" ? exitCodes.failed : exitCodes.ok;
+  const all = await look(await stackView(stack));
+  if (json === true) printJson(printedReport(all));
+  else for (const line of screenOf(all, process.stdout.columns ?? 200)) console.log(line);
+  return exitCodeOf(all);
 });
 
-/** Looks once: by the API for the instance, by SSH for the run. */
-async function statusReport(view: StackView): Promise<StatusReport> {
-  const [seen, look] = await Promise.all([instanceStatus(view), lookOnce(view)]);
-  const state = statusText(seen);
-  const nothing = { machine: null, progress: null, metrics: {}, log: [] };
-  const beside = besideOf(view, seen);
-  if (look === undefined) return { ...reportOf(view, state, { state: "none" }, beside), ...nothing };
-  if ("reason" in look) {
-    return { ...reportOf(view, state, { state: "unreachable", reason: look.reason }, beside), ...nothing };
-  }
-  const { status, ...rest } = look;
-  return { ...reportOf(view, state, status, beside), ...rest };
+/** Looks once: by the API for the instances, by SSH for the runs. */
+async function look(view: StackView): Promise<JobReport[]> {
+  const [account, ...looks] = await Promise.all([lookAtAccount(view), ...jobsOf(view).map(lookOnce)]);
+  return reportsOf(view, account, looks);
 }
 
-async function lookOnce({ access, run: plan }: StackView): Promise<RunLook | undefined | { readonly reason: string }> {
-  if (access === undefined || plan === undefined) return undefined;
-  try {
-    return await withSession(access, (session) => lookAtRun(session, plan.experiment));
-  } catch (error) {
-    return { reason: (error as Error).message };
-  }
+async function lookOnce(job: JobView): Promise<JobLook> {
+  const seen = await askRun(job, lookAtRun);
+  if (seen === undefined) return { job, run: { state: "none" }, details: noDetails };
+  if ("reason" in seen) return { job, run: { state: "unreachable", reason: seen.reason }, details: noDetails };
+  const { status, ...details } = seen;
+  return { job, run: status, details };
 }

@@ -3,11 +3,11 @@ import { SshError, withSession } from "../remote/session";
 import type { RunStatus } from "../remote/types";
 import { tellOfRun } from "./notify/notify";
 import { stackView } from "./stack/read";
-import { requireRun } from "./stack/stack-view";
+import { type Choice, requireRun } from "./stack/stack-view";
 import { noteStopped } from "./stack/stopped";
-import { CommandError, exitCodes, operatorCommand, run } from "./terminal/command";
+import { CommandError, choosingCommand, exitCodes, run } from "./terminal/command";
 
-const command = operatorCommand(
+const command = choosingCommand(
   "stop",
   "Stops the run cleanly, with time for a checkpoint. The instance stays, and keeps billing.",
 );
@@ -17,8 +17,8 @@ const reason = "user";
 
 run(async () => {
   command.parse();
-  const { stack } = command.opts<{ stack?: string }>();
-  const view = requireRun(await stackView(stack));
+  const { stack, ...choice } = command.opts<Choice & { stack?: string }>();
+  const view = requireRun(await stackView(stack), choice);
   const { access, instance, run: plan } = view;
   const { experiment, graceSeconds } = plan;
   const before = await reaching(() => withSession(access, (session) => readStatus(session, experiment)));
@@ -29,7 +29,7 @@ run(async () => {
   const status = await reaching(() => stopRun(access, { experiment }, { reason, graceSeconds }));
   if (!hasEnded(before.state)) await tellOfRun(view, status);
   console.log(endText(status));
-  await noteStopped(view.stack, console.error);
+  await noteStopped(view, console.error);
   console.log(
     `Instance ${instance.id} keeps billing. \`npm run up\` ${nextOf(status)}; \`npm run down\` downloads the results and ` +
       "ends the bill.",

@@ -3,10 +3,11 @@ import { localFolder } from "../local/paths";
 import { restartVariable } from "../plan/standing";
 import { tellAfterUp } from "./notify/notify";
 import { mendAfterKill, noteWhole } from "./stack/killed-cli";
-import { instanceStatus, sawGone } from "./stack/look";
+import { lookAtAccount, sawGone } from "./stack/look";
 import { isEmulated, pulumi, pulumiOutput, stackName } from "./stack/pulumi";
 import { readView, stackView } from "./stack/read";
 import { aliasesOf, refreshSshFiles } from "./stack/ssh-files";
+import { distinctMachines, jobsOf } from "./stack/stack-view";
 import { operatorCommand, run } from "./terminal/command";
 
 const command = operatorCommand(
@@ -52,19 +53,22 @@ async function createStack(stack: string, select: boolean): Promise<void> {
 /** The stack may have another instance now, also where the rest failed. */
 async function refreshSshHost(stack: string): Promise<void> {
   if (aliasesOf(stack).length === 0) return;
-  const { access } = await stackView(stack);
-  if (access !== undefined) refreshSshFiles(stack, access);
+  for (const machine of (await stackView(stack)).machines) refreshSshFiles(stack, machine);
 }
 
-/** If the instance is gone, by itself or by somebody else, the engine must refresh. Says so. */
+/** If an instance is gone, by itself or by somebody else, the engine must refresh. Says so. */
 async function refreshWhereEnded(stack: string): Promise<string[]> {
   // Where the state cannot be read, the `up` says so.
   const view = await readView(stack).catch(() => undefined);
-  if (view?.instance === undefined || !sawGone(await instanceStatus(view))) return [];
-  const home = view.resultsFolder === undefined ? "" : ` The results downloaded so far are in ${view.resultsFolder}.`;
-  console.log(
-    `Instance ${view.instance.id} is gone: it terminated itself, or somebody else terminated it.${home} ` +
-      "`up` launches another one and starts over; `npm run down` cleans up.",
-  );
-  return ["--refresh"];
+  if (view === undefined || view.machines.every(({ instance }) => instance === undefined)) return [];
+  const account = await lookAtAccount(view);
+  const gone = distinctMachines(jobsOf(view)).filter((each) => each.instance !== undefined && sawGone(account, each));
+  for (const { instance, resultsFolder } of gone) {
+    const home = resultsFolder === undefined ? "" : ` The results downloaded so far are in ${resultsFolder}.`;
+    console.log(
+      `Instance ${instance?.id} is gone: it terminated itself, or somebody else terminated it.${home} ` +
+        "`up` launches another one and starts over; `npm run down` cleans up.",
+    );
+  }
+  return gone.length === 0 ? [] : ["--refresh"];
 }

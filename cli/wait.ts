@@ -1,13 +1,13 @@
 import { doubtText, waitForEnd } from "../remote/run";
 import { elsewhereLines } from "../remote/written";
 import { tellOfRun } from "./notify/notify";
-import { instanceStatus, sawGone } from "./stack/look";
+import { lookAtAccount, sawGone } from "./stack/look";
 import { stackView } from "./stack/read";
-import { requireRun } from "./stack/stack-view";
-import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
+import { type Choice, requireRun } from "./stack/stack-view";
+import { CommandError, choosingCommand, exitCodes, run, wholeNumber } from "./terminal/command";
 import { logOutput } from "./terminal/log-output";
 
-const command = operatorCommand(
+const command = choosingCommand(
   "wait",
   "Waits until the run has ended. Exits with 0 if it finished, with 1 if it failed, was stopped, or its end is in doubt.",
 )
@@ -17,8 +17,9 @@ const command = operatorCommand(
 
 run(async () => {
   command.parse();
-  const options = command.opts<{ stack?: string; timeout?: number; quiet?: boolean; raw?: boolean }>();
-  const view = requireRun(await stackView(options.stack));
+  const options = command.opts<Choice & { stack?: string; timeout?: number; quiet?: boolean; raw?: boolean }>();
+  const whole = await stackView(options.stack);
+  const view = requireRun(whole, options);
   const { access, run: plan } = view;
   const { experiment } = plan;
   const signal = options.timeout === undefined ? undefined : AbortSignal.timeout(options.timeout * 60_000);
@@ -28,7 +29,7 @@ run(async () => {
     { experiment },
     {
       onChunk: output?.take,
-      isGone: async () => sawGone(await instanceStatus(view)),
+      isGone: async () => sawGone(await lookAtAccount(whole), view),
       signal,
     },
   ).catch((error: unknown) => {

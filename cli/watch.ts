@@ -1,17 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Stray } from "../lambda/account/strays";
-import { costSince } from "../lambda/billing/forecast";
 import { stopRun } from "../remote/run";
-import type { RunStatus } from "../remote/types";
 import { tellOfLimits, tellOfRun } from "./notify/notify";
 import { destroyStack } from "./stack/destroy";
 import { isWorkedOn } from "./stack/killed-cli";
-import { judge, type Limit, limitsOf, type Verdict } from "./stack/limits";
-import { type AccountLook, dateOf, instanceStatus, runStatus, sawGone } from "./stack/look";
+import type { Verdict } from "./stack/limits";
+import { lookAtAccount, runStatus } from "./stack/look";
 import { refuseProtected } from "./stack/protection";
-import { stackFileConfig } from "./stack/pulumi";
 import { stackView } from "./stack/read";
-import type { StackView } from "./stack/stack-view";
+import { endingOf, type Seen, type SeenJob, seenOf, toldOf } from "./stack/seen";
+import { jobsOf } from "./stack/stack-view";
 import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
 import { printJson } from "./terminal/output";
 
@@ -22,7 +19,7 @@ const description =
 const command = operatorCommand("watch", description)
   .option("--every <minutes>", "check again and again, until a limit is reached or the run has ended", wholeNumber)
   .option("--destroy", "then stop the run, download its results and terminate, without asking")
-  .option("--json", "print one JSON object per check")
+  .option("--json", "print one JSON object per check, and per run if there are several")
   .addHelpText(
     "after",
     "\nAlso: 0 within all limits (with --destroy: or terminated), 1 an instance is billed that the state doesn't know, " +
@@ -36,19 +33,8 @@ interface Options {
   readonly json?: boolean;
 }
 
-/** What one look saw, and what follows. */
-interface Seen extends Verdict {
-  readonly limits: readonly Limit[];
-  readonly view: StackView;
-  readonly status?: RunStatus;
-  readonly gone: boolean;
-  readonly strays: readonly Stray[];
-  /** The date by the API, in milliseconds since the epoch. */
-  readonly now: number;
-}
-
-/** The stack whose destroy has begun and not ended well. */
-let ending: string | undefined;
+/** A destroy that has begun and not ended well. */
+let ending: readonly [stack: string, args: readonly string[]] | undefined;
 
 /** Whether somebody wanted to end while a destroy went on: the engine hears of it by itself, and the watching is over. */
 let isInterrupted = false;
@@ -75,33 +61,34 @@ run(async () => {
 /** One look and what follows from it. `over`: there is nothing more to watch. */
 async function watchOnce({ stack, destroy, json }: Options): Promise<{ code: number; over: boolean }> {
   // The instance may be gone while other resources remain to be destroyed.
-  if (ending !== undefined) return destroyed(ending);
+  if (ending !== undefined) return destroyed(...ending);
   const seen = await look(stack);
   print(seen, json === true);
-  await tellOfRun(seen.view, seen.status);
-  await tellOfLimits(seen.view, seen);
-  const due = seen.outcome === "limit" || seen.outcome === "ended";
+  for (const { job, status } of seen.jobs) await tellOfRun(job, status);
+  await tellOfLimits(seen.jobs);
+  const { view } = seen;
+  const { due, args, isStray } = endingOf(seen);
   // A stray is no end of the watching: an `up` may adopt it, and train.
-  const stray = seen.gone && seen.strays.length > 0;
-  if (destroy !== true || !(due || stray)) return { code: codes[seen.outcome], over: due && !stray };
-  if (stray) return strayDestroyed(seen);
+  const over = due.length > 0 && args.length === 0 && !isStray;
+  if (destroy !== true || due.length === 0) return { code: codes[seen.outcome], over };
+  if (isStray) return strayDestroyed(view.stack, args);
   // Before the run is stopped: a protected one keeps running.
-  await refuseProtected(seen.view.stack);
-  await stopFor(seen);
-  return destroyed(seen.view.stack);
+  await refuseProtected(view.stack);
+  for (const each of due) await stopFor(each);
+  return destroyed(view.stack, args);
 }
 
 /**
  * Terminates what a killed `up` launched. While another command works on the stack, the launch may be that command's, so
  * this does nothing.
  */
-async function strayDestroyed({ view: { stack } }: Seen): Promise<{ code: number; over: boolean }> {
+async function strayDestroyed(stack: string, args: readonly string[]): Promise<{ code: number; over: boolean }> {
   if (await isWorkedOn(stack)) {
     console.error(`Another command is working on ${stack} and may adopt the instance, so nothing was terminated.`);
     return { code: codes.stray, over: false };
   }
   try {
-    return await destroyed(stack);
+    return await destroyed(stack, args);
   } finally {
     // If it failed, an `up` may adopt the instance before the next look.
     ending = undefined;
@@ -119,72 +106,20 @@ const codes: Readonly<Record<Verdict["outcome"], number>> = {
 /** Reads everything each time: an `up` may have changed the limits, or replaced the instance. */
 async function look(stack: string | undefined): Promise<Seen> {
   const view = await stackView(stack);
-  const [instance, seen] = await Promise.all([instanceStatus(view), runStatus(view)]);
-  const strays = "strays" in instance ? instance.strays : [];
-  if (view.instance === undefined && strays.length === 0) throw nothingOrUnknown(view.stack, instance);
-  const gone = sawGone(instance);
-  const unreachable = seen !== undefined && "reason" in seen ? seen.reason : undefined;
-  const status = seen !== undefined && "state" in seen ? seen : undefined;
-  // What has ended costs no more.
-  const living = gone || view.instance === undefined ? undefined : view;
-  const now = dateOf(instance);
-  const limits = limitsOf(living ?? { ...view, instance: undefined, run: undefined }, status, now, {
-    strays,
-    budgetDollars: budgetOf(view),
-  });
-  const verdict = judge({ status, unreachable, gone: living === undefined, limits, strays });
-  return { view, status, gone: living === undefined, limits, strays, now, ...verdict };
+  const all = jobsOf(view);
+  const [account, ...statuses] = await Promise.all([lookAtAccount(view), ...all.map(runStatus)]);
+  return seenOf(view, account, statuses);
 }
 
-/** The most that the stack may cost: as of the last `up`, or as it is configured where none has ended well. */
-function budgetOf({ stack, instance }: StackView): number | undefined {
-  if (instance !== undefined) return instance.budgetDollars;
-  const configured = Number(stackFileConfig(stack).budgetDollars);
-  return configured > 0 ? configured : undefined;
-}
-
-/** What a stack without an instance means, as far as the API tells. */
-function nothingOrUnknown(stack: string, seen: AccountLook): CommandError {
-  if ("status" in seen)
-    return new CommandError(`Stack ${stack} has no instance: nothing is billed.`, exitCodes.nothing);
-  return new CommandError(
-    `Couldn't check whether an instance of stack ${stack} is billed: ${seen.reason}. Its state knows none, but a launch ` +
-      "may have been interrupted. Run again when the API answers.",
-    exitCodes.unreachable,
-  );
-}
-
-function print({ view, status, gone, outcome, reason, lines, strays, now }: Seen, json: boolean): void {
-  const billed = [...(gone || view.instance === undefined ? [] : [view.instance]), ...strays];
-  const costs = billed.flatMap(({ launchedAt, priceCents = 0 }) =>
-    launchedAt === undefined ? [] : costSince(launchedAt, priceCents, now),
-  );
-  const cost = costs.length === 0 ? null : costs.reduce((sum, each) => sum + each, 0);
-  const { stack } = view;
-  const experiment = view.run?.experiment ?? null;
-  const state = status?.state ?? (outcome === "unreachable" ? "unknown" : "none");
-  if (json) {
-    const said = { outcome, reason: reason ?? null, notes: lines };
-    const report = { stack, experiment, run: state, costDollars: cost, ...said, strays: strays.map(({ id }) => id) };
-    printJson(report, 0);
-    return;
+function print({ jobs, cost }: Seen, json: boolean): void {
+  for (const told of jobs.map((seen) => toldOf(seen, cost))) {
+    if (json) printJson(told.json, 0);
+    else for (const line of told.lines) console.log(line);
   }
-  const what = {
-    within: "within limits",
-    limit: `over: ${reason}`,
-    ended: "ended",
-    unreachable: "unknown",
-    stray: "billed for nothing",
-  }[outcome];
-  console.log(
-    `${stack}  ${experiment ?? "no run"}  ${state}  ${cost === null ? "" : `$${cost.toFixed(2)} so far  `}${what}`,
-  );
-  for (const line of lines) console.log(`  ${line}`);
 }
 
 /** Stops the run as its own limits on the instance would. */
-async function stopFor({ view, status, reason }: Seen): Promise<void> {
-  const { access, run: plan } = view;
+async function stopFor({ job: { access, run: plan }, status, reason }: SeenJob): Promise<void> {
   const going = status?.state === "starting" || status?.state === "running";
   if (reason !== undefined && going && access !== undefined && plan !== undefined) {
     const { experiment, graceSeconds } = plan;
@@ -195,13 +130,15 @@ async function stopFor({ view, status, reason }: Seen): Promise<void> {
   }
 }
 
-async function destroyed(stack: string): Promise<{ code: number; over: boolean }> {
-  ending = stack;
+/** @param args Those of `pulumi destroy`, where only a part of the stack is to end. */
+async function destroyed(stack: string, args: readonly string[]): Promise<{ code: number; over: boolean }> {
+  ending = [stack, args];
   const signals = ["SIGINT", "SIGTERM"] as const;
   for (const signal of signals) process.on(signal, noteInterruption);
   try {
-    const code = await destroyStack(stack, { unasked: true, isWanted: () => !isInterrupted });
-    return { code: code === 0 ? exitCodes.ok : exitCodes.failed, over: code === 0 };
+    const code = await destroyStack(stack, { unasked: true, args, isWanted: () => !isInterrupted });
+    if (code === 0) ending = undefined;
+    return { code: code === 0 ? exitCodes.ok : exitCodes.failed, over: code === 0 && args.length === 0 };
   } finally {
     for (const signal of signals) process.off(signal, noteInterruption);
   }

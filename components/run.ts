@@ -93,7 +93,7 @@ export class Run extends pulumi.ComponentResource {
     return pulumi
       .output(bill)
       .apply(({ launchedAt, priceCentsPerHour }) =>
-        renderStart(plan, spentAt(launchedAt, priceCentsPerHour, budgetDollars)),
+        renderStart(plan, spentAt([{ launchedAt, priceCents: priceCentsPerHour }], budgetDollars)),
       );
   }
 }

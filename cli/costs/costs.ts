@@ -1,6 +1,6 @@
 import { type Bill, dollarsOf } from "../../lambda/billing/bill";
-import { costSince } from "../../lambda/billing/forecast";
-import { dateOf, instanceStatus, sawGone } from "../stack/look";
+import { costOfAll } from "../../lambda/billing/forecast";
+import { type AccountLook, dateOf, lookAtAccount, sawGone } from "../stack/look";
 import { stackView } from "../stack/read";
 import type { StackView } from "../stack/stack-view";
 
@@ -48,30 +48,39 @@ function nameOf({ stack, runs, terminatedAt }: Bill, by: Grouping): string {
   }
 }
 
-/** What a stack's instances have cost so far, from their launch; also one that its state does not know. */
-export interface RunningCost {
-  readonly stack: string;
+/** What instances have cost so far, from their launch. */
+export interface Cost {
   readonly dollars: number;
   readonly dollarsPerHour: number;
+}
+
+/** What a stack's instances have cost so far; also one that its state does not know. */
+export interface RunningCost extends Cost {
+  readonly stack: string;
+  /** By name, where it has several. */
+  readonly machines?: Readonly<Record<string, Cost>>;
 }
 
 /** @returns null where nothing of the stack is billed, or its state cannot be read; why, where the API does not tell. */
 export async function runningCost(stack: string): Promise<RunningCost | { readonly unknown: string } | null> {
   const view = await stackView(stack).catch((): StackView | undefined => undefined);
-  if (view === undefined) return null;
-  const seen = await instanceStatus(view);
-  if (view.instance === undefined && "reason" in seen) return { unknown: seen.reason };
-  const known = view.instance === undefined || sawGone(seen) ? [] : [view.instance];
-  const billed = [...known, ...("strays" in seen ? seen.strays : [])];
-  if (billed.length === 0) return null;
-  const now = dateOf(seen);
-  const dollars = billed.map(({ launchedAt, priceCents = 0 }) =>
-    launchedAt === undefined ? 0 : costSince(launchedAt, priceCents, now),
+  return view === undefined ? null : costOf(view, await lookAtAccount(view));
+}
+
+/** What a look at the account tells of the costs. */
+export function costOf(view: StackView, account: AccountLook): Awaited<ReturnType<typeof runningCost>> {
+  const { stack, machines } = view;
+  const known = machines.flatMap(({ machine, instance }) =>
+    instance === undefined || sawGone(account, { machine }) ? [] : [{ machine, ...instance }],
   );
-  const sum = (numbers: readonly number[]): number => numbers.reduce((all, each) => all + each, 0);
+  if (known.length === 0 && account.unknown !== undefined) return { unknown: account.unknown };
+  const billed = [...known, ...account.strays];
+  if (billed.length === 0) return null;
+  const now = dateOf(account);
+  const each = known.map((instance) => [instance.machine, costOfAll([instance], now)] as const);
   return {
     stack,
-    dollars: sum(dollars),
-    dollarsPerHour: sum(billed.map(({ priceCents = 0 }) => priceCents)) / 100,
+    ...costOfAll(billed, now),
+    ...(machines.length > 1 && { machines: Object.fromEntries(each) }),
   };
 }

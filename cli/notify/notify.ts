@@ -1,10 +1,11 @@
 import type { NoticeEvent } from "../../plan/notify";
 import type { RunStatus } from "../../remote/types";
-import { type Limit, type Verdict, warnFrom } from "../stack/limits";
+import { warnFrom } from "../stack/limits";
 import { runStatus } from "../stack/look";
 import { rawStackConfig } from "../stack/pulumi";
 import { stackView } from "../stack/read";
-import type { StackView } from "../stack/stack-view";
+import type { SeenJob } from "../stack/seen";
+import { distinctMachines, type JobView, jobsOf, type StackView } from "../stack/stack-view";
 import { Memory } from "./memory";
 import { noticeOf } from "./notice";
 import { send } from "./send";
@@ -12,6 +13,8 @@ import { targetsOf } from "./targets";
 
 /** Something to tell of. */
 interface News {
+  /** Whom it concerns: a run with its machine, or several. */
+  readonly jobs: readonly JobView[];
   readonly event: NoticeEvent;
   /** In words: `training has started`. */
   readonly what: string;
@@ -20,65 +23,74 @@ interface News {
 }
 
 /** What there is to tell of a run, the oldest first. */
-function newsOf({ state, attempt, firstStepAt, exitCode, stopReason, lastLine, detached, doubt }: RunStatus): News[] {
-  const started: News[] =
-    firstStepAt === undefined ? [] : [{ event: "started", what: "training has started", of: attempt }];
-  if (state === "finished" && doubt !== undefined) {
-    return [...started, { event: "failed", what: `training ended with status 0, but ${doubt}`, of: attempt }];
-  }
-  if (state === "finished") return [...started, { event: "finished", what: "training has finished", of: attempt }];
-  if (state === "stopped" && stopReason !== undefined) {
-    return [...started, { event: "finished", what: `training was stopped (${stopReason})`, of: attempt }];
-  }
+function newsOf(
+  job: JobView,
+  { state, attempt, firstStepAt, exitCode, stopReason, lastLine, detached, doubt }: RunStatus,
+): News[] {
+  const news = (event: NoticeEvent, what: string): News => ({ jobs: [job], event, what, of: attempt });
+  const started = firstStepAt === undefined ? [] : [news("started", "training has started")];
+  if (state === "finished" && doubt !== undefined)
+    return [...started, news("failed", `training ended with status 0, but ${doubt}`)];
+  if (state === "finished") return [...started, news("finished", "training has finished")];
+  if (state === "stopped" && stopReason !== undefined)
+    return [...started, news("finished", `training was stopped (${stopReason})`)];
   if (state !== "failed") return started;
-  if (detached !== undefined) {
-    const what = `training detached itself and was ended: ${detached}`;
-    return [...started, { event: "failed", what, of: attempt }];
-  }
+  if (detached !== undefined)
+    return [...started, news("failed", `training detached itself and was ended: ${detached}`)];
   const why = exitCode === undefined ? "" : ` with status ${exitCode}`;
-  return [...started, { event: "failed", what: `training failed${why}: ${lastLine ?? "no log"}`, of: attempt }];
+  return [...started, news("failed", `training failed${why}: ${lastLine ?? "no log"}`)];
 }
 
 /** Tells of a run what has not been told yet. */
-export function tellOfRun(view: StackView, status: RunStatus | undefined): Promise<void> {
-  return status === undefined ? Promise.resolve() : tell(view, newsOf(status));
+export function tellOfRun(job: JobView, status: RunStatus | undefined): Promise<void> {
+  return status === undefined ? Promise.resolve() : tell(newsOf(job, status));
 }
 
 /** Tells of a look at limits: of 80 % of the budget, and of any limit that is reached, each once. */
-export function tellOfLimits(
-  view: StackView,
-  { outcome, reason, limits }: Verdict & { limits: readonly Limit[] },
-): Promise<void> {
-  const budget = limits.find((limit) => limit.reason === "budget" && limit.used >= warnFrom);
-  const news: News[] = [];
-  if (budget !== undefined) news.push({ event: "budget", what: `80 % of the budget is spent, ${budget.text}` });
-  if (outcome === "limit") {
-    const text = limits.find((limit) => limit.reason === reason)?.text;
-    news.push({
-      event: "limit",
-      what: `its limit is reached (${reason}${text === undefined ? "" : `, ${text}`})`,
-      of: reason,
-    });
-  }
-  return tell(view, news);
+export function tellOfLimits(seen: readonly SeenJob[]): Promise<void> {
+  return tell(newsOfLimits(seen));
 }
 
-/** Tells that the instance was terminated, if it was: a preview or a part of a destroy ends well too. Never fails. */
+/** What there is to tell of limits. The budget is the stack's: it concerns all runs together. */
+export function newsOfLimits(seen: readonly SeenJob[]): News[] {
+  const budget = seen
+    .flatMap(({ limits }) => limits)
+    .find((limit) => limit.reason === "budget" && limit.used >= warnFrom);
+  const spent = { jobs: seen.map(({ job }) => job), event: "budget" as const };
+  const over = seen.filter(({ outcome }) => outcome === "limit");
+  const overBudget = over.filter(({ reason }) => reason === "budget");
+  const groups = [overBudget, ...over.filter(({ reason }) => reason !== "budget").map((each) => [each])];
+  const reached = groups.flatMap(([first, ...rest]): News[] => {
+    if (first === undefined) return [];
+    const { reason, limits } = first;
+    const text = limits.find((limit) => limit.reason === reason)?.text;
+    const what = `its limit is reached (${reason}${text === undefined ? "" : `, ${text}`})`;
+    return [{ jobs: [first, ...rest].map(({ job }) => job), event: "limit", what, of: reason }];
+  });
+  return budget === undefined
+    ? reached
+    : [{ ...spent, what: `80 % of the budget is spent, ${budget.text}` }, ...reached];
+}
+
+/** Tells which instances were terminated, if any: a preview or a part of a destroy ends well too. Never fails. */
 export function tellAfterDown(before: StackView): Promise<void> {
   return quietly(async () => {
-    const { instance } = await stackView(before.stack);
-    if (instance !== undefined) return;
-    await tell(before, [{ event: "terminated", what: "the instance is terminated" }]);
+    const { machines } = await stackView(before.stack);
+    const living = machines.filter(({ instance }) => instance !== undefined).map(({ machine }) => machine);
+    const ended = jobsOf(before).filter(({ machine }) => !living.includes(machine));
+    await tell(ended.map((job) => ({ jobs: [job], event: "terminated", what: "the instance is terminated" })));
   });
 }
 
-/** Looks at a stack after an `up`, and sends notifications about its run. Never fails. */
+/** Looks at a stack after an `up`, and sends notifications about its runs. Never fails. */
 export async function tellAfterUp(stack: string): Promise<void> {
   if (!wantsNotices(stack)) return;
   await quietly(async () => {
-    const view = await stackView(stack);
-    const status = await runStatus(view);
-    if (status !== undefined && "state" in status) await tellOfRun(view, status);
+    const news = jobsOf(await stackView(stack)).map(async (job) => {
+      const status = await runStatus(job);
+      return status !== undefined && "state" in status ? newsOf(job, status) : [];
+    });
+    await tell((await Promise.all(news)).flat());
   });
 }
 
@@ -88,15 +100,18 @@ export function wantsNotices(stack: string): boolean {
 }
 
 /** Tells each target once of each. A notice that cannot be sent is a warning, and tried again at the next occasion. */
-async function tell(view: StackView, news: readonly News[]): Promise<void> {
-  const { stack, instance } = view;
-  if (news.length === 0 || instance === undefined || !wantsNotices(stack)) return;
+async function tell(all: readonly News[]): Promise<void> {
+  const news = all.filter(({ jobs }) => jobs.some(({ instance }) => instance !== undefined));
+  const stack = news[0]?.jobs[0]?.stack;
+  if (stack === undefined || !wantsNotices(stack)) return;
   await quietly(async () => {
     const targets = await targetsOf(stack);
     const memory = new Memory(stack);
-    for (const { event, what, of } of news) {
-      const key = [instance.id, view.run?.experiment, event, of].filter((part) => part !== undefined).join(" ");
-      const notice = noticeOf(view, event, what);
+    for (const { jobs, event, what, of } of news) {
+      const ids = distinctMachines(jobs).map(({ instance }) => instance?.id);
+      const experiments = jobs.map(({ run }) => run?.experiment);
+      const key = [...ids, ...experiments, event, of].filter((part) => part !== undefined).join(" ");
+      const notice = noticeOf({ stack, jobs }, event, what);
       const open = targets.filter((target) => target.events.includes(event) && !memory.has(key, target));
       const ended = await Promise.allSettled(open.map((target) => send(target, notice)));
       for (const [i, { status, ...end }] of ended.entries()) {

@@ -1,5 +1,5 @@
 import { type BroughtHome, bringHome, endRun, homeNotes, homeText } from "../../remote/results";
-import { requireRun, resultsPlace, type WithRun } from "../stack/stack-view";
+import { resultsPlace, type WithRun } from "../stack/stack-view";
 import { noteStopped } from "../stack/stopped";
 import { printing } from "../terminal/listener";
 import type { Events } from "./events";
@@ -34,7 +34,7 @@ export class Actions {
   /** Begins an action. The topic `action` reports its progress. @throws CommandError where there is no run. */
   start(name: ActionName): "started" | "busy" {
     if (this.running) return "busy";
-    const view = requireRun(this.monitor.stack ?? { stack: "", progress: { done: {}, underWay: [] } });
+    const view = this.monitor.requireRun();
     this.running = true;
     void this.perform(name, view);
     return "started";
@@ -55,7 +55,7 @@ export class Actions {
         name === "stop" ? endRun(place, stopReason, listener) : bringHome(place, listener),
       );
       for (const line of home === undefined ? [] : homeNotes(home)) tell("running", line);
-      if (name === "stop") await noteStopped(view.stack, progress);
+      if (name === "stop") await noteStopped(view, progress);
       tell("done", home === undefined ? "The run hasn't started yet, so there is nothing to download." : summary(home));
     } catch (error) {
       tell("failed", (error as Error).message);

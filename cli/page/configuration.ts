@@ -1,4 +1,4 @@
-import type { StackView } from "../stack/stack-view";
+import type { JobView } from "../stack/stack-view";
 
 /** A part of the configuration in force: a title, and names with their values. */
 export interface ConfigurationPart {
@@ -10,7 +10,7 @@ export interface ConfigurationPart {
  * What the stack was made with, as its state has it. Of environment variables the names alone: their values may be
  * secrets.
  */
-export function configurationOf(view: StackView): ConfigurationPart[] {
+export function configurationOf(view: JobView): ConfigurationPart[] {
   const { instance, run, evaluation, dashboard, workspace, endpoint, access, resultsFolder } = view;
   const part = (title: string, values: Readonly<Record<string, string | number | undefined>>): ConfigurationPart => ({
     title,

@@ -1,7 +1,7 @@
 import type { MachineLook, StepLook } from "../../remote/machine";
 import { hasEnded } from "../../remote/run";
 import type { StackReport } from "../stack/report";
-import type { StackProgress, StackView } from "../stack/stack-view";
+import type { JobView, StackProgress } from "../stack/stack-view";
 
 /** A step in the life of a run. Times are milliseconds since the epoch, by this machine's clock. */
 export interface LifecycleStep {
@@ -15,7 +15,7 @@ export interface LifecycleStep {
 
 /** What the steps are read from. */
 export interface LifecycleFacts {
-  readonly view?: StackView;
+  readonly view?: JobView;
   readonly report?: StackReport;
   readonly machine?: MachineLook;
   /** When verified results came home. */
@@ -121,7 +121,7 @@ function ofEvaluation(
   trainedAt: number | undefined,
   machine: MachineLook | undefined,
   shift: number,
-  view: StackView | undefined,
+  view: JobView | undefined,
 ): LifecycleStep {
   const name = "evaluation";
   const startedAt = trainedAt === undefined ? {} : { startedAt: trainedAt };

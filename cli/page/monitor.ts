@@ -3,11 +3,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isGone } from "../../lambda/life/presence";
 import { projectFolder } from "../../local/paths";
+import { onlyMachine } from "../../plan/types";
 import { resultsFile } from "../../remote/transfer/results-file";
-import { instanceStatus, statusText } from "../stack/look";
+import { lookAtAccount, notAsked, statusText } from "../stack/look";
 import { stackView } from "../stack/read";
-import { type Beside, besideOf, type RunReport, reportOf, type StackReport } from "../stack/report";
-import type { StackView } from "../stack/stack-view";
+import { type RunReport, reportsOf, type StackReport } from "../stack/report";
+import { type JobView, jobsOf, requireRun, type StackView, type WithRun } from "../stack/stack-view";
 import { CommandError } from "../terminal/command";
 import { configurationOf } from "./configuration";
 import type { Events } from "./events";
@@ -21,21 +22,22 @@ const stateMs = { changing: 4000, settled: 20_000, alone: 60_000 };
 const instanceMs = 20_000;
 const experimentsMs = 5000;
 
-/** Watches a stack, and tells the page. */
+/** Watches one run of a stack with its machine, and tells its page. */
 export class StackMonitor {
   private readonly stop = new AbortController();
   private view: StackView | undefined;
-  private instanceState = "none";
-  private beside: Beside = {};
+  private account = notAsked;
   /** What was asked about, and when. */
-  private asked: { readonly id: string | undefined; readonly at: number } | undefined;
+  private asked: { readonly ids: string; readonly at: number } | undefined;
   private runMonitor: RunMonitor | undefined;
   private watching = "";
   private homes = new HomeExperiments(join(projectFolder(), "results"));
 
+  /** @param chosen The run. Default, and as long as there is no such: the first. */
   constructor(
     private readonly named: string | undefined,
     private readonly events: Events,
+    private readonly chosen?: string,
   ) {}
 
   /** Reads the stack for the first time, then watches it. */
@@ -51,9 +53,21 @@ export class StackMonitor {
     this.runMonitor?.close();
   }
 
-  /** The stack as its state tells it. */
-  get stack(): StackView | undefined {
-    return this.view;
+  /** The runs of the stack, each with its machine. */
+  get jobs(): JobView[] {
+    return this.view === undefined ? [] : jobsOf(this.view);
+  }
+
+  /** The one that the page shows. */
+  get job(): JobView | undefined {
+    const { jobs } = this;
+    return jobs.find(({ name }) => name !== undefined && name === this.chosen) ?? jobs[0];
+  }
+
+  /** The run that the page shows. @throws CommandError where there is none yet. */
+  requireRun(): WithRun {
+    const none = { stack: "", machines: [{ machine: onlyMachine, progress: { done: {}, underWay: [] } }], runs: [] };
+    return requireRun(this.view ?? none, { machine: this.job?.machine, run: this.job?.name });
   }
 
   /** The run's monitor, where there is an instance to speak to. */
@@ -61,9 +75,11 @@ export class StackMonitor {
     return this.runMonitor;
   }
 
-  /** The stack's report, put together as `status --json` does. undefined where there is no such stack. */
+  /** The report, put together as `status --json` does. undefined where there is no such stack. */
   report(): StackReport | undefined {
-    return this.view === undefined ? undefined : reportOf(this.view, this.instanceState, this.runReport(), this.beside);
+    const { view, job } = this;
+    if (view === undefined || job === undefined) return undefined;
+    return reportsOf(view, this.account, [{ job, run: this.runReport(job) }])[0]?.report;
   }
 
   /** Reads the state and asks the API again, soon. */
@@ -73,8 +89,8 @@ export class StackMonitor {
     this.tellExperiments();
   }
 
-  private runReport(): RunReport {
-    if (this.view?.access === undefined || this.view.run === undefined) return { state: "none" };
+  private runReport({ access, run }: JobView): RunReport {
+    if (access === undefined || run === undefined) return { state: "none" };
     const seen = this.runMonitor?.seen;
     if (seen?.link.state === "lost") return { state: "unreachable", reason: seen.link.reason };
     return seen?.status ?? { state: "unreachable", reason: "not connected yet" };
@@ -92,7 +108,7 @@ export class StackMonitor {
   private async untilDue(signal: AbortSignal): Promise<void> {
     const due = (): number => {
       if (!this.events.watched) return stateMs.alone;
-      const settled = this.runMonitor?.seen.link.state === "connected" && this.view?.run !== undefined;
+      const settled = this.runMonitor?.seen.link.state === "connected" && this.job?.run !== undefined;
       return settled ? stateMs.settled : stateMs.changing;
     };
     const began = Date.now();
@@ -121,27 +137,28 @@ export class StackMonitor {
       if (!(error instanceof CommandError)) return;
       this.view = undefined;
     }
-    if (this.view !== undefined && this.isToBeAsked(this.view.instance?.id)) {
-      const { view } = this;
-      const seen = await instanceStatus(view);
-      this.instanceState = statusText(seen);
-      this.beside = besideOf(view, seen);
-      this.asked = { id: view.instance?.id, at: Date.now() };
+    const ids = this.view?.machines.map(({ instance }) => instance?.id).join(" ") ?? "";
+    if (this.view !== undefined && this.isToBeAsked(ids)) {
+      this.account = await lookAtAccount(this.view);
+      this.asked = { ids, at: Date.now() };
     }
     if (!this.stop.signal.aborted) this.watch();
     this.tell();
   }
 
-  private isToBeAsked(id: string | undefined): boolean {
-    const { asked, instanceState } = this;
-    const settled = instanceState === "active" || isGone(instanceState);
-    return asked === undefined || asked.id !== id || !settled || Date.now() - asked.at > instanceMs;
+  private isToBeAsked(ids: string): boolean {
+    const { asked, account } = this;
+    const states = Object.values(account.statuses);
+    const settled = states.length > 0 && states.every((state) => state === "active" || isGone(state));
+    return asked === undefined || asked.ids !== ids || !settled || Date.now() - asked.at > instanceMs;
   }
 
   /** Watches the instance and the experiment that the stack has now. */
   private watch(): void {
-    const { access, run, instance } = this.view ?? {};
-    const there = access !== undefined && instance !== undefined && this.instanceState !== "gone";
+    const { job } = this;
+    const { access, run, instance } = job ?? {};
+    const isGoneForGood = job !== undefined && statusText(this.account, job) === "gone";
+    const there = access !== undefined && instance !== undefined && !isGoneForGood;
     const watching = there ? JSON.stringify([instance.id, access, run?.experiment]) : "";
     if (watching === this.watching) return;
     this.watching = watching;
@@ -154,11 +171,23 @@ export class StackMonitor {
   private tell(): void {
     const report = this.report();
     const seen = this.runMonitor?.seen;
-    const facts = { view: this.view, report, machine: seen?.machine, resultsAt: this.resultsAt(report) };
+    const facts = { view: this.job, report, machine: seen?.machine, resultsAt: this.resultsAt(report) };
     this.events.set("report", report);
     this.events.set("link", seen?.link ?? { state: "none" });
     this.events.set("lifecycle", lifecycleOf({ ...facts, skewMs: seen?.skewMs ?? 0 }));
-    this.events.set("configuration", this.view === undefined ? null : configurationOf(this.view));
+    this.events.set("configuration", this.job === undefined ? null : configurationOf(this.job));
+    this.tellRuns();
+  }
+
+  /** Tells which others have a page, if there are others. */
+  private tellRuns(): void {
+    const shown = this.job?.name;
+    const runs = this.jobs.flatMap(({ name, machine, run, label }) =>
+      label === undefined || name === undefined
+        ? []
+        : [{ name, machine, experiment: run?.experiment, shown: name === shown }],
+    );
+    if (runs.length > 1) this.events.set("runs", runs);
   }
 
   private resultsAt(report: StackReport | undefined): number | undefined {
@@ -167,7 +196,7 @@ export class StackMonitor {
   }
 
   private tellExperiments(): void {
-    const folder = this.view?.resultsFolder;
+    const folder = this.job?.resultsFolder;
     if (folder !== undefined && resultsRoot(folder) !== this.homes.folder) {
       this.homes = new HomeExperiments(resultsRoot(folder));
     }

@@ -1,5 +1,4 @@
 import { type OpenDashboard, openDashboard } from "../../remote/dashboard";
-import { requireRun } from "../stack/stack-view";
 import { CommandError, exitCodes } from "../terminal/command";
 import type { StackMonitor } from "./monitor";
 
@@ -30,8 +29,8 @@ export class WorkloadLink {
   }
 
   private async openOnce(): Promise<OpenDashboard> {
-    const { stack, run: monitor } = this.monitor;
-    const view = stack === undefined ? undefined : requireRun(stack);
+    const { job, run: monitor } = this.monitor;
+    const view = job === undefined ? undefined : this.monitor.requireRun();
     if (view?.dashboard === undefined || monitor === undefined) {
       throw new CommandError("This stack's workload has no dashboard of its own.", exitCodes.nothing);
     }

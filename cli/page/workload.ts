@@ -1,7 +1,7 @@
 import { openDashboard } from "../../remote/dashboard";
 import { withSession } from "../../remote/session";
 import { stackView } from "../stack/read";
-import { requireRun } from "../stack/stack-view";
+import { type Choice, requireRun } from "../stack/stack-view";
 import { CommandError, exitCodes } from "../terminal/command";
 
 /**
@@ -10,10 +10,11 @@ import { CommandError, exitCodes } from "../terminal/command";
  */
 export async function showWorkloadDashboard(
   named: string | undefined,
+  choice: Choice,
   port: number,
   interrupted: Promise<unknown>,
 ): Promise<void> {
-  const { dashboard, workspace, stack, access, run } = requireRun(await stackView(named));
+  const { dashboard, workspace, stack, access, run } = requireRun(await stackView(named), choice);
   if (dashboard === undefined) {
     throw new CommandError(`The experiment of stack ${stack} has no dashboard.`, exitCodes.nothing);
   }

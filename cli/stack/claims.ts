@@ -8,7 +8,8 @@ export interface StateResource {
   readonly outputs?: Readonly<Record<string, unknown>>;
 }
 
-const dynamicType = "pulumi-nodejs:dynamic/lambda-train:";
+/** Start of the type of our resources. */
+export const dynamicType = "pulumi-nodejs:dynamic/lambda-train:";
 
 /** What the resources of a state say that it may have launched, and has. */
 export function claimsIn(resources: readonly StateResource[]): Claims & { readonly endpoint?: string } {

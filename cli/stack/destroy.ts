@@ -10,10 +10,11 @@ import { refuseProtected } from "./protection";
 import { isEmulated, pulumi, pulumiOutput } from "./pulumi";
 import { stackView } from "./read";
 import { removeSshFiles } from "./ssh-files";
+import { type Choice, chosenJob, type StackView } from "./stack-view";
 
 /** How to destroy a stack. */
-export interface DestroyOptions {
-  /** Terminate even if the results can't be downloaded. */
+export interface DestroyOptions extends Pick<Choice, "run"> {
+  /** Terminate even if the results of the run can't be downloaded: the only one, or the one that is chosen. */
   readonly loseResults?: boolean;
   /** Leave the emulated cloud running. */
   readonly keepCloud?: boolean;
@@ -35,7 +36,7 @@ export async function destroyStack(stack: string, options: DestroyOptions = {}):
   if (emulated) await ensureCloud(localFolder());
   // Reading the state also sees that the results can be reached from here. Where it cannot be read, the destroy says so.
   const view = await stackView(stack).catch(() => undefined);
-  if (options.loseResults === true) process.env[loseResultsVariable] = view?.run?.experiment;
+  if (options.loseResults === true) process.env[loseResultsVariable] = givenUp(view, options);
   // On the emulated cloud nothing costs anything, so nothing is asked. The preview of a part sees what is protected.
   const without = partial ? ["--yes"] : ["--yes", "--skip-preview"];
   const unasked = emulated || options.unasked === true ? without : [];
@@ -51,6 +52,11 @@ export async function destroyStack(stack: string, options: DestroyOptions = {}):
   if (code === 0 && before !== undefined) await tellAfterDown(before);
   if (code === 0 && emulated && options.keepCloud !== true && (await isIdle())) await stopCloud(localFolder());
   return code;
+}
+
+/** The experiment whose results may be lost. @throws CommandError where there are several, and none or no such is chosen. */
+function givenUp(view: StackView | undefined, { run }: DestroyOptions): string | undefined {
+  return view?.runs.length ? chosenJob(view, { run }, "run").run?.experiment : undefined;
 }
 
 /** Whether an argument of `pulumi destroy` makes it leave something, as it should. */
@@ -73,8 +79,8 @@ async function requireEmpty(stack: string): Promise<void> {
   };
   const { resources = [] } = deployment;
   if (resources.length === 0) return;
-  const instance = resources.find(({ type }) => type.endsWith("dynamic/lambda-train:Instance"));
-  const lives = instance === undefined ? "" : ` Instance ${instance.id} is one of them.`;
+  const instances = resources.filter(({ type }) => type.endsWith("dynamic/lambda-train:Instance"));
+  const lives = instances.map(({ id }) => ` Instance ${id} is one of them.`).join("");
   throw new CommandError(
     `${resources.length} resources of ${stack} still exist, although Pulumi reported success above.${lives} ` +
       "Run `npm run down` again; until then they are billed.",

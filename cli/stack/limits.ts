@@ -1,8 +1,8 @@
 import type { Stray } from "../../lambda/account/strays";
 import { duration } from "../../lambda/api/waiting";
-import { costSince } from "../../lambda/billing/forecast";
+import { type Billed, costOfAll } from "../../lambda/billing/forecast";
 import type { RunStatus } from "../../remote/types";
-import type { StackView } from "./stack-view";
+import type { JobView, MachineView } from "./stack-view";
 
 /** A limit, and how far it is used up. Reasons as the record of a stopped run has them. */
 export interface Limit {
@@ -13,38 +13,38 @@ export interface Limit {
   readonly text: string;
 }
 
-/** What else a stack spends, and may spend. */
+/** What a stack spends, and may spend. */
 export interface Spending {
-  /** Instances that carry its name, and that its state does not know. */
-  readonly strays?: readonly Stray[];
-  /** Default: as of the last `up`. */
+  /** Its instances, also those that its state does not know. */
+  readonly billed: readonly Billed[];
   readonly budgetDollars?: number;
+}
+
+/** The most that a stack may cost, as of the last `up`; undefined without an instance. */
+export function budgetIn(machines: readonly MachineView[]): number | undefined {
+  const budgets = machines.flatMap(({ instance }) => instance?.budgetDollars ?? []);
+  return budgets.length === 0 ? undefined : Math.min(...budgets);
 }
 
 /** From this part on a limit is worth a warning. */
 export const warnFrom = 0.8;
 
 /**
- * The limits of a stack and how far they are used up, as far as that is known: what it has cost needs the state alone,
- * the rest the run's status.
+ * The limits of a run and how far they are used up, as far as that is known: what its stack has cost needs the state
+ * alone, the rest the run's status.
  * @param now Milliseconds since the epoch.
  */
 export function limitsOf(
-  view: StackView,
+  { run }: Pick<JobView, "run">,
   status: RunStatus | undefined,
-  now = Date.now(),
-  { strays = [], budgetDollars = view.instance?.budgetDollars }: Spending = {},
+  now: number,
+  { billed, budgetDollars }: Spending,
 ): Limit[] {
-  const { instance, run } = view;
   const limits: Limit[] = [];
-  const billed = [...(instance === undefined ? [] : [instance]), ...strays];
-  const costs = billed.flatMap(({ launchedAt, priceCents = 0 }) =>
-    launchedAt === undefined ? [] : costSince(launchedAt, priceCents, now),
-  );
-  if (costs.length > 0 && budgetDollars !== undefined) {
-    const cost = costs.reduce((sum, each) => sum + each, 0);
-    const text = `$${cost.toFixed(2)} of budgetDollars $${budgetDollars.toFixed(2)}`;
-    limits.push({ reason: "budget", used: cost / budgetDollars, text });
+  if (billed.some(({ launchedAt }) => launchedAt !== undefined) && budgetDollars !== undefined) {
+    const { dollars } = costOfAll(billed, now);
+    const text = `$${dollars.toFixed(2)} of budgetDollars $${budgetDollars.toFixed(2)}`;
+    limits.push({ reason: "budget", used: dollars / budgetDollars, text });
   }
   const time = (
     reason: "limit" | "idle",
@@ -60,7 +60,7 @@ export function limitsOf(
   return limits;
 }
 
-/** What one look at a stack came to. */
+/** What one look at a run came to. */
 export interface Verdict {
   /** `stray`: all that is billed is an instance that the state does not know. */
   readonly outcome: "within" | "limit" | "ended" | "unreachable" | "stray";
@@ -70,7 +70,7 @@ export interface Verdict {
   readonly lines: readonly string[];
 }
 
-/** What a look could see. */
+/** What a look at a run could see. */
 export interface Look {
   /** Undefined where the instance could not be reached, or has no run yet. */
   readonly status?: RunStatus;
@@ -79,7 +79,7 @@ export interface Look {
   /** Whether the API says that the instance does not exist any more. */
   readonly gone: boolean;
   readonly limits: readonly Limit[];
-  /** Instances that carry the stack's name, and that its state does not know. */
+  /** Instances that carry its machine's name, and that the state does not know. */
   readonly strays?: readonly Stray[];
 }
 

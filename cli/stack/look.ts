@@ -3,71 +3,107 @@ import { mayStillShow } from "../../lambda/launch/launcher";
 import { isGone, statusOrGone } from "../../lambda/life/presence";
 import { isYoung } from "../../lambda/life/young";
 import { readStatus } from "../../remote/run";
-import { withSession } from "../../remote/session";
+import { type SshSession, withSession } from "../../remote/session";
 import type { RunStatus } from "../../remote/types";
 import { connectStack } from "./stack-cloud";
-import type { StackView } from "./stack-view";
+import type { JobView, MachineView, StackView } from "./stack-view";
 
-/** What the API shows of a stack, or why nothing is known of it. */
-export type AccountLook =
-  | {
-      /** Status of the instance in the state: `none` without one, `gone` where it does not exist any more. */
-      readonly status: string;
-      /** Instances that carry the stack's unique name, and that its state does not know. */
-      readonly strays: readonly Stray[];
-      /** By how many milliseconds the API's clock is ahead of this machine's. */
-      readonly aheadMs: number;
-    }
-  | { readonly reason: string };
+/** What the API shows of a stack. */
+export interface AccountLook {
+  /**
+   * Status of each machine's instance in words, by the machine's name: `none` without one, `gone` where it does not exist
+   * any more, and why it is not known.
+   */
+  readonly statuses: Readonly<Record<string, string>>;
+  /** Instances that carry a unique name of the stack, and that its state does not know. */
+  readonly strays: readonly Stray[];
+  /** Why it cannot be told whether something is billed for a machine of which the state knows no instance. */
+  readonly unknown?: string;
+  /** By how many milliseconds the API's clock is ahead of this machine's. */
+  readonly aheadMs: number;
+}
 
-/** Asks the API for the stack's instances: by the id in the state, and by the name that it may have launched under. */
-export async function instanceStatus(view: StackView): Promise<AccountLook> {
-  const { instance, access, claims = { names: [], instanceIds: [] } } = view;
+/** What is known of an account that was not asked. */
+export const notAsked: AccountLook = { statuses: {}, strays: [], aheadMs: 0 };
+
+/** Asks the API for the stack's instances: by the ids in the state, and by the names that it may have launched under. */
+export async function lookAtAccount(view: StackView): Promise<AccountLook> {
   // Before there is a claim nothing can have been launched.
-  if (instance === undefined && claims.names.length === 0) return { status: "none", strays: [], aheadMs: 0 };
-  try {
-    const cloud = await connectStack(view);
-    const listed = await cloud.client.listInstances();
-    const strays = straysAmong(listed, claims);
-    const aheadMs = cloud.clock.date() - Date.now();
-    if (instance === undefined) {
-      const sent = claims.names.find((name) => mayStillShow(cloud, name));
-      if (strays.length > 0 || sent === undefined) return { status: "none", strays, aheadMs };
-      return { reason: `a launch of ${sent} was sent a moment ago, and may still come through` };
-    }
-    const status = await statusOrGone(cloud, instance, access?.privateKey, listed);
-    if (status !== undefined) return { status, strays, aheadMs };
-    return {
-      reason: isYoung(cloud, instance.launchedAt)
-        ? "the API does not show it yet"
-        : "the API key seems to belong to another workspace",
-    };
-  } catch (error) {
-    return { reason: (error as Error).message };
+  const isNothing = ({ instance, claims }: MachineView): boolean => instance === undefined && !claims?.names.length;
+  if (view.machines.every(isNothing)) return notAsked;
+  const reading = readAccount(view);
+  let unknown: string | undefined;
+  const looks = view.machines.map(async (machine) => {
+    const status = await reading
+      .then((account) => statusOf(machine, account))
+      .catch(({ message }: Error) => {
+        if (machine.instance === undefined) unknown ??= message;
+        return `unknown (${message})`;
+      });
+    return [machine.machine, status] as const;
+  });
+  const statuses = Object.fromEntries(await Promise.all(looks));
+  const { strays, aheadMs } = await reading.catch(() => notAsked);
+  return { statuses, strays, unknown, aheadMs };
+}
+
+/** What is read once for all machines. */
+async function readAccount(view: StackView) {
+  const cloud = await connectStack(view);
+  const listed = await cloud.client.listInstances();
+  const claims = view.machines.flatMap((machine) => machine.claims ?? []);
+  const names = claims.flatMap((each) => each.names);
+  const strays = straysAmong(listed, { names, instanceIds: claims.flatMap((each) => each.instanceIds) });
+  return { cloud, listed, strays, aheadMs: cloud.clock.date() - Date.now() };
+}
+
+/** @throws Error that says why the status is not known */
+async function statusOf(
+  { instance, access, claims }: MachineView,
+  { cloud, listed, strays }: Awaited<ReturnType<typeof readAccount>>,
+): Promise<string> {
+  if (instance === undefined) {
+    const sent = claims?.names.find((name) => mayStillShow(cloud, name));
+    if (sent === undefined || strays.some(({ name }) => claims?.names.includes(name))) return "none";
+    throw new Error(`a launch of ${sent} was sent a moment ago, and may still come through`);
   }
+  const status = await statusOrGone(cloud, instance, access?.privateKey, listed);
+  if (status !== undefined) return status;
+  throw new Error(
+    isYoung(cloud, instance.launchedAt)
+      ? "the API does not show it yet"
+      : "the API key seems to belong to another workspace",
+  );
 }
 
 /** The date by the API, as far as a look has told it, in milliseconds since the epoch. */
-export function dateOf(seen: AccountLook): number {
-  return Date.now() + ("aheadMs" in seen ? seen.aheadMs : 0);
+export function dateOf({ aheadMs }: AccountLook): number {
+  return Date.now() + aheadMs;
 }
 
-/** Whether a look has seen that the instance has ended, or is about to. Not known is no. */
-export function sawGone(seen: Awaited<ReturnType<typeof instanceStatus>>): boolean {
-  return "status" in seen && isGone(seen.status);
+/** Whether a look has seen that a machine's instance has ended, or is about to. Not known is no. */
+export function sawGone(account: AccountLook, { machine }: Pick<MachineView, "machine">): boolean {
+  return isGone(statusText(account, { machine }));
 }
 
-/** An instance's status in words, also where it is not known. */
-export function statusText(seen: Awaited<ReturnType<typeof instanceStatus>>): string {
-  return "status" in seen ? seen.status : `unknown (${seen.reason})`;
+/** Status of a machine's instance, see {@link AccountLook}. */
+export function statusText({ statuses }: AccountLook, { machine }: Pick<MachineView, "machine">): string {
+  return statuses[machine] ?? "none";
 }
 
-/** Status of the stack's run by its files on the instance: undefined without a run, or why they cannot be read. */
-export async function runStatus(view: StackView): Promise<RunStatus | undefined | { readonly reason: string }> {
-  const { access, run } = view;
+/** Status of a run by its files on the instance: undefined without a run, or why they cannot be read. */
+export function runStatus(job: JobView): Promise<RunStatus | undefined | { readonly reason: string }> {
+  return askRun(job, readStatus);
+}
+
+/** Asks the instance about a run, over a connection of its own: undefined without a run, or why there is no answer. */
+export async function askRun<T>(
+  { access, run }: JobView,
+  ask: (session: SshSession, experiment: string) => Promise<T>,
+): Promise<T | undefined | { readonly reason: string }> {
   if (access === undefined || run === undefined) return undefined;
   try {
-    return await withSession(access, (session) => readStatus(session, run.experiment));
+    return await withSession(access, (session) => ask(session, run.experiment));
   } catch (error) {
     return { reason: (error as Error).message };
   }

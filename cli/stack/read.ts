@@ -1,19 +1,22 @@
 import { openWay } from "../../lambda/account/way";
 import { CommandError, exitCodes } from "../terminal/command";
+import { viewOf } from "./exported";
 import { pulumiOutput, stackName } from "./pulumi";
 import { connectStack } from "./stack-cloud";
-import { type StackView, viewOf } from "./stack-view";
+import type { StackView } from "./stack-view";
 
 /**
- * Reads the stack's state, and sees that the firewall lets this machine in.
+ * Reads the stack's state, and sees that the firewalls let this machine in.
  * @throws CommandError when there is no such stack.
  */
 export async function stackView(named: string | undefined): Promise<StackView> {
   const view = await readView(await stackName(named));
-  const { instance, access, endpoint } = view;
-  if (instance !== undefined && access !== undefined) {
+  const { endpoint } = view;
+  const opening = view.machines.map(async ({ instance, access }) => {
+    if (instance === undefined || access === undefined) return;
     await openWay({ id: instance.id, access, endpoint }, () => connectStack(view), console.error);
-  }
+  });
+  await Promise.all(opening);
   return view;
 }
 

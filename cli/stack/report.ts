@@ -1,14 +1,16 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join, posix } from "node:path";
 import type { Stray } from "../../lambda/account/strays";
-import { costSince, spentAt } from "../../lambda/billing/forecast";
-import { isGone } from "../../lambda/life/presence";
+import { type Billed, costOfAll, costSince, spentAt } from "../../lambda/billing/forecast";
 import { recordHead } from "../../remote/transfer/results-file";
 import { parseSource } from "../../remote/transfer/results-source";
 import type { RunStatus } from "../../remote/types";
 import { ownLogs } from "../../remote/written";
-import type { AccountLook } from "./look";
-import type { StackView } from "./stack-view";
+import type { Details } from "../status/look";
+import { exitCodes } from "../terminal/command";
+import { budgetIn } from "./limits";
+import { type AccountLook, dateOf, sawGone, statusText } from "./look";
+import type { JobView, MachineView, StackView } from "./stack-view";
 
 /** The run as it was seen: its status, none, or why nothing is known. */
 export type RunReport =
@@ -16,22 +18,22 @@ export type RunReport =
   | { readonly state: "none" }
   | { readonly state: "unreachable"; readonly reason: string };
 
-/** What a stack's instance costs, in dollars before tax. null: not known, or no such limit. */
+/** What a stack's instances cost, in dollars before tax. null: not known, or no such limit. */
 export interface CostReport {
   /** Since the launch. */
   readonly dollars: number;
   readonly dollarsPerHour: number;
   readonly budgetDollars: number | null;
   readonly dollarsLeft: number | null;
-  /** Until the budget or the time limit ends the run, whichever is first. */
+  /** Until the budget or a time limit ends a run, whichever is first. */
   readonly hoursLeft: number | null;
 }
 
-/** A stack as it is now. `status --json` prints it, and the dashboard page shows it. */
-export interface StackReport {
+/** A machine of a stack with one of its runs, as they are now. The page shows it, and `status --json` prints it if there is but one. */
+export interface StackReport extends Partial<Details> {
   readonly stack: string;
   readonly instance:
-    | (NonNullable<StackView["instance"]> & { readonly status: string; readonly ip: string | null })
+    | (NonNullable<JobView["instance"]> & { readonly status: string; readonly ip: string | null })
     | null;
   readonly experiment: string | null;
   readonly run: RunReport;
@@ -41,7 +43,7 @@ export interface StackReport {
   readonly unknown: string | null;
   /** What of the last `up` waits for the end of the run, in words. Absent: nothing. */
   readonly waits?: readonly string[];
-  /** null where nothing was launched, or the instance has ended. */
+  /** Of all the stack's machines. null where nothing was launched, or every instance has ended. */
   readonly cost: CostReport | null;
   /** Local folder of verified results, absolute. */
   readonly results: string | null;
@@ -54,37 +56,82 @@ export type StrayReport = Pick<Stray, "id" | "name" | "type" | "region" | "statu
   readonly dollars: number | null;
 };
 
-/** What else the API shows of a stack: see {@link StackReport}. */
-export interface Beside {
-  readonly strays?: readonly Stray[];
-  readonly unknown?: string | null;
-  /** By how many milliseconds the API's clock, by which costs are counted, is ahead of this machine's. */
-  readonly aheadMs?: number;
+/** A machine with one of its runs, as somebody has looked at it. */
+export interface JobLook {
+  readonly job: JobView;
+  readonly run: RunReport;
+  readonly details?: Details;
 }
 
-/** What a look at the account shows beside the instance in the state. */
-export function besideOf(view: StackView, seen: AccountLook): Beside {
-  if ("strays" in seen) return { strays: seen.strays, aheadMs: seen.aheadMs };
-  return view.instance === undefined ? { unknown: seen.reason } : {};
+/** The same with everything else that is known of it. */
+export interface JobReport extends JobLook {
+  readonly report: StackReport;
+  /** What its machine costs. null: nothing (any more). */
+  readonly cost: Pick<CostReport, "dollars" | "dollarsPerHour"> | null;
 }
 
-/** Puts together what is known of a stack. */
-export function reportOf(view: StackView, instanceState: string, run: RunReport, beside: Beside = {}): StackReport {
-  const { strays = [], unknown = null, aheadMs = 0 } = beside;
-  const now = Date.now() + aheadMs;
-  return {
-    stack: view.stack,
-    instance:
-      view.instance === undefined ? null : { ...view.instance, status: instanceState, ip: view.access?.host ?? null },
-    experiment: view.run?.experiment ?? null,
-    run,
-    strays: strays.map((stray) => strayReport(stray, now)),
-    unknown,
-    ...(view.waits && { waits: view.waits }),
-    // What has ended costs no more, and what it came to is known by its bill alone.
-    cost: isGone(instanceState) ? null : costOf(view, run, now),
-    results: resultsAtHome(view),
+/** Puts together what is known of a stack, for each look that was taken. */
+export function reportsOf(view: StackView, account: AccountLook, looks: readonly JobLook[]): JobReport[] {
+  const now = dateOf(account);
+  // What has ended costs no more, and what it came to is known by its bill alone.
+  const billed = (machine: MachineView): Required<Billed>[] => {
+    const { launchedAt, priceCents = 0 } = machine.instance ?? {};
+    return launchedAt === undefined || sawGone(account, machine) ? [] : [{ launchedAt, priceCents }];
   };
+  const cost = costOf(view.machines.flatMap(billed), budgetIn(view.machines), looks, now);
+  const strays = account.strays.map((stray) => strayReport(stray, now));
+  return looks.map((look) => {
+    const { job, run, details } = look;
+    const { stack, instance, access, waits } = job;
+    const known = instance && { ...instance, status: statusText(account, job), ip: access?.host ?? null };
+    const report = {
+      stack,
+      instance: known ?? null,
+      experiment: job.run?.experiment ?? null,
+      run,
+      strays,
+      unknown: account.unknown ?? null,
+      ...(waits && { waits }),
+      cost,
+      results: resultsAtHome(job),
+      ...details,
+    };
+    return { ...look, report, cost: billed(job).length === 0 ? null : costOfAll(billed(job), now) };
+  });
+}
+
+/** What `status --json` prints: a value where the stack has one machine and one run, and maps by name where it has several. */
+export function printedReport(all: readonly JobReport[]): object {
+  const [only, ...more] = all.map(({ report }) => report);
+  if (only === undefined || more.length === 0) return only ?? {};
+  const { stack, strays, unknown, cost } = only;
+  const machines = all.map(({ job, cost: own, report: { instance, waits, machine } }) => {
+    return [job.machine, { instance, ...(waits && { waits }), cost: own, machine }] as const;
+  });
+  const runs = all.map(({ job, report: { experiment, run, results, progress, metrics, machine, log } }) => {
+    const found = { experiment, run, results, progress, metrics, checkpoints: machine?.checkpoints ?? [], log };
+    return [job.name, { machine: job.machine, ...found }] as const;
+  });
+  const named = runs.filter(([name]) => name !== undefined);
+  // The first look at a machine counts.
+  return {
+    stack,
+    machines: Object.fromEntries(machines.reverse()),
+    runs: Object.fromEntries(named),
+    strays,
+    unknown,
+    cost,
+  };
+}
+
+/** The exit code of `status`: what is most urgent of all machines and runs. */
+export function exitCodeOf(all: readonly JobReport[]): number {
+  const is = (state: string): boolean => all.some(({ run }) => run.state === state);
+  if (all.some(({ report }) => report.strays.length > 0)) return exitCodes.failed;
+  if (all.some(({ report }) => report.unknown !== null)) return exitCodes.unreachable;
+  if (all.every(({ report }) => report.instance === null)) return exitCodes.nothing;
+  if (is("unreachable")) return exitCodes.unreachable;
+  return is("failed") ? exitCodes.failed : exitCodes.ok;
 }
 
 function strayReport({ priceCents, launchedAt, ...stray }: Stray, now: number): StrayReport {
@@ -105,7 +152,7 @@ export function resultsAtHome({
   resultsFolder,
   run,
   instance,
-}: Pick<StackView, "resultsFolder" | "run" | "instance">): string | null {
+}: Pick<JobView, "resultsFolder" | "run" | "instance">): string | null {
   if (resultsFolder === undefined || run === undefined) return null;
   const home = join(resultsFolder, run.experiment);
   const from = parseSource(recordHead(home)?.source ?? "")?.instance;
@@ -121,19 +168,25 @@ export function holdsMoreThanLogs(home: string): boolean {
   );
 }
 
-function costOf({ instance, run }: StackView, status: RunReport, now: number): CostReport | null {
-  if (instance?.launchedAt === undefined) return null;
-  const { launchedAt, priceCents, budgetDollars } = instance;
-  const dollars = costSince(launchedAt, priceCents, now);
-  const budgetEnds = budgetDollars === undefined ? undefined : spentAt(launchedAt, priceCents, budgetDollars);
-  const used = "usedSeconds" in status ? status.usedSeconds : undefined;
+function costOf(
+  billed: readonly Required<Billed>[],
+  budgetDollars: number | undefined,
+  looks: readonly JobLook[],
+  now: number,
+): CostReport | null {
+  if (billed.length === 0) return null;
+  const { dollars, dollarsPerHour } = costOfAll(billed, now);
+  const budgetEnds = budgetDollars === undefined ? undefined : spentAt(billed, budgetDollars);
   const hours = [
     budgetEnds === undefined ? undefined : (budgetEnds - now) / 3_600_000,
-    run?.maxSeconds === undefined || used === undefined ? undefined : (run.maxSeconds - used) / 3600,
+    ...looks.map(({ job, run }) => {
+      const used = "usedSeconds" in run ? run.usedSeconds : undefined;
+      return job.run?.maxSeconds === undefined || used === undefined ? undefined : (job.run.maxSeconds - used) / 3600;
+    }),
   ].filter((left) => left !== undefined);
   return {
     dollars,
-    dollarsPerHour: priceCents / 100,
+    dollarsPerHour,
     budgetDollars: budgetDollars ?? null,
     dollarsLeft: budgetDollars === undefined ? null : Math.max(0, budgetDollars - dollars),
     hoursLeft: hours.length === 0 ? null : Math.max(0, Math.min(...hours)),

@@ -12,16 +12,17 @@ import { CommandError, exitCodes } from "../terminal/command";
 import { stackFileConfig } from "./pulumi";
 
 /**
- * Where the results of an instance are that no state knows: its address from the API, its host key and experiment from
- * its tags, the rest from the stack's file and experiment file as they are now. The key to it is the user's own.
+ * Where the results of an instance are that no state knows, a place for each experiment: its address from the API, its
+ * host key and experiments from its tags, the rest from the stack's file and experiment file as they are now. The key to
+ * it is the user's own.
  * @throws CommandError where one of them is missing; PlanError where the files are wrong.
  */
-export async function placeOfLost(
+export async function placesOfLost(
   { endpoint }: Cloud,
   instance: Instance,
   stack: string,
   identity: string,
-): Promise<ResultsPlace> {
+): Promise<ResultsPlace[]> {
   const { id, ip, tags } = instance;
   const hostKey = tags[hostKeyTag];
   if (ip === undefined || hostKey === undefined) {
@@ -30,22 +31,23 @@ export async function placeOfLost(
     throw new CommandError(`Instance ${id} has no ${missing}.`);
   }
   const config = stackFileConfig(stack);
-  const plan = await makePlan(
-    stack,
-    tags.experiment === undefined ? config : { ...config, experimentName: tags.experiment },
-  );
-  const [job] = jobsOf(plan);
-  if (job === undefined) throw new CommandError(`The configuration of stack ${stack} names no run.`, exitCodes.usage);
-  const { run, evaluation, workload, results, cloud } = job;
-  const port = cloud.sshPort ?? endpoint.sshPort;
-  return {
-    instanceId: id,
-    access: { host: ip, port, user: "ubuntu", privateKey: privateKeyIn(identity), hostKey },
-    run,
-    evaluation,
-    workspace: workload.name,
-    directory: resolve(projectFolder(), results.directory),
-  };
+  const configs = tags.experiment?.split(" ").map((experimentName) => ({ ...config, experimentName })) ?? [config];
+  const places: ResultsPlace[] = [];
+  for (const each of configs) {
+    const [job] = jobsOf(await makePlan(stack, each));
+    if (job === undefined) throw new CommandError(`The configuration of stack ${stack} names no run.`, exitCodes.usage);
+    const { run, evaluation, workload, results, cloud } = job;
+    const port = cloud.sshPort ?? endpoint.sshPort;
+    places.push({
+      instanceId: id,
+      access: { host: ip, port, user: "ubuntu", privateKey: privateKeyIn(identity), hostKey },
+      run,
+      evaluation,
+      workspace: workload.name,
+      directory: resolve(projectFolder(), results.directory),
+    });
+  }
+  return places;
 }
 
 function privateKeyIn(file: string): string {

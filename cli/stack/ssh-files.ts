@@ -12,8 +12,10 @@ import {
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { projectFolder } from "../../local/paths";
+import { onlyMachine } from "../../plan/types";
 import type { SshAccess } from "../../remote/types";
 import { CommandError, exitCodes } from "../terminal/command";
+import type { MachineView } from "./stack-view";
 
 /**
  * Files for the OpenSSH client in ~/.ssh/lambda-train, for this user alone: for each stack a configuration, the login's
@@ -28,25 +30,33 @@ const userConfig = (): string => join(homedir(), ".ssh", "config");
 
 const owner = (stack: string): string => `# Stack ${stack} of ${projectFolder()}, made by lambda-train.`;
 
-/** The host name of a stack where none was chosen. */
-export function defaultAlias(stack: string): string {
-  return stack.split("/").pop() ?? stack;
+/** The lines with which the configuration of a machine begins. */
+const headOf = (stack: string, machine: string): string[] => [
+  owner(stack),
+  ...(machine === onlyMachine ? [] : [`# Machine ${machine}.`]),
+];
+
+/** The host name of a machine where none was chosen. */
+export function defaultAlias(stack: string, machine: string): string {
+  const name = stack.split("/").pop() ?? stack;
+  return machine === onlyMachine ? name : `${name}-${machine}`;
 }
 
-/** Names under which the stack's files are here. */
-export function aliasesOf(stack: string): string[] {
+/** Names under which the files of the stack, or of one of its machines, are here. */
+export function aliasesOf(stack: string, machine?: string): string[] {
   if (!existsSync(folder())) return [];
   const names = readdirSync(folder()).filter((name) => name.endsWith(".conf"));
+  const head = machine === undefined ? `${owner(stack)}\n` : [...headOf(stack, machine), "Host "].join("\n");
   return names
-    .filter((name) => readFileSync(join(folder(), name), "utf8").startsWith(`${owner(stack)}\n`))
+    .filter((name) => readFileSync(join(folder(), name), "utf8").startsWith(head))
     .map((name) => name.slice(0, -".conf".length));
 }
 
 /**
- * Writes the files of a stack under a host name.
+ * Writes the files of a machine under a host name.
  * @throws CommandError where the name is no host name, or is taken.
  */
-export function writeSshFiles(stack: string, alias: string, access: SshAccess): void {
+export function writeSshFiles(stack: string, machine: string, alias: string, access: SshAccess): void {
   checkAlias(stack, alias);
   mkdirSync(folder(), { recursive: true, mode: 0o700 });
   chmodSync(folder(), 0o700);
@@ -74,7 +84,7 @@ export function writeSshFiles(stack: string, alias: string, access: SshAccess): 
     ServerAliveCountMax: "4",
   };
   const lines = Object.entries(settings).map(([key, value]) => `  ${key} ${value}`);
-  writeWhole(path("conf"), [owner(stack), `Host ${alias}`, ...lines, ""].join("\n"));
+  writeWhole(path("conf"), [...headOf(stack, machine), `Host ${alias}`, ...lines, ""].join("\n"));
 }
 
 function checkAlias(stack: string, alias: string): void {
@@ -117,9 +127,10 @@ export function removeSshFiles(stack: string): string[] {
   return aliases;
 }
 
-/** Rewrites the files of a stack, if it has any: the instance may be another one. */
-export function refreshSshFiles(stack: string, access: SshAccess): void {
-  for (const alias of aliasesOf(stack)) writeSshFiles(stack, alias, access);
+/** Rewrites the files of a machine, if it has any: the instance may be another one. */
+export function refreshSshFiles(stack: string, { machine, access }: MachineView): void {
+  if (access === undefined) return;
+  for (const alias of aliasesOf(stack, machine)) writeSshFiles(stack, machine, alias, access);
 }
 
 /** Whether OpenSSH reads the files. */

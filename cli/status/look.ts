@@ -25,6 +25,16 @@ export interface RunLook {
   readonly log: readonly string[];
 }
 
+/** What a look at a run tells besides its status. */
+export type Details = Omit<RunLook, "status" | "machine"> & {
+  readonly machine: MachineLook | null;
+  /** Use of the processors, where two looks have told it. */
+  readonly cpuPercent?: number;
+};
+
+/** The same where nobody could look. */
+export const noDetails: Details = { machine: null, progress: null, metrics: {}, log: [] };
+
 const logLines = 8;
 
 /** Looks at a run over one connection. */

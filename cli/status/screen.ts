@@ -7,61 +7,52 @@ import { plainText, safeText } from "../../remote/log-text";
 import type { MachineLook } from "../../remote/machine";
 import type { RunStatus } from "../../remote/types";
 import { foundText, leftText } from "../../remote/written";
-import type { CostReport, StackReport, StrayReport } from "../stack/report";
-import type { Progress } from "./look";
-
-/** What `status` shows and `status --json` prints. null: not known. */
-export interface StatusReport extends StackReport {
-  readonly machine: MachineLook | null;
-  readonly progress: Progress | null;
-  /** What the evaluation found, the most telling numbers first. */
-  readonly metrics: Readonly<Record<string, number>>;
-  /** The log's last lines. */
-  readonly log: readonly string[];
-}
+import type { CostReport, JobReport, StackReport, StrayReport } from "../stack/report";
+import { noDetails, type Progress } from "./look";
 
 const label = 12;
 
 /**
- * The report as lines for a person, none longer than the terminal is wide.
- * @param cpuPercent Use of the processors, where two looks have told it.
+ * The reports as lines for a person, none longer than the terminal is wide. Machine and run of a stack that has one of
+ * each stand together; of others each machine stands by itself, above its runs.
  */
-export function screenOf(report: StatusReport, width: number, cpuPercent?: number): string[] {
-  const rows = [...whatIsRented(report), ...whatRuns(report, cpuPercent)];
-  const lines = rows.map(([name, text]) => `${pc.dim(name.padEnd(label))}${cut(text, width - label)}`);
-  const log = report.log.map((line) => pc.dim(`  ${cut(line, width - 2)}`));
-  const next = nextStep(report);
-  return [
-    ...lines,
-    ...(log.length > 0 ? ["", ...log] : []),
-    "",
-    `${pc.dim("next".padEnd(label))}${cut(next, width - label)}`,
-  ];
+export function screenOf(all: readonly JobReport[], width: number): string[] {
+  const [first, ...more] = all;
+  if (first === undefined) return [];
+  const head: Row[] = [["stack", pc.bold(first.report.stack)]];
+  const whole = [...costRows(first.report), ...first.report.strays.flatMap(describeStray)];
+  const named = all.map(({ job, cost, report }, at) => {
+    const isFirst = all.findIndex((each) => each.job.machine === job.machine) === at;
+    const own: Row[] = cost === null ? [] : [["cost", soFar(cost)]];
+    const rows: Row[] = isFirst ? [["machine", pc.bold(job.machine)], ...instanceRows(report), ...own] : [];
+    return shown([...rows, ...runRows(report, isFirst)], report.log, width);
+  });
+  const single = [...head, ...instanceRows(first.report), ...whole, ...runRows(first.report, true)];
+  const parts =
+    more.length === 0 ? [shown(single, first.report.log, width)] : [shown([...head, ...whole], [], width), ...named];
+  return [...parts.flatMap((lines) => [...lines, ""]), ...shown([["next", nextStep(all)]], [], width)];
 }
 
 type Row = readonly [name: string, text: string];
 
-function whatIsRented({ stack, instance, cost, strays, unknown }: StatusReport): Row[] {
-  const head: Row = ["stack", pc.bold(stack)];
-  if (instance === null && unknown !== null) {
-    return [head, ["instance", pc.yellow(`unknown whether one is billed: ${unknown}`)]];
-  }
-  const strayRows = strays.flatMap(describeStray);
-  if (instance === null) return [head, ...(strays.length > 0 ? strayRows : [noInstance])];
+/** Rows, and the end of a log below them. */
+function shown(rows: readonly Row[], log: readonly string[] = [], width: number): string[] {
+  const lines = rows.map(([name, text]) => `${pc.dim(name.padEnd(label))}${cut(text, width - label)}`);
+  return [...lines, ...(log.length > 0 ? ["", ...log.map((line) => pc.dim(`  ${cut(line, width - 2)}`))] : [])];
+}
+
+function instanceRows({ instance, strays, unknown }: StackReport): Row[] {
+  if (instance === null && unknown !== null)
+    return [["instance", pc.yellow(`unknown whether one is billed: ${unknown}`)]];
+  if (instance === null) return strays.length > 0 ? [] : [["instance", "none: nothing is billed"]];
   const { status, type, region, ip, id } = instance;
   const rows: Row[] = [
-    head,
     ["instance", `${colour(status)}  ${type} in ${region}  ${ip ?? "no address yet"}`],
     ["", pc.dim(id)],
   ];
-  if (isGone(status)) {
-    const ended: Row = ["cost", "nothing more: the instance is gone; `up` or `down` prints its bill"];
-    return [...rows, ended, ...strayRows];
-  }
-  return [...rows, ...(cost === null ? [] : describeCost(cost)), ...strayRows];
+  const ended: Row = ["cost", "nothing more: the instance is gone; `up` or `down` prints its bill"];
+  return isGone(status) ? [...rows, ended] : rows;
 }
-
-const noInstance: Row = ["instance", "none: nothing is billed"];
 
 function describeStray({ id, name, type, region, status, launchedAt, dollarsPerHour, dollars }: StrayReport): Row[] {
   const since = launchedAt === null ? "launched at an unknown time" : `launched at ${launchedAt}`;
@@ -74,8 +65,14 @@ function describeStray({ id, name, type, region, status, launchedAt, dollarsPerH
   ];
 }
 
-function describeCost({ dollars, dollarsPerHour, budgetDollars, dollarsLeft, hoursLeft }: CostReport): Row[] {
-  const rows: Row[] = [["cost", `${money(dollars)} so far, ${money(dollarsPerHour)} per hour until \`down\``]];
+function soFar({ dollars, dollarsPerHour }: Pick<CostReport, "dollars" | "dollarsPerHour">): string {
+  return `${money(dollars)} so far, ${money(dollarsPerHour)} per hour`;
+}
+
+function costRows({ cost }: StackReport): Row[] {
+  if (cost === null) return [];
+  const { dollars, budgetDollars, dollarsLeft, hoursLeft } = cost;
+  const rows: Row[] = [["cost", `${soFar(cost)} until \`down\``]];
   const left = hoursLeft === null ? "" : `${duration(hoursLeft * 3600)} left to the run`;
   if (budgetDollars === null || dollarsLeft === null) return left === "" ? rows : [...rows, ["limit", left]];
   const used = budgetDollars === 0 ? 1 : Math.min(1, dollars / budgetDollars);
@@ -83,18 +80,23 @@ function describeCost({ dollars, dollarsPerHour, budgetDollars, dollarsLeft, hou
   return [...rows, ["budget", [text, left].filter((part) => part !== "").join(", ")]];
 }
 
-function whatRuns(report: StatusReport, cpuPercent: number | undefined): Row[] {
-  const { experiment, run, results, instance, progress, metrics, machine } = report;
+/** @param isFirst Of its machine's runs: with that the use of the machine is told. */
+function runRows(report: StackReport, isFirst: boolean): Row[] {
+  const { experiment, run, results, instance, waits, progress, metrics, machine, cpuPercent } = {
+    ...noDetails,
+    ...report,
+  };
   if (instance === null) return [];
   if (experiment === null) return [["run", "not started"]];
   const reason = "reason" in run ? `: ${run.reason}` : "";
   const rows: (Row | undefined)[] = [["run", `${pc.bold(experiment)}  ${colour(run.state)}${reason}`]];
   if ("logPath" in run) rows.push(...describeRun(run));
-  if (report.waits !== undefined)
-    rows.push(["waits", `${report.waits.join(", ")}: changed; the next \`up\` after the run applies it`]);
+  if (waits !== undefined)
+    rows.push(["waits", `${waits.join(", ")}: changed; the next \`up\` after the run applies it`]);
   if (progress !== null) rows.push(["progress", describeProgress(progress)]);
   if (Object.keys(metrics).length > 0) rows.push(["metrics", figures(metrics).join("  ")]);
-  if (machine !== null) rows.push(...describeMachine(machine, cpuPercent));
+  if (machine !== null && isFirst) rows.push(...describeUse(machine, cpuPercent));
+  if (machine !== null) rows.push(...describeCheckpoints(machine));
   rows.push(["results", results ?? "not downloaded yet: `npm run results` does it now, `down` in any case"]);
   return rows.filter((row) => row !== undefined);
 }
@@ -145,7 +147,7 @@ export function figures(values: Readonly<Record<string, number>>): string[] {
   return Object.entries(values).map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`);
 }
 
-function describeMachine({ gpus, cpu, memory, disk, checkpoints, now }: MachineLook, cpuPercent?: number): Row[] {
+function describeUse({ gpus, cpu, memory, disk }: MachineLook, cpuPercent?: number): Row[] {
   const used = ({ totalBytes, freeBytes }: MachineLook["memory"]): string =>
     `${gigabytes(totalBytes - freeBytes)} of ${gigabytes(totalBytes)} GB`;
   const rows: Row[] = gpus.map(({ name, percent, usedBytes, totalBytes, celsius }, at) => [
@@ -158,14 +160,15 @@ function describeMachine({ gpus, cpu, memory, disk, checkpoints, now }: MachineL
     ].join("  "),
   ]);
   const processors = cpuPercent === undefined ? `${cpu.count} processors` : `CPU ${Math.round(cpuPercent)} %`;
-  rows.push(["machine", `${processors}  memory ${used(memory)}  disk ${used(disk)}`]);
-  const newest = checkpoints[0];
-  if (newest !== undefined) {
-    const { path, bytes, writtenAt } = newest;
-    const age = duration(Math.max(0, now - writtenAt));
-    rows.push(["checkpoints", `${checkpoints.length}, newest ${path}  ${megabytes(bytes)} MB, ${age} ago`]);
-  }
-  return rows;
+  return [...rows, ["machine", `${processors}  memory ${used(memory)}  disk ${used(disk)}`]];
+}
+
+function describeCheckpoints({ checkpoints, now }: MachineLook): Row[] {
+  const [newest] = checkpoints;
+  if (newest === undefined) return [];
+  const { path, bytes, writtenAt } = newest;
+  const age = duration(Math.max(0, now - writtenAt));
+  return [["checkpoints", `${checkpoints.length}, newest ${path}  ${megabytes(bytes)} MB, ${age} ago`]];
 }
 
 /** When the instance ends itself; undefined where it was not told to. */
@@ -187,9 +190,18 @@ function selfEnd({ selfTermination, now }: RunStatus): string | undefined {
   }
 }
 
-/** What to do as things are. */
-function nextStep({ stack, instance, experiment, run, results, strays, unknown }: StatusReport): string {
-  const call = (name: string): string => pc.bold(`npm run ${name}${stack === "dev" ? "" : ` -- --stack ${stack}`}`);
+/** What to do as things are. Of several runs the one tells it that needs most to be done. */
+function nextStep(all: readonly JobReport[]): string {
+  const urgent = ["unreachable", "failed", "stopped"];
+  const weight = ({ run: { state } }: JobReport): number =>
+    urgent.includes(state) ? urgent.indexOf(state) : state === "finished" ? urgent.length + 1 : urgent.length;
+  const [{ job, report }] = all.toSorted((a, b) => weight(a) - weight(b)) as [JobReport];
+  const { stack, instance, experiment, run, results, strays, unknown } = report;
+  const call = (name: string): string => {
+    const isOfRun = name === "logs" && job.label !== undefined;
+    const args = [...(stack === "dev" ? [] : ["--stack", stack]), ...(isOfRun ? ["--run", job.name] : [])];
+    return pc.bold(["npm run", name, ...(args.length === 0 ? [] : ["--", ...args])].join(" "));
+  };
   if (strays.length > 0) return `${call("up")} adopts what was launched; ${call("down")} terminates it`;
   if (unknown !== null) return `${call("status")} again, when the API answers`;
   if (instance === null) return `${call("up")} launches an instance and starts the run`;

@@ -2,83 +2,95 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { money } from "../../lambda/billing/bill";
 import { KeptSession, type Link } from "../../remote/keep";
 import { plainText } from "../../remote/log-text";
-import type { MachineLook } from "../../remote/machine";
-import type { SshAccess } from "../../remote/types";
+import type { RunStatus, SshAccess } from "../../remote/types";
 import { cpuPercent } from "../page/machine-use";
-import { instanceStatus, statusText } from "../stack/look";
+import { lookAtAccount, notAsked } from "../stack/look";
 import { stackView } from "../stack/read";
-import { type Beside, besideOf, reportOf } from "../stack/report";
-import type { StackView } from "../stack/stack-view";
-import { lookAtRun, type RunLook } from "./look";
-import { figures, type StatusReport, screenOf } from "./screen";
+import { type JobLook, type JobReport, reportsOf } from "../stack/report";
+import { type JobView, jobsOf, type StackView } from "../stack/stack-view";
+import { lookAtRun, noDetails } from "./look";
+import { figures, screenOf } from "./screen";
 
 const stackMs = 20_000;
 
-/** Looks at a stack again and again, over one connection that is made again when it is lost. */
+/** Looks at a stack again and again, over one connection a run that is made again when it is lost. */
 export class StatusWatch {
   private view: StackView | undefined;
-  private instanceState = "none";
-  private beside: Beside = {};
+  private account = notAsked;
   private readAt = 0;
-  private kept: KeptSession | undefined;
-  private keptFor: SshAccess | undefined;
-  private link: Link | undefined;
-  private look: RunLook | undefined;
-  private machine: MachineLook | undefined;
-  /** Use of the processors between the last two looks. */
-  cpuPercent: number | undefined;
+  private watches = new Map<string, RunWatch>();
 
   constructor(private readonly named: string | undefined) {}
 
-  /** What is known now; waits for the instance no longer than given. */
-  async next(seconds: number): Promise<StatusReport> {
+  /** What is known now; waits for the instances no longer than given. */
+  async next(seconds: number): Promise<JobReport[]> {
     if (this.view === undefined || Date.now() - this.readAt > stackMs) await this.readStack();
     const view = this.view as StackView;
-    if (this.kept !== undefined && view.run !== undefined) {
-      const { experiment } = view.run;
-      const look = await Promise.race([
-        this.kept.use((session) => lookAtRun(session, experiment)).catch(() => undefined),
-        sleep(Math.max(2, seconds) * 1000),
-      ]);
-      if (look !== undefined) this.take(look);
-    }
-    const lost = this.link?.state === "lost" ? this.link.reason : undefined;
-    const unreachable = { state: "unreachable", reason: lost ?? "not connected yet" } as const;
-    const none = view.run === undefined || this.kept === undefined;
-    const run = none
-      ? ({ state: "none" } as const)
-      : lost === undefined
-        ? (this.look?.status ?? unreachable)
-        : unreachable;
-    const { machine = null, progress = null, metrics = {}, log = [] } = this.look ?? {};
-    return { ...reportOf(view, this.instanceState, run, this.beside), machine, progress, metrics, log };
+    const looks = jobsOf(view).map(async (job): Promise<JobLook> => {
+      const { run, details = noDetails } = (await this.watches.get(keyOf(job))?.look(seconds)) ?? {};
+      return { job, run: run ?? { state: "none" }, details };
+    });
+    return reportsOf(view, this.account, await Promise.all(looks));
   }
 
   close(): void {
-    this.kept?.close();
-  }
-
-  private take(look: RunLook): void {
-    this.cpuPercent = cpuPercent(this.machine, look.machine) ?? undefined;
-    this.machine = look.machine;
-    this.look = look;
+    for (const each of this.watches.values()) each.close();
   }
 
   private async readStack(): Promise<void> {
     this.view = await stackView(this.named);
-    const seen = await instanceStatus(this.view);
-    this.instanceState = statusText(seen);
-    this.beside = besideOf(this.view, seen);
+    this.account = await lookAtAccount(this.view);
     this.readAt = Date.now();
-    const access = this.view.instance === undefined ? undefined : this.view.access;
-    if (JSON.stringify(access) === JSON.stringify(this.keptFor)) return;
-    this.kept?.close();
-    this.look = undefined;
-    this.keptFor = access;
-    const onLink = (link: Link): void => {
+    const known = this.watches;
+    this.watches = new Map();
+    for (const job of jobsOf(this.view)) {
+      const { instance, access, run } = job;
+      if (instance === undefined || access === undefined || run === undefined) continue;
+      const key = keyOf(job);
+      this.watches.set(key, known.get(key) ?? new RunWatch(access, run.experiment));
+      known.delete(key);
+    }
+    for (const gone of known.values()) gone.close();
+  }
+}
+
+function keyOf({ access, run }: JobView): string {
+  return JSON.stringify([access, run?.experiment]);
+}
+
+/** Looks at one run. */
+class RunWatch {
+  private readonly kept: KeptSession;
+  private link: Link | undefined;
+  private seen: Pick<JobLook, "details"> & { readonly run?: RunStatus } = {};
+
+  constructor(
+    access: SshAccess,
+    private readonly experiment: string,
+  ) {
+    this.kept = new KeptSession(access, (link) => {
       this.link = link;
-    };
-    this.kept = access && new KeptSession(access, onLink);
+    });
+  }
+
+  close(): void {
+    this.kept.close();
+  }
+
+  /** What is known now; waits for the instance no longer than given. */
+  async look(seconds: number): Promise<Omit<JobLook, "job">> {
+    const look = await Promise.race([
+      this.kept.use((session) => lookAtRun(session, this.experiment)).catch(() => undefined),
+      sleep(Math.max(2, seconds) * 1000),
+    ]);
+    if (look !== undefined) {
+      const { status, ...details } = look;
+      const use = cpuPercent(this.seen.details?.machine ?? undefined, look.machine) ?? undefined;
+      this.seen = { run: status, details: { ...details, cpuPercent: use } };
+    }
+    const lost = this.link?.state === "lost" ? this.link.reason : undefined;
+    const unreachable = { state: "unreachable", reason: lost ?? "not connected yet" } as const;
+    return { ...this.seen, run: lost === undefined ? (this.seen.run ?? unreachable) : unreachable };
   }
 }
 
@@ -92,7 +104,7 @@ export async function watchStatus(named: string | undefined, seconds: number, st
       const report = await Promise.race([watch.next(seconds), aborted(stop)]);
       if (report === undefined) return;
       if (restore === undefined) console.log(lineOf(report));
-      else draw(screenOf(report, stdout.columns, watch.cpuPercent));
+      else draw(screenOf(report, stdout.columns));
       await sleep((first ? Math.min(1, seconds) : seconds) * 1000, undefined, { signal: stop }).catch(() => {});
     }
   } finally {
@@ -121,13 +133,16 @@ function draw(lines: readonly string[]): void {
   process.stdout.write(`\x1b[H${shown.map((line) => `${line}\x1b[K`).join("\n")}\x1b[J`);
 }
 
-/** A report as one line. */
-function lineOf({ experiment, run, progress, cost, strays, unknown }: StatusReport): string {
+/** The reports as one line. */
+function lineOf(all: readonly JobReport[]): string {
+  const { cost = null, strays = [], unknown = null } = all[0]?.report ?? {};
   const parts = [
     new Date().toISOString().slice(0, 19),
-    experiment ?? "no run",
-    run.state,
-    ...(progress === null ? [] : [`${progress.axis} ${progress.at}`, ...figures(progress.values)]),
+    ...all.flatMap(({ report: { experiment, run, progress = null } }) => [
+      experiment ?? "no run",
+      run.state,
+      ...(progress === null ? [] : [`${progress.axis} ${progress.at}`, ...figures(progress.values)]),
+    ]),
     ...(cost === null ? [] : [money(cost.dollars)]),
     ...(strays.length === 0 ? [] : [`${strays.length} launched that the state does not know`]),
     ...(unknown === null ? [] : [`unknown: ${unknown}`]),

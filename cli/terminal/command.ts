@@ -42,6 +42,13 @@ export function operatorCommand(name: string, description: string): Command {
     .addHelpText("after", exitCodeHelp);
 }
 
+/** A command on one machine or run of a stack, which options choose where there are several. */
+export function choosingCommand(name: string, description: string): Command {
+  return operatorCommand(name, description)
+    .option("--machine <name>", "machine to use, if the stack has several")
+    .option("--run <name>", "run to use, by its name or its experiment's, if the stack has several");
+}
+
 /** A command that `npm run <name>` runs, without a stack or with exit codes of its own. */
 export function plainCommand(name: string, description: string): Command {
   const command = new Command(`npm run ${name} --`)

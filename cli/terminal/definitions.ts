@@ -19,5 +19,5 @@ export async function definedCommands(): Promise<ReadonlyMap<string, Command>> {
 /** Whether a file defines its command so that loading it does not run it. */
 function isLoadable(name: string): boolean {
   const text = readFileSync(join(projectFolder(), "cli", `${name}.ts`), "utf8");
-  return /= (?:operator|plain)Command\(/.test(text) && /^run\(/m.test(text);
+  return /= (?:operator|plain|choosing)Command\(/.test(text) && /^run\(/m.test(text);
 }

@@ -36,10 +36,36 @@ export function costSince(launchedAt: string, priceCentsPerHour: number, now = D
   return (billedMinutes(Date.parse(launchedAt), now) * priceCentsPerHour) / 6_000;
 }
 
-/** When an instance will have cost a budget, by the same count: milliseconds since the epoch. Never, where it is free. */
-export function spentAt(launchedAt: string, priceCentsPerHour: number, budgetDollars: number): number | undefined {
-  if (priceCentsPerHour <= 0) return undefined;
-  return Date.parse(launchedAt) + Math.floor((budgetDollars * 6_000) / priceCentsPerHour) * 60_000;
+/** What is billed: since when (ISO 8601), and cents per hour. Unset: not known, which counts as nothing. */
+export interface Billed {
+  readonly launchedAt?: string;
+  readonly priceCents?: number;
+}
+
+/** Dollars that instances have cost together, and cost per hour. */
+export function costOfAll(billed: readonly Billed[], now = Date.now()): { dollars: number; dollarsPerHour: number } {
+  const dollars = billed.map(({ launchedAt, priceCents = 0 }) =>
+    launchedAt === undefined ? 0 : costSince(launchedAt, priceCents, now),
+  );
+  const cents = billed.map(({ priceCents = 0 }) => priceCents);
+  return { dollars: sum(dollars), dollarsPerHour: sum(cents) / 100 };
+}
+
+/**
+ * When instances will have cost a budget together: milliseconds since the epoch. Never, where they are free. By the same
+ * count; of several, to a minute for each.
+ */
+export function spentAt(billed: readonly Required<Billed>[], budgetDollars: number): number | undefined {
+  const cents = sum(billed.map(({ priceCents }) => priceCents));
+  if (cents <= 0) return undefined;
+  const first = Math.min(...billed.map(({ launchedAt }) => Date.parse(launchedAt)));
+  // As one instance that costs as much an hour, launched at the mean of their times.
+  const late = sum(billed.map(({ launchedAt, priceCents }) => (Date.parse(launchedAt) - first) * priceCents));
+  return first + late / cents + Math.floor((budgetDollars * 6_000) / cents) * 60_000;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((all, each) => all + each, 0);
 }
 
 /** Why a price is over the limits, naming the limit; undefined where it is within. A price not known is over any. */

@@ -25,9 +25,9 @@ export function readLedger(stack: string): Ledger {
   return parseLedger(ledgerFile(stack));
 }
 
-/** The last bill of a stack: what its last instance came to. */
-export function lastBill(stack: string): Bill | undefined {
-  return readLedger(stack).bills.at(-1);
+/** The bill of an instance of a stack: what it came to. */
+export function billOf(stack: string, instanceId: string): Bill | undefined {
+  return readLedger(stack).bills.find((bill) => bill.instanceId === instanceId);
 }
 
 /** Names of the stacks that have a ledger here, sorted. */

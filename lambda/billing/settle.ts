@@ -14,6 +14,7 @@ export interface Rented {
   readonly id: string;
   /** The stack whose ledger gets the bill; undefined: it is only printed. */
   readonly stack?: string;
+  /** Names of the experiments that it was launched for, with a space between two. */
   readonly experiment?: string;
   readonly instanceType: string;
   readonly region: string;
@@ -106,13 +107,18 @@ async function makeBill(cloud: Cloud, facts: Rented, ended: Ended, note: BillNot
     dollars: exactDollars(metered),
     estimate: doubts.length === 0 ? null : doubts.join("; "),
     endedBy: ending.by,
-    runs: note.runs.length > 0 ? note.runs : unseenRun(facts.experiment),
+    runs: [...note.runs, ...unseenRuns(facts.experiment, note.runs)],
   };
 }
 
-/** The run that an instance was launched for, where nobody saw to its results. */
-function unseenRun(experiment: string | undefined): BilledRun[] {
-  return experiment === undefined ? [] : [{ experiment, outcome: "not seen to its end", metrics: {} }];
+/** Runs that an instance was launched for, and whose results nobody saw to. */
+function unseenRuns(experiments: string | undefined, seen: readonly BilledRun[]): BilledRun[] {
+  const names = experiments?.split(" ") ?? [];
+  // The only one may have been seen under another name, which it had before.
+  const unseen = names.length === 1 && seen.length > 0 ? [] : names;
+  return unseen
+    .filter((name) => !seen.some(({ experiment }) => experiment === name))
+    .map((experiment) => ({ experiment, outcome: "not seen to its end", metrics: {} }));
 }
 
 /** A bill in one line. */

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { viewOf } from "../../cli/stack/exported";
 import { outputsOf } from "../../components/kit/outputs";
 import { Machine } from "../../components/machine";
 import { Run } from "../../components/run";
@@ -63,6 +64,25 @@ describe("a stack of several machines and runs", () => {
     await made();
     expect(mocks.of("instance-vm").inputs.tags).toMatchObject({ experiment: "exp" });
     expect(mocks.of("big-instance-vm").inputs.tags).toMatchObject({ experiment: "exp-2 exp-3" });
+  });
+
+  it("is read from its state as what it was made of", async () => {
+    await made();
+    const resources = mocks.registrations.map(({ type, name, custom, inputs }) => {
+      const urn = `urn:pulumi:test::lambda-train::${type}::${name}`;
+      return { urn, type, id: custom ? `${name}-id` : undefined, inputs };
+    });
+    const { machines, runs } = viewOf("test", JSON.stringify({ deployment: { resources } }));
+    expect(machines.map(({ machine, instance, access }) => [machine, instance?.id, access?.host])).toEqual([
+      ["big", "big-instance-vm-id", "203.0.113.9"],
+      ["machine", "instance-vm-id", "203.0.113.9"],
+    ]);
+    expect(machines.map(({ claims }) => claims?.instanceIds)).toEqual([["big-instance-vm-id"], ["instance-vm-id"]]);
+    expect(runs.map(({ name, machine, run, dashboard }) => [name, machine, run.experiment, dashboard?.port])).toEqual([
+      ["run", "machine", "exp", 8501],
+      ["second", "big", "exp-2", 8501],
+      ["third", "big", "exp-3", 8501],
+    ]);
   });
 
   it("has maps by machine and by experiment as outputs", async () => {

@@ -11,7 +11,7 @@ import type { InstanceInputs, InstanceOutputs } from "../../components/resources
 import { removeOrphan } from "../../lambda/account/reaping";
 import { connectCloud } from "../../lambda/api/connect";
 import { dollarsOf } from "../../lambda/billing/bill";
-import { lastBill, ledgerFile, readLedger } from "../../lambda/billing/ledger";
+import { ledgerFile, readLedger } from "../../lambda/billing/ledger";
 import { BillNotes } from "../../lambda/billing/notes";
 import { type Emulated, startWithInputs } from "../components/resources/emulated";
 
@@ -31,7 +31,7 @@ afterEach(() => lambda.stop());
 type Launched = Awaited<ReturnType<typeof create>>;
 
 const bills = () => readLedger(stack).bills;
-const bill = () => lastBill(stack);
+const bill = () => bills().at(-1);
 const end = ({ id, outs }: Launched) => remove(id, outs, lambda.context);
 
 /** Launches, waits until it is healthy, and sets the beginning of its billing back by so many minutes. */
@@ -114,6 +114,18 @@ describe("the ledger is what the cloud bills", () => {
       },
     ]);
     expect(lambda.told.at(-1)).toMatch(/^bill: \$17\.87 before tax: gpu_1x_a10 in us-east-1, .* 2 h 18 min at \$7\.77/);
+  });
+
+  test("for one with several runs: those that were seen to, and those that were not", async () => {
+    inputs = { ...inputs, tags: { ...inputs.tags, experiment: "lr-1 lr-2 lr-3" } };
+    const made = await launched();
+    new BillNotes(made.id).run({ experiment: "lr-2", outcome: "finished", metrics: {} });
+    await end(made);
+    expect(bill()?.runs).toEqual([
+      { experiment: "lr-2", outcome: "finished", metrics: {} },
+      { experiment: "lr-1", outcome: "not seen to its end", metrics: {} },
+      { experiment: "lr-3", outcome: "not seen to its end", metrics: {} },
+    ]);
   });
 
   test("for one that ended before it was healthy: nothing", async () => {

@@ -1,16 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { judge, type Limit, limitsOf } from "../../cli/stack/limits";
-import type { StackView } from "../../cli/stack/stack-view";
 import { spentAt } from "../../lambda/billing/forecast";
+import type { RunPlan } from "../../plan/types";
 import type { RunStatus } from "../../remote/types";
 
 const launchedAt = "2026-01-01T00:00:00.000Z";
 const minute = (minutes: number): number => Date.parse(launchedAt) + minutes * 60_000;
 
-function viewOf(budgetDollars?: number, run: object = {}): StackView {
-  const instance = { id: "i", type: "gpu_1x_a10", region: "us-east-1", priceCents: 120, launchedAt, budgetDollars };
-  return { stack: "test", instance, run: run as StackView["run"], progress: { done: {}, underWay: [] } };
-}
+const billed = [{ priceCents: 120, launchedAt }];
+const run = { maxSeconds: 3600, idleSeconds: 600 } as RunPlan;
 
 function statusOf(changes: Partial<RunStatus> = {}): RunStatus {
   return { state: "running", experiment: "e", logPath: "/l", now: 0, ...changes };
@@ -18,21 +16,18 @@ function statusOf(changes: Partial<RunStatus> = {}): RunStatus {
 
 describe("the budget's end", () => {
   it("is the last minute that the budget still pays", () => {
-    expect(spentAt(launchedAt, 120, 2)).toBe(minute(100));
-    expect(spentAt(launchedAt, 129, 1)).toBe(minute(46));
-    expect(spentAt(launchedAt, 0, 1)).toBeUndefined();
+    expect(spentAt([{ launchedAt, priceCents: 120 }], 2)).toBe(minute(100));
+    expect(spentAt([{ launchedAt, priceCents: 129 }], 1)).toBe(minute(46));
+    expect(spentAt([{ launchedAt, priceCents: 0 }], 1)).toBeUndefined();
   });
 });
 
 describe("limits", () => {
   it("are those that are set, as far as is known", () => {
-    expect(limitsOf(viewOf(), undefined, minute(60))).toEqual([]);
-    expect(limitsOf(viewOf(2, { maxSeconds: 3600, idleSeconds: 600 }), undefined, minute(60))).toHaveLength(1);
-    const all = limitsOf(
-      viewOf(2, { maxSeconds: 3600, idleSeconds: 600 }),
-      statusOf({ usedSeconds: 1800, idleSeconds: 60 }),
-      minute(60),
-    );
+    expect(limitsOf({}, undefined, minute(60), { billed })).toEqual([]);
+    expect(limitsOf({ run }, undefined, minute(60), { billed, budgetDollars: 2 })).toHaveLength(1);
+    const status = statusOf({ usedSeconds: 1800, idleSeconds: 60 });
+    const all = limitsOf({ run }, status, minute(60), { billed, budgetDollars: 2 });
     expect(all.map(({ reason, used }) => [reason, used])).toEqual([
       ["budget", 0.6],
       ["limit", 0.5],
@@ -87,20 +82,20 @@ describe("a look", () => {
       priceCents: 120,
       launchedAt,
     };
-    const alone: StackView = { ...viewOf(), instance: undefined };
-    const spending = { strays: [stray], budgetDollars: 2 };
-    const limits = limitsOf(alone, undefined, minute(60), spending);
+    const spending = { billed: [stray], budgetDollars: 2 };
+    const limits = limitsOf({}, undefined, minute(60), spending);
     expect(limits).toMatchObject([{ reason: "budget", used: 0.6 }]);
     const seen = look({ status: undefined, gone: true, limits, strays: [stray] });
     expect(seen.outcome).toBe("stray");
     expect(seen.lines[0]).toContain("instance s (gpu_1x_a10 in us-east-1) was launched");
-    const over = limitsOf(alone, undefined, minute(100), spending);
+    const over = limitsOf({}, undefined, minute(100), spending);
     expect(look({ status: undefined, gone: true, limits: over, strays: [stray] })).toMatchObject({
       outcome: "limit",
       reason: "budget",
     });
     // Beside the one that the state knows, both cost.
-    expect(limitsOf(viewOf(2), undefined, minute(50), { strays: [stray] })).toMatchObject([{ used: 1 }]);
+    const both = { ...spending, billed: [...billed, stray] };
+    expect(limitsOf({}, undefined, minute(50), both)).toMatchObject([{ used: 1 }]);
   });
 
   it("at an instance that is gone says that nothing is billed, whatever was spent", () => {

@@ -1,7 +1,7 @@
 import { useRef, useState } from "preact/hooks";
 import { duration } from "./format.js";
 import { html } from "./html.js";
-import { useNow, useTopic } from "./store.js";
+import { ofRun, useNow, useTopic } from "./store.js";
 
 const titles = { results: "Download of the results", stop: "Clean stop" };
 const words = { running: "is running", done: "is done", failed: "failed" };
@@ -18,7 +18,7 @@ export function Actions() {
   const reachable = run.state !== "unreachable";
   const goesOn = run.state === "running" || run.state === "starting";
   const start = async (name) => {
-    const response = await fetch(`/api/actions/${name}`, { method: "POST" }).catch((error) => error);
+    const response = await fetch(ofRun(`/api/actions/${name}`), { method: "POST" }).catch((error) => error);
     setTrouble(response.ok ? "" : response instanceof Error ? response.message : await response.text());
   };
   return html`

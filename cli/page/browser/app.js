@@ -5,7 +5,7 @@ import { Configuration } from "./configuration.js";
 import { Evaluation } from "./evaluation.js";
 import { Experiments } from "./experiments.js";
 import { Figures } from "./figures.js";
-import { Head } from "./head.js";
+import { Head, Runs } from "./head.js";
 import { html } from "./html.js";
 import { Lifecycle } from "./lifecycle.js";
 import { Log } from "./log.js";
@@ -23,6 +23,7 @@ export function App() {
   const rented = report?.instance != null;
   return html`
     <${Head} theme=${theme} setTheme=${setTheme} />
+    <${Runs} />
     <main>
       <${Notices} />
       ${rented && html`<${Lifecycle} /><${Figures} />`}

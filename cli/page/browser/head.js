@@ -1,6 +1,6 @@
 import { useEffect } from "preact/hooks";
 import { html } from "./html.js";
-import { useTopic } from "./store.js";
+import { ofRun, useTopic } from "./store.js";
 
 const stateWords = {
   absent: "not started",
@@ -63,6 +63,19 @@ function Where({ report, stack }) {
   </p>`;
 }
 
+/** The stack's runs, each with a page of its own, where there are several. */
+export function Runs() {
+  const runs = useTopic("runs") ?? [];
+  if (runs.length === 0) return null;
+  return html`<nav class="where" id="runs" aria-label="Runs">
+    ${runs.map(
+      ({ name, machine, experiment, shown }) => html`<span key=${name}>
+        <a href=${`/?run=${encodeURIComponent(name)}`} title="machine ${machine}" aria-current=${shown ? "page" : undefined}>${experiment}</a>
+      </span>`,
+    )}
+  </nav>`;
+}
+
 /** Whether what is shown is of now. */
 function Live() {
   const server = useTopic("server");
@@ -82,7 +95,7 @@ function WorkloadLink() {
   const configuration = useTopic("configuration");
   const has = configuration?.some(({ values }) => values.some(([name]) => name === "dashboard"));
   if (!has) return null;
-  return html`<a class="button quiet" href="/workload" target="_blank" rel="noopener" id="workload">
+  return html`<a class="button quiet" href=${ofRun("/workload")} target="_blank" rel="noopener" id="workload">
     Workload's dashboard<span aria-hidden="true"> ↗</span>
   </a>`;
 }

@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 const keptLines = 5000;
 const topics = [
   "stack",
+  "runs",
   "report",
   "link",
   "lifecycle",
@@ -15,6 +16,11 @@ const topics = [
   "action",
   "open-line",
 ];
+
+/** An address of the server for the run that this page shows: where there are several, the page's own address names it. */
+export function ofRun(path) {
+  return path + location.search;
+}
 
 /** What the server has told, by topic, and the log. `server`: whether the page hears from it. */
 const state = { server: "connecting", log: [] };
@@ -38,7 +44,7 @@ function tellSoon() {
 
 /** Listens to the server; the browser comes back by itself, and the server sends what was missed. */
 export function connect() {
-  const source = new EventSource("/events");
+  const source = new EventSource(ofRun("/events"));
   source.onopen = () => {
     state.server = "connected";
     tellSoon();

@@ -44,8 +44,8 @@ describe("a notice", () => {
   const told = (id?: string) => {
     const run = { experiment: "ink" } as RunPlan;
     const instance = id === undefined ? undefined : { id, type: "gpu_1x_a10", region: "us-east-1", priceCents: 129 };
-    const view = { stack: "test", run, resultsFolder: folder, instance };
-    return noticeOf(view, "terminated", "the instance is terminated");
+    const job = { machine: "machine", run, resultsFolder: folder, instance };
+    return noticeOf({ stack: "test", jobs: [job] }, "terminated", "the instance is terminated");
   };
 
   it("names results that are at home, and says where none are", () => {

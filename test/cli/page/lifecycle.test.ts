@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { type LifecycleFacts, lifecycleOf } from "../../../cli/page/lifecycle";
-import { reportOf } from "../../../cli/stack/report";
-import type { StackView } from "../../../cli/stack/stack-view";
+import { notAsked } from "../../../cli/stack/look";
+import { type RunReport, reportsOf, type StackReport } from "../../../cli/stack/report";
+import type { JobView } from "../../../cli/stack/stack-view";
 import type { MachineLook } from "../../../remote/machine";
 import type { RunStatus } from "../../../remote/types";
 
@@ -10,9 +11,10 @@ const at = (seconds: number): number => start + seconds * 1000;
 const iso = (seconds: number): string => new Date(at(seconds)).toISOString();
 
 /** A stack whose resources of these names were made at these seconds. */
-function viewWith(done: Record<string, number>, underWay: string[] = []): StackView {
+function viewWith(done: Record<string, number>, underWay: string[] = []): JobView {
   return {
     stack: "test",
+    machine: "machine",
     instance: { id: "i", type: "gpu_1x_a10", region: "us-east-1", priceCents: 100, launchedAt: iso(10) },
     evaluation: { command: "true", checkpoint: "*", metrics: "*", timeoutSeconds: 1 },
     progress: {
@@ -20,6 +22,10 @@ function viewWith(done: Record<string, number>, underWay: string[] = []): StackV
       underWay,
     },
   };
+}
+
+function reportWith(job: JobView, run: RunReport): StackReport | undefined {
+  return reportsOf({ stack: "test", machines: [job], runs: [] }, notAsked, [{ job, run }])[0]?.report;
 }
 
 const launched = { "instance-launches": 5, "instance-vm": 10, "instance-boot": 70 };
@@ -43,7 +49,9 @@ const all = ["launch", "boot", "code", "dataset", "setup", "gate", "training", "
 describe("the steps of a run's life", () => {
   it("all lie ahead without an instance", () => {
     expect(short({})).toEqual(waiting(...all));
-    expect(short({ view: { stack: "test", progress: { done: {}, underWay: [] } } })).toEqual(waiting(...all));
+    expect(short({ view: { stack: "test", machine: "machine", progress: { done: {}, underWay: [] } } })).toEqual(
+      waiting(...all),
+    );
   });
 
   it("boot, once it is launched", () => {
@@ -77,14 +85,14 @@ describe("the steps of a run's life", () => {
       evaluation: { state: "done" },
     };
     const machine = { ...lookWith({}), evaluatedAt: at(165) / 1000 };
-    const report = reportOf(view, "active", run);
+    const report = reportWith(view, run);
     expect(short({ view, report, machine, resultsAt: at(200) }).slice(5)).toEqual([
       "gate done 5 s",
       "training done 60 s",
       "evaluation done 5 s",
       "results done",
     ]);
-    const failed = reportOf(view, "active", { ...run, state: "failed", evaluation: { state: "pending" } });
+    const failed = reportWith(view, { ...run, state: "failed", evaluation: { state: "pending" } });
     expect(short({ view, report: failed }).slice(6)).toEqual([
       "training failed 60 s",
       ...waiting("evaluation", "results"),

@@ -129,6 +129,26 @@ describe("the dashboard page, told of", { timeout: 60_000 }, () => {
     await told({ report: { ...report, run } }, (page) => shown(page, "The run was stopped (budget)"));
   });
 
+  it("several runs: a page for each, and which one this is", async () => {
+    const runs = ["lr-1", "lr-2"].map((name) => ({
+      name,
+      machine: "gpu",
+      experiment: `ink-${name}`,
+      shown: name === "lr-2",
+    }));
+    await told({ report, runs }, async (page) => {
+      await shown(page, "ink-lr-1");
+      const links = page.locator("#runs a");
+      expect(await links.allTextContents()).toEqual(["ink-lr-1", "ink-lr-2"]);
+      expect(await links.first().getAttribute("href")).toBe("/?run=lr-1");
+      expect(await page.locator("#runs [aria-current=page]").textContent()).toBe("ink-lr-2");
+    });
+    await told({ report }, async (page) => {
+      await shown(page, "ink-v1");
+      expect(await page.locator("#runs").count()).toBe(0);
+    });
+  });
+
   it("eight GPUs at work, and a budget that is nearly spent", async () => {
     const gpus = Array.from({ length: 8 }, (_, at) => {
       const gpu = { name: `NVIDIA H100 ${at}`, percent: 90, usedBytes: 60e9, totalBytes: 80e9, celsius: 60 + at };
