@@ -292,7 +292,7 @@ async function poll(
         if (!isRetryable(error) || Date.now() - contact > unreachableSeconds * 1000) throw error;
         if (await options.isGone?.()) {
           const message =
-            `The instance of ${experiment} is gone (${error.message}). Nothing is billed any more. Only the results downloaded ` +
+            `The instance of ${experiment} is gone (${error.message}). It is no longer billed. Only the results downloaded ` +
             "before remain. Run `up` to launch another and start over, or `npm run down` to clean up.";
           throw new RunError(message, { kind: "gone", status });
         }

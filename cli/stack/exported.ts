@@ -27,7 +27,7 @@ interface Part {
 }
 
 /** Resources of a machine and of a run, and the name that stands before theirs where it is not the only one. */
-const machineKinds = ["Claim", "LaunchClaim", "Instance", "Standing", "Upload"];
+const machineKinds = ["Claim", "LaunchClaim", "FileSystem", "Instance", "Standing", "Upload"];
 const machineName = /^(.+)-(?:instance|standing|workspace|dataset)-/;
 const runKinds = ["Results", "Run"];
 const runName = /^(.+)-(?:results-guard|watch)$/;
@@ -87,6 +87,7 @@ function machineOf(run: Part, machines: readonly Part[]): string {
 function machineIn({ name, resources, find, props }: Part, runs: readonly Part[], deployment: Deployment): MachineView {
   const { id } = find("Instance") ?? {};
   const { instanceType, region, priceCentsPerHour, launchedAt, budgetDollars } = props("Instance");
+  const { name: fileSystem, region: itsRegion } = props("FileSystem");
   const { names, instanceIds } = claimsIn(resources);
   const speaking = runKinds.flatMap((kind) => runs.map((run) => run.props(kind)));
   const instance =
@@ -103,6 +104,7 @@ function machineIn({ name, resources, find, props }: Part, runs: readonly Part[]
   return {
     machine: name,
     instance,
+    ...(fileSystem !== undefined && { fileSystem: { name: String(fileSystem), region: String(itsRegion) } }),
     claims: { names, instanceIds },
     access: [...speaking, props("Upload")].find(({ access }) => access !== undefined)?.access as SshAccess | undefined,
     ...waitingIn(find("Standing")),

@@ -93,7 +93,7 @@ export function judge({ status, unreachable, gone, limits, strays = [] }: Look):
     const isOver = limits.some(({ reason, used }) => reason === "budget" && used >= 1);
     return isOver ? { outcome: "limit", reason: "budget", lines } : { outcome: "stray", lines };
   }
-  if (gone) return { outcome: "ended", lines: ["the instance is gone: nothing is billed"] };
+  if (gone) return { outcome: "ended", lines: ["the instance is gone: it is no longer billed"] };
   const stopped = status?.stopReason;
   const byLimit = stopped === "budget" || stopped === "limit" || stopped === "idle" ? stopped : undefined;
   const reason = limits.find(({ used }) => used >= 1)?.reason ?? byLimit;

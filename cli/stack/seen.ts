@@ -75,7 +75,7 @@ function budgetOf({ stack, machines }: StackView): number | undefined {
 /** What a stack without an instance means, as far as the API tells. */
 function nothingOrUnknown(stack: string, { unknown }: AccountLook): CommandError {
   if (unknown === undefined)
-    return new CommandError(`Stack ${stack} has no instance: nothing is billed.`, exitCodes.nothing);
+    return new CommandError(`Stack ${stack} has no instance, so none is billed.`, exitCodes.nothing);
   return new CommandError(
     `Couldn't check whether an instance of stack ${stack} is billed: ${unknown}. Its state knows none, but a launch ` +
       "may have been interrupted. Run again when the API answers.",

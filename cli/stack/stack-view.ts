@@ -28,6 +28,8 @@ export interface MachineView {
     /** Most dollars that the stack may cost, as of the last `up`. */
     readonly budgetDollars?: number;
   };
+  /** What it has attached, and keeps. */
+  readonly fileSystem?: { readonly name: string; readonly region: string };
   /** Names that it may have launched under, and its instances. */
   readonly claims?: Claims;
   readonly access?: SshAccess;

@@ -8,6 +8,7 @@ import type { MachineLook } from "../../remote/machine";
 import type { RunStatus } from "../../remote/types";
 import { foundText, leftText } from "../../remote/written";
 import type { CostReport, JobReport, StackReport, StrayReport } from "../stack/report";
+import type { JobView } from "../stack/stack-view";
 import { noDetails, type Progress } from "./look";
 
 const label = 12;
@@ -24,10 +25,18 @@ export function screenOf(all: readonly JobReport[], width: number): string[] {
   const named = all.map(({ job, cost, report }, at) => {
     const isFirst = all.findIndex((each) => each.job.machine === job.machine) === at;
     const own: Row[] = cost === null ? [] : [["cost", soFar(cost)]];
-    const rows: Row[] = isFirst ? [["machine", pc.bold(job.machine)], ...instanceRows(report), ...own] : [];
+    const rows: Row[] = isFirst
+      ? [["machine", pc.bold(job.machine)], ...instanceRows(report), ...fileSystemRows(job), ...own]
+      : [];
     return shown([...rows, ...runRows(report, isFirst)], report.log, width);
   });
-  const single = [...head, ...instanceRows(first.report), ...whole, ...runRows(first.report, true)];
+  const single = [
+    ...head,
+    ...instanceRows(first.report),
+    ...fileSystemRows(first.job),
+    ...whole,
+    ...runRows(first.report, true),
+  ];
   const parts =
     more.length === 0 ? [shown(single, first.report.log, width)] : [shown([...head, ...whole], [], width), ...named];
   return [...parts.flatMap((lines) => [...lines, ""]), ...shown([["next", nextStep(all)]], [], width)];
@@ -44,7 +53,7 @@ function shown(rows: readonly Row[], log: readonly string[] = [], width: number)
 function instanceRows({ instance, strays, unknown }: StackReport): Row[] {
   if (instance === null && unknown !== null)
     return [["instance", pc.yellow(`unknown whether one is billed: ${unknown}`)]];
-  if (instance === null) return strays.length > 0 ? [] : [["instance", "none: nothing is billed"]];
+  if (instance === null) return strays.length > 0 ? [] : [["instance", "none: no instance is billed"]];
   const { status, type, region, ip, id } = instance;
   const rows: Row[] = [
     ["instance", `${colour(status)}  ${type} in ${region}  ${ip ?? "no address yet"}`],
@@ -52,6 +61,13 @@ function instanceRows({ instance, strays, unknown }: StackReport): Row[] {
   ];
   const ended: Row = ["cost", "nothing more: the instance is gone; `up` or `down` prints its bill"];
   return isGone(status) ? [...rows, ended] : rows;
+}
+
+function fileSystemRows({ fileSystem }: JobView): Row[] {
+  if (fileSystem === undefined) return [];
+  return [
+    ["file system", `${fileSystem.name} in ${fileSystem.region}  billed by its size, with or without an instance`],
+  ];
 }
 
 function describeStray({ id, name, type, region, status, launchedAt, dollarsPerHour, dollars }: StrayReport): Row[] {

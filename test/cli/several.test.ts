@@ -358,7 +358,7 @@ describe("watch", () => {
       ]),
     );
     expect(seen(half, {}, account({ a: "active", b: "none" })).jobs.map(({ job }) => job.machine)).toEqual(["a"]);
-    expect(() => seen(empty, {}, account({}))).toThrow("Stack test has no instance: nothing is billed.");
+    expect(() => seen(empty, {}, account({}))).toThrow("Stack test has no instance, so none is billed.");
   });
 });
 

@@ -43,7 +43,7 @@ describe("an instance that was ended elsewhere, a destroy that was interrupted",
     expect(JSON.parse((await project.run("status", ["--json"])).output)).toMatchObject({ cost: null });
     expect(JSON.parse(await project.succeeds("costs", ["--json"]))).toMatchObject({ running: null });
     const watched = await project.run("watch");
-    expect(watched).toMatchObject({ code: 11, output: expect.stringContaining("nothing is billed") });
+    expect(watched).toMatchObject({ code: 11, output: expect.stringContaining("no longer billed") });
     expect(watched.output).not.toContain("$");
     expect(await project.succeeds("up")).toContain(`Instance ${first} is gone`);
     const { instances } = await cloud.inventory();

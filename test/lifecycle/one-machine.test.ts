@@ -36,7 +36,7 @@ describe("a machine and a run by their names", { timeout: 120_000 }, () => {
     expect(await verifyResults(join(results, "tiny-v1"))).toMatchObject({ ok: true });
     const { bills } = parseLedger(join(results, "ledger.jsonl"));
     expect(bills).toMatchObject([{ endedBy: "us", runs: [{ experiment: "tiny-v1", outcome: "stopped" }] }]);
-    expect(await project.run("watch")).toMatchObject({ code: 3, output: expect.stringContaining("nothing is billed") });
+    expect(await project.run("watch")).toMatchObject({ code: 3, output: expect.stringContaining("none is billed") });
     expect(await project.succeeds("up")).toMatch(/launched cpu_4x_general/);
   });
 });

@@ -44,7 +44,7 @@ describe("what a user replaces by force", { timeout: 180_000 }, () => {
       { instanceTypes: ["gpu_1x_a10"] },
       { imageFamily: "lambda-stack-22-04" },
       { recoveryKeys: [recoveryKey] },
-      { fileSystem: { name: "kept", create: true } },
+      { fileSystem: "kept", createFileSystem: true },
     ]) {
       configureTiny(project, { ...changes, stack });
       const output = await project.fails("up");

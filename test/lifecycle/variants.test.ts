@@ -94,6 +94,7 @@ describe("another kind of workload", { timeout: 120_000 }, () => {
     expect(output).toMatch(/ok dataset train: 1 files/);
     const { instances, fileSystems } = await cloud.inventory();
     expect(fileSystems).toEqual(["weights"]);
+    expect(await project.succeeds("status")).toMatch(/file system +weights in \S+ +billed by its size/);
     expect(instances).toHaveLength(1);
     instance = instances[0] ?? "";
     const types = (await project.resources()).map(({ type }) => type.split(":").at(-1));

@@ -98,8 +98,8 @@ describe("a look", () => {
     expect(limitsOf({}, undefined, minute(50), both)).toMatchObject([{ used: 1 }]);
   });
 
-  it("at an instance that is gone says that nothing is billed, whatever was spent", () => {
+  it("at an instance that is gone says that it is no longer billed, whatever was spent", () => {
     const seen = look({ gone: true, limits: [limit(3)] });
-    expect(seen).toEqual({ outcome: "ended", lines: ["the instance is gone: nothing is billed"] });
+    expect(seen).toEqual({ outcome: "ended", lines: ["the instance is gone: it is no longer billed"] });
   });
 });

@@ -47,7 +47,7 @@ function Situation({ report, stack, suffix }) {
   }
   if (report == null || report.instance === null) {
     return html`<${Notice} kind="calm" id="empty" title="No instance">
-      ${stack?.trouble ?? "Nothing is billed."} <code>npm run up${suffix}</code> launches one and starts the run. This page then shows it.
+      ${stack?.trouble ?? "No instance is billed."} <code>npm run up${suffix}</code> launches one and starts the run. This page then shows it.
     </${Notice}>`;
   }
   if (report.instance.status === "gone") {
