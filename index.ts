@@ -28,11 +28,11 @@ async function program(): Promise<pulumi.Output<Record<string, unknown>> | Recor
       return { instance, ...(await ready) };
     }),
   );
-  const runs = machines.flatMap(({ instance, plan: inForce, needs }) =>
+  const runs = machines.flatMap(({ instance, plan: inForce, prepared, needs }) =>
     inForce.runs.map((planned) => {
       const { id: instanceId, access, bill } = instance;
       const job = { stack, onChange, ...inForce, ...planned };
-      return { job, run: new Run(planned.name, { instanceId, access, bill, plan: job }, { dependsOn: [...needs] }) };
+      return { job, run: new Run(planned.name, { instanceId, access, bill, plan: job, prepared, needs }) };
     }),
   );
   for (const { instance, plan: inForce } of machines) await previewPrices(inForce.cloud, instance.id, config.apiKey);

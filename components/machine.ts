@@ -25,7 +25,9 @@ export interface MachineArgs {
 export interface ReadyMachine {
   /** The plan that is in force there. */
   readonly plan: MachineInForce;
-  /** What must be done before a run starts. */
+  /** What is there when somebody could train, by hand at least: the environment, and the dataset. */
+  readonly prepared: readonly pulumi.Resource[];
+  /** What must be done besides before a run starts. */
   readonly needs: readonly pulumi.Resource[];
 }
 
@@ -57,10 +59,10 @@ export class Machine extends pulumi.ComponentResource {
       const onWorkspace = { ...inside, dependsOn: workspace };
       const dataset = inForce.dataset && new Dataset(`${prefix}dataset`, onInstance, onWorkspace);
       const environment = new Environment(`${prefix}environment`, onInstance, onWorkspace);
-      const dependsOn = dataset === undefined ? [environment] : [environment, dataset];
-      const gate = new Gate(`${prefix}gate`, onInstance, { ...inside, dependsOn });
+      const prepared = dataset === undefined ? [environment] : [environment, dataset];
+      const gate = new Gate(`${prefix}gate`, onInstance, { ...inside, dependsOn: prepared });
       this.registerOutputs({ instanceId: this.instance.id });
-      return { plan: inForce, needs: selfTermination === undefined ? [gate] : [gate, selfTermination] };
+      return { plan: inForce, prepared, needs: selfTermination === undefined ? [gate] : [gate, selfTermination] };
     });
   }
 }

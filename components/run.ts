@@ -15,6 +15,10 @@ import { step } from "./step";
 export interface RunArgs extends OnInstanceArgs {
   /** The run and its machine. A change of the experiment's name starts a new run. */
   readonly plan: Job;
+  /** What is there before its results are guarded: from then on somebody may train by hand. Default: nothing. */
+  readonly prepared?: readonly pulumi.Resource[];
+  /** What is done before it starts. Default: nothing. */
+  readonly needs?: readonly pulumi.Resource[];
   /** When the instance was launched and what it costs: the budget's end follows. A change is handed to a run that goes on. */
   readonly bill: pulumi.Input<{ readonly launchedAt: string; readonly priceCentsPerHour: number }>;
 }
@@ -35,10 +39,10 @@ export class Run extends pulumi.ComponentResource {
 
   constructor(name: string, args: RunArgs, options?: pulumi.ComponentResourceOptions) {
     super("lambda-train:index:Run", name, {}, options);
-    const { plan, instanceId, access } = args;
+    const { plan, instanceId, access, prepared = [], needs = [] } = args;
     const prefix = name === onlyRun ? "" : `${name}-`;
     const place = { plan, instanceId, access };
-    const results = new Results(`${prefix}results`, place, formerly({ parent: this }));
+    const results = new Results(`${prefix}results`, place, formerly({ parent: this, dependsOn: [...prepared] }));
     const startScript = this.startScript(args);
     const secret = [plan.run.variables];
     const standsOn = `code ${plan.workload.hash}, dataset ${plan.dataset?.hash ?? "none"}, environment ${plan.environment.hash}`;
@@ -50,7 +54,7 @@ export class Run extends pulumi.ComponentResource {
         script: withVariables(secret, pulumi.interpolate`${startScript}\n# ${standsOn}\n`),
         triggers: [pulumi.output(instanceId), results.guardId],
       },
-      { parent: this, dependsOn: results },
+      { parent: this, dependsOn: [results, ...needs] },
     );
     const watch = new RunWatch(
       `${name}-watch`,

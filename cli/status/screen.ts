@@ -103,7 +103,7 @@ function runRows(report: StackReport, isFirst: boolean): Row[] {
     ...report,
   };
   if (instance === null) return [];
-  if (experiment === null) return [["run", "not started"]];
+  if (experiment === null || run.state === "absent") return [["run", "not started"]];
   const reason = "reason" in run ? `: ${run.reason}` : "";
   const rows: (Row | undefined)[] = [["run", `${pc.bold(experiment)}  ${colour(run.state)}${reason}`]];
   if ("logPath" in run) rows.push(...describeRun(run));
@@ -222,7 +222,7 @@ function nextStep(all: readonly JobReport[]): string {
   if (unknown !== null) return `${call("status")} again, when the API answers`;
   if (instance === null) return `${call("up")} launches an instance and starts the run`;
   if (isGone(instance.status)) return `${call("up")} launches another and starts over; ${call("down")} cleans up`;
-  if (experiment === null) return `${call("up")} continues where it stopped`;
+  if (experiment === null || run.state === "absent") return `${call("up")} continues where it stopped`;
   if (run.state === "unreachable") return `${call("up")} opens the firewall to this address; ${call("doctor")}`;
   if ("detached" in run && run.detached !== undefined)
     return `run training in the foreground (train.command), then ${call("up")}`;

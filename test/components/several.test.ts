@@ -30,11 +30,11 @@ describe("a stack of several machines and runs", () => {
         return { instance: machine.instance, ...(await machine.ready) };
       }),
     );
-    const runs = machines.flatMap(({ instance, plan, needs }) =>
+    const runs = machines.flatMap(({ instance, plan, prepared, needs }) =>
       plan.runs.map((planned) => {
         const { id: instanceId, access, bill } = instance;
         const args = { instanceId, access, bill, plan: { ...testPlan(), ...plan, ...planned } };
-        return { job: args.plan, run: new Run(planned.name, args, { dependsOn: [...needs] }) };
+        return { job: args.plan, run: new Run(planned.name, { ...args, prepared, needs }) };
       }),
     );
     return outputValue(pulumi.output(outputsOf("test", machines, runs)));

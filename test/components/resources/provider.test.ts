@@ -106,7 +106,7 @@ describe("the provider process", () => {
   });
 
   test("keeps outputs where a handler has no update of its own", async () => {
-    const text = providerText(`${handlers}/claim-handler`);
+    const text = providerText(`${handlers}/launch-claim-handler`);
     const olds = { name, endpoint: cloud.url, extra: 1, __provider: text };
     expect(await provider.update(name, olds, { name, endpoint: "x", __provider: text })).toEqual({
       ...olds,
