@@ -1,6 +1,6 @@
+import { send } from "../notices/send";
+import { targetsOf } from "./notify/configured";
 import { noticeOf } from "./notify/notice";
-import { send } from "./notify/send";
-import { targetsOf } from "./notify/targets";
 import { stackName } from "./stack/pulumi";
 import { exitCodes, operatorCommand, run } from "./terminal/command";
 

@@ -1,3 +1,5 @@
+import { Memory } from "../../notices/memory";
+import { tellOnce } from "../../notices/tell";
 import type { NoticeEvent } from "../../plan/notify";
 import type { RunStatus } from "../../remote/types";
 import { warnFrom } from "../stack/limits";
@@ -5,11 +7,9 @@ import { runStatus } from "../stack/look";
 import { rawStackConfig } from "../stack/pulumi";
 import { stackView } from "../stack/read";
 import type { SeenJob } from "../stack/seen";
-import { distinctMachines, type JobView, jobsOf, type StackView } from "../stack/stack-view";
-import { Memory } from "./memory";
+import { distinctMachines, type JobView, jobsOf } from "../stack/stack-view";
+import { targetsOf } from "./configured";
 import { noticeOf } from "./notice";
-import { send } from "./send";
-import { targetsOf } from "./targets";
 
 /** Something to tell of. */
 interface News {
@@ -72,16 +72,6 @@ export function newsOfLimits(seen: readonly SeenJob[]): News[] {
     : [{ ...spent, what: `80 % of the budget is spent, ${budget.text}` }, ...reached];
 }
 
-/** Tells which instances were terminated, if any: a preview or a part of a destroy ends well too. Never fails. */
-export function tellAfterDown(before: StackView): Promise<void> {
-  return quietly(async () => {
-    const { machines } = await stackView(before.stack);
-    const living = machines.filter(({ instance }) => instance !== undefined).map(({ machine }) => machine);
-    const ended = jobsOf(before).filter(({ machine }) => !living.includes(machine));
-    await tell(ended.map((job) => ({ jobs: [job], event: "terminated", what: "the instance is terminated" })));
-  });
-}
-
 /** Looks at a stack after an `up`, and sends notifications about its runs. Never fails. */
 export async function tellAfterUp(stack: string): Promise<void> {
   if (!wantsNotices(stack)) return;
@@ -111,18 +101,7 @@ async function tell(all: readonly News[]): Promise<void> {
       const ids = distinctMachines(jobs).map(({ instance }) => instance?.id);
       const experiments = jobs.map(({ run }) => run?.experiment);
       const key = [...ids, ...experiments, event, of].filter((part) => part !== undefined).join(" ");
-      const notice = noticeOf({ stack, jobs }, event, what);
-      const open = targets.filter((target) => target.events.includes(event) && !memory.has(key, target));
-      const ended = await Promise.allSettled(open.map((target) => send(target, notice)));
-      for (const [i, { status, ...end }] of ended.entries()) {
-        const target = open[i];
-        if (target === undefined) continue;
-        if (status === "fulfilled") memory.add(key, target);
-        else
-          warn(
-            `couldn't notify ${target.name} that ${what}: ${((end as PromiseRejectedResult).reason as Error).message}`,
-          );
-      }
+      await tellOnce({ notice: noticeOf({ stack, jobs }, event, what), what, key }, targets, memory, warn);
     }
   });
 }

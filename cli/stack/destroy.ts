@@ -3,7 +3,6 @@ import { connectCloud } from "../../lambda/api/connect";
 import { isEnding } from "../../lambda/api/schemas";
 import { localFolder } from "../../local/paths";
 import { loseResultsVariable } from "../../remote/results";
-import { tellAfterDown, wantsNotices } from "../notify/notify";
 import { CommandError, exitCodes } from "../terminal/command";
 import { mendAfterKill, noteCut, noteWhole } from "./killed-cli";
 import { refuseProtected } from "./protection";
@@ -40,7 +39,6 @@ export async function destroyStack(stack: string, options: DestroyOptions = {}):
   // On the emulated cloud nothing costs anything, so nothing is asked. The preview of a part sees what is protected.
   const without = partial ? ["--yes"] : ["--yes", "--skip-preview"];
   const unasked = emulated || options.unasked === true ? without : [];
-  const before = wantsNotices(stack) ? await stackView(stack).catch(() => undefined) : undefined;
   if (options.isWanted?.() === false) return exitCodes.failed;
   const code = await pulumi(["destroy", "--stack", stack, ...unasked, ...args]);
   if (code !== 0) noteCut(stack);
@@ -49,7 +47,6 @@ export async function destroyStack(stack: string, options: DestroyOptions = {}):
     noteWhole(stack);
     removeSshFiles(stack);
   }
-  if (code === 0 && before !== undefined) await tellAfterDown(before);
   if (code === 0 && emulated && options.keepCloud !== true && (await isIdle())) await stopCloud(localFolder());
   return code;
 }

@@ -12,6 +12,8 @@ import { Launcher } from "../../lambda/launch/launcher";
 import { preflight } from "../../lambda/launch/preflight";
 import { priceTable } from "../../lambda/launch/price-table";
 import { readSettled } from "../../lambda/life/presence";
+import type { Ended } from "../../lambda/life/termination";
+import { tellOfEnd } from "../../notices/end";
 import { sameValue } from "../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../dynamic/handler";
 import { otherThanWanted } from "./adoption";
@@ -24,6 +26,9 @@ import {
   recordedInputs,
   sha256,
 } from "./instance-inputs";
+
+/** The configuration key that names whom the stack notifies. */
+const notifyConfig = "lambda-train:notify";
 
 export function instanceHandler(connectTo: Connect): DynamicHandler<InstanceInputs, InstanceOutputs> {
   return {
@@ -191,7 +196,14 @@ async function remove(cloud: Cloud, id: string, props: InstanceOutputs, context:
   new Launcher(cloud, props.name, context).forget(id);
   if (!ended.existed) await requireOurWorkspace(cloud, id, props.sshKeyName);
   context.progress(`${what} ${ended.existed ? "is terminated" : "was gone already"}`);
-  await settleBill(cloud, factsOf(id, props), ended, context.progress);
+  await billAndTell(cloud, factsOf(id, props), ended, context);
+}
+
+/** Makes the bill of an instance that is gone, and tells whom the stack notifies. */
+async function billAndTell(cloud: Cloud, facts: Rented, ended: Ended, context: HandlerContext): Promise<void> {
+  const bill = await settleBill(cloud, facts, ended, context.progress);
+  const warn = (line: string): void => context.progress(`warning: notifications: ${line}`);
+  await tellOfEnd(bill, context.config(notifyConfig), warn);
 }
 
 /** What the state knows towards a bill. */
@@ -207,7 +219,7 @@ async function read(
   props: Partial<InstanceOutputs>,
   context: HandlerContext,
 ): Promise<{ id: string; props: InstanceOutputs; inputs?: InstanceInputs } | undefined> {
-  const { progress, interrupted } = context;
+  const { interrupted } = context;
   const found = await readSettled(cloud, { id, launchedAt: props.launchedAt }, interrupted);
   if (found === undefined) await requireOurWorkspace(cloud, id, props.sshKeyName);
   const instance = found !== undefined && isEnding(found.status) ? undefined : found;
@@ -215,7 +227,7 @@ async function read(
     if (props.name !== undefined) new Launcher(cloud, props.name, context).forget(id);
     if (props.launchedAt === undefined) return undefined;
     const facts = factsOf(id, props as InstanceOutputs);
-    await settleBill(cloud, facts, { existed: found !== undefined, instance: found }, progress);
+    await billAndTell(cloud, facts, { existed: found !== undefined, instance: found }, context);
     return undefined;
   }
   const fresh = { name: instance.name ?? "", tags: userTags(instance.tags) };

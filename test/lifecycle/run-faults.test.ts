@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Notice } from "../../cli/notify/notice";
+import type { Notice } from "../../notices/notice";
 import { verifyResults } from "../../remote/transfer/download";
 import { nothing, type TestCloud } from "../support/cloud";
 import { Inbox } from "../support/inbox";
@@ -60,7 +60,9 @@ describe("faults of a run", { timeout: 180_000 }, () => {
   });
 
   it("destroy does not terminate while the results cannot be brought home", async () => {
-    configureTiny(project, { overrides: { steps: 100_000 } });
+    const inbox = await Inbox.start();
+    const notify = [{ webhook: `${inbox.address}/hook` }];
+    configureTiny(project, { overrides: { steps: 100_000 }, stack: { notify } });
     await up();
     const { instances } = await cloud.inventory();
     project.write("results", "a file where the folder should be");
@@ -69,7 +71,11 @@ describe("faults of a run", { timeout: 180_000 }, () => {
     expect(output).toContain("npm run down -- --lose-results");
     expect((await cloud.inventory()).instances).toEqual(instances);
     rmSync(join(project.folder, "results"));
-    expect((await project.run("down", ["--keep-cloud"])).code).toBe(0);
+    // The Pulumi CLI alone does it as well, and tells.
+    const { code, output: destroyed } = await project.pulumi(["destroy", "--yes", "--skip-preview"]);
+    expect(code, destroyed).toBe(0);
+    expect(inbox.at<Notice>("/hook").at(-1)).toMatchObject({ event: "terminated", results: "results/test/tiny-v1" });
+    inbox.stop();
     expect(await verifyResults(results)).toMatchObject({ ok: true });
     expect(lastCheckpoint().step).toBeGreaterThan(0);
   });

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { localFolder } from "../../local/paths";
+import { localFolder } from "../local/paths";
 import type { Target } from "./targets";
 
 /**

@@ -1,6 +1,5 @@
-import { type NoticeEvent, type NotifyTarget, noticeEvents, notifySchema, secretFields } from "../../plan/notify";
-import { PlanError, type Problem } from "../../plan/problems";
-import { project, pulumiOutput, rawStackConfig } from "../stack/pulumi";
+import { type NoticeEvent, type NotifyTarget, noticeEvents, notifySchema, secretFields } from "../plan/notify";
+import { PlanError, type Problem } from "../plan/problems";
 
 /** A target with everything filled in. Holds secrets: never printed, but by its name. */
 export interface Target {
@@ -17,18 +16,10 @@ export interface Target {
 }
 
 /**
- * The targets of a stack's configuration, in their order; none where nothing is configured.
+ * Reads targets, in their order.
+ * @param raw As the stack's file has it, where a secret is `{ secure: … }`.
  * @throws PlanError where they are wrong, a secret stands there in plain text, or a variable is not set.
  */
-export async function targetsOf(stack: string, env: NodeJS.ProcessEnv = process.env): Promise<Target[]> {
-  const raw = rawStackConfig(stack).notify;
-  if (raw === undefined) return [];
-  const shown = await pulumiOutput(["config", "--json", "--show-secrets", "--stack", stack]);
-  const value = (JSON.parse(shown) as Record<string, { value?: string }>)[`${project}:notify`]?.value ?? "[]";
-  return readTargets(JSON.parse(value), raw, env);
-}
-
-/** @param raw As the stack's file has it, where a secret is `{ secure: … }`. */
 export function readTargets(value: unknown, raw: unknown, env: NodeJS.ProcessEnv): Target[] {
   const parsed = notifySchema.safeParse(value);
   if (!parsed.success) {
@@ -42,6 +33,7 @@ export function readTargets(value: unknown, raw: unknown, env: NodeJS.ProcessEnv
 }
 
 const hidden = "…";
+const project = "lambda-train";
 
 function fieldAt(path: readonly PropertyKey[]): string {
   return `${project}:notify${path.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("")}`;
