@@ -23,7 +23,8 @@ export function operatorCommands() {
 /** The words that are a command's own: what follows may be a command for the instance, with options of its own. */
 export function ownWords(command, args) {
   if (command !== "exec" && command !== "ssh") return args;
-  const first = args.findIndex((word, i) => !word.startsWith("-") && !["-s", "--stack"].includes(args[i - 1]));
+  const valued = ["-s", "--stack", "--machine", "--run"];
+  const first = args.findIndex((word, i) => !word.startsWith("-") && !valued.includes(args[i - 1]));
   return first < 0 ? args : args.slice(0, first);
 }
 
