@@ -112,7 +112,7 @@ async function findLost(stack: string, { endpoint, instance }: Options): Promise
     anyState: true,
     minAgeHours: 0,
     includeUnknownAge: true,
-    now: Date.now(),
+    now: cloud.clock.date(),
   });
   const ids = new Set(orphans.flatMap(({ things }) => things.map(({ id }) => id)));
   const lost = account.instances.filter(({ id }) => ids.has(id));

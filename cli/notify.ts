@@ -18,7 +18,7 @@ run(async () => {
     console.log(`Stack ${stack} notifies nobody: its configuration has no \`notify\` (docs/notifications.md).`);
     return exitCodes.nothing;
   }
-  const notice = noticeOf({ stack, jobs: [] }, "test", "a test of its notifications");
+  const notice = noticeOf({ stack, jobs: [] }, "test", "a test of its notifications", Date.now());
   let failed = false;
   for (const target of targets) {
     if (options.test !== true) console.log(`${target.name}: ${target.events.join(", ")}`);

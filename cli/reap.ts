@@ -64,7 +64,8 @@ run(async () => {
   const removable = orphans.filter(({ verdict }) => verdict === "remove");
   const doubtful = orphans.filter(({ verdict }) => verdict === "age");
   if (options.json !== true) {
-    for (const line of describe({ orphans, strays }, account, states.length, options)) console.log(line);
+    const now = cloud.clock.date();
+    for (const line of describe({ orphans, strays, now }, account, states.length, options)) console.log(line);
   }
   const failed = options.yes === true ? await removeAll(cloud, removable) : [];
   if (options.json === true) printJson({ orphans, strays, removed: options.yes === true, failed });
@@ -88,26 +89,28 @@ async function removeAll(cloud: Cloud, orphans: readonly Orphan[]): Promise<stri
 interface Found {
   readonly orphans: readonly Orphan[];
   readonly strays: readonly KnownStray[];
+  /** By the API's date, in milliseconds since the epoch. */
+  readonly now: number;
 }
 
-function describe({ orphans, strays }: Found, account: Account, states: number, options: Options): string[] {
+function describe({ orphans, strays, now }: Found, account: Account, states: number, options: Options): string[] {
   const seen = `${account.instances.length} instances, ${account.sshKeys.length} SSH keys, ${account.rulesets.length} firewall rulesets`;
   if (orphans.length + strays.length === 0)
     return [`No leftovers: ${seen} in the account, ${states} stacks in the backend.`];
   const head = ["what", "name", "type", "region", "age", "$/hour", "cost so far", "verdict"];
   const rows = [
-    ...orphans.flatMap((orphan) => orphan.things.map((thing) => row(thing, verdictOf(thing, orphan)))),
-    ...strays.map(strayRow),
+    ...orphans.flatMap((orphan) => orphan.things.map((thing) => row(thing, verdictOf(thing, orphan), now))),
+    ...strays.map((stray) => strayRow(stray, now)),
   ];
   const ready = orphans.some(({ verdict }) => verdict === "remove");
   const next = "Removing an instance loses its results. `npm run adopt` may download them first. To remove: --yes";
   return [...table([head, ...rows]), ...(ready && options.yes !== true ? [next] : [])];
 }
 
-function strayRow({ stack, launchedAt, priceCents, ...stray }: KnownStray): string[] {
+function strayRow({ stack, launchedAt, priceCents, ...stray }: KnownStray, now: number): string[] {
   const thing = { ...stray, kind: "instance", createdAt: launchedAt, priceCentsPerHour: priceCents } as const;
   const end = `\`npm run up -- --stack ${stack}\` adopts it, \`npm run down -- --stack ${stack}\` terminates it`;
-  return row(thing, `kept: stack ${stack} launched it, but its state doesn't know it: ${end}`);
+  return row(thing, `kept: stack ${stack} launched it, but its state doesn't know it: ${end}`, now);
 }
 
 function verdictOf({ kind }: Claimed, { verdict, origin }: Orphan): string {
@@ -115,14 +118,18 @@ function verdictOf({ kind }: Claimed, { verdict, origin }: Orphan): string {
   return verdict === "elsewhere" ? `${verdicts.elsewhere}: ${origin ?? "nothing says where"}` : verdicts[verdict];
 }
 
-function row({ kind, name, id, type, region, createdAt, priceCentsPerHour }: Claimed, verdict: string): string[] {
+function row(
+  { kind, name, id, type, region, createdAt, priceCentsPerHour }: Claimed,
+  verdict: string,
+  now: number,
+): string[] {
   const instance = kind === "instance";
-  const age = createdAt === undefined ? "unknown" : duration((Date.now() - Date.parse(createdAt)) / 1000);
+  const age = createdAt === undefined ? "unknown" : duration((now - Date.parse(createdAt)) / 1000);
   const price = priceCentsPerHour === undefined ? "?" : (priceCentsPerHour / 100).toFixed(2);
   const cost =
     createdAt === undefined || priceCentsPerHour === undefined
       ? "?"
-      : `$${costSince(createdAt, priceCentsPerHour).toFixed(2)}`;
+      : `$${costSince(createdAt, priceCentsPerHour, now).toFixed(2)}`;
   return [
     instance ? `instance ${id}` : kind,
     name,

@@ -12,8 +12,11 @@ interface Subject {
   readonly jobs: readonly Omit<JobView, "stack" | "progress">[];
 }
 
-/** @param what What has happened, in words: `training has started`. */
-export function noticeOf({ stack, jobs }: Subject, event: Notice["event"], what: string, now = Date.now()): Notice {
+/**
+ * @param what What has happened, in words: `training has started`.
+ * @param now By the API's date, in milliseconds since the epoch.
+ */
+export function noticeOf({ stack, jobs }: Subject, event: Notice["event"], what: string, now: number): Notice {
   const [only, ...more] = jobs;
   const single = more.length === 0 ? only : undefined;
   const instances = distinctMachines(jobs).flatMap(({ instance }) => instance ?? []);

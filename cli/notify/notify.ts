@@ -1,3 +1,4 @@
+import { askedDate } from "../../lambda/api/date";
 import { Memory } from "../../notices/memory";
 import { tellOnce } from "../../notices/tell";
 import type { NoticeEvent } from "../../plan/notify";
@@ -7,6 +8,7 @@ import { runStatus } from "../stack/look";
 import { rawStackConfig } from "../stack/pulumi";
 import { stackView } from "../stack/read";
 import type { SeenJob } from "../stack/seen";
+import { connectStack } from "../stack/stack-cloud";
 import { distinctMachines, type JobView, jobsOf } from "../stack/stack-view";
 import { targetsOf } from "./configured";
 import { noticeOf } from "./notice";
@@ -97,11 +99,13 @@ async function tell(all: readonly News[]): Promise<void> {
   await quietly(async () => {
     const targets = await targetsOf(stack);
     const memory = new Memory(stack);
+    const endpoint = news[0]?.jobs[0]?.endpoint;
+    const now = await connectStack({ stack, endpoint }).then(askedDate, () => Date.now());
     for (const { jobs, event, what, of } of news) {
       const ids = distinctMachines(jobs).map(({ instance }) => instance?.id);
       const experiments = jobs.map(({ run }) => run?.experiment);
       const key = [...ids, ...experiments, event, of].filter((part) => part !== undefined).join(" ");
-      await tellOnce({ notice: noticeOf({ stack, jobs }, event, what), what, key }, targets, memory, warn);
+      await tellOnce({ notice: noticeOf({ stack, jobs }, event, what, now), what, key }, targets, memory, warn);
     }
   });
 }

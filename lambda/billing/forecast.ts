@@ -32,7 +32,7 @@ export function forecast(priceCentsPerHour: number, limits: CostLimits = {}): Fo
 }
 
 /** Dollars for an instance that runs since a time (ISO 8601): every minute begun counts, without a minimum, before tax. */
-export function costSince(launchedAt: string, priceCentsPerHour: number, now = Date.now()): number {
+export function costSince(launchedAt: string, priceCentsPerHour: number, now: number): number {
   return (billedMinutes(Date.parse(launchedAt), now) * priceCentsPerHour) / 6_000;
 }
 
@@ -43,7 +43,7 @@ export interface Billed {
 }
 
 /** Dollars that instances have cost together, and cost per hour. */
-export function costOfAll(billed: readonly Billed[], now = Date.now()): { dollars: number; dollarsPerHour: number } {
+export function costOfAll(billed: readonly Billed[], now: number): { dollars: number; dollarsPerHour: number } {
   const dollars = billed.map(({ launchedAt, priceCents = 0 }) =>
     launchedAt === undefined ? 0 : costSince(launchedAt, priceCents, now),
   );

@@ -267,7 +267,7 @@ describe("money", () => {
           // Before the last one is launched they cost less together than the formula has it.
           const dollars = budget + costOfAll(each, from + 600 * 60_000).dollars;
           const end = spentAt(each, dollars) ?? Number.NaN;
-          const aMinuteOfAll = costOfAll(each).dollarsPerHour / 60;
+          const aMinuteOfAll = costOfAll(each, from).dollarsPerHour / 60;
           expect(Math.abs(costOfAll(each, end).dollars - dollars)).toBeLessThanOrEqual(2 * aMinuteOfAll + 1e-6);
         },
       ),

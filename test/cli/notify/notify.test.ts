@@ -45,7 +45,7 @@ describe("a notice", () => {
     const run = { experiment: "ink" } as RunPlan;
     const instance = id === undefined ? undefined : { id, type: "gpu_1x_a10", region: "us-east-1", priceCents: 129 };
     const job = { machine: "machine", run, resultsFolder: folder, instance };
-    return noticeOf({ stack: "test", jobs: [job] }, "finished", "training has finished");
+    return noticeOf({ stack: "test", jobs: [job] }, "finished", "training has finished", Date.now());
   };
 
   it("names results that are at home", () => {
