@@ -8,6 +8,7 @@ from base.files import BASE, fact, modified, under_home
 from results import rules
 from run.configuration import own_attempts
 from run.output import outputs_of
+from run.state import runs
 from upload.entries import read_lines
 from upload.uploads import Stored, unchanged
 
@@ -51,7 +52,7 @@ class Scope:
         self.since = min((attempt.get("mark") for attempt in attempts if attempt.has("mark")), default=None)
         described = newest.get("description") if newest else None
         self.workspace = os.path.realpath(under_home(described["workspace"])) if described else None
-        if newest is None:
+        if newest is None and not runs():
             # Somebody may have trained there by hand: what came since the environment was ready is theirs.
             self.since, self.workspace = modified(ready_mark()), workspace_uploaded()
         self.directory = os.path.normpath(described["directory"]) if described else "."
