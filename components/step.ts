@@ -13,7 +13,7 @@ export interface StepArgs {
 }
 
 /**
- * A command on the instance, by @pulumi/command. Its script is idempotent and does the work detached, so that a lost
+ * A command on the instance, by @pulumi/command. Its script is idempotent. Long work it does detached, so that a lost
  * connection ends the command and not the work, and the next `up` joins it.
  */
 export function step(name: string, args: StepArgs, options: pulumi.CustomResourceOptions): remote.Command {

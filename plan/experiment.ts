@@ -158,7 +158,7 @@ export const experimentSchema = z.strictObject({
         .describe("Free disk space that the workload needs, in GiB."),
       modules: z.array(z.string()).default(["torch"]).describe("Python modules that must import."),
       command: command.optional().describe("An additional check, run in the workspace."),
-      timeoutMinutes: minutes.default(5).describe("Minutes until the gate counts as failed."),
+      timeoutMinutes: minutes.default(5).describe("Minutes that each check of the gate may take."),
     })
     .prefault({})
     .describe("What must hold before training starts."),

@@ -28,6 +28,15 @@ export function selection(all: readonly FaultCase[], env: NodeJS.ProcessEnv = pr
       (stage === undefined || one.stage === stage) &&
       (part === undefined || nameOf(one).includes(part)),
   );
+  const isPart = [kind, stage, part].some((each) => each !== undefined);
+  if (isPart && chosen.length === 0) {
+    const asked = Object.entries({ kind, stage, case: part }).flatMap(([option, value]) =>
+      value === undefined ? [] : [`--${option} ${value}`],
+    );
+    throw new Error(`No case fits ${asked.join(" ")}. A case is named "kind · stage · fault"; capitals count.`);
+  }
+  if (isPart && env.FAULTS_RESUME !== undefined)
+    throw new Error("--resume goes on with a whole run, not with a part of one.");
   const isRoot = process.getuid?.() === 0;
   const cases = chosen.filter(({ needsRoot = false }) => isRoot || !needsRoot);
   return {
@@ -35,7 +44,7 @@ export function selection(all: readonly FaultCase[], env: NodeJS.ProcessEnv = pr
     beyond: chosen.filter((one) => !cases.includes(one)),
     lanes: amount("--lanes", env.FAULTS_LANES, isDefault ? 2 : 4),
     seed: amount("--seed", env.FAULTS_SEED, Math.floor(Math.random() * 2 ** 31)),
-    soakMinutes: amount("--soak-minutes", env.FAULTS_SOAK_MINUTES, isDefault ? 0 : 3),
+    soakMinutes: amount("--soak-minutes", env.FAULTS_SOAK_MINUTES, isDefault || isPart ? 0 : 3),
     resume: env.FAULTS_RESUME !== undefined,
     whole: cases.length === all.length,
   };
