@@ -184,7 +184,7 @@ function attached(name: string, cloud: CloudPlan, options: pulumi.CustomResource
   if (fileSystem === undefined || region === undefined) return undefined;
   return new FileSystem(
     `${name}-file-system`,
-    { name: fileSystem.name, region, create: fileSystem.create, endpoint },
+    { name: fileSystem.name, region, regions: [...regions], create: fileSystem.create, endpoint },
     options,
   );
 }

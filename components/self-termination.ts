@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { CloudPlan } from "../plan/types";
+import { agentName } from "../remote/agent";
 import type { OnInstanceArgs } from "./resources/on-instance";
 import { SelfTermination as SelfTerminationWatch } from "./resources/self-termination";
 
@@ -18,7 +19,7 @@ export class SelfTermination extends pulumi.ComponentResource {
     if (selfTermination === undefined) throw new Error("A self-termination needs a plan with one.");
     new SelfTerminationWatch(
       `${name}-watch`,
-      { instanceId, access, endpoint, ...selfTermination, fileSystem: fileSystem?.name },
+      { instanceId, access, endpoint, ...selfTermination, fileSystem: fileSystem?.name, agent: agentName() },
       { parent: this },
     );
     this.registerOutputs({});

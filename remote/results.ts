@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { type Listener, tellingTime } from "../local/listener";
 import { hashFolder } from "../local/paths";
@@ -6,8 +7,9 @@ import { callAgent } from "./agent";
 import { evaluateRun, hasEnded, readStatus, stopRun } from "./run";
 import { beginFetch, removeAside, tellFetched } from "./self-termination";
 import type { SshSession } from "./session";
-import { downloadTree } from "./transfer/download";
+import { type Downloaded, downloadTree } from "./transfer/download";
 import { namedBelow, outputsAtHome, pathAtHome } from "./transfer/names";
+import { parseResults, recordHead, resultsFile } from "./transfer/results-file";
 import { sourceOf } from "./transfer/results-source";
 import { withRetries } from "./transfer/retry";
 import type { RunStatus, SshAccess, Written } from "./types";
@@ -118,14 +120,20 @@ export async function bringHome(place: ResultsPlace, listener: Listener): Promis
   }));
   if (status.state === "absent" && !(await isWrittenByHand(access, run))) return undefined;
   const folder = join(directory, run.experiment);
-  for (const aside of status.asides ?? []) await bringAside(place, aside, folder, listener);
+  const asides = new Map<string, Downloaded>();
+  for (const aside of status.asides ?? []) asides.set(aside.name, await bringAside(place, aside, folder, listener));
+  const below = outputsAtHome(status.outputPath, run);
+  if (status.apart === true) {
+    const { source } = sourceOf(instanceId, status);
+    const known = asides.get(String(status.attempt)) ?? (await downloadedBefore(folder, source));
+    return broughtHome({ status, folder, below }, known);
+  }
   const logs = posix.dirname(status.logPath);
   const { include = [], exclude = [] } = run;
-  const below = outputsAtHome(status.outputPath, run);
   // What was written by hand all counts as written elsewhere.
   const root =
     status.state === "absent" ? posix.join(logs, "none") : posix.join(workspace, run.outputs, run.experiment);
-  const { files, bytes, unstable, manifest, written } = await downloadTree(access, {
+  const downloaded = await downloadTree(access, {
     remoteRoot: status.outputPath ?? root,
     below,
     // What the terminal showed comes home as well: a run that crashed early may have written nothing else.
@@ -143,8 +151,20 @@ export async function bringHome(place: ResultsPlace, listener: Listener): Promis
     onProgress: listener.progress,
     onStatus: listener.status,
   });
+  const home = broughtHome({ status, folder, below }, downloaded);
+  // Results that are nowhere else keep an instance from ending itself.
+  if (token !== undefined && lossText(home) === undefined) {
+    await tellFetched(access, status, token, listener);
+  }
+  return home;
+}
+
+function broughtHome(
+  { status, folder, below }: Pick<BroughtHome, "status" | "folder"> & { readonly below: string | undefined },
+  { files, bytes, unstable, manifest, written }: Omit<Downloaded, "seconds" | "fetchedFiles" | "fetchedBytes">,
+): BroughtHome {
   const workload = manifest.files.filter(({ path, folder }) => folder !== true && !ownLogs.includes(path));
-  const home: BroughtHome = {
+  return {
     folder,
     outputs: below === undefined ? folder : join(folder, pathAtHome(below)),
     status,
@@ -155,11 +175,18 @@ export async function bringHome(place: ResultsPlace, listener: Listener): Promis
     written,
     unstable,
   };
-  // Results that are nowhere else keep an instance from ending itself.
-  if (token !== undefined && lossText(home) === undefined) {
-    await tellFetched(access, status, token, listener);
-  }
-  return home;
+}
+
+/** What an earlier download from a source has left here; nothing where that is gone, or something else is in its place. */
+async function downloadedBefore(
+  folder: string,
+  source: string,
+): Promise<Omit<Downloaded, "seconds" | "fetchedFiles" | "fetchedBytes">> {
+  const file = join(folder, resultsFile);
+  const isThere = recordHead(folder)?.source === source;
+  const files = isThere ? parseResults(await readFile(file), file).manifest.files : [];
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  return { files: files.length, bytes, unstable: [], manifest: { files }, written: undefined };
 }
 
 /** Whether something was written on an instance since its environment was ready, though the experiment was never started. */
@@ -177,11 +204,11 @@ async function bringAside(
   { name, path, kept }: NonNullable<RunStatus["asides"]>[number],
   localFinal: string,
   listener: Listener,
-): Promise<void> {
+): Promise<Downloaded> {
   listener.progress?.(`${run.experiment}: downloading the results of attempt ${name}, which had other settings`);
   const { "": root = "none", ...also } = kept.places;
   const there = (below: string): string => posix.join(path, below);
-  await downloadTree(access, {
+  const downloaded = await downloadTree(access, {
     remoteRoot: there(root),
     below: outputsAtHome(kept.outputPath, run),
     also: Object.fromEntries(Object.entries(also).map(([at, below]) => [at, there(below)])),
@@ -193,6 +220,7 @@ async function bringAside(
     onStatus: listener.status,
   });
   await withRetries(access, (session) => removeAside(session, run.experiment, name));
+  return downloaded;
 }
 
 /** A first look, over a connection or two that are lost: an instance that is gone is to be told soon. */
@@ -228,7 +256,8 @@ export async function endRun(
       stopRun(access, { experiment }, { reason, graceSeconds }),
     );
   }
-  if (evaluation !== undefined && isToBeEvaluated(status)) {
+  // What it was trained on may be gone by now.
+  if (evaluation !== undefined && status.apart !== true && isToBeEvaluated(status)) {
     listener.status?.("evaluating", `at most ${Math.ceil(evaluation.timeoutSeconds / 60)} min`);
     status = await evaluateRun(access, place);
     if (status.evaluation?.state === "failed") {

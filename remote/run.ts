@@ -174,9 +174,9 @@ export async function keepApart(session: SshSession, experiment: string, next: S
   await callAgent(session, call, `Keeping the results of ${experiment} apart`, { timeoutSeconds: 3600 });
 }
 
-/** Has the next attempt go on from what a finished run has left, though its settings are others. */
-export async function goOn(session: SshSession, experiment: string): Promise<void> {
-  await callAgent(session, { verb: "go-on", document: { experiment } }, `Preparing ${experiment} to go on`);
+/** Has an attempt with these settings go on from what a finished run has left, though that had others. */
+export async function goOn(session: SshSession, experiment: string, hash: string): Promise<void> {
+  await callAgent(session, { verb: "go-on", document: { experiment, hash } }, `Preparing ${experiment} to go on`);
 }
 
 /** Evaluates the best checkpoint unless that is done, and waits for it. A failed evaluation is in the status. */

@@ -82,6 +82,8 @@ export const statusSchema = z.object({
   stands: text,
   /** Why its end with status 0 may be no success, in words. */
   doubt: text,
+  /** Its results are at home or among the asides. What lies in its outputs now may be others'. */
+  apart: z.literal(true).optional(),
   /** Seconds that training has taken, all attempts together; up to ten seconds behind. */
   usedSeconds: number,
   /** Seconds since the log grew or a GPU worked, while training goes on; up to ten seconds ahead. */

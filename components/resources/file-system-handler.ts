@@ -11,6 +11,8 @@ import { connect } from "./cloud";
 interface FileSystemInputs {
   readonly name: string;
   readonly region: string;
+  /** All regions that may be used: one of them that it has already needs no other. */
+  readonly regions?: readonly string[];
   readonly create: boolean;
   readonly deleteOnDestroy?: boolean;
   readonly endpoint?: string;
@@ -30,8 +32,13 @@ export const handler: DynamicHandler<FileSystemInputs, FileSystemOutputs> = {
     failures.require("region", news.region, (region) => isText(region), "must be a region like us-east-1");
     return { inputs: { ...news, create: news.create ?? false }, failures: failures.list };
   },
-  diff: (_id, olds, news) =>
-    diffByName(olds, news, { replace: ["name", "region", "endpoint"], update: ["create", "deleteOnDestroy"] }),
+  diff: (_id, olds, news) => {
+    const stays = news.regions?.includes(olds.region) === true;
+    return diffByName(olds, stays ? { ...news, region: olds.region } : news, {
+      replace: ["name", "region", "endpoint"],
+      update: ["create", "deleteOnDestroy"],
+    });
+  },
   create: async (inputs, context) => {
     const cloud = connect(inputs.endpoint, context);
     const existing = await named(cloud, inputs);

@@ -7,6 +7,8 @@ export interface FileSystemArgs {
   readonly name: pulumi.Input<string>;
   /** Where it is. It can only be attached to instances of its region. A change replaces. */
   readonly region: pulumi.Input<string>;
+  /** Regions that may be used. A change of `region` replaces nothing where it is in one of these. */
+  readonly regions?: pulumi.Input<pulumi.Input<string>[] | undefined>;
   /** Make it where it does not exist. Default false: it must exist. */
   readonly create?: pulumi.Input<boolean | undefined>;
   /**

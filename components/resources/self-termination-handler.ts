@@ -13,6 +13,8 @@ interface Inputs extends OnInstance {
   readonly afterSeconds: number;
   readonly loseResults: boolean;
   readonly fileSystem?: string;
+  /** The agent that watches. One of an earlier release does not see what a later one runs. */
+  readonly agent?: string;
 }
 
 interface Outputs extends Inputs {
@@ -62,7 +64,7 @@ export const handler: DynamicHandler<Inputs, Outputs> = {
   diff: (_id, olds, news, context) => {
     const diff = diffByName(olds, news, {
       replace: ["instanceId", "endpoint"],
-      update: ["access", "afterSeconds", "loseResults", "fileSystem"],
+      update: ["access", "afterSeconds", "loseResults", "fileSystem", "agent"],
     });
     return { ...diff, changes: diff.changes || isOtherKey(olds, context) };
   },

@@ -12,6 +12,8 @@ export interface SelfTerminationArgs extends OnInstanceArgs {
   readonly loseResults: pulumi.Input<boolean>;
   /** Name of an attached file system that results may be kept on. */
   readonly fileSystem?: pulumi.Input<string | undefined>;
+  /** Name of the agent. A change arms the instance anew. */
+  readonly agent?: pulumi.Input<string | undefined>;
 }
 
 /**

@@ -24,13 +24,18 @@ interface SeenRun {
 /** Applies the next plan, or keeps the old one in force as far as running runs depend on it. */
 async function takeOver(old: StandingPlan, inputs: Inputs, context: HandlerContext): Promise<Inputs> {
   const changed = differences(old, inputs.plan);
+  const asked = isRestartAsked();
   // Limits, evaluation and dashboard reach a running run.
-  if (changed.length === 0) return inputs;
+  if (changed.length === 0 && !asked) return inputs;
   const held = heldPlan(old, inputs.plan);
   context.status("looking at the run");
   const seen = await look(inputs.access, (session) => seenRuns(session, held.runs));
   const going = seen.filter(({ status }) => !hasEnded(status.state));
-  const asked = (process.env[restartVariable] ?? "") !== "";
+  if (changed.length === 0) {
+    // An `up` that was asked for it before may have failed before the start.
+    for (const each of seen) await goOnAsAsked(each, inputs, context);
+    return inputs;
+  }
   const restarts = asked || inputs.onChange === "restart";
   if (going.length > 0 && !restarts) {
     for (const { status } of going) context.progress(waitingText(status, changed));
@@ -44,11 +49,7 @@ async function takeOver(old: StandingPlan, inputs: Inputs, context: HandlerConte
     else {
       // Also of one that stays finished: it may have written into the code or the data, which change now.
       await keepEnded(place, context, keptApartFrom(inputs.plan, planned));
-      if (status.state === "finished" && next !== undefined && next.hash !== status.hash) {
-        const { experiment } = planned.run;
-        if (asked) await look(inputs.access, (session) => goOn(session, experiment));
-        else context.progress(emptiedText(experiment));
-      }
+      await goOnAsAsked({ planned, status }, inputs, context);
     }
   }
   return inputs;
@@ -68,6 +69,24 @@ function waitingText({ experiment, state }: RunStatus, changed: readonly string[
     "To apply them after the run: `npm run wait`, then `npm run up`. To apply them now: `npm run up -- --restart` " +
     "stops the run at a checkpoint, evaluates, downloads the results and starts it again."
   );
+}
+
+function isRestartAsked(): boolean {
+  return (process.env[restartVariable] ?? "") !== "";
+}
+
+/** A finished run that starts with another configuration begins anew, unless somebody has asked for more of it. */
+async function goOnAsAsked(
+  { planned, status }: SeenRun,
+  { plan, access }: Inputs,
+  context: HandlerContext,
+): Promise<void> {
+  const next = plan.runs.find(({ name }) => name === planned.name)?.run;
+  if (status.state !== "finished" || next === undefined || next.hash === status.hash) return;
+  const { experiment, hash } = next;
+  if (experiment !== status.experiment) return;
+  if (isRestartAsked()) await look(access, (session) => goOn(session, experiment, hash));
+  else context.progress(emptiedText(experiment));
 }
 
 function emptiedText(experiment: string): string {
@@ -161,11 +180,13 @@ async function firstLook(inputs: Inputs, context: HandlerContext): Promise<void>
 
 /** Life of the plan that is in force on an instance. */
 export const handler: DynamicHandler<Inputs, Inputs> = {
-  diff: (_id, olds, news) =>
-    diffByName({ ...olds, plan: standingOf(olds.plan) }, news, {
+  diff: (_id, olds, news) => {
+    const diff = diffByName({ ...olds, plan: standingOf(olds.plan) }, news, {
       replace: ["instanceId"],
       update: ["access", "onChange", "plan"],
-    }),
+    });
+    return { ...diff, changes: diff.changes || isRestartAsked() };
+  },
   create: async (inputs, context) => {
     await firstLook(inputs, context);
     return { id: inputs.instanceId, outs: inputs };

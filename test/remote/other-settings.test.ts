@@ -1,7 +1,10 @@
 import { existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { RunPlan } from "../../plan/types";
+import { bringHome } from "../../remote/results";
 import { doubtText, evaluateRun, goOn, keepApart } from "../../remote/run";
 import { standsHash } from "../../remote/scripts";
 import { withSession } from "../../remote/session";
@@ -54,7 +57,7 @@ describe("an experiment that starts with other settings", () => {
   it("finds all of it where somebody has asked to go on from it", async () => {
     const { plan, out } = first();
     await ended(plan, "finished");
-    await withSession(host.sshd.access, (session) => goOn(session, plan.run.experiment));
+    await withSession(host.sshd.access, (session) => goOn(session, plan.run.experiment, "r2"));
     await runs.start(next(plan, trains(out, "b")));
     await runs.until(plan, (status) => status.attempt === 2 && status.state === "finished");
     expect(await readFile(work("before-b"), "utf8")).toBe("best_a.pt\n");
@@ -107,6 +110,59 @@ describe("an experiment that starts with other settings", () => {
     expect(stands).toBe(standsHash({ ...testPlan(), workload }));
     expect(asides).toMatchObject([{ name: "1", kept: { hash: "r1", stands: standsHash(testPlan()) } }]);
     expect(await readFile(work("before-b"), "utf8")).toBe("best_a.pt\n");
+  });
+
+  it("begins with empty outputs where it was another configuration that was to go on", async () => {
+    const { plan, out } = first();
+    await ended(plan, "finished");
+    await withSession(host.sshd.access, (session) => goOn(session, plan.run.experiment, "r2"));
+    await runs.start(next(plan, trains(out, "c"), {}, "r3"));
+    await runs.until(plan, (status) => status.attempt === 2 && status.state === "finished");
+    expect(await readFile(work("before-c"), "utf8")).toBe("");
+  });
+
+  it("waits for an evaluation that somebody has begun", async () => {
+    const { plan, out } = first();
+    await ended(plan, "finished");
+    const evaluation = { ...testEvaluation, command: "touch evaluating; sleep 3; echo {checkpoint} > evaluated" };
+    const evaluated = evaluateRun(host.sshd.access, { ...plan, evaluation });
+    await expect.poll(() => existsSync(work("evaluating")), { timeout: 10_000 }).toBe(true);
+    expect((await runs.status(plan)).state).toBe("evaluating");
+    const second = await runs.start(next(plan, trains(out, "b")));
+    expect(second).toMatchObject({ code: 3, said: expect.stringContaining("still being evaluated") });
+    await evaluated;
+    expect(await readFile(work("evaluated"), "utf8")).toContain("best_a.pt");
+    expect((await runs.start(next(plan, trains(out, "b")))).code).toBe(0);
+    await runs.until(plan, (status) => status.attempt === 2 && status.state === "finished");
+  });
+
+  it("keeps the first copy, which was made before anything was put over what it holds", async () => {
+    const { plan, out } = first("exit 3");
+    await ended(plan, "failed");
+    const apart = (stands: string): Promise<void> =>
+      withSession(host.sshd.access, (session) => keepApart(session, plan.run.experiment, { hash: "r1", stands }));
+    await apart("other");
+    await writeFile(work(`${out}/checkpoints/best_a.pt`), "put over it");
+    await apart("another");
+    const { asides = [] } = await runs.status(plan);
+    const copy = `${asides[0]?.path}/${asides[0]?.kept.places[""]}/checkpoints/best_a.pt`;
+    expect(await readFile(copy, "utf8")).toBe("a\n");
+  });
+
+  it("whose outputs were emptied, and that never began, takes nothing from what is at home", async () => {
+    const { plan, out } = first();
+    await ended(plan, "finished");
+    const directory = await mkdtemp(join(tmpdir(), "lambda-train-home-"));
+    const place = { instanceId: "i1", access: host.sshd.access, run: plan.run, workspace: "work", directory };
+    const home = await bringHome(place, {});
+    expect(home).toMatchObject({ hasCheckpoint: false, workloadFiles: expect.any(Number) });
+    // As a reboot leaves it, between the two.
+    await runs.setFact(plan, "apart", true);
+    await rm(work(out), { recursive: true });
+    expect(await bringHome(place, {})).toMatchObject({ workloadFiles: home?.workloadFiles });
+    const kept = join(directory, plan.run.experiment, "checkpoints/best_a.pt");
+    expect(await readFile(kept, "utf8")).toBe("a\n");
+    await rm(directory, { recursive: true });
   });
 
   it("has them kept apart before anything is put over them, where home cannot take them", async () => {

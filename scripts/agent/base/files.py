@@ -7,6 +7,9 @@ import sys
 import time
 
 BASE = os.environ.get("LAMBDA_TRAIN_BASE") or os.path.join(os.path.expanduser("~"), ".lambda-train")
+# When the environment was ready first, and when somebody first worked there by a command or in a notebook.
+READY = os.path.join(BASE, "ready")
+BY_HAND = os.path.join(BASE, "by-hand")
 # The clock that file systems take their times from: a little behind the other, so that no change is older than its cause.
 CLOCK_REALTIME_COARSE = 5
 PIECES = 8
@@ -102,6 +105,12 @@ def try_put(path, text):
         put(path, text)
     except OSError:
         pass
+
+
+def note_by_hand():
+    """Somebody works here by hand: noted once."""
+    if not os.path.exists(BY_HAND):
+        try_put(BY_HAND, "")
 
 
 def give_up_room():

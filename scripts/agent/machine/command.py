@@ -3,7 +3,7 @@
 import os
 
 from base.document import takes
-from base.files import BASE, under_home
+from base.files import BASE, note_by_hand, under_home
 from base.say import die
 from base.shell import environment_with, restore_signals, with_environment
 from run.state import Run
@@ -25,6 +25,7 @@ def become(experiment, folder, words):
         )
     attempt = Run(experiment).newest() if experiment else None
     described = attempt.get("description") if attempt else None
+    note_by_hand()
     # By this an instance that ends itself sees that somebody works on it.
     environment = environment_with(described["variables"] if described else {}, LAMBDA_TRAIN_AT_WORK=BASE)
     restore_signals()

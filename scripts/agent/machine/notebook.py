@@ -11,7 +11,7 @@ import sys
 import time
 
 from base.document import takes
-from base.files import BASE, fact, own_folder, put, under_home
+from base.files import BASE, fact, note_by_hand, own_folder, put, under_home
 from base.locks import hold
 from base.processes import end_marked, own_command, quietly
 from base.say import die
@@ -51,6 +51,7 @@ def start(folder):
     found = find_program(folder)
     if not found:
         die(NO_JUPYTER, "There is no Jupyter in the workload's environment.")
+    note_by_hand()
     put(os.path.join(FOLDER, "path"), found[0])
     put(os.path.join(FOLDER, "token"), secrets.token_hex(24))
     put(os.path.join(FOLDER, "port"), str(free_port()))

@@ -35,13 +35,16 @@ def keep_apart(run, hash, stands):
     they are now, copies them. Ends the verb with 6 where there is no room for the copy.
     """
     attempt = run.newest()
-    if attempt is None or is_same(attempt, hash, stands) or is_home(attempt):
+    # A copy that is there was made before anything was put over what it holds.
+    if attempt is None or is_same(attempt, hash, stands) or attempt.has("apart"):
+        return
+    final = run.path("aside", str(attempt.number))
+    if os.path.exists(final) or is_home(attempt):
         return
     copies = dict(all_copies(run, attempt))
     items, _ = written.items_of(Look(run), copies)
     if not items and all(name.startswith("run/") for name in copies):
         return  # It has left nothing but its log, which goes on.
-    final = run.path("aside", str(attempt.number))
     partial = f"{final}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     require_room(attempt, [*copies.values(), *(path for _, path, _, link in items if link is None)])
@@ -52,6 +55,7 @@ def keep_apart(run, hash, stands):
         write_json(os.path.join(partial, "places.json"), kept)
         shutil.rmtree(final, ignore_errors=True)
         os.rename(partial, final)
+        attempt.put(apart=True)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         refuse(attempt, f"They could not be kept apart: {error}.")

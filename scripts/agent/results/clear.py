@@ -16,9 +16,7 @@ def clear(run):
     and what lies on a file system that outlives the instance.
     """
     attempts = run.attempts()
-    marks = [attempt.get("mark") for attempt in attempts if attempt.has("mark")]
-    if not marks:
-        return
+    times = [times_of(attempt, later) for attempt, later in zip(attempts, [*attempts[1:], None]) if attempt.has("mark")]
     folders = {attempt.get("outputPath") for attempt in attempts}
     folders.update(path for attempt in attempts for path in attempt.get("outputBeside", []))
     workspace = os.path.realpath(under_home(run.newest().get("description")["workspace"]))
@@ -26,14 +24,17 @@ def clear(run):
     for folder in sorted(folders - {None, ""}):
         real = os.path.realpath(folder)
         if real != workspace and not within(real, mounts):
-            remove_written(real, (min(marks), end_of(run.newest())), uploads)
+            remove_written(real, times, uploads)
 
 
-def end_of(attempt):
-    """When an attempt wrote last, in nanoseconds."""
+def times_of(attempt, later):
+    """From when to when an attempt wrote, in nanoseconds. What setup makes between two attempts is neither's."""
     end = attempt.get("trainingEnd")
     known = [attempt.get("evaluatedAt"), end and end["at"] * 10**9]
-    return max([each for each in known if each], default=moment()) + AFTER
+    last = max([each for each in known if each], default=None)
+    if last is None:
+        last = (later and later.get("mark")) or moment()
+    return attempt.get("mark"), last + AFTER
 
 
 def remove_written(root, times, uploads):
@@ -54,7 +55,7 @@ def remove_file(path, times, uploads):
     try:
         info = os.lstat(path)
         changed = max(info.st_mtime_ns, info.st_ctime_ns)
-        ours = times[0] <= changed <= times[1] and not uploads.know(path)
+        ours = any(first <= changed <= last for first, last in times) and not uploads.know(path)
         if ours and (stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode)):
             os.unlink(path)
     except OSError:

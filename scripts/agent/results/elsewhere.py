@@ -4,7 +4,7 @@ import os
 import stat
 import time
 
-from base.files import BASE, fact, modified, under_home
+from base.files import BASE, BY_HAND, READY, fact, modified, under_home
 from results import rules
 from run.configuration import own_attempts
 from run.output import outputs_of
@@ -54,7 +54,10 @@ class Scope:
         self.workspace = os.path.realpath(under_home(described["workspace"])) if described else None
         if newest is None and not runs():
             # Somebody may have trained there by hand: what came since the environment was ready is theirs.
-            self.since, self.workspace = modified(ready_mark()), workspace_uploaded()
+            self.since, self.workspace = ready_at(), workspace_uploaded()
+        elif self.since is not None and is_first(run, attempts) and modified(BY_HAND) is not None:
+            # What they had trained before the first start comes home with what that run writes.
+            self.since = min(self.since, max(modified(BY_HAND), ready_at() or 0))
         self.directory = os.path.normpath(described["directory"]) if described else "."
         homes = {attempt.get("outputPath") for attempt in attempts}
         homes.update(path for attempt in attempts for path in attempt.get("outputBeside", []))
@@ -104,10 +107,15 @@ class Uploads:
                     yield root, {**record, "path": relative}
 
 
-def ready_mark():
-    """The file that was written when setup had ended well."""
+def ready_at():
+    """When the environment was ready first, in nanoseconds; None before. An earlier release noted only the last time."""
     ended = os.path.join(BASE, "steps", "setup", "exit")
-    return ended if fact(ended) == "0" else ""
+    return modified(READY) or (modified(ended) if fact(ended) == "0" else None)
+
+
+def is_first(run, attempts):
+    """Whether nothing was ever started here but these attempts of a run."""
+    return len(attempts) == run.number() and [each.experiment for each in runs()] == [run.experiment]
 
 
 def workspace_uploaded():

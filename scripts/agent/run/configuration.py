@@ -12,10 +12,15 @@ def is_same(attempt, hash, stands):
     return all(known in (None, "", wanted) or wanted is None for known, wanted in pairs)
 
 
-def own_attempts(run):
-    """The attempts with the settings of the newest, the earliest first."""
-    newest = run.newest()
-    return [] if newest is None else [each for each in run.attempts() if is_same(each, newest.get("hash"), None)]
+def own_attempts(run, hash=None):
+    """The newest attempts with the same settings, up to one with others; the earliest first."""
+    own = []
+    for attempt in reversed(run.attempts()):
+        hash = hash or attempt.get("hash")
+        if not is_same(attempt, hash, None):
+            break
+        own.insert(0, attempt)
+    return own
 
 
 def since(run):
@@ -23,14 +28,11 @@ def since(run):
     From when on what lies in the outputs is of the newest attempt's settings, in nanoseconds: other settings may have
     written there before. 0 where there were none.
     """
-    began = None
-    newest = run.newest()
-    for attempt in reversed(run.attempts()):
-        if not is_same(attempt, newest.get("hash"), None):
-            # What is about to begin has written nothing yet.
-            return moment() if began is None else began
-        began = attempt.get("mark") or began
-    return 0
+    own = own_attempts(run)
+    if len(own) == run.number():
+        return 0
+    # What is about to begin has written nothing yet.
+    return min((each.get("mark") for each in own if each.has("mark")), default=moment())
 
 
 def has_finished(attempt):
@@ -46,4 +48,4 @@ def goes_on(run, hash):
     attempt = run.newest()
     if attempt is None or is_same(attempt, hash, None) or not has_finished(attempt):
         return True
-    return run.document().get("goOn") == attempt.number
+    return run.document().get("goOn") == {"attempt": attempt.number, "hash": hash}

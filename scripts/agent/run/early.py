@@ -59,7 +59,8 @@ class EarlyAttempt(Facts):
             return None
         text = fact(self.path(FILES[name]))
         if name in NUMBERS:
-            return int(text)
+            # A crash of the machine may have left it empty.
+            return int(text) if text else None
         return text.splitlines() if name in LISTS else text
 
     def put(self, **facts):

@@ -17,11 +17,13 @@ OVERLAP = 4096
 BETWEEN = 5
 # Logged by several ranks, each line begins with its rank.
 TRACEBACK = re.compile(rb"^(\[rank\d+\]:\s?|)Traceback \(most recent call last\):")
-ERROR = re.compile(rb"[A-Za-z_][\w.]*(Error|Exception|Interrupt|Warning|Exit|Timeout)?(:|$)")
+ERROR = re.compile(rb"[A-Za-z_][\w.]*(Error|Exception|Interrupt|Iteration|Timeout|Exit)(: |:?$)")
+# PyTorch's advice below an error of CUDA.
+MORE_OF_ERROR = re.compile(rb"CUDA kernel errors|For debugging|Compile with|Search for|Device-side assert")
 CRASHED = re.compile(
-    rb"^(Segmentation fault|Killed|Aborted|Bus error|Illegal instruction)( \(core dumped\))?$|: not found$"
+    rb"^(Segmentation fault|Killed|Aborted|Bus error|Illegal instruction)( \(core dumped\))?$"
+    rb"|^(/bin/)?(ba|da)?sh: (line )?\d+: .*: (command )?not found$"
 )
-LINES_OF_ERROR = 8
 KILLED = re.compile(rb"^g?make(\[[0-9]+\])?: .*(Killed|Error 137)$|line [0-9]+: +[0-9]+ Killed( |$)")
 
 
@@ -116,12 +118,14 @@ def error_at_end(log, begins, end):
     if CRASHED.search(lines[-1]):
         text = lines[-1]
     traces = [at for at, line in enumerate(lines) if TRACEBACK.search(line)]
-    if traces:
+    # What Python ignores, as an error in a finalizer, ends nothing.
+    if traces and b"Exception ignored in" not in lines[max(0, traces[-1] - 1)]:
         # Below a traceback's head its frames are indented; the first line that is not names the error.
         rank = TRACEBACK.search(lines[traces[-1]]).group(1)
         rest = [line[len(rank) :] if line.startswith(rank) else line for line in lines[traces[-1] + 1 :]]
         at = next((at for at, line in enumerate(rest) if not line[:1].isspace()), None)
-        if at is not None and ERROR.match(rest[at]) and len(rest) - at <= LINES_OF_ERROR:
+        # What is logged after it was logged by a training that went on.
+        if at is not None and ERROR.match(rest[at]) and all(MORE_OF_ERROR.match(line) for line in rest[at + 1 :]):
             text = rest[at]
     return None if text is None else text.decode("utf-8", "replace").strip()[:200]
 

@@ -8,7 +8,7 @@ from base.locks import hold
 from base.say import die, say
 from results.aside import keep_apart
 from results.clear import clear
-from run.configuration import goes_on, has_finished
+from run.configuration import goes_on, has_finished, own_attempts
 from run.processes import Processes, numbers
 from run.session import start_supervisor
 from run.standing import is_over, is_unsupervised
@@ -79,6 +79,8 @@ def start(experiment, hash, stands, run, limits, results):
     facts = {"hash": hash, "stands": stands, "used": used, "description": run, "limits": limits, "startedAt": now()}
     if not goes_on(of, hash):
         of.note(f"=== lambda-train: {experiment} had finished with other settings; its outputs are emptied, {now()}")
+        # From here on what is in the outputs is no longer what it has reached.
+        attempt.put(apart=True)
         clear(of)
         facts["clearedAt"] = moment()
     elif attempt is not None:
@@ -106,17 +108,22 @@ def is_done(attempt, hash, limits):
         attempt.put(limits=limits)
         say(f"already running: attempt {attempt.number}, session {run.session}")
         return True
+    if not same and attempt.lives("evaluation"):
+        die(3, f"{run.experiment} is still being evaluated (attempt {attempt.number}). Wait for it: npm run wait.")
     if same and has_finished(attempt):
         say(f"already finished: attempt {attempt.number}")
         return True
     return False
 
 
-@takes(experiment=str)
-def go_on(experiment):
-    """The next attempt goes on from what the newest has left, though that has finished and the settings are others."""
+@takes(experiment=str, hash=str)
+def go_on(experiment, hash):
+    """
+    An attempt with these settings goes on from what the newest has left, though that has finished with others.
+    """
     run = Run(experiment)
-    run.change(lambda document: document.update(goOn=run.number()))
+    wish = {"attempt": run.number(), "hash": hash}
+    run.change(lambda document: document.update(goOn=wish))
 
 
 def require_budget(limits):
@@ -130,7 +137,7 @@ def require_budget(limits):
 
 def used_by(run, hash, limits):
     """The limit holds for all attempts together: each of them costs."""
-    used = sum(attempt.get("seconds", 0) for attempt in run.attempts() if attempt.get("hash") == hash)
+    used = sum(attempt.get("seconds", 0) for attempt in own_attempts(run, hash))
     most = limits.get("maxSeconds")
     if most is not None and used >= most:
         die(

@@ -21,6 +21,17 @@ RUNS = os.path.join(BASE, "runs")
 VERSION = 1
 
 
+def parsed(path, text):
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        die(
+            1,
+            f"{path} is damaged ({error}), so nothing is known of this run. Copy what you need by hand (npm run ssh), remove "
+            "that file, then run the command again.",
+        )
+
+
 class Run:
     """An experiment on this instance."""
 
@@ -43,7 +54,7 @@ class Run:
             seen = (info.st_ino, info.st_mtime_ns, info.st_size)
             if seen != self._seen:
                 with open(path, encoding="utf-8", errors="surrogateescape") as file:
-                    document = json.load(file)
+                    document = parsed(path, file.read())
                 if document["version"] > VERSION:
                     die(1, f"{path} was written by a newer release of the stack. Update this one: git pull.")
                 self._seen, self._document = seen, document
@@ -138,7 +149,8 @@ class Attempt(Facts):
     mark (files that training writes are newer), logStart, supervisor, launcher, firstStep, firstStepLine, outputPath,
     outputBeside, seconds, activeAt, stopRequest, stopReason, detached, interrupted (the machine went down), trainingEnd,
     exit, endedAt, evaluation, evaluationExit, evaluatedAt, fetching, fetched, kept, doubt (why its end with 0 may be no
-    success), clearedAt (when the outputs were emptied for it).
+    success), clearedAt (when the outputs were emptied for it),
+    apart (its results are at home or kept aside: what is in the outputs now may be others').
     """
 
     def __init__(self, run, number):

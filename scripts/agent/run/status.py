@@ -50,7 +50,7 @@ def told_of(attempt):
     code = attempt.get("exit")
     active_at = attempt.get("activeAt")
     return {
-        "state": state_of(attempt, supervised, unsupervised),
+        "state": state_of(attempt, supervised, unsupervised, evaluating),
         "startedAt": attempt.get("startedAt"),
         "firstStepAt": attempt.get("firstStep"),
         "endedAt": None if code is None else attempt.get("endedAt"),
@@ -62,6 +62,7 @@ def told_of(attempt):
         "hash": attempt.get("hash"),
         "stands": attempt.get("stands"),
         "doubt": attempt.get("doubt"),
+        "apart": attempt.get("apart"),
         "usedSeconds": attempt.get("used", 0) + attempt.get("seconds", 0),
         "idleSeconds": int(time.time()) - active_at if supervised and code is None and active_at is not None else None,
         "firstStepLine": attempt.get("firstStepLine"),
@@ -71,13 +72,14 @@ def told_of(attempt):
     }
 
 
-def state_of(attempt, supervised, unsupervised):
+def state_of(attempt, supervised, unsupervised, evaluating):
     code = attempt.get("exit")
     if code is None:
         if not supervised and not unsupervised and (attempt.has("supervisor") or not attempt.is_young()):
             return "failed"
         return "running" if attempt.has("firstStep") else "starting"
-    if supervised and not is_over(attempt):
+    # An evaluation that somebody has asked for goes on without them, and without the supervisor.
+    if evaluating or (supervised and not is_over(attempt)):
         return "evaluating"
     if attempt.has("stopReason"):
         return "stopped"

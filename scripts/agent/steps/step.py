@@ -13,7 +13,7 @@ import sys
 import time
 
 from base.document import takes
-from base.files import BASE, fact, own_folder, put, unlink_if_there
+from base.files import BASE, READY, fact, own_folder, put, try_put, unlink_if_there
 from base.locks import hold, release
 from base.processes import detach, end_marked, is_alive, key_of, own_command, pid_in, start_detached
 from base.say import die, say
@@ -148,3 +148,6 @@ def run_now(name, seconds, verb):
     if code == TIMED_OUT:
         end_marked(f"LAMBDA_TRAIN_STEP={step.folder}", 5)
     put(step.path("exit"), str(code))
+    # From here on somebody could train by hand; noted once, however often setup runs again.
+    if name == "setup" and code == 0 and not os.path.exists(READY):
+        try_put(READY, "")

@@ -6,7 +6,7 @@ import unittest
 
 from base.pattern import Pattern
 from base.text import is_plain, last_lines
-from run.log import Steps, tells_of_a_kill
+from run.log import Steps, error_at_end, tells_of_a_kill
 
 
 def log_of(content):
@@ -26,6 +26,33 @@ class Logs(unittest.TestCase):
         path = self.log(b'one\n\nbar 1%\rbar "2%"\t\\ \x1b[31m\xff\x00\xc3\n  \n' + "ü".encode() * 200)
         self.assertEqual(last_lines(path, 3, 21), ["bar 1%", 'bar "2%"\t\\ ', "ü" * 10])
         self.assertEqual(last_lines("/nowhere", 3), [])
+
+    def test_end_with_an_error_only_where_nothing_came_after_it(self):
+        trace = 'Traceback (most recent call last):\n  File "x", line 1, in f\n    f()\n    ~^^\n'
+        cuda = "CUDA kernel errors might be asynchronously reported\nFor debugging consider passing\n"
+        ranks = "".join(f"[rank1]: {line}\n" for line in (trace + "ValueError: no").splitlines())
+        for text, error in (
+            (f"step 1\n{trace}KeyError: 'a'\n", "KeyError: 'a'"),
+            (f"{trace}torch.OutOfMemoryError: CUDA out of memory.\n", "torch.OutOfMemoryError: CUDA out of memory."),
+            (
+                f"{trace}RuntimeError: CUDA error: device-side assert\n{cuda}",
+                "RuntimeError: CUDA error: device-side assert",
+            ),
+            (f"{trace}AssertionError\n", "AssertionError"),
+            (ranks, "ValueError: no"),
+            ("sh: 1: pythn: not found\n", "sh: 1: pythn: not found"),
+            ("bash: line 1: pythn: command not found\n", "bash: line 1: pythn: command not found"),
+            ("step 1\nSegmentation fault (core dumped)\n", "Segmentation fault (core dumped)"),
+            ("step 1\n=== lambda-train: note\nKilled\n", "Killed"),
+            (f"{trace}ConnectionError: retrying\nepoch 9\nTraining finished\n", None),
+            (f"{trace}Finished: ok\n", None),
+            (f"Exception ignored in: <function f at 0x1>\n{trace}AttributeError: no\n", None),
+            ("metrics.json: not found\n", None),
+            ("step 1\n", None),
+            ("", None),
+        ):
+            path = self.log(text.encode())
+            self.assertEqual(error_at_end(path, 0, len(text)), error, text)
 
     def test_the_first_step_is_found_across_looks_and_is_none_of_our_lines(self):
         path = self.log(b"=== lambda-train: step 0\nloading\rSt")
