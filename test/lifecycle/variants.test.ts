@@ -97,9 +97,9 @@ describe("another kind of workload", { timeout: 120_000 }, () => {
     expect(await project.succeeds("status")).toMatch(/file system +weights in \S+ +billed by its size/);
     expect(instances).toHaveLength(1);
     instance = instances[0] ?? "";
-    const types = (await project.resources()).map(({ type }) => type.split(":").at(-1));
-    expect(types).toContain("Environment");
-    for (const later of ["Results", "Run", "Evaluation"]) expect(types).not.toContain(later);
+    const names = (await project.resources()).map(({ urn }) => urn.split("::").at(-1));
+    expect(names).toEqual(expect.arrayContaining(["environment-setup", "results-guard"]));
+    for (const later of ["run-train", "run-watch", "evaluation-watch"]) expect(names).not.toContain(later);
     expect(await onInstance("ls .lambda-train/runs code/outputs 2>/dev/null | wc -l")).toBe("0\n");
   });
 
