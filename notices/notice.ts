@@ -29,7 +29,11 @@ export function noticeOfEnd(bill: Bill, now = Date.now()): Notice {
   const experiment = inWords(runs.map((run) => run.experiment));
   const results = inWords(runs.map((run) => run.results));
   const dollars = dollarsOf(bill);
-  const where = results === null ? "none of its results are downloaded" : `its results are in ${results}`;
+  const missing = inWords(runs.flatMap((run) => (run.results === undefined ? [run.experiment] : [])));
+  const where =
+    results === null
+      ? "none of its results are downloaded"
+      : `its results are in ${results}${missing === null ? "" : `, but none of ${missing} are downloaded`}`;
   return {
     version: 1,
     event: "terminated",

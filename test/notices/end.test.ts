@@ -55,6 +55,10 @@ describe("the end of an instance", () => {
     );
     const lost = { ...bill, runs: [{ experiment: "ink", outcome: "lost", metrics: {} }] };
     expect(noticeOfEnd(lost).text).toContain("none of its results are downloaded");
+    const both = [...bill.runs, { experiment: "oil", outcome: "lost", metrics: {} }];
+    expect(noticeOfEnd({ ...bill, runs: both }).text).toMatch(
+      /are in results\/gpu\/ink, but none of oil are downloaded/,
+    );
     expect(noticeOfEnd({ ...bill, runs: [] }).text).toMatch(/^no run \(stack gpu\).*in all\.$/);
   });
 
