@@ -53,7 +53,9 @@ describe("a training command that ends with 0", { timeout: 60_000 }, () => {
     const status = await runs.until(plan, (now) => now.endedAt !== undefined);
     expect(status).toMatchObject({ state: "finished", exitCode: 0 });
     expect(status.detached).toBeUndefined();
-    const told = (await host.session.exec(`grep -c 'these processes of it still ran' ${status.logPath} || true`)).stdout.trim();
+    const told = (
+      await host.session.exec(`grep -c 'these processes of it still ran' ${status.logPath} || true`)
+    ).stdout.trim();
     expect(told).toBe(tellsOf);
     expect((await host.session.exec("pgrep -f '[t]ime.sleep.61'; pgrep -x monitor; pgrep -x tensorboard")).stdout).toBe(
       "",

@@ -1,10 +1,12 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { sameValue } from "../../../components/dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../../../components/dynamic/handler";
 import { unknownValue } from "../../../components/dynamic/unknown";
 import { handler as evaluations } from "../../../components/resources/evaluation-handler";
+import { handler as fileSystems } from "../../../components/resources/file-system-handler";
 import { handler as guards } from "../../../components/resources/results-handler";
 import { handler as runs } from "../../../components/resources/run-handler";
+import { handler as selfTerminations } from "../../../components/resources/self-termination-handler";
 import { handler as standings } from "../../../components/resources/standing-handler";
 import { handler as uploads } from "../../../components/resources/upload-handler";
 import { standingPlan, testPlan } from "../../remote/plan";
@@ -220,4 +222,27 @@ describe("diff of an evaluation", () => {
   ])("of %s", async (_name, change, expected) => {
     expect(await decide(evaluations, olds, change)).toEqual(expected);
   });
+});
+
+it("a plan that is in force is looked at again where somebody has asked for a restart", () => {
+  const olds = { ...place, onChange: "wait" as const, plan: standingPlan(testPlan()) };
+  vi.stubEnv("LAMBDA_TRAIN_RESTART", "yes");
+  expect(standings.diff("i1", olds, olds, context)).toMatchObject({ changes: true, replaces: [] });
+  vi.unstubAllEnvs();
+});
+
+it("the watch of an earlier agent is replaced by that of this one, in place", async () => {
+  const olds = { ...place, endpoint: "emulated", afterSeconds: 900, loseResults: false, agent: "a", keyMark: "" };
+  const diff = (agent?: string) => selfTerminations.diff("i1", { ...olds, agent }, { ...olds, agent: "b" }, context);
+  expect(await diff("b")).toMatchObject({ changes: false });
+  for (const agent of ["a", undefined]) expect(await diff(agent)).toMatchObject({ changes: true, replaces: [] });
+});
+
+it("a file system stays in its region while that may be used", () => {
+  const olds = { name: "w", region: "us-east-1", create: true, mountPoint: "/lambda/nfs/w", created: true };
+  const diff = (regions?: string[]) =>
+    fileSystems.diff("f1", olds, { name: "w", region: "us-west-1", regions, create: true }, context);
+  expect(diff(["us-west-1", "us-east-1"])).toMatchObject({ changes: false });
+  expect(diff(["us-west-1"])).toMatchObject({ replaces: ["region"] });
+  expect(diff()).toMatchObject({ replaces: ["region"] });
 });
