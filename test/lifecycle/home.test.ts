@@ -70,7 +70,7 @@ open(out / r"n\\xe9", "w").write("plain")
     expect(readFileSync(home("config.txt"), "utf8")).toBe("9");
     const [old, now] = await Promise.all([verifyResults(first), verifyResults(home())]);
     expect([old.ok, now.ok]).toEqual([true, true]);
-    const source = /^([^:]+):tiny-v1@([0-9a-f]{12})$/;
+    const source = /^([^:]+):tiny-v1@([0-9a-f]{12})\.[0-9a-f]{8}$/;
     const [, instance, hash] = source.exec(old.source) ?? [];
     expect(source.exec(now.source)?.[1]).toBe(instance);
     expect(source.exec(now.source)?.[2]).not.toBe(hash);
