@@ -15,6 +15,11 @@ interface Inputs extends OnInstance {
   readonly plan: StandingPlan;
 }
 
+interface Outputs extends Inputs {
+  /** Hashes of the runs for which a restart was asked for last. */
+  readonly restarted?: string;
+}
+
 /** A run of the old plan, as it is now. */
 interface SeenRun {
   readonly planned: PlannedRun;
@@ -32,7 +37,6 @@ async function takeOver(old: StandingPlan, inputs: Inputs, context: HandlerConte
   const seen = await look(inputs.access, (session) => seenRuns(session, held.runs));
   const going = seen.filter(({ status }) => !hasEnded(status.state));
   if (changed.length === 0) {
-    // An `up` that was asked for it before may have failed before the start.
     for (const each of seen) await goOnAsAsked(each, inputs, context);
     return inputs;
   }
@@ -69,6 +73,15 @@ function waitingText({ experiment, state }: RunStatus, changed: readonly string[
     "To apply them after the run: `npm run wait`, then `npm run up`. To apply them now: `npm run up -- --restart` " +
     "stops the run at a checkpoint, evaluates, downloads the results and starts it again."
   );
+}
+
+/** @param asked What was asked for, of which a part may be in force alone. */
+function noted(inForce: Inputs, asked: Inputs): Outputs {
+  return isRestartAsked() ? { ...inForce, restarted: hashesOf(asked) } : inForce;
+}
+
+function hashesOf({ plan }: Inputs): string {
+  return plan.runs.map(({ run }) => run.hash).join(" ");
 }
 
 function isRestartAsked(): boolean {
@@ -179,17 +192,18 @@ async function firstLook(inputs: Inputs, context: HandlerContext): Promise<void>
 }
 
 /** Life of the plan that is in force on an instance. */
-export const handler: DynamicHandler<Inputs, Inputs> = {
+export const handler: DynamicHandler<Inputs, Outputs> = {
   diff: (_id, olds, news) => {
     const diff = diffByName({ ...olds, plan: standingOf(olds.plan) }, news, {
       replace: ["instanceId"],
       update: ["access", "onChange", "plan"],
     });
-    return { ...diff, changes: diff.changes || isRestartAsked() };
+    // Asked for again after an `up` that was not asked for it: that may have failed before the start.
+    return { ...diff, changes: diff.changes || (isRestartAsked() && olds.restarted !== hashesOf(news)) };
   },
   create: async (inputs, context) => {
     await firstLook(inputs, context);
-    return { id: inputs.instanceId, outs: inputs };
+    return { id: inputs.instanceId, outs: noted(inputs, inputs) };
   },
-  update: (_id, olds, news, context) => takeOver(standingOf(olds.plan), news, context),
+  update: async (_id, olds, news, context) => noted(await takeOver(standingOf(olds.plan), news, context), news),
 };

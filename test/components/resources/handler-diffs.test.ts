@@ -228,6 +228,8 @@ it("a plan that is in force is looked at again where somebody has asked for a re
   const olds = { ...place, onChange: "wait" as const, plan: standingPlan(testPlan()) };
   vi.stubEnv("LAMBDA_TRAIN_RESTART", "yes");
   expect(standings.diff("i1", olds, olds, context)).toMatchObject({ changes: true, replaces: [] });
+  const restarted = olds.plan.runs.map(({ run: each }) => each.hash).join(" ");
+  expect(standings.diff("i1", { ...olds, restarted }, olds, context)).toMatchObject({ changes: false });
   vi.unstubAllEnvs();
 });
 
