@@ -4,6 +4,11 @@ import { type MachinePlan, onlyMachine, onlyRun, type PlannedRun, type ResultsPl
 /** The environment variable that lets an `up` with changes stop a running run and start it again with them. */
 export const restartVariable = "LAMBDA_TRAIN_RESTART";
 
+/** Whether somebody has asked for that. */
+export function isRestartAsked(): boolean {
+  return (process.env[restartVariable] ?? "") !== "";
+}
+
 /** The parts of a plan that live on one machine. Local paths in it are as the state holds them. */
 export interface StandingPlan extends Pick<MachinePlan, "workload" | "dataset" | "environment" | "gate"> {
   /** The runs that train there. */

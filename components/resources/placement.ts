@@ -1,6 +1,6 @@
 import type { Instance } from "../../lambda/api/schemas";
 import { Launcher } from "../../lambda/launch/launcher";
-import { restartVariable } from "../../plan/standing";
+import { isRestartAsked } from "../../plan/standing";
 import { hasEnded } from "../../remote/run";
 import { runsThere } from "../../remote/standing";
 import { sameValue } from "../dynamic/diff";
@@ -25,7 +25,7 @@ export interface Placed {
 export async function requireNoRun(olds: Placed, news: Placed, context: HandlerContext): Promise<void> {
   const { placement, login } = news;
   if (placement === undefined || login === undefined) return;
-  if ((process.env[restartVariable] ?? "") !== "" || placement.onChange === "restart") return;
+  if (isRestartAsked() || placement.onChange === "restart") return;
   const cloud = connect(news.endpoint, context);
   const instance = await new Launcher(cloud, news.name, context).find();
   if (instance?.ip === undefined) return;

@@ -1,5 +1,5 @@
-import { differences, heldPlan, restartVariable, type StandingPlan, standingOf } from "../../plan/standing";
-import type { Plan, PlannedRun } from "../../plan/types";
+import { differences, heldPlan, isRestartAsked, type StandingPlan, standingOf } from "../../plan/standing";
+import type { Plan, PlannedRun, RunPlan } from "../../plan/types";
 import { bringHome, endRun, homeText, loseResultsVariable, type ResultsPlace } from "../../remote/results";
 import { goOn, hasEnded, keepApart, readStatus } from "../../remote/run";
 import { type StandsOn, standsHash } from "../../remote/scripts";
@@ -35,11 +35,11 @@ async function takeOver(old: StandingPlan, inputs: Inputs, context: HandlerConte
   const held = heldPlan(old, inputs.plan);
   context.status("looking at the run");
   const seen = await look(inputs.access, (session) => seenRuns(session, held.runs));
-  const going = seen.filter(({ status }) => !hasEnded(status.state));
   if (changed.length === 0) {
     for (const each of seen) await goOnAsAsked(each, inputs, context);
     return inputs;
   }
+  const going = seen.filter(({ status }) => !hasEnded(status.state));
   const restarts = asked || inputs.onChange === "restart";
   if (going.length > 0 && !restarts) {
     for (const { status } of going) context.progress(waitingText(status, changed));
@@ -47,9 +47,8 @@ async function takeOver(old: StandingPlan, inputs: Inputs, context: HandlerConte
   }
   for (const { planned, status } of seen) {
     const place = placeOf(held, planned, inputs);
-    const next = inputs.plan.runs.find(({ name }) => name === planned.name)?.run;
     if (!hasEnded(status.state)) await restart(place, context);
-    else if (planned.run.experiment !== next?.experiment) await endRenamed(place, context);
+    else if (planned.run.experiment !== runIn(inputs.plan, planned)?.experiment) await endRenamed(place, context);
     else {
       // Also of one that stays finished: it may have written into the code or the data, which change now.
       await keepEnded(place, context, keptApartFrom(inputs.plan, planned));
@@ -84,8 +83,9 @@ function hashesOf({ plan }: Inputs): string {
   return plan.runs.map(({ run }) => run.hash).join(" ");
 }
 
-function isRestartAsked(): boolean {
-  return (process.env[restartVariable] ?? "") !== "";
+/** The run of a plan by the name of one of the plan before; undefined where it is no longer asked for. */
+function runIn({ runs }: StandingPlan, { name }: PlannedRun): RunPlan | undefined {
+  return runs.find((each) => each.name === name)?.run;
 }
 
 /** A finished run that starts with another configuration begins anew, unless somebody has asked for more of it. */
@@ -94,7 +94,7 @@ async function goOnAsAsked(
   { plan, access }: Inputs,
   context: HandlerContext,
 ): Promise<void> {
-  const next = plan.runs.find(({ name }) => name === planned.name)?.run;
+  const next = runIn(plan, planned);
   if (status.state !== "finished" || next === undefined || next.hash === status.hash) return;
   const { experiment, hash } = next;
   if (experiment !== status.experiment) return;
@@ -145,8 +145,8 @@ async function endRenamed(place: ResultsPlace, context: HandlerContext): Promise
 }
 
 /** What the run stands on next; undefined where it is no longer asked for. */
-function keptApartFrom(next: StandingPlan, { name }: PlannedRun): StandsOn | undefined {
-  const run = next.runs.find((each) => each.name === name)?.run;
+function keptApartFrom(next: StandingPlan, planned: PlannedRun): StandsOn | undefined {
+  const run = runIn(next, planned);
   return run && { hash: run.hash, stands: standsHash(next) };
 }
 

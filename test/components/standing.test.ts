@@ -194,7 +194,9 @@ describe("what is in force on an instance", { timeout: 60_000 }, () => {
     const plan = planOf(endless);
     await start(plan, "running");
     const next = inputsOf(withCode(plan), change);
-    expect(await update(plan, next)).toEqual(next);
+    // That it was asked for is noted with what it was asked for.
+    const restarted = variable === "" ? {} : { restarted: plan.run.hash };
+    expect(await update(plan, next)).toEqual({ ...next, ...restarted });
     expect(await status(plan)).toMatchObject({
       state: "stopped",
       stopReason: "restart",
