@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { readJson } from "../local/json";
 import { localFolder } from "../local/paths";
 import type { Target } from "./targets";
 
@@ -35,12 +36,7 @@ export class Memory {
 }
 
 function read(file: string): Record<string, string> {
-  if (!existsSync(file)) return {};
-  try {
-    return JSON.parse(readFileSync(file, "utf8")) as Record<string, string>;
-  } catch {
-    return {};
-  }
+  return (readJson(file) as Record<string, string> | undefined) ?? {};
 }
 
 /** A hash identifies a target: its address is a secret, and another address gets its messages again. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseJson } from "../local/json";
 import { experimentName } from "./experiment";
 import { notifySchema } from "./notify";
 import { PlanError, problemsOf } from "./problems";
@@ -159,12 +160,7 @@ export function parseStackConfig(raw: Readonly<Record<string, string>>): StackCo
 
 /** Lists reach a program as JSON text; a single name is as good as a list of one only where the schema says so. */
 function structured(value: string): unknown {
-  if (!/^\s*[[{]/.test(value)) return value;
-  try {
-    return JSON.parse(value);
-  } catch {
-    return value;
-  }
+  return /^\s*[[{]/.test(value) ? (parseJson(value) ?? value) : value;
 }
 
 /** The part of the plan that says what to rent. */

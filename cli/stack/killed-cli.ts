@@ -14,6 +14,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { isAliveAs } from "../../emulator/run-file";
 import { engineAlive } from "../../engine/link/address";
+import { readJson } from "../../local/json";
 import { localFolder, projectFolder } from "../../local/paths";
 import { project, pulumiOutput } from "./pulumi";
 
@@ -107,7 +108,7 @@ async function locksIn(folder: string): Promise<(Lock | undefined)[]> {
   if (begun.length > 0) await sleep(1000);
   const there = namesIn(folder);
   return [
-    ...there.filter((name) => name.endsWith(".json")).map((name) => read<Lock>(join(folder, name))),
+    ...there.filter((name) => name.endsWith(".json")).map((name) => readJson(join(folder, name)) as Lock | undefined),
     ...begun.filter((name) => there.includes(name)).map(() => undefined),
   ];
 }
@@ -119,7 +120,8 @@ async function locksIn(folder: string): Promise<(Lock | undefined)[]> {
 function removeHalfWritten(folder: string): void {
   for (const name of namesIn(folder)) {
     const file = join(folder, name);
-    if (name.endsWith(".tmp") || (name.endsWith(".attrs") && read(file) === undefined)) rmSync(file, { force: true });
+    if (name.endsWith(".tmp") || (name.endsWith(".attrs") && readJson(file) === undefined))
+      rmSync(file, { force: true });
   }
 }
 
@@ -140,15 +142,6 @@ async function forgetPendingOperations(stack: string): Promise<void> {
     await pulumiOutput(["stack", "import", "--stack", stack, "--file", file]);
   } finally {
     rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** A JSON file's content; undefined where it is not whole, or gone meanwhile. */
-function read<T>(file: string): T | undefined {
-  try {
-    return JSON.parse(readFileSync(file, "utf8")) as T;
-  } catch {
-    return undefined;
   }
 }
 

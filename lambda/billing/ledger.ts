@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { lock } from "proper-lockfile";
+import { parseJson } from "../../local/json";
 import { ledgersFolder } from "../../local/paths";
 import { type Bill, billSchema } from "./bill";
 
@@ -72,7 +73,7 @@ export function parseLedger(file: string, text = contentOf(file) ?? ""): Ledger 
   const problems: string[] = [];
   for (const [index, line] of text.split("\n").entries()) {
     if (line.trim() === "") continue;
-    const parsed = billSchema.safeParse(jsonOf(line));
+    const parsed = billSchema.safeParse(parseJson(line));
     if (!parsed.success) problems.push(`${file}: line ${index + 1} is no bill and does not count: ${excerpt(line)}`);
     else if (!bills.has(parsed.data.instanceId)) bills.set(parsed.data.instanceId, parsed.data);
   }
@@ -81,14 +82,6 @@ export function parseLedger(file: string, text = contentOf(file) ?? ""): Ledger 
 
 function excerpt(line: string): string {
   return line.length > 60 ? `${line.slice(0, 60)}…` : line;
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** undefined where there is no such file. */
