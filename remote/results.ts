@@ -159,9 +159,12 @@ export async function bringHome(place: ResultsPlace, listener: Listener): Promis
   return home;
 }
 
+/** Of a download, what lies at home. */
+type AtHome = Pick<Downloaded, "files" | "bytes" | "unstable" | "manifest" | "written">;
+
 function broughtHome(
   { status, folder, below }: Pick<BroughtHome, "status" | "folder"> & { readonly below: string | undefined },
-  { files, bytes, unstable, manifest, written }: Omit<Downloaded, "seconds" | "fetchedFiles" | "fetchedBytes">,
+  { files, bytes, unstable, manifest, written }: AtHome,
 ): BroughtHome {
   const workload = manifest.files.filter(({ path, folder }) => folder !== true && !ownLogs.includes(path));
   return {
@@ -178,15 +181,12 @@ function broughtHome(
 }
 
 /** What an earlier download from a source has left here; nothing where that is gone, or something else is in its place. */
-async function downloadedBefore(
-  folder: string,
-  source: string,
-): Promise<Omit<Downloaded, "seconds" | "fetchedFiles" | "fetchedBytes">> {
+async function downloadedBefore(folder: string, source: string): Promise<AtHome> {
   const file = join(folder, resultsFile);
   const isThere = recordHead(folder)?.source === source;
   const files = isThere ? parseResults(await readFile(file), file).manifest.files : [];
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
-  return { files: files.length, bytes, unstable: [], manifest: { files }, written: undefined };
+  return { files: files.length, bytes, unstable: [], manifest: { files } };
 }
 
 /** Whether something was written on an instance since its environment was ready, though the experiment was never started. */

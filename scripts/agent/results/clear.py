@@ -5,6 +5,7 @@ import stat
 
 from base.files import moment, under_home
 from results.elsewhere import Uploads, lasting_mounts, within
+from run.output import folders_of
 
 # What a run still writes at its end; later files are others', as what setup makes.
 AFTER = 10 * 10**9
@@ -17,11 +18,9 @@ def clear(run):
     """
     attempts = run.attempts()
     times = [times_of(attempt, later) for attempt, later in zip(attempts, [*attempts[1:], None]) if attempt.has("mark")]
-    folders = {attempt.get("outputPath") for attempt in attempts}
-    folders.update(path for attempt in attempts for path in attempt.get("outputBeside", []))
     workspace = os.path.realpath(under_home(run.newest().get("description")["workspace"]))
     uploads, mounts = Uploads(workspace), lasting_mounts()
-    for folder in sorted(folders - {None, ""}):
+    for folder in sorted(folders_of(attempts)):
         real = os.path.realpath(folder)
         if real != workspace and not within(real, mounts):
             remove_written(real, times, uploads)

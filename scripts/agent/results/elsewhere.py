@@ -7,7 +7,7 @@ import time
 from base.files import BASE, BY_HAND, READY, fact, modified, under_home
 from results import rules
 from run.configuration import own_attempts
-from run.output import outputs_of
+from run.output import folders_of, outputs_of
 from run.state import runs
 from upload.entries import read_lines
 from upload.uploads import Stored, unchanged
@@ -59,11 +59,10 @@ class Scope:
             # What they had trained before the first start comes home with what that run writes.
             self.since = min(self.since, max(modified(BY_HAND), ready_at() or 0))
         self.directory = os.path.normpath(described["directory"]) if described else "."
-        homes = {attempt.get("outputPath") for attempt in attempts}
-        homes.update(path for attempt in attempts for path in attempt.get("outputBeside", []))
+        homes = folders_of(attempts)
         if described and not newest.has("outputPath"):
             homes.add(os.path.join(outputs_of(described), run.experiment))
-        self.come_home = {os.path.realpath(each) for each in homes if each}
+        self.come_home = {os.path.realpath(each) for each in homes}
         keys = keys or run.keys()
         self.include = rules.Globs(keys.get("include") or [])
         self.exclude = rules.Globs(keys.get("exclude") or [])

@@ -14,6 +14,7 @@ from base.files import moment, read_json
 from results import written
 from results.elsewhere import Look
 from run.configuration import own_attempts
+from run.output import folders_of
 
 # As in remote/transfer/names.ts.
 OWN_NAMES = ("manifest.json", "run", "beside", "earlier")
@@ -67,10 +68,7 @@ def copies_of(run):
 
 def outputs_of(run):
     """Of these the outputs and the run's logs: name -> folder or log."""
-    attempts = own_attempts(run)
-    folders = {attempt.get("outputPath") for attempt in attempts}
-    folders.update(path for attempt in attempts for path in attempt.get("outputBeside", []))
-    places = named(sorted(folders - {None, ""}))
+    places = named(sorted(folders_of(own_attempts(run))))
     for log in (run.log, run.evaluation_log):
         places[f"run/{os.path.basename(log)}"] = log
     return {name: place for name, place in places.items() if os.path.lexists(place)}

@@ -15,6 +15,12 @@ def outputs_of(described):
     return os.path.join(under_home(described["workspace"]), described["outputs"])
 
 
+def folders_of(attempts):
+    """Every folder and file in which attempts write under the outputs, as far as it is known."""
+    main = {attempt.get("outputPath") for attempt in attempts}
+    return (main | {path for attempt in attempts for path in attempt.get("outputBeside", [])}) - {None, ""}
+
+
 def matches(folder, pattern):
     """Files and folders in a folder that match a glob, relative to it."""
     found = glob.glob(os.path.join(glob.escape(folder), pattern), recursive=True)
