@@ -144,7 +144,7 @@ with (out / "big2.bin").open("wb", 0) as more:
     outcome: "ridden out",
     after: async ({ project }) => {
       expect((await project.run("results")).code).toBe(0);
-      expect(project.read("results/test/tiny-v1/checkpoints/best_model.pt")).toContain("weight");
+      expect(project.read("results/test/tiny-v1/named-by-itself/checkpoints/best_model.pt")).toContain("weight");
     },
   },
   {
@@ -196,9 +196,12 @@ with (out / "big2.bin").open("wb", 0) as more:
       const { state, lastLine } = await runOf(world);
       expect(state).toBe("finished");
       expect(String(lastLine).length).toBeLessThan(300);
-      const { code, output } = await world.project.run("logs", ["--no-follow"]);
-      expect(code).toBe(0);
-      expect(output.length).toBeGreaterThan(3_000_000);
+      const raw = await world.project.run("logs", ["--no-follow", "--raw"]);
+      expect(raw.code).toBe(0);
+      expect(raw.output.length).toBeGreaterThan(3_000_000);
+      const shown = await world.project.run("logs", ["--no-follow"]);
+      expect(shown.code).toBe(0);
+      expect(shown.output).not.toContain("\x1b[2J");
     },
   },
   {
@@ -220,7 +223,7 @@ with (out / "big2.bin").open("wb", 0) as more:
     after: async (world) => {
       expect(await world.living()).toEqual([]);
       expect(world.project.read("results/test/tiny-v1/run/train.log")).toMatch(/TERM, then KILL after 2 s/);
-      expect(world.project.read("results/test/tiny-v1/checkpoints/best_model.pt")).toContain("weight");
+      expect(world.project.read("results/test/tiny-v1/named-by-itself/checkpoints/best_model.pt")).toContain("weight");
     },
   },
 ];
