@@ -63,6 +63,14 @@ if (soakMinutes > 0) {
   });
 }
 
+// A check that looks at nothing passes everything.
+if (whole) {
+  it("each invariant was checked", () => {
+    const never = Object.keys(invariants).filter((name) => (pool.tally.checks.get(name as Invariant) ?? 0) === 0);
+    expect(never).toEqual([]);
+  });
+}
+
 for (const fault of beyond) it.skip(`${nameOf(fault)} (needs root)`);
 
 it("the default run strikes every kind of fault, each at another stage", () => {

@@ -16,6 +16,12 @@ export interface RunSeen {
   readonly starts: number;
 }
 
+/** Of the agent's state.json, what is compared. */
+interface KnownRun {
+  readonly attempt?: number;
+  readonly attempts?: Readonly<Record<number, { outputPath?: string; stopReason?: string; exit?: number }>>;
+}
+
 /** What the account and the instances were like so far in a case. */
 export class Memory {
   /** When the case began, in milliseconds since the epoch. */
@@ -90,10 +96,10 @@ export class Memory {
 
   /** Folder into which an experiment writes: where it was seen to, or else its own. */
   private outputsOf(id: string, name: string): string {
-    const attempts = join(this.homeOf(id), ".lambda-train", "runs", name, "attempts");
-    const found = list(attempts).map((attempt) => read(join(attempts, attempt, "output_path")).trim());
     const home = this.homeOf(id);
-    return found.at(-1)?.replace(/^\/home\/ubuntu/, home) || join(home, "tiny", "outputs", name);
+    const { attempt = 0, attempts = {} } = this.known(id, name);
+    const found = attempts[attempt]?.outputPath;
+    return found?.replace(/^\/home\/ubuntu/, home) ?? join(home, "tiny", "outputs", name);
   }
 
   runsOf(instanceId: string): RunSeen[] {
@@ -101,23 +107,26 @@ export class Memory {
     const runs = join(home, ".lambda-train", "runs");
     const starts = read(join(home, "starts")).split("\n").length - 1;
     return list(runs).flatMap((experiment) => {
-      const attempt = Number(read(join(runs, experiment, "attempt")).trim());
-      if (!(attempt > 0)) return [];
-      const ended = existsSync(join(runs, experiment, "attempts", String(attempt), "exit"));
-      return [{ instanceId, experiment, attempt, ended, starts }];
+      const { attempt = 0, attempts = {} } = this.known(instanceId, experiment);
+      if (attempt === 0) return [];
+      return [{ instanceId, experiment, attempt, ended: attempts[attempt]?.exit !== undefined, starts }];
     });
   }
 
   /** Why an attempt was told to stop; empty where it was not. */
   stopReason({ instanceId, experiment, attempt }: RunSeen): string {
-    const facts = join(this.homeOf(instanceId), ".lambda-train", "runs", experiment, "attempts", String(attempt));
-    return read(join(facts, "stop_reason")).trim();
+    return this.known(instanceId, experiment).attempts?.[attempt]?.stopReason ?? "";
   }
 
   /** Whether an attempt has ended by now. */
   hasEnded({ instanceId, experiment, attempt }: RunSeen): boolean {
-    const facts = join(this.homeOf(instanceId), ".lambda-train", "runs", experiment, "attempts", String(attempt));
-    return existsSync(join(facts, "exit"));
+    return this.known(instanceId, experiment).attempts?.[attempt]?.exit !== undefined;
+  }
+
+  /** What the agent has written down of a run. */
+  private known(instanceId: string, experiment: string): KnownRun {
+    const path = join(this.homeOf(instanceId), ".lambda-train", "runs", experiment, "state.json");
+    return JSON.parse(read(path) || "{}") as KnownRun;
   }
 }
 

@@ -125,7 +125,7 @@ export const droppedCases: readonly FaultCase[] = [
     kind: "connection",
     stage: "training",
     fault: "dropped again and again while the log is followed",
-    tiny: { overrides: { steps: 60, seconds_per_step: 0.1 } },
+    tiny: { overrides: { steps: 60, seconds_per_step: 0.4 } },
     before: (world) => world.fine(world.up()),
     inject: async () => {},
     act: async (world) => {
