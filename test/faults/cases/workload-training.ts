@@ -223,7 +223,7 @@ with (out / "big2.bin").open("wb", 0) as more:
     after: async (world) => {
       expect(await world.living()).toEqual([]);
       expect(world.project.read("results/test/tiny-v1/run/train.log")).toMatch(/TERM, then KILL after 2 s/);
-      expect(world.project.read("results/test/tiny-v1/named-by-itself/checkpoints/best_model.pt")).toContain("weight");
+      expect(world.project.read("results/test/tiny-v1/checkpoints/best_model.pt")).toContain("weight");
     },
   },
 ];
