@@ -19,7 +19,13 @@ const setups = async (world: World): Promise<number> => Number(await world.onIns
 /** An instance is rented and its state knows it, but nothing has been started on it. */
 async function onlyRented(world: World): Promise<void> {
   expect(await world.living()).toHaveLength(1);
-  expect(["none", "absent"]).toContain((await runOf(world)).state);
+  expect(await runOf(world)).toEqual({ state: "none" });
+}
+
+/** The same after the environment is ready: from then on results are looked after, and a run is asked for. */
+async function neverStarted(world: World): Promise<void> {
+  expect(await world.living()).toHaveLength(1);
+  expect(await runOf(world)).toMatchObject({ state: "absent", evaluation: { state: "none" } });
 }
 
 /** Faults of the steps before training. */
@@ -84,7 +90,7 @@ export const setupCases: readonly FaultCase[] = [
     inject: async () => {},
     outcome: "told",
     message: /FAIL module no_such_module: .*install it in the setup script/,
-    after: onlyRented,
+    after: neverStarted,
     heal: healedWith({ gate: {} }),
   },
   {
@@ -95,7 +101,7 @@ export const setupCases: readonly FaultCase[] = [
     inject: async () => {},
     outcome: "told",
     message: /FAIL command: .* did not end within 6 s \(gate\.timeoutMinutes\): looking/,
-    after: onlyRented,
+    after: neverStarted,
     heal: healedWith({ gate: {} }),
   },
 ];
