@@ -28,7 +28,7 @@ STATUS = os.path.join(HOME, "status.json")
 PROCESS = os.path.join(HOME, "process")
 ACTIVE = os.path.join(HOME, "active")
 
-# Verbs that work. Those that only look (status, follow, dashboard) keep no instance alive.
+# Verbs that work. Those that only look (serve, status, dashboard) keep no instance alive.
 WORKING = """
 archive-append archive-size aside-keep evaluate evaluate-now extract extract-now launch list send setup
 setup-now start step-now stop supervise upload-apply upload-check upload-plan upload-same upload-take verify
