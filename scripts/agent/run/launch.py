@@ -14,6 +14,7 @@ import time
 
 from base.document import takes
 from base.shell import environment_with, restore_signals, strict, with_environment, workplace
+from run.scope import own_scope
 from run.state import Run
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -25,6 +26,7 @@ SETTLE = 0.2
 def launch(experiment, command):
     attempt = Run(experiment).newest()
     described = attempt.get("description")
+    attempt.try_put(scope=own_scope())
     going_down = []
     # Handlers, since what is ignored would be ignored by training as well.
     signal.signal(signal.SIGHUP, lambda *_: None)

@@ -146,7 +146,7 @@ class Run:
 class Attempt(Facts):
     """
     One start of a run. Facts: hash, stands (hash of the code, data and environment), used (seconds of the attempts before it), description, limits, createdAt, startedAt,
-    mark (files that training writes are newer), logStart, supervisor, launcher, firstStep, firstStepLine, outputPath,
+    mark (files that training writes are newer), logStart, supervisor, launcher, scope (its cgroup), firstStep, firstStepLine, outputPath,
     outputBeside, seconds, activeAt, stopRequest, stopReason, detached, interrupted (the machine went down), trainingEnd,
     exit, endedAt, evaluation, evaluationExit, evaluatedAt, fetching, fetched, kept, doubt (why its end with 0 may be no
     success), clearedAt (when the outputs were emptied for it),

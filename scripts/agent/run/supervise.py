@@ -19,6 +19,7 @@ from run.log import Steps, Times, beginning, error_at_end, size_of, tells_of_a_k
 from run.output import find_output, has_left_nothing, outputs_of, was_written_since
 from run.processes import Processes
 from run.resume import resume_checkpoint
+from run.scope import scoped
 from run.standing import evaluates_itself, wanted_evaluation
 from run.state import Run
 
@@ -102,7 +103,8 @@ class Supervisor:
         )
         mark = moment()
         self.attempt.put(mark=mark, logStart=self.begins)
-        launcher = start_detached(own_command("launch", experiment=self.run.experiment, command=command), self.run.log)
+        words = own_command("launch", experiment=self.run.experiment, command=command)
+        launcher = start_detached(scoped(f"{self.run.experiment}-{self.attempt.number}", words), self.run.log)
         self.attempt.put(launcher=key_of(launcher.pid))
         self.run.tell("training started", attempt=self.attempt.number)
 
