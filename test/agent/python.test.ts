@@ -17,7 +17,7 @@ describe("the agent's own tests", () => {
     expect(stderr).toContain(`Ran ${results.length} tests`);
   });
 
-  it.each(results.map(([, test = "", file = "", subject = "", result]) => ({ test, file, subject, result })))(
+  it.for(results.map(([, test = "", file = "", subject = "", result]) => ({ test, file, subject, result })))(
     "$file: $subject, $test",
     ({ result }, { skip }) => {
       const reason = /^skipped '(.*)'$/.exec(result ?? "")?.[1];

@@ -14,6 +14,7 @@ import time
 from base.files import BASE, fact, put
 from base.locks import hold, release
 from base.say import die
+from base.text import tail_of
 from run.early import EarlyAttempt
 from run.facts import Facts
 
@@ -82,6 +83,18 @@ class Run:
                 file.write(f"{line}\n")
         except OSError:
             pass
+
+    def events(self, most):
+        """The newest ones, the oldest of them first. What a full disk cut short is none."""
+        found = []
+        for line in tail_of(self.path("events.jsonl")).split(b"\n"):
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(event, dict) and {"at", "event"} <= event.keys():
+                found.append(event)
+        return found[-most:]
 
     def number(self):
         """The newest attempt's, 0 where the experiment was never started."""

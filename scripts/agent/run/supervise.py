@@ -106,7 +106,6 @@ class Supervisor:
         words = own_command("launch", experiment=self.run.experiment, command=command)
         launcher = start_detached(scoped(f"{self.run.experiment}-{self.attempt.number}", words), self.run.log)
         self.attempt.put(launcher=key_of(launcher.pid))
-        self.run.tell("training started", attempt=self.attempt.number)
 
     def view(self):
         """Shows the log in the session."""
@@ -153,7 +152,7 @@ class Supervisor:
         if line is None:
             return False
         self.attempt.try_put(firstStep=now(), firstStepLine=line)
-        self.run.tell("first step", attempt=self.attempt.number, line=line)
+        self.run.tell("first step", attempt=self.attempt.number)
         return True
 
     def reached_limit(self):
