@@ -12,7 +12,7 @@ export function eventText({ event, attempt = 1, code, reason }: RunEvent): strin
     case "interrupted":
       return "interrupted: the machine went down";
     case "ended":
-      return `training ended with status ${code}`;
+      return code === undefined ? "training ended" : `training ended with status ${code}`;
     case "evaluated":
       return code === 0 ? "evaluated" : `evaluation failed with status ${code}`;
     case "fetched":
@@ -24,6 +24,6 @@ export function eventText({ event, attempt = 1, code, reason }: RunEvent): strin
 
 /** Whether a run has gone another way than started, trained, evaluated, downloaded. */
 export function isEventful(events: readonly RunEvent[]): boolean {
-  const plain = ["started", "first step", "ended", "evaluated", "fetched"];
-  return events.some(({ event, attempt = 1 }) => attempt > 1 || !plain.includes(event));
+  const unusual = ["supervised again", "stopping", "interrupted"];
+  return events.some(({ event, attempt = 1 }) => attempt > 1 || unusual.includes(event));
 }

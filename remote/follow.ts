@@ -109,10 +109,12 @@ export async function followOn(
         if (answer.missing === "log") return once === true;
         throw new Error(`The log of ${experiment} has no times: its run was started before they were kept.`);
       }
-      most = Date.now() - asked < quickMs ? Math.min(most * 2, mostBytes) : Math.max(most / 2, leastBytes);
+      const whole = Buffer.from(answer.data, "base64");
+      if (Date.now() - asked > quickMs) most = Math.max(most / 2, leastBytes);
+      else if (whole.length === most) most = Math.min(most * 2, mostBytes);
       if (once === true) end = Math.min(end, answer.size);
       const { offset, over } = answer;
-      const piece = { offset, data: Buffer.from(answer.data, "base64").subarray(0, Math.max(0, end - offset)) };
+      const piece = { offset, data: whole.subarray(0, Math.max(0, end - offset)) };
       if (!place.goesOn(piece)) onProgress?.("The log was truncated or replaced. Following it from its beginning.");
       place.take(piece);
       if (piece.data.length > 0) await onChunk(piece.data, offset);

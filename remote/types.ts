@@ -128,7 +128,7 @@ export const statusSchema = z.object({
     )
     .optional(),
   /** What happened to the run, the newest last; not all of a long history. */
-  events: z.array(eventSchema).optional(),
+  events: z.array(eventSchema).optional().catch(undefined),
   evaluation: z
     .object({ state: z.enum(["none", "pending", "running", "done", "failed"]), exitCode: number })
     .optional(),

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { followOn, LogPlace } from "./follow";
 import { hasEnded, RunError, readStatus, trainingFailed, withLogTail } from "./run";
-import { isRetryable, SshSession } from "./session";
+import { isRetryable, SshSession, withSession } from "./session";
 import type { RunStatus, SshAccess } from "./types";
 
 const keepaliveSeconds = 5;
@@ -100,7 +100,7 @@ async function wait(
       }
       if (status !== undefined && (done(status) || Date.now() - started >= timeoutSeconds * 1000)) {
         // Its log is complete: what is still on the way belongs to the reader.
-        if (hasEnded(status.state)) await Promise.race([log?.followed, sleep(5000)]);
+        if (hasEnded(status.state)) await Promise.race([log?.finish(access), sleep(5000)]);
         return status;
       }
       const elapsed = Date.now() - started;
@@ -119,6 +119,8 @@ class LogAlong {
   private readonly stopping = new AbortController();
   /** Resolves when the log has ended, or the last connection was lost; never rejects. */
   followed: Promise<void> = Promise.resolve();
+  /** All of it was read. */
+  private isOver = false;
 
   constructor(
     private readonly experiment: string,
@@ -130,14 +132,31 @@ class LogAlong {
     this.followed = this.followed.then(() => this.follow(session)).catch(() => {});
   }
 
+  /** Waits for the log's end, over another connection where the last one was lost before. */
+  async finish(access: SshAccess): Promise<void> {
+    await this.followed;
+    if (this.isOver) return;
+    this.followed = withSession(access, (session) => this.follow(session)).catch(() => {});
+    await this.followed;
+  }
+
   stop(): void {
     this.stopping.abort();
   }
 
   private async follow(session: SshSession): Promise<void> {
     const { signal } = this.stopping;
-    while (!(await followOn(session, this.experiment, this.place, { onChunk: this.onChunk, signal }))) {
-      await sleep(500, undefined, { signal });
+    let isThere = true;
+    void session.ended.then(() => {
+      isThere = false;
+    });
+    while (isThere && !this.isOver) {
+      try {
+        this.isOver = await followOn(session, this.experiment, this.place, { onChunk: this.onChunk, signal });
+      } catch {
+        // Who asks for the status tells what is wrong.
+      }
+      if (!this.isOver) await sleep(500, undefined, { signal });
     }
   }
 }

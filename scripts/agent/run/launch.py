@@ -14,7 +14,7 @@ import time
 
 from base.document import takes
 from base.shell import environment_with, restore_signals, strict, with_environment, workplace
-from run.scope import own_scope
+from run.scope import offer_to_the_killer, own_scope
 from run.state import Run
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -26,7 +26,8 @@ SETTLE = 0.2
 def launch(experiment, command):
     attempt = Run(experiment).newest()
     described = attempt.get("description")
-    attempt.try_put(scope=own_scope())
+    scope = own_scope()
+    attempt.try_put(scope=scope)
     going_down = []
     # Handlers, since what is ignored would be ignored by training as well.
     signal.signal(signal.SIGHUP, lambda *_: None)
@@ -38,6 +39,8 @@ def launch(experiment, command):
     began = time.monotonic()
     pid = os.fork()
     if pid == 0:
+        if scope is not None:
+            offer_to_the_killer()
         try:
             become(experiment, sockets, described, command)
         except OSError as error:

@@ -1,11 +1,13 @@
 """
-A cgroup for what a run starts, where the user's systemd gives one: whatever its processes do, they stay in it.
+A cgroup for what a run starts, where the user's systemd gives one: only what asks systemd for another leaves it.
 
-Elsewhere (containers, a systemd that ends with the login) descent and mark tell what belongs to a run.
+Descent and mark tell what belongs to a run besides, and alone where there is none (containers, a systemd that ends with
+the login).
 """
 
 import os
 import pwd
+import time
 
 from base.processes import quietly, read
 
@@ -22,11 +24,13 @@ def scoped(name, command):
     folder = os.environ.get("XDG_RUNTIME_DIR", "")
     if not os.path.exists(f"{folder}/systemd/private") or not outlives_logins():
         return command
+    words = ["systemd-run", "--user", "--scope", "--quiet", "--collect", "--property=TasksMax=infinity"]
     # By default one process that runs out of memory ends its scope. A systemd before 253 knows of neither.
     for policy in (["--property=OOMPolicy=continue"], []):
-        words = ["systemd-run", "--user", "--scope", "--quiet", "--collect", *policy]
-        if quietly([*words, "true"], SECONDS):
-            return [*words, f"--unit={PREFIX}{name}", "--", *command]
+        if quietly([*words, *policy, "true"], SECONDS):
+            # An earlier scope of that name may live.
+            unit = f"{PREFIX}{name}-{time.time_ns()}"
+            return [*words, *policy, f"--unit={unit}", f"--description={name}", "--", *command]
     return command
 
 
@@ -47,6 +51,19 @@ def own_scope():
         if os.path.basename(path).startswith(PREFIX):
             return path
     return None
+
+
+def offer_to_the_killer():
+    """
+    Where memory runs out, training goes before the user's systemd, with which all of the scope would end: that has 100.
+    """
+    try:
+        with open("/proc/self/oom_score_adj", "r+", encoding="ascii") as file:
+            if int(file.read()) < 200:
+                file.seek(0)
+                file.write("200")
+    except OSError:
+        pass
 
 
 def members(path):

@@ -10,7 +10,7 @@ import time
 from base.document import Maybe, takes
 from base.files import clock_ahead, moment, now
 from base.pidfd import Waiter
-from base.processes import key_of, own_command, pid_in, start_detached
+from base.processes import key_of, own_command, pid_in, send, start_detached
 from base.shell import workplace
 from run.activity import Activity
 from run.configuration import since
@@ -188,6 +188,9 @@ class Supervisor:
             attempt.try_put(interrupted=now())
             self.run.tell("interrupted", attempt=attempt.number)
             self.run.note(f"=== lambda-train: the machine goes down, {now()}")
+            if attempt.lives("launcher"):
+                # It may not have been told: what is ended now is no end of the run.
+                send(signal.SIGTERM, [pid_in(attempt.get("launcher"))])
             self.processes.stop(self.grace)
             return None
         end = attempt.get("trainingEnd")
