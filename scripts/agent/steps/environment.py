@@ -3,10 +3,10 @@
 import glob
 import json
 import os
-import platform
 import shutil
 import subprocess
 
+from base.architecture import own_architecture
 from base.checksum import sha256_of
 from base.document import takes
 from base.files import BASE, fact, put, under_home, unlink_if_there
@@ -113,7 +113,7 @@ def find_conda():
         if found:
             return found
     say("No conda here; fetching micromamba.")
-    build = "aarch64" if platform.machine() == "aarch64" else "64"
+    build = "aarch64" if own_architecture() == "aarch64" else "64"
     url = f"https://micro.mamba.pm/api/micromamba/linux-{build}/latest"
     os.makedirs(os.path.join(BASE, "bin"), exist_ok=True)
     with subprocess.Popen(

@@ -1,11 +1,11 @@
 """The gate: checks what training needs before it starts, with one line of evidence for each check."""
 
 import os
-import platform
 import shutil
 import subprocess
 import sys
 
+from base.architecture import own_architecture
 from base.document import Maybe, takes
 from base.files import under_home
 from base.processes import quietly
@@ -125,7 +125,7 @@ class Gate:
             self.report(count > 0, f"dataset {split}", f"{count} files" if count else missing)
 
     def check_architecture(self, wanted):
-        found = platform.machine()
+        found = own_architecture()
         right = wanted in (None, "", found)
         other = f"this instance is {found}, gate.architecture asks for {wanted}; choose another instance type"
         self.report(right, "architecture", found if right else other)
