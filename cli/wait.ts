@@ -1,4 +1,5 @@
-import { doubtText, waitForEnd } from "../remote/run";
+import { doubtText } from "../remote/run";
+import { waitForEnd } from "../remote/waiting";
 import { elsewhereLines } from "../remote/written";
 import { tellOfRun } from "./notify/notify";
 import { lookAtAccount, sawGone } from "./stack/look";

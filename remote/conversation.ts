@@ -5,7 +5,7 @@ import { SshError, sshError } from "./ssh/error";
 import { collect } from "./ssh/process";
 
 /** As in scripts/agent/machine/serve.py: another number for any change that the other side must know of. */
-export const protocol = 1;
+export const protocol = 2;
 
 const longestAnswer = 64 * 1024 ** 2;
 
@@ -14,7 +14,7 @@ const answered = z.object({ id: z.number(), answer: z.unknown().optional(), erro
 
 /** What to ask, and what an answer must be. */
 export interface Question<T> {
-  readonly ask: "status" | "look" | "metric-files";
+  readonly ask: "status" | "look" | "metric-files" | "log";
   readonly document: object;
   readonly answer: z.ZodType<T>;
   /** For messages: `Reading the status of exp`. */
@@ -114,14 +114,22 @@ class Conversation {
   private async listen(): Promise<void> {
     let reason: unknown;
     try {
-      let rest = "";
+      // Put together once it is whole: an answer may come in a hundred pieces.
+      let begun: string[] = [];
+      let length = 0;
       const decoder = new TextDecoder();
       for await (const chunk of this.remote.stdout) {
-        const lines = (rest + decoder.decode(chunk as Buffer, { stream: true })).split("\n");
-        rest = lines.pop() ?? "";
-        if (rest.length > longestAnswer)
-          throw new Error(`The agent on ${this.session.access.host} sent an endless answer.`);
-        for (const line of lines) this.take(line);
+        const text = decoder.decode(chunk as Buffer, { stream: true });
+        const end = text.lastIndexOf("\n") + 1;
+        if (end > 0) {
+          const lines = [...begun, text.slice(0, end - 1)].join("").split("\n");
+          begun = [];
+          length = 0;
+          for (const line of lines) this.take(line);
+        }
+        begun.push(text.slice(end));
+        length += text.length - end;
+        if (length > longestAnswer) throw new Error(`The agent on ${this.session.access.host} sent an endless answer.`);
       }
       const { code } = await endedSoon(this.remote);
       reason = sshFailure(this.session, code, "Asking the agent", this.said());

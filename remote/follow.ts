@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { startAgent } from "./agent";
-import { type Frame, FrameReader } from "./frames";
-import { endedSoon, isRetryable, SshSession } from "./session";
-import { collect } from "./ssh/process";
+import { z } from "zod";
+import { ask, type Question } from "./conversation";
+import { isRetryable, SshSession } from "./session";
 import type { SshAccess } from "./types";
 
 /** Where in a log to begin. */
@@ -32,13 +31,28 @@ export interface FollowOptions {
   readonly signal?: AbortSignal;
 }
 
-const noLogYet = 44;
-const noTimes = 45;
 const firstPauseSeconds = 0.2;
 const longestPauseSeconds = 10;
 const keepaliveSeconds = 5;
+/** Bytes of a piece: as many as arrive quickly, so that neither a slow line is overrun nor a fast one waits. */
+const leastBytes = 64 * 1024;
+const mostBytes = 4 * 1024 ** 2;
+const quickMs = 1000;
 /** As on the instance: by the last bytes that are known it is seen whether the log is still the same. */
 const anchorBytes = 64;
+
+/** A piece of a log: where it begins, and its bytes. */
+interface Piece {
+  readonly offset: number;
+  readonly data: Buffer;
+}
+
+/** As `piece` in scripts/agent/run/follow.py answers. */
+const answered = z.union([
+  z.object({ missing: z.enum(["log", "times"]) }),
+  z.object({ offset: z.number(), data: z.string(), size: z.number(), over: z.boolean() }),
+]);
+type Answer = z.infer<typeof answered>;
 
 /**
  * Follows an experiment's log until the attempt that is going on has ended (or only to the log's end, where none is).
@@ -82,32 +96,44 @@ export async function followOn(
   place: LogPlace,
   { once, onChunk, onProgress, signal }: Omit<FollowOptions, "start">,
 ): Promise<boolean> {
-  const document = { experiment, mode: once === true ? "once" : "follow", start: place.word() };
-  const remote = await startAgent(session, { verb: "follow", document });
   const stop = (): void => session.close();
   signal?.addEventListener("abort", stop, { once: true });
-  const said = collect(remote.stderr, 4096);
   try {
-    const frames = new FrameReader();
-    for await (const chunk of remote.stdout) {
-      for (const frame of frames.read(chunk as Buffer)) {
-        if (stopped(signal)) return true;
-        if (!place.goesOn(frame)) onProgress?.("The log was truncated or replaced. Following it from its beginning.");
-        place.take(frame);
-        if (frame.data.length > 0) await onChunk(frame.data, frame.offset);
+    let end = Number.POSITIVE_INFINITY;
+    let most = leastBytes;
+    while (!stopped(signal)) {
+      const asked = Date.now();
+      const answer = await ask(session, question(experiment, place, { most, wait: once !== true }));
+      if (stopped(signal)) break;
+      if ("missing" in answer) {
+        if (answer.missing === "log") return once === true;
+        throw new Error(`The log of ${experiment} has no times: its run was started before they were kept.`);
       }
+      const whole = Buffer.from(answer.data, "base64");
+      if (Date.now() - asked > quickMs) most = Math.max(most / 2, leastBytes);
+      else if (whole.length === most) most = Math.min(most * 2, mostBytes);
+      if (once === true) end = Math.min(end, answer.size);
+      const { offset, over } = answer;
+      const piece = { offset, data: whole.subarray(0, Math.max(0, end - offset)) };
+      if (!place.goesOn(piece)) onProgress?.("The log was truncated or replaced. Following it from its beginning.");
+      place.take(piece);
+      if (piece.data.length > 0) await onChunk(piece.data, offset);
+      if (over || offset + piece.data.length >= end) return true;
     }
-    const { code } = await endedSoon(remote);
-    if (code === noLogYet) return once === true;
-    if (code === noTimes) {
-      throw new Error(`The log of ${experiment} has no times: its run was started before they were kept.`);
-    }
-    if (code !== 0) throw new Error(`Couldn't read the log of ${experiment} (status ${code}): ${said().trim()}`);
     return true;
   } finally {
     signal?.removeEventListener("abort", stop);
-    remote.kill();
   }
+}
+
+function question(experiment: string, place: LogPlace, how: { most: number; wait: boolean }): Question<Answer> {
+  return {
+    ask: "log",
+    document: { experiment, start: place.word(), ...how },
+    answer: answered,
+    what: `Reading the log of ${experiment}`,
+    timeoutSeconds: 60,
+  };
 }
 
 function stopped(signal: AbortSignal | undefined): boolean {
@@ -130,13 +156,13 @@ export class LogPlace {
     return "since" in this.start ? `at:${this.start.since}` : `ago:${this.start.secondsAgo}`;
   }
 
-  goesOn({ offset }: Frame): boolean {
+  goesOn({ offset }: Piece): boolean {
     return this.offset === undefined || this.offset === offset;
   }
 
-  take(frame: Frame): void {
-    if (!this.goesOn(frame)) this.anchor = Buffer.alloc(0);
-    this.offset = frame.offset + frame.data.length;
-    this.anchor = Buffer.concat([this.anchor, frame.data.subarray(-anchorBytes)]).subarray(-anchorBytes);
+  take(piece: Piece): void {
+    if (!this.goesOn(piece)) this.anchor = Buffer.alloc(0);
+    this.offset = piece.offset + piece.data.length;
+    this.anchor = Buffer.concat([this.anchor, piece.data.subarray(-anchorBytes)]).subarray(-anchorBytes);
   }
 }

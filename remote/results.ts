@@ -102,7 +102,8 @@ export function requireResults({ instanceId, run }: Pick<ResultsPlace, "instance
   throw new Error(
     `${loss} Instance ${instanceId} keeps running and billing. After a change of results.include, run ` +
       "`npm run up`, which doesn't touch the run, then `npm run down`. To terminate it as it is: " +
-      `\`npm run down -- --lose-results\`, or ${loseResultsVariable}=${run.experiment} for \`pulumi destroy\`.`,
+      `\`npm run down -- --lose-results\`, or ${loseResultsVariable}=${run.experiment} for \`pulumi destroy\`. The same ` +
+      "variable lets `npm run up` start another experiment on the instance.",
   );
 }
 

@@ -1,12 +1,10 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { EvaluationPlan } from "../plan/types";
 import { type AgentCall, askAgent, callAgent } from "./agent";
 import { ask } from "./conversation";
-import { followLog } from "./follow";
 import { logLines, plainText } from "./log-text";
 import { shellQuote } from "./quote";
 import { evaluationOf, type StandsOn } from "./scripts";
-import { isRetryable, SshSession, withSession } from "./session";
+import { type SshSession, withSession } from "./session";
 import { withRetries } from "./transfer/retry";
 import { type RunState, type RunStatus, type SshAccess, statusSchema } from "./types";
 
@@ -42,58 +40,6 @@ export function readStatus(session: SshSession, experiment: string): Promise<Run
     what: `Reading the status of ${experiment}`,
     timeoutSeconds: 60,
   });
-}
-
-/** How to wait for a run. */
-export interface WatchOptions {
-  /** What training logs meanwhile; waited for as in {@link followLog}. */
-  readonly onChunk?: (chunk: Buffer) => void | Promise<void>;
-  /** Each status that is read meanwhile. */
-  readonly onStatus?: (status: RunStatus) => void;
-  /** A line for people when something other than the log is to be told. */
-  readonly onProgress?: (line: string) => void;
-  /** Seconds to wait. Default: without end. */
-  readonly timeoutSeconds?: number;
-  /** Seconds without any contact after which the wait is given up; the run itself is left alone. Default 1800. */
-  readonly unreachableSeconds?: number;
-  /** Whether the instance has ended. Asked while it cannot be reached: there is nothing to wait for then. */
-  readonly isGone?: () => Promise<boolean>;
-  readonly signal?: AbortSignal;
-}
-
-/**
- * Waits until training has logged its first step, or has ended. A lost connection is made again.
- * @throws RunError `failed` when training failed before it, `first-step` when it did not come in time (the run goes on),
- * `absent` when there is no run, `gone` when the instance has ended. SshError when it stays unreachable.
- */
-export async function waitForFirstStep(
-  access: SshAccess,
-  run: { readonly experiment: string },
-  options: WatchOptions & { readonly timeoutSeconds: number },
-): Promise<RunStatus> {
-  const { experiment } = run;
-  const reached = (status: RunStatus): boolean => status.firstStepAt !== undefined || hasEnded(status.state);
-  const status = await watch(access, experiment, reached, options);
-  if (status.state === "failed" && status.firstStepAt === undefined) {
-    throw await trainingFailed(access, experiment, status);
-  }
-  if (!reached(status)) {
-    const message = `Training of ${experiment} logged no first step within ${options.timeoutSeconds} s. It keeps running. Check train.firstStepPattern against the log.`;
-    throw new RunError(await withLogTail(access, message, status), { kind: "first-step", status });
-  }
-  return status;
-}
-
-/**
- * Waits until the run has ended, evaluation included, and gives its last status, whatever that is.
- * @throws RunError `absent` when there is no run, `gone` when the instance has ended. SshError when it stays unreachable.
- */
-export async function waitForEnd(
-  access: SshAccess,
-  run: { readonly experiment: string },
-  options: WatchOptions = {},
-): Promise<RunStatus> {
-  return watch(access, run.experiment, (status) => hasEnded(status.state), options);
 }
 
 /** The error for a run that has failed, with the end of its log. */
@@ -238,78 +184,8 @@ export async function readLogTail(session: SshSession, path: string): Promise<st
   return logLines(stdout).map(plainText);
 }
 
-async function watch(
-  access: SshAccess,
-  experiment: string,
-  done: (status: RunStatus) => boolean,
-  options: WatchOptions,
-): Promise<RunStatus> {
-  const following = new AbortController();
-  const signal = options.signal === undefined ? following.signal : AbortSignal.any([options.signal, following.signal]);
-  const { onChunk } = options;
-  const follow = onChunk === undefined ? undefined : followLog(access, experiment, { onChunk, signal });
-  follow?.catch(() => {});
-  try {
-    const status = await poll(access, experiment, done, options);
-    if (hasEnded(status.state)) {
-      // Its log is complete: what is still on the way belongs to the reader.
-      await Promise.race([follow, sleep(5000)]);
-    }
-    return status;
-  } finally {
-    following.abort();
-    await follow?.catch(() => {});
-  }
-}
-
-async function poll(
-  access: SshAccess,
-  experiment: string,
-  done: (status: RunStatus) => boolean,
-  options: WatchOptions,
-): Promise<RunStatus> {
-  const { signal, timeoutSeconds = Number.POSITIVE_INFINITY, unreachableSeconds = 1800 } = options;
-  const started = Date.now();
-  let contact = Date.now();
-  let session: SshSession | undefined;
-  let status: RunStatus | undefined;
-  try {
-    for (;;) {
-      signal?.throwIfAborted();
-      try {
-        session ??= await SshSession.connect(access, { signal });
-        status = await readStatus(session, experiment);
-        contact = Date.now();
-        options.onStatus?.(status);
-        if (status.state === "absent") {
-          const message = `There is no run of ${experiment} on ${access.host}. Start it with \`pulumi up\`.`;
-          throw new RunError(message, { kind: "absent", status });
-        }
-      } catch (error) {
-        signal?.throwIfAborted();
-        session?.close();
-        session = undefined;
-        if (!isRetryable(error) || Date.now() - contact > unreachableSeconds * 1000) throw error;
-        if (await options.isGone?.()) {
-          const message =
-            `The instance of ${experiment} is gone (${error.message}). It is no longer billed. Only the results downloaded ` +
-            "before remain. Run `up` to launch another and start over, or `npm run down` to clean up.";
-          throw new RunError(message, { kind: "gone", status });
-        }
-        options.onProgress?.(`${error.message} The run is not affected. Trying again.`);
-      }
-      if (status !== undefined && (done(status) || Date.now() - started >= timeoutSeconds * 1000)) {
-        return status;
-      }
-      const elapsed = Date.now() - started;
-      await sleep(elapsed < 10_000 ? 500 : elapsed < 120_000 ? 2000 : 5000, undefined, { signal });
-    }
-  } finally {
-    session?.close();
-  }
-}
-
-async function withLogTail(access: SshAccess, message: string, status: RunStatus): Promise<string> {
+/** A message with the end of the log below it, where that can be read. */
+export async function withLogTail(access: SshAccess, message: string, status: RunStatus): Promise<string> {
   try {
     const call = logEnd(status.experiment, "train", 40);
     const { stdout } = await withSession(access, (session) => askAgent(session, call, { timeoutSeconds: 30 }));

@@ -59,6 +59,11 @@ export type Written = z.infer<typeof writtenSchema>;
 export type WrittenGroup = z.infer<typeof writtenGroup>;
 export type LeftOut = Written["left"][number];
 
+/** As the agent writes it down. `at`: seconds since the epoch, by the instance's clock. */
+const eventSchema = z.object({ at: z.number(), event: z.string(), attempt: number, code: number, reason: text });
+
+export type RunEvent = z.infer<typeof eventSchema>;
+
 /** What the agent tells of a run. Times are ISO 8601 in UTC. Members that are not named here are left out. */
 export const statusSchema = z.object({
   state: runState,
@@ -122,6 +127,8 @@ export const statusSchema = z.object({
       }),
     )
     .optional(),
+  /** What happened to the run, the newest last; not all of a long history. */
+  events: z.array(eventSchema).optional().catch(undefined),
   evaluation: z
     .object({ state: z.enum(["none", "pending", "running", "done", "failed"]), exitCode: number })
     .optional(),

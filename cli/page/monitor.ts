@@ -164,7 +164,7 @@ export class StackMonitor {
     this.watching = watching;
     this.runMonitor?.close();
     this.events.resetLog();
-    for (const topic of ["machine", "checkpoints", "metrics", "trouble"]) this.events.set(topic, null);
+    for (const topic of ["history", "machine", "checkpoints", "metrics", "trouble"]) this.events.set(topic, null);
     this.runMonitor = there ? new RunMonitor(access, run?.experiment, this.events, () => this.tell()) : undefined;
   }
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { eventText } from "../../remote/events";
 import { followOn, LogPlace } from "../../remote/follow";
 import { KeptSession, type Link } from "../../remote/keep";
 import { type MachineLook, readMachine } from "../../remote/machine";
@@ -15,6 +16,12 @@ const lookMs = 2000;
 /** While nobody has the page open, one look in so many is taken. */
 const aloneEvery = 8;
 const metricsEvery = 2;
+
+/** What happened to the run, the newest first. `at`: milliseconds since the epoch. */
+function history(status: RunStatus | undefined): { at: number; text: string }[] {
+  const events = status?.events ?? [];
+  return events.map((event) => ({ at: event.at * 1000, text: eventText(event) })).toReversed();
+}
 
 /** What the instance tells, as it was seen last. */
 export interface Seen {
@@ -115,6 +122,7 @@ export class RunMonitor {
       this.use = addLook(this.use, this.machine, look, answered);
       this.machine = look;
       this.skewMs = (asked + answered) / 2 - look.now * 1000;
+      this.events.set("history", history(this.status));
       this.events.set("machine", this.use);
       this.events.set("checkpoints", look.checkpoints);
       if (outputPath !== undefined && this.looks++ % metricsEvery === 0) {

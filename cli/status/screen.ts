@@ -3,15 +3,18 @@ import { duration } from "../../lambda/api/waiting";
 import { money } from "../../lambda/billing/bill";
 import { isGone } from "../../lambda/life/presence";
 import { megabytes } from "../../local/folder/progress";
+import { eventText, isEventful } from "../../remote/events";
 import { plainText, safeText } from "../../remote/log-text";
 import type { MachineLook } from "../../remote/machine";
-import type { RunStatus } from "../../remote/types";
+import type { RunEvent, RunStatus } from "../../remote/types";
 import { foundText, leftText } from "../../remote/written";
 import type { CostReport, JobReport, StackReport, StrayReport } from "../stack/report";
 import type { JobView } from "../stack/stack-view";
 import { noDetails, type Progress } from "./look";
 
 const label = 12;
+/** Of the history, the newest. */
+const mostEvents = 6;
 
 /**
  * The reports as lines for a person, none longer than the terminal is wide. Machine and run of a stack that has one of
@@ -129,6 +132,7 @@ function describeRun(status: RunStatus): (Row | undefined)[] {
     detached,
     doubt,
     unsupervised,
+    events = [],
   } = status;
   // Both times are the instance's, whose clock may be another than this one.
   const since =
@@ -151,7 +155,17 @@ function describeRun(status: RunStatus): (Row | undefined)[] {
     left === undefined ? undefined : ["left out", pc.yellow(left)],
     evaluation === undefined || evaluation.state === "none" ? undefined : ["evaluation", evaluation.state],
     ended === undefined ? undefined : ["self-end", ended],
+    ...historyRows(events),
   ];
+}
+
+/** What happened last to a run that has not simply gone its way. */
+function historyRows(events: readonly RunEvent[]): Row[] {
+  if (!isEventful(events)) return [];
+  return events.slice(-mostEvents).map((event, place) => {
+    const at = `${new Date(event.at * 1000).toISOString().slice(0, 19)}Z`;
+    return [place === 0 ? "history" : "", pc.dim(`${at}  ${eventText(event)}`)];
+  });
 }
 
 function describeProgress({ axis, at, values }: Progress): string {

@@ -3,17 +3,10 @@ import { isGone, statusOrGone } from "../../lambda/life/presence";
 import type { DashboardPlan, RunPlan } from "../../plan/types";
 import { ensureAgent } from "../../remote/agent";
 import { tellTime } from "../../remote/clock";
-import {
-  doubtText,
-  hasEnded,
-  RunError,
-  readStatus,
-  trainingFailed,
-  waitForEnd,
-  waitForFirstStep,
-} from "../../remote/run";
+import { doubtText, hasEnded, RunError, readStatus, trainingFailed } from "../../remote/run";
 import { withSession } from "../../remote/session";
 import type { RunState, RunStatus } from "../../remote/types";
+import { waitForEnd, waitForFirstStep } from "../../remote/waiting";
 import { elsewhereLines } from "../../remote/written";
 import { diffByName } from "../dynamic/diff";
 import { CreatedButFailed, type DynamicHandler, type HandlerContext } from "../dynamic/handler";

@@ -30,7 +30,6 @@ VERBS = {
     "extract-now": "steps.dataset:extract_now",
     "fetch-begin": "results.fetched:begin",
     "fetch-done": "results.fetched:done",
-    "follow": "run.follow:follow",
     "go-on": "run.start:go_on",
     "launch": "run.launch:launch",
     "list": "results.listing:list_places",

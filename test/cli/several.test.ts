@@ -157,6 +157,26 @@ describe("status", () => {
   const text = (all: JobReport[]): string => screenOf(all, 120).map(plainText).join("\n");
   const details = { ...noDetails, log: ["step 3"] };
 
+  it("tells the history of a run that has not simply gone its way", () => {
+    const at = Date.parse("2026-01-31T12:00:00Z") / 1000;
+    const gone = [
+      { at, event: "started", attempt: 1 },
+      { at: at + 60, event: "first step", attempt: 1 },
+    ];
+    expect(text(reports(one, { run: { events: gone } }))).not.toContain("history");
+    const events = [
+      ...gone,
+      { at: at + 3600, event: "interrupted", attempt: 1 },
+      { at: at + 3700, event: "started", attempt: 2 },
+    ];
+    expect(text(reports(one, { run: { events } }))).toContain(`
+history     2026-01-31T12:00:00Z  started
+            2026-01-31T12:01:00Z  first step
+            2026-01-31T13:00:00Z  interrupted: the machine went down
+            2026-01-31T13:01:40Z  start 2
+results `);
+  });
+
   it("of one machine and one run is one block", () => {
     expect(text(reports(one, {}, details))).toBe(`stack       test
 instance    active  gpu_1x_a10 in us-east-1  machine.example

@@ -42,7 +42,7 @@ describe("a conversation with the agent", { timeout: 60_000 }, () => {
   });
 
   it("tells what is wrong with a question, and goes on", async () => {
-    const asked = '{"protocol":1}\n{"id":1,"ask":"status","document":{}}\n{"id":2,"ask":"dance","document":{}}\n';
+    const asked = `{"protocol":${protocol}}\n{"id":1,"ask":"status","document":{}}\n{"id":2,"ask":"dance","document":{}}\n`;
     const { stdout } = await host.session.exec("python3 -IS .lambda-train/agent/* serve", { stdin: asked });
     expect(stdout.split("\n").slice(1, 3)).toEqual([
       '{"id": 1, "error": "Wrong: experiment is missing"}',

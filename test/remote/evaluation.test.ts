@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { evaluateRun, stopRun, waitForEnd } from "../../remote/run";
+import { evaluateRun, stopRun } from "../../remote/run";
+import { waitForEnd } from "../../remote/waiting";
 import { startRelay } from "../support/relay";
 import { testEvaluation } from "./plan";
 import { RunHost } from "./run-host";

@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { appendFile, mkdir, readFile, rename, stat, truncate, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { type FollowOptions, followLog, type LogStart } from "../../remote/follow";
-import { FrameReader } from "../../remote/frames";
+import { type FollowOptions, followLog, followOn, LogPlace, type LogStart } from "../../remote/follow";
+import { readStatus } from "../../remote/run";
+import { withSession } from "../../remote/session";
 import { type Relay, startRelay } from "../support/relay";
 import { useScriptHost } from "./script-host";
 
@@ -32,6 +33,8 @@ async function makeRun(log: string | Buffer, times = ""): Promise<{ path: string
     },
   };
 }
+
+const counting = 'pgrep -fc "$HOME/.lambda-train/agent/[^ ]* [s]erve$" || true';
 
 const over = (relay: Relay) => ({ ...host.sshd.access, port: relay.port });
 
@@ -110,8 +113,7 @@ describe("following a log", { timeout: 60_000 }, () => {
     const relay = await startRelay(host.sshd.access.port);
     const stopped = reader(host.sshd.access, { signal: abort.signal });
     const lost = reader(over(relay), { signal: abort.signal });
-    const left = async (): Promise<number> =>
-      Number(await host.session.run(`pgrep -fc "$HOME/.lambda-train/agent/[^ ]* [f]ollow$" || true`, "counting"));
+    const left = async (): Promise<number> => Number(await host.session.run(counting, "counting"));
     for (let tries = 0; (await left()) < 2 && tries < 100; tries++) await sleep(50);
     expect(await left()).toBe(2);
     relay.refuse();
@@ -122,6 +124,26 @@ describe("following a log", { timeout: 60_000 }, () => {
     expect(await left()).toBe(0);
     await relay.close();
     await run.end();
+  });
+
+  it("shares one process with the questions of its connection, which are answered while it waits", async () => {
+    const run = await makeRun("one\n");
+    await withSession(host.sshd.access, async (session) => {
+      let text = "";
+      const take = (chunk: Buffer): void => {
+        text += chunk.toString();
+      };
+      const following = followOn(session, "exp", new LogPlace({ byte: 0 }), { onChunk: take });
+      while (text === "") await sleep(20);
+      const asked = Date.now();
+      expect(await readStatus(session, "exp")).toMatchObject({ state: "starting" });
+      expect(Date.now() - asked).toBeLessThan(10_000);
+      expect(await host.session.run(counting, "counting")).toBe("1\n");
+      await appendFile(run.path, "two\n");
+      await run.end();
+      expect(await following).toBe(true);
+      expect(text).toBe("one\ntwo\n");
+    });
   });
 
   it("begins with the last lines, whether the last one has ended or not", async () => {
@@ -175,19 +197,4 @@ describe("following a log", { timeout: 60_000 }, () => {
     });
     expect({ most, length }).toEqual({ most: 1, length: 30_000_000 });
   });
-});
-
-it("frames are read whatever pieces they come in; anything else is refused", () => {
-  const stream = Buffer.from("0 3\nabc3 0\n3 5\nde\nfg");
-  for (let size = 1; size <= stream.length; size++) {
-    const frames = new FrameReader();
-    let text = "";
-    for (let at = 0; at < stream.length; at += size)
-      for (const { data } of frames.read(stream.subarray(at, at + size))) text += data.toString();
-    expect(text).toBe("abcde\nfg");
-  }
-  expect(() => [...new FrameReader().read(Buffer.from("Welcome to Ubuntu!\n"))]).toThrow(
-    "something other than the log",
-  );
-  expect(() => [...new FrameReader().read(Buffer.from("1".repeat(100)))]).toThrow("something other than the log");
 });

@@ -5,10 +5,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { RunPlan } from "../../plan/types";
 import { ensureAgent } from "../../remote/agent";
 import { tellTime } from "../../remote/clock";
-import { readStatus, stopRun, waitForEnd } from "../../remote/run";
+import { readStatus, stopRun } from "../../remote/run";
 import { renderStart } from "../../remote/scripts";
 import { SshSession } from "../../remote/session";
 import type { RunStatus } from "../../remote/types";
+import { waitForEnd } from "../../remote/waiting";
 import { startSshd, type TestSshd } from "../support/sshd";
 import { testPlan } from "./plan";
 

@@ -3,10 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { eventText } from "../../remote/events";
 import { followLog } from "../../remote/follow";
 import { shellQuote } from "../../remote/quote";
 import { endRun } from "../../remote/results";
-import { RunError, readMetrics, stopRun, waitForEnd, waitForFirstStep } from "../../remote/run";
+import { RunError, readMetrics, stopRun } from "../../remote/run";
+import { waitForEnd, waitForFirstStep } from "../../remote/waiting";
 import { startRelay } from "../support/relay";
 import { testEvaluation } from "./plan";
 import { RunHost } from "./run-host";
@@ -92,9 +94,11 @@ describe("a run", () => {
     await runs.start(plan);
     expect(await runs.until(plan, "failed")).toMatchObject({ exitCode: 9, attempt: 1 });
     expect((await runs.start(plan)).said).toContain("started: attempt 2");
-    const { logPath } = await runs.until(plan, "finished");
+    const { logPath, events = [] } = await runs.until(plan, "finished");
     const log = await readFile(logPath, "utf8");
     expect(log.match(/^attempt$/gm)).toHaveLength(2);
+    const told = ["started", "training ended with status 9", "start 2", "first step", "training ended with status 0"];
+    expect(events.map(eventText)).toEqual(told);
     expect(log).toMatch(/=== lambda-train: host-[\d-]+, attempt 2, started/);
   });
 

@@ -6,6 +6,7 @@ import { Evaluation } from "./evaluation.js";
 import { Experiments } from "./experiments.js";
 import { Figures } from "./figures.js";
 import { Head, Runs } from "./head.js";
+import { History } from "./history.js";
 import { html } from "./html.js";
 import { Lifecycle } from "./lifecycle.js";
 import { Log } from "./log.js";
@@ -31,7 +32,7 @@ export function App() {
       ${rented && html`<${Evaluation} />`}
       <${Charts} chosen=${chosen} theme=${theme} />
       <${Experiments} chosen=${chosen} choose=${choose} />
-      ${rented && html`<div class="pair"><${Log} /><${Checkpoints} /></div><${Configuration} />`}
+      ${rented && html`<div class="pair"><${Log} /><div><${Checkpoints} /><${History} /></div></div><${Configuration} />`}
     </main>
   `;
 }

@@ -10,6 +10,7 @@ const topics = [
   "machine",
   "metrics",
   "checkpoints",
+  "history",
   "experiments",
   "configuration",
   "trouble",

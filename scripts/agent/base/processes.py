@@ -140,8 +140,8 @@ def detach():
 
 
 def own_command(verb, /, **told):
-    """The words that call a verb of this agent."""
-    return [sys.executable, "-IS", AGENT, verb, *([json.dumps(told)] if told else [])]
+    """The words that call a verb of this agent. What it is told is in a form that no other program expands."""
+    return [sys.executable, "-IS", AGENT, verb, *([json.dumps(told).encode().hex()] if told else [])]
 
 
 def start_detached(command, log=os.devnull, **options):

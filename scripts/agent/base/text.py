@@ -21,14 +21,18 @@ def last_lines(path, count, width=200):
     The last lines that show something; a progress bar's returns count as line ends, lines are cut to so many bytes. What
     tells why something failed may be longer. A log may hold anything: a character that was cut in two is dropped.
     """
+    lines = shown(tail_of(path)).split(b"\n")
+    return [line[:width].decode("utf-8", "ignore") for line in lines if line.strip()][-count:]
+
+
+def tail_of(path):
+    """The last bytes of a file, up to 64 KiB; none where it cannot be read."""
     try:
         with open(path, "rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - 65536))
-            data = file.read(65536)
+            return file.read(65536)
     except OSError:
-        return []
-    lines = shown(data).split(b"\n")
-    return [line[:width].decode("utf-8", "ignore") for line in lines if line.strip()][-count:]
+        return b""
 
 
 def last_line(path):

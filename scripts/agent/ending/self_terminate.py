@@ -19,6 +19,7 @@ from ending.cloud import Abandoned, ApiError, Cloud
 from machine.notebook_use import notebook_works
 from results.elsewhere import Look
 from results.safety import Unsafe, is_fetched, keep
+from run.scope import members
 from run.state import Run, runs
 
 HOME = os.path.join(BASE, "self-terminate")
@@ -28,7 +29,7 @@ STATUS = os.path.join(HOME, "status.json")
 PROCESS = os.path.join(HOME, "process")
 ACTIVE = os.path.join(HOME, "active")
 
-# Verbs that work. Those that only look (status, follow, dashboard) keep no instance alive.
+# Verbs that work. Those that only look (serve, status, dashboard) keep no instance alive.
 WORKING = """
 archive-append archive-size aside-keep evaluate evaluate-now extract extract-now launch list send setup
 setup-now start step-now stop supervise upload-apply upload-check upload-plan upload-same upload-take verify
@@ -48,6 +49,7 @@ STARTING = 30
 def works():
     """What of the stack works here, or None."""
     experiments = [os.fsencode(run.experiment) for run in runs()]
+    scopes = {pid for run in runs() for pid in members(run.newest().get("scope"))}
     marks = {name + each for each in experiments for name in (b"LAMBDA_TRAIN_RUN=", b"LAMBDA_TRAIN_EVALUATION=")}
     notebook = []
     for pid in pids():
@@ -57,7 +59,7 @@ def works():
         if verb is not None:
             return verb
         environment = environment_of(pid)
-        if not marks.isdisjoint(environment):
+        if pid in scopes or not marks.isdisjoint(environment):
             return "training"
         if any(word.startswith(b"LAMBDA_TRAIN_UPLOAD=" + os.fsencode(BASE)) for word in environment):
             return "upload"

@@ -1,22 +1,16 @@
-"""Sends an experiment's log from a place on, and goes on until the current attempt has ended.
-
-Frames: a line "OFFSET LENGTH", then LENGTH bytes of the log from OFFSET on. An offset that is less than what was sent says
-that the log was cut short or replaced, and begins anew. Times are told by the file log.times beside the log.
-"""
+"""An experiment's log, piece by piece, until the current attempt has ended. Times are told by the file log.times beside it."""
 
 import os
-import select
-import sys
 import time
+from binascii import b2a_base64
 
 from base.document import takes
 from run.state import Run
 
 BLOCK = 65536
-PAUSE_MS = 200
-# Bytes before a place by which the log is known again.
-ANCHOR = 64
-NO_LOG, NO_TIMES = 44, 45
+PAUSE = 0.2
+# Seconds that a question waits for something new.
+LONGEST = 20
 
 
 def goes_on(run):
@@ -66,12 +60,12 @@ def line_start(log, offset):
 
 
 def before_time(run, log, end, since):
-    """Bytes that were there before a time: those of the last note that is not later."""
+    """Bytes that were there before a time: those of the last note that is not later. None where there are no notes."""
     offset = 0
     try:
         times = open(run.path("log.times"), encoding="ascii")
     except OSError:
-        sys.exit(NO_TIMES)
+        return None
     with times:
         for line in times:
             seconds, _, size = line.partition(" ")
@@ -97,66 +91,39 @@ def start_of(run, log, end, start):
     return offset if log.read(len(anchor)) == anchor else 0
 
 
-def replaced(log, path):
-    """Whether the path leads to another file by now."""
-    try:
-        now, mine = os.stat(path), os.fstat(log.fileno())
-    except OSError:
-        return False
-    return (now.st_ino, now.st_dev) != (mine.st_ino, mine.st_dev)
-
-
-def send(offset, data):
-    out = sys.stdout.buffer
-    out.write(b"%d %d\n" % (offset, len(data)))
-    out.write(data)
-    out.flush()
-
-
-@takes(experiment=str, mode=str, start=str)
-def follow(experiment, mode, start):
+@takes(experiment=str, start=str, most=int, wait=bool)
+def piece(experiment, start, most, wait):
     """
-    `mode`: follow, or once: to the end that the log has at the start, however fast it grows. `start`:
+    {"offset", "data" in base64, "size" of the whole log, "over": there is nothing more, and nothing will come}; or
+    {"missing": "log"} where there is none (yet), {"missing": "times"} where it has no times. An offset that is less than
+    what was asked for says that the log was cut short or replaced, and begins anew. `start`:
       byte:N[:ANCHOR]  after N bytes, which ended in ANCHOR (hex): where they do not any more, the log is another one
       lines:N          with the last N lines
       at:SECONDS       with what was written since then (seconds since the epoch)
       ago:SECONDS      with what was written in the last seconds
-    Exit codes: 0 ended, 44 there is no log (yet), 45 the log has no times.
+    `most`: bytes. `wait`: for something new, as long as the attempt goes on.
     """
     run = Run(experiment)
-    path = run.log
-    try:
-        log = open(path, "rb")
-    except OSError:
-        sys.exit(NO_LOG)
-    end = log.seek(0, os.SEEK_END)
-    offset = start_of(run, log, end, start)
-    anchor = b""
-    send(offset, anchor)
-    reader = select.poll()
-    reader.register(sys.stdout.fileno(), 0)
+    until = time.monotonic() + LONGEST
     while True:
         # Asked first: what is written before the end is then surely read.
-        more = mode == "follow" and goes_on(run)
-        while True:
-            log.seek(offset - len(anchor))
-            block = BLOCK if mode == "follow" else min(BLOCK, end - offset)
-            data = log.read(len(anchor) + block)
-            if not data.startswith(anchor):
-                offset, anchor = 0, b""
+        more = wait and goes_on(run)
+        try:
+            log = open(run.log, "rb")
+        except OSError:
+            if more and time.monotonic() < until:
+                time.sleep(PAUSE)
                 continue
-            new = data[len(anchor) :]
-            if not new:
-                break
-            send(offset, new)
-            offset, anchor = offset + len(new), data[-ANCHOR:]
-        if mode == "follow" and replaced(log, path):
-            log.close()
-            log = open(path, "rb")
-            offset, anchor = 0, b""
-            continue
-        if not more:
-            return
-        # A reader whose connection was lost is not to be waited for until the log grows.
-        if reader.poll(PAUSE_MS):
-            return
+            return {"missing": "log"}
+        with log:
+            size = log.seek(0, os.SEEK_END)
+            offset = start_of(run, log, size, start)
+            if offset is None:
+                return {"missing": "times"}
+            log.seek(offset)
+            data = log.read(most)
+        is_new = data or not start.startswith(f"byte:{offset}:")
+        if is_new or not more or time.monotonic() >= until:
+            known = {"offset": offset, "data": b2a_base64(data, newline=False).decode(), "size": size}
+            return {**known, "over": not data and not more}
+        time.sleep(PAUSE)

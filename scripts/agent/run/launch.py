@@ -14,6 +14,7 @@ import time
 
 from base.document import takes
 from base.shell import environment_with, restore_signals, strict, with_environment, workplace
+from run.scope import offer_to_the_killer, own_scope
 from run.state import Run
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -25,6 +26,8 @@ SETTLE = 0.2
 def launch(experiment, command):
     attempt = Run(experiment).newest()
     described = attempt.get("description")
+    scope = own_scope()
+    attempt.try_put(scope=scope)
     going_down = []
     # Handlers, since what is ignored would be ignored by training as well.
     signal.signal(signal.SIGHUP, lambda *_: None)
@@ -36,6 +39,8 @@ def launch(experiment, command):
     began = time.monotonic()
     pid = os.fork()
     if pid == 0:
+        if scope is not None:
+            offer_to_the_killer()
         try:
             become(experiment, sockets, described, command)
         except OSError as error:
@@ -84,7 +89,6 @@ def put_surely(attempt, end):
     while True:
         try:
             attempt.put(trainingEnd=end)
-            attempt.run.tell("training ended", attempt=attempt.number, code=end["code"])
             return
         except OSError:
             time.sleep(1)

@@ -4,7 +4,8 @@ import os
 import signal
 import time
 
-from base.processes import below, marked, name_of, parent_of, pid_in, quietly, send, surely, words_of
+from base.processes import below, marked, name_of, parent_of, pid_in, quietly, send, stat_of, surely, words_of
+from run.scope import members
 
 # What a TERM is to a process. A wrapper dies of it without passing it on, or passes it on a second time; a filter takes
 # the output of the process it serves down with it, as a terminal does; anything else is the work itself.
@@ -22,12 +23,15 @@ class Processes:
 
     def now(self):
         """
-        By mark and by descent: a process of root shows its environment to nobody else, and `env -i` takes the mark away;
-        a launcher that was killed leaves its processes without a root.
+        By scope, where there is one, by mark and by descent: a process of root shows its environment to nobody else, and
+        `env -i` takes the mark away; a launcher that was killed leaves its processes without a root.
         """
-        found = set(marked(self.mark))
+        found = {pid for pid in members(self.attempt.get("scope")) if stat_of(pid)}
+        found.update(marked(self.mark))
         if self.attempt.lives("launcher"):
-            found.update(below(pid_in(self.attempt.get("launcher"))))
+            launcher = pid_in(self.attempt.get("launcher"))
+            found.update(below(launcher))
+            found.discard(launcher)
         return sorted(found)
 
     def surely(self):
@@ -37,7 +41,7 @@ class Processes:
         """Whether training has not ended, as far as anything tells."""
         if self.attempt.has("trainingEnd"):
             return False
-        return self.attempt.lives("launcher") or bool(surely(lambda: marked(self.mark)))
+        return self.attempt.lives("launcher") or bool(self.surely())
 
     def end(self, grace):
         """TERM, up to `grace` seconds of patience, then KILL. False where something goes on all the same."""

@@ -87,7 +87,7 @@ def start(experiment, hash, stands, run, limits, results):
         # An attempt that ends before it writes anything must not make those before it forgotten.
         facts["outputPath"] = attempt.get("outputPath")
     attempt = of.begin(**facts)
-    of.tell("started", attempt=attempt.number, hash=hash)
+    of.tell("started", attempt=attempt.number)
     if not start_supervisor(attempt):
         die(5, f"The run of {experiment} did not start within 10 s. Is tmux able to start a session? Log: {of.log}")
     say(f"started: attempt {attempt.number}, session {of.session}")

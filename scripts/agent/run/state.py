@@ -14,6 +14,7 @@ import time
 from base.files import BASE, fact, put
 from base.locks import hold, release
 from base.say import die
+from base.text import tail_of
 from run.early import EarlyAttempt
 from run.facts import Facts
 
@@ -83,6 +84,18 @@ class Run:
         except OSError:
             pass
 
+    def events(self, most):
+        """The newest ones, the oldest of them first. What a full disk cut short is none."""
+        found = []
+        for line in tail_of(self.path("events.jsonl")).split(b"\n"):
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(event, dict) and {"at", "event"} <= event.keys():
+                found.append(event)
+        return found[-most:]
+
     def number(self):
         """The newest attempt's, 0 where the experiment was never started."""
         return self.document().get("attempt") or int(fact(self.folder, "attempt") or 0)
@@ -146,7 +159,7 @@ class Run:
 class Attempt(Facts):
     """
     One start of a run. Facts: hash, stands (hash of the code, data and environment), used (seconds of the attempts before it), description, limits, createdAt, startedAt,
-    mark (files that training writes are newer), logStart, supervisor, launcher, firstStep, firstStepLine, outputPath,
+    mark (files that training writes are newer), logStart, supervisor, launcher, scope (its cgroup), firstStep, firstStepLine, outputPath,
     outputBeside, seconds, activeAt, stopRequest, stopReason, detached, interrupted (the machine went down), trainingEnd,
     exit, endedAt, evaluation, evaluationExit, evaluatedAt, fetching, fetched, kept, doubt (why its end with 0 may be no
     success), clearedAt (when the outputs were emptied for it),

@@ -14,6 +14,9 @@ from run.resume import resume_checkpoint
 from run.standing import is_over, is_unsupervised, wanted_evaluation
 from run.state import Run
 
+# A status is asked for again and again.
+MOST_EVENTS = 30
+
 
 @takes(experiment=str)
 def status(experiment):
@@ -35,6 +38,7 @@ def status_of(run):
     ]
     known.update(
         writtenElsewhere=elsewhere,
+        events=run.events(MOST_EVENTS) or None,
         asides=[copy for copy in copies if copy is not None] or None,
         selfTermination=self_termination(),
         now=int(time.time()),

@@ -66,6 +66,7 @@ def stop_here(attempt, reason, grace):
         time.sleep(PAUSE)
     find_output(attempt)
     attempt.try_put(endedAt=now())
-    attempt.put(exit=attempt.get("trainingEnd", {"code": 128 + signal.SIGTERM})["code"])
-    attempt.run.tell("ended", attempt=attempt.number, reason=reason)
+    code = attempt.get("trainingEnd", {"code": 128 + signal.SIGTERM})["code"]
+    attempt.put(exit=code)
+    attempt.run.tell("ended", attempt=attempt.number, code=code)
     say(f"stopped: {reason} (its supervisor was gone)")

@@ -10,7 +10,7 @@ import time
 from base.document import Maybe, takes
 from base.files import clock_ahead, moment, now
 from base.pidfd import Waiter
-from base.processes import key_of, own_command, pid_in, start_detached
+from base.processes import key_of, own_command, pid_in, send, start_detached
 from base.shell import workplace
 from run.activity import Activity
 from run.configuration import since
@@ -19,6 +19,7 @@ from run.log import Steps, Times, beginning, error_at_end, size_of, tells_of_a_k
 from run.output import find_output, has_left_nothing, outputs_of, was_written_since
 from run.processes import Processes
 from run.resume import resume_checkpoint
+from run.scope import scoped
 from run.standing import evaluates_itself, wanted_evaluation
 from run.state import Run
 
@@ -102,9 +103,9 @@ class Supervisor:
         )
         mark = moment()
         self.attempt.put(mark=mark, logStart=self.begins)
-        launcher = start_detached(own_command("launch", experiment=self.run.experiment, command=command), self.run.log)
+        words = own_command("launch", experiment=self.run.experiment, command=command)
+        launcher = start_detached(scoped(f"{self.run.experiment}-{self.attempt.number}", words), self.run.log)
         self.attempt.put(launcher=key_of(launcher.pid))
-        self.run.tell("training started", attempt=self.attempt.number)
 
     def view(self):
         """Shows the log in the session."""
@@ -151,7 +152,7 @@ class Supervisor:
         if line is None:
             return False
         self.attempt.try_put(firstStep=now(), firstStepLine=line)
-        self.run.tell("first step", attempt=self.attempt.number, line=line)
+        self.run.tell("first step", attempt=self.attempt.number)
         return True
 
     def reached_limit(self):
@@ -187,6 +188,9 @@ class Supervisor:
             attempt.try_put(interrupted=now())
             self.run.tell("interrupted", attempt=attempt.number)
             self.run.note(f"=== lambda-train: the machine goes down, {now()}")
+            if attempt.lives("launcher"):
+                # It may not have been told: what is ended now is no end of the run.
+                send(signal.SIGTERM, [pid_in(attempt.get("launcher"))])
             self.processes.stop(self.grace)
             return None
         end = attempt.get("trainingEnd")

@@ -40,10 +40,17 @@ class States(unittest.TestCase):
     def test_events_are_added_with_their_times(self):
         self.run_.tell("started", attempt=1)
         self.run_.tell("ended", attempt=1, code=0)
-        with open(self.run_.path("events.jsonl"), encoding="utf-8") as file:
-            events = [json.loads(line) for line in file]
+        events = self.run_.events(9)
         self.assertEqual([event["event"] for event in events], ["started", "ended"])
         self.assertLessEqual(events[0]["at"], events[1]["at"])
+        self.assertEqual(self.run_.events(1), events[1:])
+
+    def test_an_event_that_a_full_disk_cut_short_is_left_out(self):
+        self.run_.tell("started", attempt=1)
+        with open(self.run_.path("events.jsonl"), "a", encoding="utf-8") as file:
+            file.write('{"at": 1, "eve\n7\n')
+        self.run_.tell("ended", attempt=1, code=0)
+        self.assertEqual([event["event"] for event in self.run_.events(9)], ["started", "ended"])
 
     def test_follows_the_attempts_of_an_earlier_release(self):
         facts = self.run_.path("attempts", "2")

@@ -115,6 +115,7 @@ describe("the dashboard page", { timeout: 90_000 }, () => {
     expect(await figure("memory")).toBeGreaterThan(1e8);
     expect(await figure("disk")).toBeGreaterThan(1e8);
     await expect.poll(() => text("checkpoints"), poll).toContain("checkpoints/best_model.pt");
+    expect(await text("history")).toMatch(/first step.*started/s);
   });
 
   it("draws curves from the log and from metric files, and they grow", async () => {
