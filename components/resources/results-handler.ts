@@ -38,7 +38,9 @@ async function secure(props: Outputs, context: HandlerContext): Promise<void> {
   const { experiment } = props.run;
   if (process.env[loseResultsVariable] === experiment) {
     noteUnseen(props.instanceId, experiment, "left behind");
-    return context.progress(`${experiment}: results given up, as asked for by --lose-results or ${loseResultsVariable}`);
+    return context.progress(
+      `${experiment}: results given up, as asked for by --lose-results or ${loseResultsVariable}`,
+    );
   }
   let home: BroughtHome | undefined;
   try {

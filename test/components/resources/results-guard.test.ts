@@ -253,7 +253,9 @@ describe("a guard of results", { timeout: 60_000 }, () => {
     }
     vi.stubEnv(loseResultsVariable, props.run.experiment);
     await remove(props);
-    expect(lambda.told.join("\n")).toContain(`results given up, as asked for by --lose-results or ${loseResultsVariable}`);
+    expect(lambda.told.join("\n")).toContain(
+      `results given up, as asked for by --lose-results or ${loseResultsVariable}`,
+    );
     expect((await status(plan)).state).toBe("running");
     expect(existsSync(props.folder)).toBe(false);
   });
