@@ -27,11 +27,12 @@ class Processes:
         `env -i` takes the mark away; a launcher that was killed leaves its processes without a root.
         """
         found = {pid for pid in members(self.attempt.get("scope")) if stat_of(pid)}
+        launcher = pid_in(self.attempt.get("launcher")) if self.attempt.lives("launcher") else None
+        # It waits for what it started. That of an earlier release is training itself, and marked.
+        found.discard(launcher)
         found.update(marked(self.mark))
-        if self.attempt.lives("launcher"):
-            launcher = pid_in(self.attempt.get("launcher"))
+        if launcher is not None:
             found.update(below(launcher))
-            found.discard(launcher)
         return sorted(found)
 
     def surely(self):
