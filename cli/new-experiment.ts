@@ -46,9 +46,9 @@ run(async () => {
     }
     throw error instanceof PlanError ? new CommandError(error.message, exitCodes.usage) : error;
   }
-  console.log(`Wrote ${shown}. To run it on a stack:`);
-  console.log(`  npm run pulumi -- config set experiment ${shown} --stack <stack>`);
-  console.log("  npm run up -- --stack <stack>");
+  console.log(`Wrote ${shown}. To run it on a stack, set in Pulumi.<stack>.yaml:`);
+  console.log(`  lambda-train:experiment: ${shown}`);
+  console.log("Then: npm run up -- --stack <stack>");
   return exitCodes.ok;
 });
 

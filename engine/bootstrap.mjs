@@ -3,7 +3,7 @@
 // later: it runs before anything is installed. What is right already costs milliseconds and no network.
 import { delimiter, join } from "node:path";
 import { placeDynamicProvider } from "./bootstrap/build.mjs";
-import { builtin, needsOf, operatorCommands, ownWords } from "./bootstrap/commands.mjs";
+import { builtin, callOf, needsOf, operatorCommands, ownWords } from "./bootstrap/commands.mjs";
 import { readyDist } from "./bootstrap/compile.mjs";
 import { readyDependencies } from "./bootstrap/dependencies.mjs";
 import { backendOf, embeddedStack, engineEnvironment, stackOf } from "./bootstrap/environment.mjs";
@@ -57,9 +57,15 @@ function programOf() {
 async function main() {
   const known = [...operatorCommands(), ...Object.keys(builtin)].sort();
   if (!command || !known.includes(command)) {
-    const names = known.map((name) => `  npm run ${name}`.padEnd(24) + (builtin[name] ?? "")).join("\n");
-    say(`${command ? `Unknown command ${command}. ` : ""}Commands, each with --help:\n${names}`);
-    return command && !["help", "--help", "-h"].includes(command) ? 2 : 0;
+    const isUnknown = command && !["help", "--help", "-h"].includes(command);
+    const names = known.map((name) => `  ${callOf(name)} `.padEnd(36) + (builtin[name] ?? "")).join("\n");
+    say(`${isUnknown ? `Unknown command ${command}. ` : ""}Commands, each with --help:\n${names}`);
+    return isUnknown ? 2 : 0;
+  }
+  // Else vitest would answer for it, which knows nothing of a suite's options.
+  if (command in builtin && args.some((word) => word === "--help" || word === "-h")) {
+    console.log(`${callOf(command)}: ${builtin[command]}`);
+    return 0;
   }
   if (command === "parts") {
     console.log(JSON.stringify(await parts(), undefined, 2));

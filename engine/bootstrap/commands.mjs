@@ -13,6 +13,11 @@ export const builtin = {
   env: "prints the commands' environment, for `eval`; --json prints it as JSON",
 };
 
+/** How a command is called: what runs before npm can, or prints for a program, is no script of npm's. */
+export function callOf(name) {
+  return ["setup", "parts", "env"].includes(name) ? `node engine/bootstrap.mjs ${name}` : `npm run ${name}`;
+}
+
 /** Names of the operator commands: the files of cli/. */
 export function operatorCommands() {
   return readdirSync(join(root, "cli"))

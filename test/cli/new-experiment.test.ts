@@ -13,7 +13,7 @@ describe("npm run new-experiment", () => {
   it("writes a valid file with the comments of the one it is made from, and its changes", async () => {
     const set = ["--set", "train.overrides.lr=0.001", "--set", "train.maxHours=2"];
     const output = await project.succeeds("new-experiment", ["--name", "fast", ...set]);
-    expect(output).toContain(`config set experiment ${file} --stack <stack>`);
+    expect(output).toContain(`lambda-train:experiment: ${file}\n`);
     const from = project.read("configs/hmer-ink.yaml");
     const made = project.read(file);
     expect(made.match(/#/g)?.length).toBeGreaterThanOrEqual(from.match(/#/g)?.length ?? 1);

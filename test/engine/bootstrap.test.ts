@@ -189,7 +189,16 @@ describe("the command", () => {
     expect(code).toBe(2);
     expect(err).toMatch(/Unknown command no-such-command/);
     expect(err).toMatch(/npm run doctor/);
-    expect((await machine.node([bootstrap, "--help"])).code).toBe(0);
+    const help = await machine.node([bootstrap, "--help"]);
+    expect(help.code).toBe(0);
+    expect(help.err).not.toMatch(/Unknown|npm run setup/);
+    expect(help.err).toMatch(/node engine\/bootstrap\.mjs setup/);
+  });
+
+  it("tells a suite's own options", async () => {
+    const { code, out } = await machine.node([bootstrap, "test:faults", "--help"]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/npm run test:faults: .*--case <text>/);
   });
 
   it("tells the parts without making anything ready, and how to get what is missing", async () => {
