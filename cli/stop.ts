@@ -1,4 +1,4 @@
-import { hasEnded, readStatus, stopRun } from "../remote/run";
+import { hasEnded, readStatus, startsAgain, stopRun } from "../remote/run";
 import { SshError, withSession } from "../remote/session";
 import type { RunStatus } from "../remote/types";
 import { tellOfRun } from "./notify/notify";
@@ -43,9 +43,10 @@ function endText({ experiment, state, exitCode, stopReason }: RunStatus): string
   return `${experiment}: ${state}${details.length === 0 ? "" : ` (${details.join(", ")})`}`;
 }
 
-function nextOf({ state }: RunStatus): string {
-  const again = state === "stopped" || state === "failed";
-  return again ? "starts the run again" : "starts another run if its configuration has changed";
+function nextOf(status: RunStatus): string {
+  if (startsAgain(status)) return "starts the run again";
+  const changes = status.state === "stopped" ? "the limit is raised" : "its configuration has changed";
+  return `starts ${status.state === "stopped" ? "the run again" : "another run"} if ${changes}`;
 }
 
 async function reaching<T>(work: () => Promise<T>): Promise<T> {

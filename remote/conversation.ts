@@ -34,20 +34,22 @@ const conversations = new WeakMap<SshSession, Promise<Conversation>>();
  * @throws SshError: `lost` or `timeout` as a command's; `exit` where the question failed, or the answer is none.
  */
 export async function ask<T>(session: SshSession, question: Question<T>): Promise<T> {
-  const conversation = await conversationOf(session);
+  const { timeoutSeconds } = question;
+  const conversation = await conversationOf(session, timeoutSeconds);
   try {
     return await conversation.ask(question);
   } catch (error) {
     // Somebody has killed its process, which is no reason not to answer.
     if (!(error instanceof SshError) || error.facts.kind !== "exit" || !conversation.isOver) throw error;
-    return (await conversationOf(session)).ask(question);
+    return (await conversationOf(session, timeoutSeconds)).ask(question);
   }
 }
 
-function conversationOf(session: SshSession): Promise<Conversation> {
+/** @param timeoutSeconds How long a new one's agent may take to answer for the first time. */
+function conversationOf(session: SshSession, timeoutSeconds: number): Promise<Conversation> {
   const known = conversations.get(session);
   if (known !== undefined) return known;
-  const opened = Conversation.open(session, () => conversations.delete(session));
+  const opened = Conversation.open(session, timeoutSeconds, () => conversations.delete(session));
   conversations.set(session, opened);
   opened.catch(() => conversations.delete(session));
   return opened;
@@ -72,12 +74,22 @@ class Conversation {
     void this.listen();
   }
 
-  static async open(session: SshSession, onEnd: () => void): Promise<Conversation> {
+  static async open(session: SshSession, timeoutSeconds: number, onEnd: () => void): Promise<Conversation> {
     const remote = await startAgent(session, { verb: "serve", document: { protocol } });
     const conversation = new Conversation(session, remote, onEnd);
-    await new Promise<unknown>((give, fail) => {
-      conversation.welcome = { give, fail };
-    });
+    const { access } = session;
+    const timer = setTimeout(() => {
+      const message = `Starting the agent on ${access.host} did not end within ${timeoutSeconds} s.`;
+      conversation.welcome?.fail(sshError(access, "timeout", message));
+      remote.kill();
+    }, timeoutSeconds * 1000);
+    try {
+      await new Promise<unknown>((give, fail) => {
+        conversation.welcome = { give, fail };
+      });
+    } finally {
+      clearTimeout(timer);
+    }
     return conversation;
   }
 

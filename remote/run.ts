@@ -28,6 +28,18 @@ export function hasEnded(state: RunState): boolean {
   return state === "finished" || state === "failed" || state === "stopped";
 }
 
+/** Why a limit stops a run, by its stop reason. */
+export const limitTexts: Readonly<Record<string, string>> = {
+  idle: "it was idle for train.idleMinutes",
+  limit: "it had taken train.maxHours",
+  budget: "the instance had cost its budget",
+};
+
+/** Whether an `up` starts a run again that has ended so: one that failed or that somebody stopped, not a limit. */
+export function startsAgain({ state, stopReason }: Pick<RunStatus, "state" | "stopReason">): boolean {
+  return state === "failed" || (state === "stopped" && !Object.hasOwn(limitTexts, stopReason ?? ""));
+}
+
 /**
  * Reads a run's status from its files on the instance. `absent` is a status, not an error. A run that goes on without its
  * supervisor, which was killed, gets another: its limits hold again.

@@ -6,6 +6,7 @@ import { megabytes } from "../../local/folder/progress";
 import { eventText, isEventful } from "../../remote/events";
 import { plainText, safeText } from "../../remote/log-text";
 import type { MachineLook } from "../../remote/machine";
+import { startsAgain } from "../../remote/run";
 import type { RunEvent, RunStatus } from "../../remote/types";
 import { foundText, leftText } from "../../remote/written";
 import type { CostReport, JobReport, StackReport, StrayReport } from "../stack/report";
@@ -150,7 +151,9 @@ function describeRun(status: RunStatus): (Row | undefined)[] {
       : ["ended", `${endedAt}, exit status ${exitCode}${stopReason === undefined ? "" : ` (${stopReason})`}`],
     detached === undefined ? undefined : ["", pc.red(`it detached itself and was ended: ${detached}`)],
     doubt === undefined ? undefined : ["", pc.red(`may have failed: ${doubt}`)],
-    unsupervised === undefined ? undefined : ["", pc.red("unsupervised: no limit is enforced until `npm run up`")],
+    unsupervised === undefined
+      ? undefined
+      : ["", pc.red("unsupervised: no limit is enforced; the next `npm run status` tries to supervise it again")],
     elsewhere === undefined ? undefined : ["elsewhere", `${elsewhere}: downloads go to beside/`],
     left === undefined ? undefined : ["left out", pc.yellow(left)],
     evaluation === undefined || evaluation.state === "none" ? undefined : ["evaluation", evaluation.state],
@@ -227,9 +230,9 @@ function nextStep(all: readonly JobReport[]): string {
     urgent.includes(state) ? urgent.indexOf(state) : state === "finished" ? urgent.length + 1 : urgent.length;
   const [{ job, report }] = all.toSorted((a, b) => weight(a) - weight(b)) as [JobReport];
   const { stack, instance, experiment, run, results, strays, unknown } = report;
-  const call = (name: string): string => {
+  const call = (name: string, ...more: string[]): string => {
     const isOfRun = name === "logs" && job.label !== undefined;
-    const args = [...(stack === "dev" ? [] : ["--stack", stack]), ...(isOfRun ? ["--run", job.name] : [])];
+    const args = [...(stack === "dev" ? [] : ["--stack", stack]), ...(isOfRun ? ["--run", job.name] : []), ...more];
     return pc.bold(["npm run", name, ...(args.length === 0 ? [] : ["--", ...args])].join(" "));
   };
   if (strays.length > 0) return `${call("up")} adopts what was launched; ${call("down")} terminates it`;
@@ -240,9 +243,13 @@ function nextStep(all: readonly JobReport[]): string {
   if (run.state === "unreachable") return `${call("up")} opens the firewall to this address; ${call("doctor")}`;
   if ("detached" in run && run.detached !== undefined)
     return `run training in the foreground (train.command), then ${call("up")}`;
-  if (run.state === "failed") return `${call("logs")}; fix it, then ${call("up")} starts it again`;
-  if (run.state === "stopped")
-    return `${call("up")} starts it again; ${call("down")} downloads the results and ends the bill`;
+  // The state may not know yet how the run ended: only a refresh tells it.
+  const again = `${call("up", "--refresh")} starts it again`;
+  if (run.state === "failed") return `${call("logs")}; fix it, then ${again}`;
+  if (run.state === "stopped") {
+    const next = startsAgain(run) ? again : `raise the limit, then ${call("up")} starts it again`;
+    return `${next}; ${call("down")} downloads the results and ends the bill`;
+  }
   if (run.state === "finished")
     return `${call("down")} downloads ${results === null ? "the results" : "what is new"} and ends the bill`;
   return `${call("logs")}, ${call("dashboard")}, ${call("down")}`;

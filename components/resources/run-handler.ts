@@ -3,7 +3,7 @@ import { isGone, statusOrGone } from "../../lambda/life/presence";
 import type { DashboardPlan, RunPlan } from "../../plan/types";
 import { ensureAgent } from "../../remote/agent";
 import { tellTime } from "../../remote/clock";
-import { doubtText, hasEnded, RunError, readStatus, trainingFailed } from "../../remote/run";
+import { doubtText, hasEnded, limitTexts, RunError, readStatus, startsAgain, trainingFailed } from "../../remote/run";
 import { withSession } from "../../remote/session";
 import type { RunState, RunStatus } from "../../remote/types";
 import { waitForEnd, waitForFirstStep } from "../../remote/waiting";
@@ -36,17 +36,6 @@ function outputs(inputs: Inputs, status: RunStatus): Outputs {
   return { ...inputs, state, attempt, stopReason, logPath, firstStepLine };
 }
 
-const limits: Readonly<Record<string, string>> = {
-  idle: "it was idle for train.idleMinutes",
-  limit: "it had taken train.maxHours",
-  budget: "the instance had cost its budget",
-};
-
-/** Whether the next `up` starts a run again that has ended so: one that failed or that somebody stopped, not a limit. */
-function startsAgain({ state, stopReason }: Pick<RunStatus, "state" | "stopReason">): boolean {
-  return state === "failed" || (state === "stopped" && !Object.hasOwn(limits, stopReason ?? ""));
-}
-
 /** What a run does, as its row shows it: the last line of its log tells the loss. */
 function phaseOf({ state, lastLine }: RunStatus): [string, string?] {
   if (state === "running") return ["training", lastLine];
@@ -56,7 +45,7 @@ function phaseOf({ state, lastLine }: RunStatus): [string, string?] {
 /** Why training ended before its time, where a limit or somebody ended it. */
 function stopped(experiment: string, status: RunStatus): string {
   const { stopReason = "from outside" } = status;
-  const why = limits[stopReason] ?? (stopReason === "user" ? "somebody asked for it" : stopReason);
+  const why = limitTexts[stopReason] ?? (stopReason === "user" ? "somebody asked for it" : stopReason);
   const again = startsAgain(status) ? "; the next `up` starts it again" : "";
   return `${experiment} was stopped: ${why}. Its results stay on the instance; \`npm run down\` downloads them${again}.`;
 }

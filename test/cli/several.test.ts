@@ -177,6 +177,13 @@ history     2026-01-31T12:00:00Z  started
 results `);
   });
 
+  it("says what starts a run again that was stopped: by somebody, or by a limit", () => {
+    const next = (stopReason: string): string | undefined =>
+      /^next +(.*);/m.exec(text(reports(one, { run: { state: "stopped", stopReason } })))?.[1];
+    expect(next("user")).toBe("npm run up -- --stack test --refresh starts it again");
+    expect(next("limit")).toBe("raise the limit, then npm run up -- --stack test starts it again");
+  });
+
   it("of one machine and one run is one block", () => {
     expect(text(reports(one, {}, details))).toBe(`stack       test
 instance    active  gpu_1x_a10 in us-east-1  machine.example
@@ -222,7 +229,7 @@ results     not downloaded yet: \`npm run results\` does it now, \`down\` in any
 
   step 3
 
-next        npm run logs -- --stack test --run second; fix it, then npm run up -- --stack test starts it again`);
+next        npm run logs -- --stack test --run second; fix it, then npm run up -- --stack test --refresh starts it again`);
     expect(exitCodeOf(all)).toBe(1);
   });
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { protocol, refusal } from "../../remote/conversation";
+import { z } from "zod";
+import { ask, protocol, refusal } from "../../remote/conversation";
 import { readMachine } from "../../remote/machine";
 import { readStatus } from "../../remote/run";
 import { withSession } from "../../remote/session";
@@ -30,6 +31,26 @@ describe("a conversation with the agent", { timeout: 60_000 }, () => {
       await readStatus(session, "a");
       const [pid] = await serving();
       await host.session.exec(`kill -KILL ${pid}`);
+      expect(await readStatus(session, "a")).toMatchObject({ state: "absent" });
+    });
+  });
+
+  it("is not waited for without end where the agent hangs before it says anything", async () => {
+    await withSession(host.sshd.access, async (session) => {
+      await readStatus(session, "a");
+      const [main] = (await host.session.exec("ls .lambda-train/agent/*/__main__.py")).stdout.split("\n");
+      await host.session.exec(`mv ${main} whole && echo 'import time; time.sleep(600)' >${main}`);
+      try {
+        const question = { ask: "status", document: { experiment: "a" }, answer: z.unknown(), what: "Asking" } as const;
+        await withSession(host.sshd.access, async (another) => {
+          await expect(ask(another, { ...question, timeoutSeconds: 1 })).rejects.toMatchObject({
+            message: expect.stringMatching(/Starting the agent on \S+ did not end within 1 s/),
+            facts: { kind: "timeout" },
+          });
+        });
+      } finally {
+        await host.session.exec(`mv whole ${main}`);
+      }
       expect(await readStatus(session, "a")).toMatchObject({ state: "absent" });
     });
   });
