@@ -14,7 +14,7 @@ const command = operatorCommand(
   "up",
   "Starts or resumes the run, or applies changes: `pulumi up` with everything it needs.",
 )
-  .option("--preview-only", "show what would happen and what it would cost, and do nothing")
+  .option("--preview-only", "show what would happen and what it would cost, and launch nothing")
   .option("--restart", "apply changes to a running run: stop it at a checkpoint, evaluate, download, start it again")
   .allowUnknownOption()
   .argument("[args...]", "more arguments for `pulumi up`");

@@ -6,7 +6,7 @@ import { makePlan } from "../../plan/plan";
 import { smokeTest } from "../../plan/smoke";
 import type { Plan } from "../../plan/types";
 
-/** The plan, after everything that can fail for free has been tried. A preview runs nothing of the workload's. */
+/** The plan, after everything that can fail for free has been tried. Of the workload's, a preview runs dataset.prepare alone. */
 export async function checkedPlan(config: Readonly<Record<string, string>>): Promise<Plan> {
   const plan = await tellingStatus((status) => makePlan(pulumi.getStack(), config, status));
   for (const { workload } of plan.machines) {
