@@ -16,7 +16,6 @@ import {
   staysInside,
 } from "../../local/folder/manifest";
 import { walkAll, walkCode } from "../../local/folder/walk";
-import { shellQuote } from "../../remote/quote";
 import { tarHeader } from "../../remote/transfer/tar";
 
 let folder: string;
@@ -297,40 +296,6 @@ describe("more files than a call takes arguments", () => {
 });
 
 describe("properties", () => {
-  const bash = (script: string): string => execFileSync("bash", ["-c", script], { encoding: "utf8" });
-  const word = fc.string({ unit: "binary", maxLength: 40 }).map((text) => text.replaceAll("\0", ""));
-
-  it("a quoted word is the word", () => {
-    const awkward = [
-      "",
-      "'",
-      "''",
-      "a b",
-      "$(id)",
-      "`id`",
-      '"',
-      "\\",
-      "\n",
-      "-n",
-      "~",
-      "*",
-      "!x",
-      "é🙂",
-      "a'b\"c\\d\ne",
-    ];
-    fc.assert(
-      fc.property(fc.array(fc.oneof(word, fc.constantFrom(...awkward)), { minLength: 1, maxLength: 60 }), (words) => {
-        expect(
-          bash(`printf '%s\\0' ${words.map(shellQuote).join(" ")}`)
-            .split("\0")
-            .slice(0, -1),
-        ).toEqual(words);
-      }),
-      { numRuns: 25 },
-    );
-    expect(() => shellQuote("a\0b")).toThrow("NUL");
-  });
-
   it("a safe path stays below its root", () => {
     const part = fc.oneof(fc.constantFrom("..", ".", "", "a", "...", "..a", "\0"), fc.string({ maxLength: 4 }));
     fc.assert(
