@@ -7,6 +7,7 @@ import { Evaluation } from "./evaluation";
 import { formerly } from "./kit/formerly";
 import { withVariables } from "./kit/with-variables";
 import type { OnInstanceArgs } from "./resources/on-instance";
+import { Overrides } from "./resources/overrides";
 import { RunWatch } from "./resources/run";
 import { Results } from "./results";
 import { step } from "./step";
@@ -45,6 +46,7 @@ export class Run extends pulumi.ComponentResource {
     const results = new Results(`${prefix}results`, place, formerly({ parent: this, dependsOn: [...prepared] }));
     const startScript = this.startScript(args);
     const secret = [plan.run.variables];
+    const config = this.madeConfig(args, name);
     const standsOn = `code ${plan.workload.hash}, dataset ${plan.dataset?.hash ?? "none"}, environment ${plan.environment.hash}`;
     const start = step(
       `${name}-train`,
@@ -54,7 +56,7 @@ export class Run extends pulumi.ComponentResource {
         script: withVariables(secret, pulumi.interpolate`${startScript}\n# ${standsOn}\n`),
         triggers: [pulumi.output(instanceId), results.guardId],
       },
-      { parent: this, dependsOn: [results, ...needs] },
+      { parent: this, dependsOn: [results, ...needs, ...config] },
     );
     const watch = new RunWatch(
       `${name}-watch`,
@@ -89,6 +91,15 @@ export class Run extends pulumi.ComponentResource {
       directory: this.directory,
       metrics: this.metrics,
     });
+  }
+
+  /** What training reads, where setup makes it: known on the instance alone. */
+  private madeConfig({ plan, instanceId, access, needs = [] }: RunArgs, name: string): Overrides[] {
+    const { directory, madeConfig: config } = plan.run;
+    if (config?.overrides === undefined) return [];
+    const args = { instanceId, access, workspace: plan.workload.name, directory, config };
+    const environment = plan.environment.hash;
+    return [new Overrides(`${name}-overrides`, { ...args, environment }, { parent: this, dependsOn: [...needs] })];
   }
 
   private startScript({ plan, bill }: RunArgs): pulumi.Input<string> {

@@ -139,6 +139,13 @@ export const experimentSchema = z.strictObject({
           "its value on the instance: `PATH: /opt/tool/bin:$PATH`.",
       ),
       inputs: z.array(insidePath).default([]).describe("More files whose change runs setup again."),
+      makes: z
+        .array(insidePath)
+        .default([])
+        .describe(
+          "Files that setup makes or rewrites. A `train.config` among them is read after setup, and overrides are laid over " +
+            "it on the instance. One that the setup script names needs no entry, unless the repository holds it as well.",
+        ),
     })
     .prefault({}),
   gate: z

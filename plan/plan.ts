@@ -10,6 +10,7 @@ import type { Listener } from "../local/listener";
 import { cacheFolder, hashFolder, projectFolder } from "../local/paths";
 import { findDataset } from "./dataset";
 import { type Experiment, readExperiment } from "./experiment";
+import { isConfigRewritten, namedBySetup } from "./made-by-setup";
 import { PlanError, type Problem } from "./problems";
 import { cloudPlan, parseStackConfig, type StackConfig } from "./stack-config";
 import {
@@ -22,7 +23,7 @@ import {
   type Plan,
   type PlannedRun,
 } from "./types";
-import { fill, findWorkload, setupScript } from "./workload";
+import { type FoundWorkload, fill, findWorkload, setupScript } from "./workload";
 
 /**
  * Makes the plan of a stack: reads its configuration and experiment file, and checks everything that can be checked
@@ -48,7 +49,7 @@ export async function makePlan(
   const code = await readable("workload.source", experiment.workload.source, () =>
     walkCode(workload.folder, { extraFiles, protectedPaths, ...reads("reading the code", onStatus) }),
   );
-  const environment = environmentPlan(experiment, workload.folder);
+  const environment = environmentPlan(experiment, workload, manifestHash(code.manifest));
   const values = { config: workload.config, experiment: experiment.experiment };
   const machine: MachinePlan = {
     machine: onlyMachine,
@@ -78,7 +79,7 @@ export async function makePlan(
   return {
     stack,
     machines: [machine],
-    runs: [runPlan(experiment, { outputs, configText: workload.configText, values })],
+    runs: [runPlan(experiment, { outputs, workload, values })],
     results: { directory: posix.join(experiment.results.directory, stack) },
     onChange: experiment.train.onChange,
   };
@@ -89,13 +90,13 @@ function runPlan(
   { experiment, train, environment, results, evaluate, dashboard }: Experiment,
   {
     outputs,
-    configText,
+    workload: { configText, madeConfig, overriddenConfig },
     values,
   }: {
     /** Folder in the workspace in which the workload writes results. */
     readonly outputs: string;
-    /** Text of the config that the run reads. */
-    readonly configText?: string;
+    /** Tells the config that the run reads. */
+    readonly workload: FoundWorkload;
     /** What placeholders in commands stand for. */
     readonly values: Parameters<typeof fill>[1];
   },
@@ -113,6 +114,8 @@ function runPlan(
       resume,
       directory: train.directory,
       variables,
+      madeConfig,
+      overriddenConfig,
       outputs,
       include: results.include,
       exclude: results.exclude,
@@ -125,6 +128,7 @@ function runPlan(
       hash: sha256(
         ...[experiment, command, train.directory, variables, configText ?? null],
         ...(resume === undefined ? [] : [resume]),
+        ...(madeConfig === undefined ? [] : [{ madeConfig }]),
       ),
     },
     evaluation:
@@ -236,7 +240,11 @@ const environmentFiles =
   /^(environment.*\.ya?ml|requirements.*\.txt|pyproject\.toml|setup\.(py|cfg)|uv\.lock|poetry\.lock|Pipfile(\.lock)?)$/;
 
 /** The environment, with a hash over the files whose change must run setup again. */
-function environmentPlan(experiment: Experiment, folder: string): EnvironmentPlan {
+function environmentPlan(
+  experiment: Experiment,
+  { folder, madeConfig }: FoundWorkload,
+  codeHash: string,
+): EnvironmentPlan {
   const { environment } = experiment;
   const script = setupScript(environment.setup);
   const inputs = [
@@ -244,6 +252,7 @@ function environmentPlan(experiment: Experiment, folder: string): EnvironmentPla
     ...readdirSync(folder).filter((name) => environmentFiles.test(name)),
     ...(environment.file === undefined ? [] : [environment.file]),
     ...environment.inputs,
+    ...(madeConfig === undefined ? [] : namedBySetup(environment.setup ?? "", folder)),
   ].filter((path, index, all) => all.indexOf(path) === index && existsSync(join(folder, path)));
   const contents = inputs.map((path) => sha256(readFileSync(resolve(folder, path), "base64")));
   const { setup, manager, file, answer, variables } = environment;
@@ -255,7 +264,11 @@ function environmentPlan(experiment: Experiment, folder: string): EnvironmentPla
     timeoutSeconds: environment.timeoutMinutes * 60,
     variables,
     inputs,
-    hash: sha256({ setup, manager, file, answer, variables }, inputs, contents),
+    hash: sha256(
+      ...[{ setup, manager, file, answer, variables }, inputs, contents],
+      // The next upload puts the repository's version back: then setup must rewrite it.
+      ...(isConfigRewritten(experiment, folder) ? [codeHash] : []),
+    ),
   };
 }
 

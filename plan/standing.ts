@@ -95,10 +95,10 @@ export function heldPlan(old: StandingPlan, next: StandingPlan): StandingPlan {
 }
 
 function heldRun(old: PlannedRun, next: PlannedRun = old): PlannedRun {
-  const { experiment, command, directory, variables, outputs, hash } = old.run;
+  const { experiment, command, directory, variables, madeConfig, outputs, hash } = old.run;
   return {
     ...old,
-    run: { ...next.run, experiment, command, directory, variables, outputs, hash },
+    run: { ...next.run, experiment, command, directory, variables, madeConfig, outputs, hash },
     dashboard: next.dashboard,
   };
 }

@@ -3,6 +3,8 @@
  * launched. Components and commands read it and nothing else.
  */
 
+import type { MapTree } from "./yaml/tree";
+
 /** Environment variables by name. */
 export type Variables = Readonly<Record<string, string>>;
 
@@ -116,6 +118,22 @@ export interface GatePlan {
   readonly timeoutSeconds: number;
 }
 
+/** A config of the workload that setup makes on the instance: what it holds is known only then. */
+export interface MadeConfig {
+  /** Its path, relative to the folder in which commands run. */
+  readonly path: string;
+  /** What is laid over it there, and the path that training reads then; undefined where nothing is. */
+  readonly overrides?: { readonly tree: MapTree; readonly target: string };
+}
+
+/** A config of the repository over which overrides were laid here. */
+export interface OverriddenConfig {
+  /** Its path, relative to the folder in which commands run. */
+  readonly path: string;
+  /** SHA-256 of its content here. */
+  readonly sha256: string;
+}
+
 /** The detached training process. */
 export interface RunPlan {
   /** Name of the experiment: tmux session, and the workload's folder under `outputs/`. */
@@ -132,6 +150,10 @@ export interface RunPlan {
   /** Folder in the workspace in which commands run, relative to it (`.` for the workspace itself). */
   readonly directory: string;
   readonly variables: Variables;
+  /** The config that training reads, where setup makes it. */
+  readonly madeConfig?: MadeConfig;
+  /** The repository's config, where training reads a copy with overrides. Not part of the hash. */
+  readonly overriddenConfig?: OverriddenConfig;
   /** Folder in which the workload writes results, relative to the workspace. */
   readonly outputs: string;
   /** Globs of what is a result although a rule says otherwise, and of what is none. Not part of the hash. */

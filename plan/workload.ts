@@ -1,9 +1,12 @@
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Experiment } from "./experiment";
 import { type Checkout, checkout, isGitUrl } from "./git";
+import { isConfigMade } from "./made-by-setup";
 import { nearest, PlanError, type Problem } from "./problems";
-import { layOver, OverrideProblem } from "./yaml/override";
+import type { MadeConfig, OverriddenConfig } from "./types";
+import { layOver, OverrideProblem, overridesTree } from "./yaml/override";
 import { YamlProblem } from "./yaml/tree";
 
 /** A workload found and checked: where it is, and which config its training reads. */
@@ -15,8 +18,12 @@ export interface FoundWorkload {
   readonly unfetched?: string;
   /** Config path that training gets, relative to the workload; undefined where it takes none. */
   readonly config?: string;
-  /** Content of that config file. */
+  /** Content of that config file; undefined where setup makes it. */
   readonly configText?: string;
+  /** The config, where setup makes it. */
+  readonly madeConfig?: MadeConfig;
+  /** The config, where overrides were laid over it. */
+  readonly overriddenConfig?: OverriddenConfig;
   /** Files to upload besides the workload's own. */
   readonly extraFiles: Readonly<Record<string, string>>;
 }
@@ -139,7 +146,7 @@ function findConfig(
   experiment: Experiment,
   folder: string,
   problems: Problem[],
-): Pick<FoundWorkload, "config" | "configText" | "extraFiles"> {
+): Pick<FoundWorkload, "config" | "configText" | "madeConfig" | "overriddenConfig" | "extraFiles"> {
   const { config, overrides, directory } = experiment.train;
   const overridden = Object.keys(overrides).length > 0;
   if (config === null) {
@@ -152,32 +159,45 @@ function findConfig(
     return { extraFiles: {} };
   }
   const path = join(folder, directory, config);
-  if (!existsSync(path) || !statSync(path).isFile()) {
+  const target = `.lambda-train/${experiment.experiment}${isJson(config) ? ".json" : ".yaml"}`;
+  const isThere = existsSync(path) && statSync(path).isFile();
+  if (isConfigMade(experiment, folder)) {
+    const laid = overridden ? { tree: overridesTree(overrides), target } : undefined;
+    return { config: laid?.target ?? config, madeConfig: { path: config, overrides: laid }, extraFiles: {} };
+  }
+  if (!isThere) {
+    const { setup } = experiment.environment;
     problems.push({
       field: "train.config",
       value: config,
-      message: "the workload has no such file",
-      next: "Give its path inside the workload, or null",
+      message:
+        setup === null ? "the workload has no such file" : "the workload has no such file, and setup doesn't name it",
+      next: "Give its path inside the workload, or null. If setup makes it, list it in environment.makes",
     });
     return { extraFiles: {} };
   }
   const content = readFileSync(path);
   const text = content.toString("utf8");
   if (!overridden) return { config, configText: text, extraFiles: {} };
-  const json = /\.json$/i.test(config);
   const rendered = Buffer.from(text).equals(content)
-    ? rendering(text, experiment, json, problems)
+    ? rendering(text, experiment, isJson(config), problems)
     : void problems.push({ field: "train.config", value: config, message: "overrides need a file in UTF-8" });
   if (rendered === undefined) return { extraFiles: {} };
-  const target = `.lambda-train/${experiment.experiment}${json ? ".json" : ".yaml"}`;
-  return { config: target, configText: rendered, extraFiles: { [join(directory, target)]: rendered } };
+  const overriddenConfig = { path: config, sha256: createHash("sha256").update(content).digest("hex") };
+  const extraFiles = { [join(directory, target)]: rendered };
+  return { config: target, configText: rendered, overriddenConfig, extraFiles };
+}
+
+/** Whether a config's name says that it is JSON. */
+export function isJson(config: string): boolean {
+  return /\.json$/i.test(config);
 }
 
 /** The config with the overrides laid over it; undefined where that cannot be, with the problem. */
 function rendering(text: string, experiment: Experiment, json: boolean, problems: Problem[]): string | undefined {
   const { config, overrides } = experiment.train;
   try {
-    return layOver(text, overrides, json);
+    return layOver(text, overridesTree(overrides), json);
   } catch (error) {
     if (!(error instanceof YamlProblem)) throw error;
     const { message, next } = error;

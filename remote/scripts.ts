@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
+import { posix } from "node:path";
 import type { StandingPlan } from "../plan/standing";
-import type { DatasetPlan, EvaluationPlan, Job, MachinePlan, Variables } from "../plan/types";
+import type { DatasetPlan, EvaluationPlan, Job, MachinePlan, PlannedRun, Variables } from "../plan/types";
 import { renderCall } from "./agent";
 import { addsToItself } from "./quote";
 
@@ -82,8 +83,8 @@ export function standsHash({
 }
 
 /** The gate. Prints a line for each check. */
-export function renderVerify(plan: MachinePlan): string {
-  const { dataset, gate, workload } = plan;
+export function renderVerify(plan: MachinePlan & { readonly runs: readonly Pick<PlannedRun, "run">[] }): string {
+  const { dataset, gate, workload, runs } = plan;
   const workspace = workload.name;
   const uploads = [workspace, ...(dataset?.source.kind === "folder" ? [datasetPath(plan)] : [])];
   const document = {
@@ -96,8 +97,20 @@ export function renderVerify(plan: MachinePlan): string {
     modules: gate.modules,
     command: gate.command,
     seconds: gate.timeoutSeconds,
+    ...configsOf(runs),
   };
   return renderCall({ verb: "verify", document });
+}
+
+/** The configs of which only the instance can tell that they are as training expects them. */
+function configsOf(runs: readonly Pick<PlannedRun, "run">[]): { readonly configs?: readonly object[] } {
+  const configs = runs.flatMap(({ run: { directory, madeConfig, overriddenConfig } }) => [
+    ...(madeConfig === undefined ? [] : [{ path: posix.join(directory, madeConfig.path) }]),
+    ...(overriddenConfig === undefined
+      ? []
+      : [{ path: posix.join(directory, overriddenConfig.path), sha256: overriddenConfig.sha256 }]),
+  ]);
+  return configs.length === 0 ? {} : { configs };
 }
 
 /**

@@ -4,7 +4,7 @@ import { paceOf, StatusLine } from "../../engine/link/status-line";
 import { unreachable } from "../../plan/git";
 import { makePlan } from "../../plan/plan";
 import { smokeTest } from "../../plan/smoke";
-import type { Plan } from "../../plan/types";
+import type { Plan, RunPlan } from "../../plan/types";
 
 /** The plan, after everything that can fail for free has been tried. Of the workload's, a preview runs dataset.prepare alone. */
 export async function checkedPlan(config: Readonly<Record<string, string>>): Promise<Plan> {
@@ -20,7 +20,14 @@ export async function checkedPlan(config: Readonly<Record<string, string>>): Pro
     if (unfetched !== undefined) throw unreachable(source, unfetched);
     smokeTest(workload);
   }
+  for (const { run } of plan.runs) if (pulumi.runtime.isDryRun()) tellMadeConfig(run);
   return plan;
+}
+
+function tellMadeConfig({ madeConfig }: RunPlan): void {
+  if (madeConfig === undefined) return;
+  const fit = madeConfig.overrides === undefined ? "" : " and whether the overrides fit";
+  pulumi.log.info(`train.config: setup makes ${madeConfig.path}. What it holds${fit} is known only after setup.`);
 }
 
 /** Runs what may take minutes before the first resource has a row: what it does is shown in the stack's row. */

@@ -33,17 +33,22 @@ export class OverrideProblem extends YamlProblem {
   }
 }
 
+/** Overrides as an experiment file gives them, as plain data. */
+export function overridesTree(overrides: Readonly<Record<string, unknown>>): MapTree {
+  const entries = Object.entries(overrides).map(([key, value]): readonly [Tree, Tree] =>
+    value instanceof Written ? [value.key, value.value] : [treeOfValue(key), treeOfValue(value)],
+  );
+  return { kind: "map", entries };
+}
+
 /**
  * Lays overrides over the text of a config: maps merge, everything else is replaced, and all that no override names
  * keeps its text.
  * @throws YamlProblem for a text that is no map; OverrideProblem for an override that cannot be laid over it.
  */
-export function layOver(text: string, overrides: Readonly<Record<string, unknown>>, json: boolean): string {
+export function layOver(text: string, overrides: MapTree, json: boolean): string {
   const file = new YamlText(text, json);
-  const entries = Object.entries(overrides).map(([key, value]): readonly [Tree, Tree] =>
-    value instanceof Written ? [value.key, value.value] : [treeOfValue(key), treeOfValue(value)],
-  );
-  const laid = forFile({ kind: "map", entries }, json) as MapTree;
+  const laid = forFile(overrides, json) as MapTree;
   layMap(file, [], entriesOf(laid));
   return file.text;
 }

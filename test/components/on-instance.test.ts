@@ -150,7 +150,7 @@ describe("a command on the instance", () => {
   it.each([
     ["env-setup", () => new Environment("env", { ...place(), plan: machineOf(plan) }).hash, () => renderSetup(plan)],
     ["data-extract", () => new Dataset("data", { ...place(), plan }).hash, () => renderExtract(plan)],
-    ["gate-verify", () => new Gate("gate", { ...place(), plan }).evidence, () => renderVerify(plan)],
+    ["gate-verify", () => new Gate("gate", { ...place(), plan: machineOf(plan) }).evidence, () => renderVerify(machineOf(plan))],
     ["run-train", () => new Run("run", { ...place(), plan, bill }).logPath, () => renderStart(plan)],
   ])("%s runs its own script", async (name, make, script) => {
     await outputValue<unknown>(make());
@@ -170,12 +170,12 @@ describe("an environment", () => {
 describe("a gate", () => {
   /** The gate's script for a plan with changes. */
   const script = async (name: string, change: Partial<Job> = {}): Promise<unknown> => {
-    await outputValue(new Gate(name, { ...place(), plan: { ...plan, ...change } }).evidence);
+    await outputValue(new Gate(name, { ...place(), plan: machineOf({ ...plan, ...change }) }).evidence);
     return mocks.of(`${name}-verify`).inputs.stdin;
   };
 
   it("shows its evidence", async () => {
-    expect(await outputValue(new Gate("gate", { ...place(), plan }).evidence)).toBe("ok disk: 5 GiB free");
+    expect(await outputValue(new Gate("gate", { ...place(), plan: machineOf(plan) }).evidence)).toBe("ok disk: 5 GiB free");
     expect(mocks.children("gate")).toEqual([`gate-verify ${command}`]);
   });
 

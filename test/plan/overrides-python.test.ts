@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseExperiment } from "../../plan/experiment";
-import { layOver } from "../../plan/yaml/override";
+import { layOver, overridesTree } from "../../plan/yaml/override";
 
 /** A map of a made-up config; a leaf is its text. */
 interface MadeMap {
@@ -140,7 +140,7 @@ describe("a config with overrides, to Python", () => {
         ).train;
         let rendered: string;
         try {
-          rendered = layOver(text, overrides, false);
+          rendered = layOver(text, overridesTree(overrides), false);
         } catch (error) {
           // A map over something that is none, and a path in one key, are told.
           expect(String(error)).toMatch(/a map can't be laid over that|one inside the other/);
@@ -176,7 +176,7 @@ describe("a config with overrides, to Python", () => {
             "a.yaml",
           ).train;
           const before = made.text.split("\n");
-          const after = layOver(made.text, overrides, false).split("\n");
+          const after = layOver(made.text, overridesTree(overrides), false).split("\n");
           expect(after.length).toBe(before.length);
           expect(after.filter((line, at) => line !== before[at]).length).toBeLessThanOrEqual(1);
         },
@@ -213,7 +213,7 @@ describe("a config with overrides, to Python", () => {
           `{experiment: a, workload: {source: .}, train: {overrides: ${laid}}}`,
           "a.yaml",
         ).train;
-        examples.push([text, laid, layOver(text, overrides, true)]);
+        examples.push([text, laid, layOver(text, overridesTree(overrides), true)]);
       }),
       { numRuns: 300 },
     );

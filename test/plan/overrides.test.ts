@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { parseExperiment } from "../../plan/experiment";
 import { PlanError } from "../../plan/problems";
-import { layOver } from "../../plan/yaml/override";
+import { layOver, overridesTree } from "../../plan/yaml/override";
 
 /** The config with these overrides of an experiment file over it. */
 function laid(config: string, overrides: string, json = false): string {
   const lines = overrides.split("\n").map((line) => `    ${line}\n`);
   const text = `experiment: a\nworkload: {source: .}\ntrain:\n  overrides:\n${lines.join("")}`;
-  return layOver(config, parseExperiment(text, "a.yaml").train.overrides, json);
+  return layOver(config, overridesTree(parseExperiment(text, "a.yaml").train.overrides), json);
 }
 
 const lightning = `# how it trains

@@ -6,7 +6,7 @@ import type { DatasetPlan } from "../../plan/types";
 import { datasetPath, renderVerify, uploadName } from "../../remote/scripts";
 import type { ExecResult } from "../../remote/session";
 import { uploadTree } from "../../remote/transfer/upload";
-import { testPlan } from "./plan";
+import { machineOf, testPlan } from "./plan";
 import { useScriptHost } from "./script-host";
 
 const host = useScriptHost();
@@ -45,7 +45,7 @@ describe("the gate", () => {
       remoteRoot: datasetPath(plan),
       name: uploadName(datasetPath(plan)),
     });
-    const result = await send(renderVerify(plan));
+    const result = await send(renderVerify(machineOf(plan)));
     expect(result.code, result.stdout).toBe(0);
     expect(result.stdout).toMatch(/^ok workspace: .*\nok architecture: /);
     expect(Object.keys(evidence(result, "ok"))).toEqual([
@@ -62,7 +62,7 @@ describe("the gate", () => {
       "command",
     ]);
     await rm(home("work/data/train/a b"));
-    const gone = await send(renderVerify(plan));
+    const gone = await send(renderVerify(machineOf(plan)));
     expect(gone.code).toBe(1);
     expect(Object.keys(evidence(gone, "FAIL"))).toEqual(["upload work-data", "dataset train"]);
   });
@@ -81,7 +81,7 @@ describe("the gate", () => {
         command: "printf '\\033]0;title\\007\\033[2J'; echo '\"quoted\"\\ tail'; exit 3",
       },
     });
-    const result = await send(renderVerify(plan));
+    const result = await send(renderVerify(machineOf(plan)));
     await rm(join(host.sshd.bin, "nvidia-smi"));
     expect(result.code).toBe(1);
     expect(result.stdout).not.toMatch(/[^\P{Cc}\n]/u);
@@ -106,7 +106,7 @@ describe("the gate", () => {
       home("work/torch/__init__.py"),
       "__version__ = '2.9'\nclass version: cuda = '12.8'\nclass cuda:\n    is_available = staticmethod(lambda: True)\n    device_count = staticmethod(lambda: 8)\n    get_device_name = staticmethod(lambda i: 'NVIDIA H100')\n",
     );
-    const result = await send(renderVerify(testPlan({ gate: { ...gate, gpu: "required" } })));
+    const result = await send(renderVerify(machineOf(testPlan({ gate: { ...gate, gpu: "required" } }))));
     await rm(join(host.sshd.bin, "nvidia-smi"));
     expect(result.stdout).toContain("ok driver: NVIDIA H100, 570.1, 81559 MiB");
     expect(result.stdout).toContain("ok cuda: torch 2.9, CUDA 12.8, 8 x NVIDIA H100");

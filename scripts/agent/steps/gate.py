@@ -7,7 +7,8 @@ import sys
 
 from base.architecture import own_architecture
 from base.document import Maybe, takes
-from base.files import under_home
+from base.checksum import sha256_of
+from base.files import BASE, under_home
 from base.processes import quietly
 from base.say import say
 from base.shell import environment_with, with_environment
@@ -44,7 +45,7 @@ print(getattr(module, '__version__', 'imports'))
 
 
 # `dataset`: folder in the workspace that holds it, and folders under it that must not be empty. `uploads`: whose files are
-# checked against their manifest. `gpu`: required or optional. `architecture`: as `uname -m` prints it. `disk`: free GiB
+# checked against their manifest. `configs`: what setup makes, or (`sha256`) over what overrides were laid at home. `gpu`: required or optional. `architecture`: as `uname -m` prints it. `disk`: free GiB
 # space that the workspace's disk must have. `modules`: Python modules that must import. `command`: must exit with 0, run in
 # the workspace. `seconds`: for the Python checks and for the command, each.
 @takes(
@@ -57,8 +58,9 @@ print(getattr(module, '__version__', 'imports'))
     modules=[str],
     command=Maybe(str),
     seconds=int,
+    configs=Maybe([{"path": str, "sha256": Maybe(str)}]),
 )
-def verify(workspace, dataset, uploads, gpu, architecture, disk, modules, command, seconds):
+def verify(workspace, dataset, uploads, gpu, architecture, disk, modules, command, seconds, configs):
     """Prints "ok NAME: …" or "FAIL NAME: …" lines. Exit codes: 0 all hold, 1 something failed."""
     gate = Gate(under_home(workspace), gpu == "required", seconds)
     gate.check_workspace()
@@ -68,6 +70,8 @@ def verify(workspace, dataset, uploads, gpu, architecture, disk, modules, comman
     gate.check_uploads(uploads)
     if dataset is not None:
         gate.check_dataset(os.path.join(gate.workspace, dataset["target"]), dataset["splits"])
+    for config in configs or []:
+        gate.check_config(config["path"], config["sha256"])
     gate.check_driver()
     gate.in_python("cuda", CUDA, gpu)
     for module in modules:
@@ -123,6 +127,17 @@ class Gate:
             count = sum(len(files) for _, _, files in os.walk(os.path.join(target, split), followlinks=True))
             missing = f"no file in {target}/{split}; check dataset.source and dataset.splits"
             self.report(count > 0, f"dataset {split}", f"{count} files" if count else missing)
+
+    def check_config(self, path, checksum):
+        place = os.path.join(self.workspace, path)
+        if not os.path.isfile(place):
+            said = f"setup ended and {path} is not there; its log is {BASE}/steps/setup/log"
+            self.report(False, "config", f"{said}. Mend setup, or name another train.config")
+        elif checksum is not None and sha256_of(place) != checksum:
+            changed = f"{path} was changed on the instance, and train.overrides were laid over the one at home"
+            self.report(False, "config", f"{changed}. If setup rewrites it, list it in environment.makes")
+        else:
+            self.report(True, "config", path if checksum else f"{path}, made by setup")
 
     def check_architecture(self, wanted):
         found = own_architecture()
