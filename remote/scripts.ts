@@ -125,6 +125,7 @@ export function renderStart(plan: Job, spentAt?: number): string {
     experiment,
     hash,
     stands: standsHash(plan),
+    ...(run.madeConfig && { config: run.madeConfig.overrides?.target ?? run.madeConfig.path }),
     run: {
       workspace: plan.workload.name,
       directory,

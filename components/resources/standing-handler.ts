@@ -95,7 +95,10 @@ async function goOnAsAsked(
   context: HandlerContext,
 ): Promise<void> {
   const next = runIn(plan, planned);
-  if (status.state !== "finished" || next === undefined || next.hash === status.hash) return;
+  if (status.state !== "finished" || next === undefined) return;
+  // Of a config that setup makes, only the instance knows whether it is another.
+  const isSame = next.hash === status.hash;
+  if (isSame && (next.madeConfig === undefined || !isRestartAsked())) return;
   const { experiment, hash } = next;
   if (experiment !== status.experiment) return;
   if (isRestartAsked()) await look(access, (session) => goOn(session, experiment, hash));

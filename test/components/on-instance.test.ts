@@ -150,7 +150,11 @@ describe("a command on the instance", () => {
   it.each([
     ["env-setup", () => new Environment("env", { ...place(), plan: machineOf(plan) }).hash, () => renderSetup(plan)],
     ["data-extract", () => new Dataset("data", { ...place(), plan }).hash, () => renderExtract(plan)],
-    ["gate-verify", () => new Gate("gate", { ...place(), plan: machineOf(plan) }).evidence, () => renderVerify(machineOf(plan))],
+    [
+      "gate-verify",
+      () => new Gate("gate", { ...place(), plan: machineOf(plan) }).evidence,
+      () => renderVerify(machineOf(plan)),
+    ],
     ["run-train", () => new Run("run", { ...place(), plan, bill }).logPath, () => renderStart(plan)],
   ])("%s runs its own script", async (name, make, script) => {
     await outputValue<unknown>(make());
@@ -175,7 +179,9 @@ describe("a gate", () => {
   };
 
   it("shows its evidence", async () => {
-    expect(await outputValue(new Gate("gate", { ...place(), plan: machineOf(plan) }).evidence)).toBe("ok disk: 5 GiB free");
+    expect(await outputValue(new Gate("gate", { ...place(), plan: machineOf(plan) }).evidence)).toBe(
+      "ok disk: 5 GiB free",
+    );
     expect(mocks.children("gate")).toEqual([`gate-verify ${command}`]);
   });
 

@@ -99,6 +99,45 @@ describe("workload", () => {
     expect(found.extraFiles[".lambda-train/run-1.yaml"]).toBe("device: cpu\nmodel: {layers: 1, width: 64}\n");
   });
 
+  describe("whose config isn't there", () => {
+    const { "configs/lambda.yaml": config, ...rest } = complete;
+    const made = (change: object = {}) => findWorkload(experiment(change), folder, folder);
+
+    it.each([
+      ["the setup script writes", "sed s/a/b/ configs/default.yaml > configs/lambda.yaml\n", {}],
+      ["the setup command writes", "", { setup: "cp configs/default.yaml configs/lambda.yaml" }],
+      ["a target of the Makefile writes", "", { setup: "make train" }],
+      ["the experiment says that setup makes", "python make_config.py\n", { makes: ["./configs/lambda.yaml"] }],
+    ])("takes one that %s", (_, script, environment) => {
+      files({ ...rest, Makefile: `${complete.Makefile}\t> configs/lambda.yaml\n`, "scripts/lambda_setup.sh": script });
+      const found = made({ environment, train: { overrides: { lr: 1 } } });
+      expect(found).toMatchObject({ config: ".lambda-train/run-1.yaml", extraFiles: {} });
+      expect(found.configText).toBeUndefined();
+      expect(found.madeConfig).toMatchObject({ path: "configs/lambda.yaml", overrides: { target: found.config } });
+      expect(made({ environment })).toMatchObject({ config: "configs/lambda.yaml", madeConfig: {} });
+    });
+
+    it.each([
+      ["there is no setup", { setup: null }, "the workload has no such file. Give"],
+      [
+        "setup doesn't name it",
+        {},
+        "and setup doesn't name it. Give its path inside the workload, or null. If setup makes it, list",
+      ],
+    ])("is refused where %s", (_, environment, words) => {
+      files(rest);
+      expect(() => made({ environment })).toThrow(words);
+    });
+
+    it("takes the repository's one as it is although setup names it, unless the experiment says that setup rewrites it", () => {
+      files({ ...rest, "configs/lambda.yaml": config, "scripts/lambda_setup.sh": "test -f configs/lambda.yaml\n" });
+      const overrides = { device: "cpu" };
+      expect(made({ train: { overrides } }).overriddenConfig).toMatchObject({ path: "configs/lambda.yaml" });
+      const listed = made({ environment: { makes: ["configs/lambda.yaml"] }, train: { overrides } });
+      expect(listed).toMatchObject({ madeConfig: { path: "configs/lambda.yaml" }, extraFiles: {} });
+    });
+  });
+
   it("comes from a git URL at a branch, a tag or a commit, without its .git", () => {
     files(complete);
     const git = (...args: string[]): string =>

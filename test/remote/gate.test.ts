@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -95,6 +96,23 @@ describe("the gate", () => {
       "module no_such_module": expect.stringContaining("ModuleNotFoundError"),
       command: expect.stringContaining('ended with status 3: "quoted"\\ tail'),
     });
+  });
+
+  it("looks for the config that setup makes, and for the one over a copy of which overrides were laid", async () => {
+    const run = (config: object) => testPlan({ gate, run: { directory: "code", ...config } });
+    const made = async (config: object) => (await send(renderVerify(machineOf(run(config))))).stdout;
+    const madeConfig = { path: "made.yaml" };
+    const sha256 = createHash("sha256").update("lr: 1").digest("hex");
+    const overriddenConfig = { path: "made.yaml", sha256 };
+    expect(await made({ madeConfig })).toContain(
+      "FAIL config: setup ended and code/made.yaml is not there; its log is",
+    );
+    await mkdir(home("work/code"));
+    await writeFile(home("work/code/made.yaml"), "lr: 1");
+    expect(await made({ madeConfig })).toContain("ok config: code/made.yaml, made by setup");
+    expect(await made({ overriddenConfig })).toContain("ok config: code/made.yaml\n");
+    await writeFile(home("work/code/made.yaml"), "lr: 2");
+    expect(await made({ overriddenConfig })).toMatch(/FAIL config: .* changed on the instance.*environment\.makes/);
   });
 
   it("believes a GPU that driver and torch show", async () => {

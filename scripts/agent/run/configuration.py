@@ -1,5 +1,8 @@
 """Which of a run's attempts are of the same configuration, and which of another one."""
 
+import hashlib
+
+from base.checksum import sha256_of
 from base.files import moment
 
 
@@ -40,12 +43,18 @@ def has_finished(attempt):
     return attempt.get("exit") == 0 and not attempt.has("stopReason") and not attempt.has("detached")
 
 
-def goes_on(run, hash):
+def with_file(hash, path):
+    """The hash of settings of which a file's content is part."""
+    return hashlib.sha256(f"{hash} {sha256_of(path)}".encode()).hexdigest()
+
+
+def goes_on(run, hash, asked=None):
     """
     Whether an attempt with these settings goes on from what the newest one has left in the outputs. What was stopped or
-    has failed may have been changed for just that; what has finished is done, unless somebody asked for it (go-on).
+    has failed may have been changed for just that; what has finished is done, unless somebody asked for it (go-on). `asked`: the hash by which
+    they call these settings, where that is another.
     """
     attempt = run.newest()
     if attempt is None or is_same(attempt, hash, None) or not has_finished(attempt):
         return True
-    return run.document().get("goOn") == {"attempt": attempt.number, "hash": hash}
+    return run.document().get("goOn") == {"attempt": attempt.number, "hash": asked or hash}

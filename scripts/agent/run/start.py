@@ -1,5 +1,6 @@
 """Starts the training run of an experiment in a tmux session of its own, or finds it going or done."""
 
+import os
 import time
 
 from base.document import Maybe, takes
@@ -8,7 +9,8 @@ from base.locks import hold
 from base.say import die, say
 from results.aside import keep_apart
 from results.clear import clear
-from run.configuration import goes_on, has_finished, own_attempts
+from base.shell import workplace
+from run.configuration import goes_on, has_finished, own_attempts, with_file
 from run.processes import Processes, numbers
 from run.session import start_supervisor
 from run.standing import is_over, is_unsupervised
@@ -42,13 +44,15 @@ LIMITS = {
     experiment=str,
     hash=str,
     stands=Maybe(str),
+    config=Maybe(str),
     run=DESCRIPTION,
     limits=LIMITS,
     results={"include": [str], "exclude": [str]},
 )
-def start(experiment, hash, stands, run, limits, results):
+def start(experiment, hash, stands, config, run, limits, results):
     """
-    `stands`: hash of the code, data and environment on which it runs.
+    `stands`: hash of the code, data and environment on which it runs. `config`: a file that setup makes, in the folder in
+    which commands run; what it holds is part of the settings.
     Same hash and going on: "already running", under these limits from now on; ended with 0: "already finished". Ended
     otherwise, or gone without a status (reboot): starts the next attempt. A run that has lost its supervisor gets another.
     Exit codes: 0 runs or has finished, 3 a run with another hash goes on (stop it first), 4 the time limit or the budget
@@ -62,6 +66,9 @@ def start(experiment, hash, stands, run, limits, results):
     hold(of.path("lock"))
     of.keep_keys(results)
     attempt = of.newest()
+    asked = hash
+    if config is not None:
+        hash = with_file(hash, os.path.join(workplace(run), config))
     if attempt is not None and is_done(attempt, hash, limits):
         return
     require_budget(limits)
@@ -76,8 +83,8 @@ def start(experiment, hash, stands, run, limits, results):
         )
     # What another configuration has reached must not be written over before it is at home.
     keep_apart(of, hash, stands)
-    facts = {"hash": hash, "stands": stands, "used": used, "description": run, "limits": limits, "startedAt": now()}
-    if not goes_on(of, hash):
+    facts = {"hash": hash, "askedHash": asked, "stands": stands, "used": used, "description": run, "limits": limits, "startedAt": now()}
+    if not goes_on(of, hash, asked):
         of.note(f"=== lambda-train: {experiment} had finished with other settings; its outputs are emptied, {now()}")
         # From here on what is in the outputs is no longer what it has reached.
         attempt.put(apart=True)

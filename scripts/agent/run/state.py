@@ -158,7 +158,8 @@ class Run:
 
 class Attempt(Facts):
     """
-    One start of a run. Facts: hash, stands (hash of the code, data and environment), used (seconds of the attempts before it), description, limits, createdAt, startedAt,
+    One start of a run. Facts: hash (of its settings), askedHash (by which the stack calls them), stands (hash of the code, data and environment),
+    used (seconds of the attempts before it), description, limits, createdAt, startedAt,
     mark (files that training writes are newer), logStart, supervisor, launcher, scope (its cgroup), firstStep, firstStepLine, outputPath,
     outputBeside, seconds, activeAt, stopRequest, stopReason, detached, interrupted (the machine went down), trainingEnd,
     exit, endedAt, evaluation, evaluationExit, evaluatedAt, fetching, fetched, kept, doubt (why its end with 0 may be no

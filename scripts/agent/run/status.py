@@ -63,7 +63,7 @@ def told_of(attempt):
         "detached": "; ".join(attempt.get("detached", [])),
         "unsupervised": True if unsupervised else None,
         "attempt": attempt.number,
-        "hash": attempt.get("hash"),
+        "hash": attempt.get("askedHash", attempt.get("hash")),
         "stands": attempt.get("stands"),
         "doubt": attempt.get("doubt"),
         "apart": attempt.get("apart"),
