@@ -33,6 +33,12 @@ export const suites = {
     },
     flags: { "--resume": "CRASH_RESUME" },
   },
+  "test:scale": {
+    what: "a dataset of 655,620 files and results of 200,000 files and 9 GB, with the memory of each process: --divisor 1",
+    config: "test/scale/vitest.config.mts",
+    env: { SCALE_DIVISOR: "1" },
+    options: { "--divisor": "SCALE_DIVISOR" },
+  },
 };
 
 /** Arguments of vitest for a suite, and the variables that carry the suite's own options. */

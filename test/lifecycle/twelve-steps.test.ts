@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type ArchiveServer, serveArchive } from "../faults/archive-server";
 import { TestCloud } from "../support/cloud";
+import { serveFile } from "../support/file-server";
 import { mathwritingFiles, writeMathwriting } from "../support/mathwriting";
 import { Project } from "../support/project";
 
@@ -13,7 +13,7 @@ const shipped = "configs/mathwriting.yaml";
 /** The job that the twelve steps were written for, by the files that ship: a clone of its shape, a stand-in of its data. */
 describe("HMER-Ink on MathWriting 2024", { timeout: 240_000 }, () => {
   const project = new Project("mathwriting");
-  let archive: ArchiveServer;
+  let archive: Awaited<ReturnType<typeof serveFile>>;
   let clone: string;
 
   beforeAll(async () => {
@@ -27,7 +27,7 @@ describe("HMER-Ink on MathWriting 2024", { timeout: 240_000 }, () => {
     clone = `file://${repository}/.git`;
     const path = join(project.folder, "mathwriting-2024.tgz");
     writeMathwriting(path, divisor);
-    archive = await serveArchive(path, {});
+    archive = await serveFile(path);
     await project.init();
   });
   afterAll(async () => {
