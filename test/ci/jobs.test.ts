@@ -71,6 +71,18 @@ describe("the preview job", { timeout: 60_000 }, () => {
   });
 });
 
+describe("the preview of the job that ships", { timeout: 60_000 }, () => {
+  const project = new Project("mathwriting");
+  afterAll(() => project.dispose());
+
+  it("plans it on a GPU, with the archive that the instance fetches", async () => {
+    const { result, summary, log } = await runIn(project, loadWorkflow("preview").jobs["twelve-steps"], {});
+    expect(result, log).toBe("success");
+    expect(summary).toContain("### Preview of stack `mathwriting`");
+    expect(summary).toMatch(/gpu_1x_a10|gpu_1x_a100/);
+  });
+});
+
 describe("the train job", { timeout: 120_000 }, () => {
   const project = new Project();
   const { train } = loadWorkflow("train").jobs;
