@@ -7,9 +7,9 @@ from base.document import Maybe, takes
 from base.files import clock_ahead, keep_room, moment, now, own_folder
 from base.locks import hold
 from base.say import die, say
+from base.shell import workplace
 from results.aside import keep_apart
 from results.clear import clear
-from base.shell import workplace
 from run.configuration import goes_on, has_finished, own_attempts, with_file
 from run.processes import Processes, numbers
 from run.session import start_supervisor
@@ -83,7 +83,15 @@ def start(experiment, hash, stands, config, run, limits, results):
         )
     # What another configuration has reached must not be written over before it is at home.
     keep_apart(of, hash, stands)
-    facts = {"hash": hash, "askedHash": asked, "stands": stands, "used": used, "description": run, "limits": limits, "startedAt": now()}
+    facts = {
+        "hash": hash,
+        "askedHash": asked,
+        "stands": stands,
+        "used": used,
+        "description": run,
+        "limits": limits,
+        "startedAt": now(),
+    }
     if not goes_on(of, hash, asked):
         of.note(f"=== lambda-train: {experiment} had finished with other settings; its outputs are emptied, {now()}")
         # From here on what is in the outputs is no longer what it has reached.

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 from base.architecture import own_architecture
-from base.document import Maybe, takes
 from base.checksum import sha256_of
+from base.document import Maybe, takes
 from base.files import BASE, under_home
 from base.processes import quietly
 from base.say import say
