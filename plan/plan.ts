@@ -6,6 +6,7 @@ import { LocalReadError, unreadable } from "../local/folder/local-error";
 import { manifestHash } from "../local/folder/manifest";
 import { reading } from "../local/folder/progress";
 import { walkAll, walkCode } from "../local/folder/walk";
+import { originOf } from "../local/git/repository";
 import type { Listener } from "../local/listener";
 import { cacheFolder, hashFolder, projectFolder } from "../local/paths";
 import { findDataset } from "./dataset";
@@ -48,6 +49,9 @@ export async function makePlan(
   const code = await readable("workload.source", experiment.workload.source, () =>
     walkCode(workload.folder, { extraFiles, protectedPaths, ...reads("reading the code", onStatus) }),
   );
+  const origin = await readable("workload.source", experiment.workload.source, () =>
+    originOf(workload.folder, protectedPaths),
+  );
   const environment = environmentPlan(experiment, workload.folder);
   const values = { config: workload.config, experiment: experiment.experiment };
   const machine: MachinePlan = {
@@ -57,7 +61,10 @@ export async function makePlan(
       name: workload.name,
       folder: workload.folder,
       source: experiment.workload.source,
-      commit: workload.commit,
+      commit: workload.commit ?? origin.commit,
+      ref: workload.ref ?? origin.ref,
+      changed: origin.changed,
+      repository: origin.key,
       unfetched: workload.unfetched,
       extraFiles,
       protectedPaths,
