@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { isAbsolute, join, posix, resolve } from "node:path";
+import { basename, dirname, isAbsolute, join, posix, resolve } from "node:path";
 import { hashFile } from "../local/folder/hashes";
 import { LocalReadError, unreadable } from "../local/folder/local-error";
 import { manifestHash } from "../local/folder/manifest";
 import { reading } from "../local/folder/progress";
 import { walkAll, walkCode } from "../local/folder/walk";
+import { isPointer, refusePointers } from "../local/git/lfs";
 import { originOf } from "../local/git/repository";
 import type { Listener } from "../local/listener";
 import { cacheFolder, hashFolder, projectFolder } from "../local/paths";
@@ -225,6 +226,7 @@ async function contentHash(source: DatasetSource, how: ReturnType<typeof reads>)
     case "folder":
       return manifestHash((await walkAll(source.path, how)).manifest);
     case "archive":
+      refusePointers("dataset", dirname(source.path), isPointer(source.path) ? [basename(source.path)] : []);
       return hashArchive(source.path, how.onReading).catch((error: unknown) => unreadable(source.path, error));
     case "url":
       return sha256(source.url, source.sha256 ?? "");

@@ -98,6 +98,6 @@ def state_of(git):
         # What is fetched there is nobody's work.
         folders[:] = sorted(name for name in folders if (os.path.basename(top), name) != ("refs", "remotes"))
         for path in (os.path.join(top, name) for name in sorted(names)):
-            loose.update(f"{path[len(git):]} {fact(path)}\n".encode("utf-8", "surrogateescape"))
+            loose.update(f"{path[len(git) :]} {fact(path)}\n".encode("utf-8", "surrogateescape"))
     refs = sha256_of(packed) if os.path.exists(packed) else ""
     return {"head": fact(git, "HEAD"), "refs": refs, "loose": loose.hexdigest()}
