@@ -28,14 +28,20 @@ const mostBytes = 32 << 20;
  * Writes a pack of what a commit needs to be known by: history without files, the tags in it, the commit's own folders, and
  * its files unless they are big.
  * @param folder The working tree; of a subfolder of a repository only what is below goes along.
+ * @param isLeftOut Tells paths in the folder whose files don't go along.
  * @throws GitError where git can't
  */
-export function packCommit(folder: string, commit: string, into: string): Packed {
+export function packCommit(
+  folder: string,
+  commit: string,
+  into: string,
+  isLeftOut: (path: string) => boolean = () => false,
+): Packed {
   const { commits, shallow } = history(folder, commit);
   const tags = tagsOf(folder, commit, commits);
   const prefix = git(folder, ["rev-parse", "--show-prefix"]).trimEnd().replace(/\/$/, "");
   const [top = "", tree = ""] = git(folder, ["rev-parse", `${commit}^{tree}`, `${commit}:${prefix}`]).split("\n");
-  const { trees, files } = contentOf(folder, tree);
+  const { trees, files } = contentOf(folder, tree, isLeftOut);
   const needed = [...commits, ...tags.flatMap(({ object, peeled }) => (peeled ? [object] : [])), top, tree, ...trees];
   mkdirSync(into, { recursive: true });
   const pack = (objects: readonly string[]): void => {
@@ -88,13 +94,17 @@ function tagsOf(folder: string, commit: string, commits: ReadonlySet<string>): R
 }
 
 /** The folders of a tree, and those of its files that are not too big. */
-function contentOf(folder: string, tree: string): { trees: string[]; files: string[] } {
+function contentOf(
+  folder: string,
+  tree: string,
+  isLeftOut: (path: string) => boolean,
+): { trees: string[]; files: string[] } {
   const trees: string[] = [];
   const files: { object: string; size: number }[] = [];
   for (const line of parts(git(folder, ["ls-tree", "-r", "-t", "-z", "--full-tree", tree], { seconds: 600 }))) {
     const [, kind, object = "", path = ""] = /^\d+ (\w+) (\w+)\t(.*)$/s.exec(line) ?? [];
     if (kind === "tree") trees.push(object);
-    if (kind === "blob") files.push({ object, size: sizeOf(join(folder, path)) });
+    if (kind === "blob" && !isLeftOut(path)) files.push({ object, size: sizeOf(join(folder, path)) });
   }
   const small = files.filter(({ size }) => size <= biggestFile);
   const isSmall = small.reduce((sum, { size }) => sum + size, 0) <= mostBytes;

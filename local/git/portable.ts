@@ -37,7 +37,9 @@ const comparing = ["core.fileMode", "core.autocrlf", "core.eol", "core.symlinks"
  */
 export function writePortable(repository: Repository, into: string, there: There): void {
   const { folder, commit, branch } = repository;
-  const packed = packCommit(folder, commit, join(into, "git/objects/pack"));
+  const notCode = normalizePaths(there.leftOut);
+  const isLeftOut = (path: string): boolean => isUnder(inWorkload(repository, path), notCode);
+  const packed = packCommit(folder, commit, join(into, "git/objects/pack"), isLeftOut);
   const write = (path: string, text: string): void => {
     mkdirSync(dirname(join(into, path)), { recursive: true });
     writeFileSync(join(into, path), text);
@@ -55,7 +57,7 @@ export function writePortable(repository: Repository, into: string, there: There
   configure(repository, join(into, "git/config"));
   write(
     "index.jsonl",
-    indexOf(repository, there)
+    indexOf(repository, there, isLeftOut)
       .map((entry) => `${JSON.stringify(entry)}\n`)
       .join(""),
   );
@@ -87,29 +89,27 @@ function configure({ folder, commit, remote }: Repository, file: string): void {
   set(`remote.${remote.name}.fetch`, `+refs/heads/*:refs/remotes/${remote.name}/*`);
 }
 
-function indexOf({ folder, path: place }: Repository, { leftOut, replaced }: There): IndexEntry[] {
+function indexOf(repository: Repository, { replaced }: There, isLeftOut: (path: string) => boolean): IndexEntry[] {
+  const { folder } = repository;
   const prefix = git(folder, ["rev-parse", "--show-prefix"]).trimEnd();
   const changed = new Set(
     changedIn(folder).flatMap((line) => (line[1] === " " ? [] : [line.slice(3).slice(prefix.length)])),
   );
   const flags = new Map(parts(git(folder, ["ls-files", "-v", "-z"])).map((line) => [line.slice(2), line.slice(0, 1)]));
-  const [notCode, others] = [normalizePaths(leftOut), new Set(replaced)];
-  const inWorkload = (path: string): string => (place === "" ? path : `${place}/${path}`);
+  const others = new Set(replaced);
   return parts(git(folder, ["ls-files", "--stage", "-z"])).map((line): IndexEntry => {
     const [, mode = "", object = "", stage = "0", path = ""] = /^(\d+) (\w+) (\d)\t(.*)$/s.exec(line) ?? [];
     const flag = flags.get(path) ?? "H";
     // Lower case: git is told to take it for unchanged, so that it doesn't know.
     const isKnown = flag === "H" || flag === "S";
-    const skip = (flag.toUpperCase() === "S" && isGone(join(folder, path))) || isUnder(inWorkload(path), notCode);
-    return {
-      path,
-      mode,
-      object,
-      stage: Number(stage),
-      same: isKnown && !changed.has(path) && !others.has(inWorkload(path)),
-      skip,
-    };
+    const same = isKnown && !changed.has(path) && !others.has(inWorkload(repository, path));
+    const skip = isLeftOut(path) || (flag.toUpperCase() === "S" && isGone(join(folder, path)));
+    return { path, mode, object, stage: Number(stage), same, skip };
   });
+}
+
+function inWorkload({ path: place }: Repository, path: string): string {
+  return place === "" ? path : `${place}/${path}`;
 }
 
 function isGone(path: string): boolean {

@@ -51,7 +51,8 @@ export async function uploadRepositories(
       }
     }
     const source = `.lambda-train/repositories/${name}`;
-    await uploadTree(target, { tree: await walkAll(prepared), remoteRoot: source, name: `${name}.git`, ...transfer });
+    if (repositories.length > 0)
+      await uploadTree(target, { tree: await walkAll(prepared), remoteRoot: source, name: `${name}.git`, ...transfer });
     const call = { verb: "repository-put", document: { name, workspace, source, repositories } };
     const answer = await onTarget(
       target,

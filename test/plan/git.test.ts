@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { runLocally } from "../../local/command";
 import { walkCode } from "../../local/folder/walk";
@@ -64,6 +64,7 @@ describe("a git URL", () => {
     remote.write({ ".gitignore": "*.txt\n.env\n", "vocab/tokens.txt": "a b c\n", "train.py": "" });
     remote.git("add", "--force", "vocab/tokens.txt");
     remote.git("submodule", "--quiet", "add", `file://${third.folder}`, "lib/third");
+    remote.git("config", "--file", ".gitmodules", "submodule.lib/third.url", `../${basename(third.folder)}`);
     remote.commit();
     const { files } = await walkCode(found().folder);
     expect(files.map(({ path }) => path)).toEqual([
