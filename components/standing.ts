@@ -43,9 +43,12 @@ export class Standing extends pulumi.ComponentResource {
 /** The plan with the parts that are in force. */
 function inForce(plan: MachineInForce, standing: StandingPlan): MachineInForce {
   const { workload, dataset, environment, gate, runs, results } = standing;
+  // Of older code that stays, nothing tells the commit: what is known here is that of the new one.
+  const { commit, ref, changed, repository, ...rest } = plan.workload;
+  const origin = workload.hash === plan.workload.hash ? { commit, ref, changed, repository } : {};
   return {
     ...plan,
-    workload: { ...plan.workload, ...workload, folder: localPath(workload.folder) },
+    workload: { ...rest, ...origin, ...workload, folder: localPath(workload.folder) },
     // Each by its name: what the old plan does without is not taken from the new one.
     dataset: dataset && { ...dataset, source: withPath(dataset.source, localPath) },
     environment,

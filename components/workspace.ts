@@ -32,6 +32,7 @@ export class Workspace extends pulumi.ComponentResource {
         extraFiles: workload.extraFiles,
         protectedPaths: [...workload.protectedPaths],
         hash: workload.hash,
+        repository: workload.repository,
       },
       { parent: this },
     );

@@ -1,11 +1,13 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { isAbsolute, join, posix, resolve } from "node:path";
+import { basename, dirname, isAbsolute, join, posix, resolve } from "node:path";
 import { hashFile } from "../local/folder/hashes";
 import { LocalReadError, unreadable } from "../local/folder/local-error";
 import { manifestHash } from "../local/folder/manifest";
 import { reading } from "../local/folder/progress";
 import { walkAll, walkCode } from "../local/folder/walk";
+import { isPointer, refusePointers } from "../local/git/lfs";
+import { originOf } from "../local/git/repository";
 import type { Listener } from "../local/listener";
 import { cacheFolder, hashFolder, projectFolder } from "../local/paths";
 import { findDataset } from "./dataset";
@@ -49,6 +51,9 @@ export async function makePlan(
   const code = await readable("workload.source", experiment.workload.source, () =>
     walkCode(workload.folder, { extraFiles, protectedPaths, ...reads("reading the code", onStatus) }),
   );
+  const origin = await readable("workload.source", experiment.workload.source, () =>
+    originOf(workload.folder, protectedPaths),
+  );
   const environment = environmentPlan(experiment, workload, manifestHash(code.manifest));
   const values = { config: workload.config, experiment: experiment.experiment };
   const machine: MachinePlan = {
@@ -58,7 +63,10 @@ export async function makePlan(
       name: workload.name,
       folder: workload.folder,
       source: experiment.workload.source,
-      commit: workload.commit,
+      commit: workload.commit ?? origin.commit,
+      ref: workload.ref ?? origin.ref,
+      changed: origin.changed,
+      repository: origin.key,
       unfetched: workload.unfetched,
       extraFiles,
       protectedPaths,
@@ -222,6 +230,7 @@ async function contentHash(source: DatasetSource, how: ReturnType<typeof reads>)
     case "folder":
       return manifestHash((await walkAll(source.path, how)).manifest);
     case "archive":
+      refusePointers("dataset", dirname(source.path), isPointer(source.path) ? [basename(source.path)] : []);
       return hashArchive(source.path, how.onReading).catch((error: unknown) => unreadable(source.path, error));
     case "url":
       return sha256(source.url, source.sha256 ?? "");

@@ -53,8 +53,14 @@ export interface WorkloadPlan {
   readonly folder: string;
   /** What the user wrote: a folder or a git URL. */
   readonly source: string;
-  /** Commit that was checked out, where the source is a git URL. */
+  /** Commit that was checked out; undefined for a folder that no repository knows, or without a commit. */
   readonly commit?: string;
+  /** Branch or tag of that commit. */
+  readonly ref?: string;
+  /** Whether files differ from that commit. */
+  readonly changed?: boolean;
+  /** Tells apart what the folder's repositories know of it: commit, branch, tags, remote. Not part of the hash. */
+  readonly repository?: string;
   /** Why the ref could not be looked up where it comes from: it may lead to a newer commit there. */
   readonly unfetched?: string;
   /** Files written into the workspace besides the repository's own, path → content (the rendered config). */

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { gitUrlOf } from "../local/git/url";
 import type { Experiment } from "./experiment";
-import { type Checkout, checkout, isGitUrl } from "./git";
+import { type Checkout, checkout } from "./git";
 import { isConfigMade } from "./made-by-setup";
 import { nearest, PlanError, type Problem } from "./problems";
 import type { MadeConfig, OverriddenConfig } from "./types";
@@ -13,7 +14,9 @@ import { YamlProblem } from "./yaml/tree";
 export interface FoundWorkload {
   readonly name: string;
   readonly folder: string;
+  /** What was checked out, where the source is a git URL. */
   readonly commit?: string;
+  readonly ref?: string;
   /** Why the ref could not be looked up where the workload comes from: it may lead to a newer commit there. */
   readonly unfetched?: string;
   /** Config path that training gets, relative to the workload; undefined where it takes none. */
@@ -37,9 +40,10 @@ export interface FoundWorkload {
  */
 export function findWorkload(experiment: Experiment, root: string, cache: string): FoundWorkload {
   const { source, ref, subfolder } = experiment.workload;
-  const remote = isGitUrl(source);
+  const url = gitUrlOf(source, root);
+  const remote = url !== undefined;
   const got: Partial<Checkout> & Pick<Checkout, "folder"> = remote
-    ? checkout(source, ref, cache)
+    ? checkout(url, ref, cache)
     : { folder: resolve(root, source) };
   const folder = subfolder === undefined ? got.folder : join(got.folder, subfolder);
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
@@ -60,7 +64,7 @@ export function findWorkload(experiment: Experiment, root: string, cache: string
   const config = findConfig(experiment, folder, problems);
   if (problems.length > 0) throw new PlanError(problems);
   const name = experiment.workload.name ?? nameAfter(subfolder ?? (remote ? source : folder));
-  return { name, folder, commit: got.commit, unfetched: got.unfetched, ...config };
+  return { name, folder, commit: got.commit, ref: got.ref, unfetched: got.unfetched, ...config };
 }
 
 /** Name of the workspace after the last part of a folder or git URL. */

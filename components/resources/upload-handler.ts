@@ -3,7 +3,10 @@ import { megabytes } from "../../local/folder/progress";
 import { walkAll, walkCode } from "../../local/folder/walk";
 import { hashFolder } from "../../local/paths";
 import { tellTime } from "../../remote/clock";
+import { hasEnded } from "../../remote/run";
 import { uploadName } from "../../remote/scripts";
+import { runsThere } from "../../remote/standing";
+import { uploadRepositories } from "../../remote/transfer/repositories";
 import { uploadArchive, uploadTree } from "../../remote/transfer/upload";
 import { diffByName } from "../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../dynamic/handler";
@@ -18,6 +21,7 @@ interface Inputs extends OnInstance {
   readonly extraFiles?: Readonly<Record<string, string>>;
   readonly protectedPaths?: readonly string[];
   readonly hash: string;
+  readonly repository?: string;
 }
 
 async function upload(inputs: Inputs, context: HandlerContext): Promise<void> {
@@ -57,20 +61,56 @@ async function upload(inputs: Inputs, context: HandlerContext): Promise<void> {
   );
 }
 
+/**
+ * Lets the code there know its commit, unless a run goes on: under that, nothing changes.
+ * @param before What it knows until now; undefined for nothing.
+ * @returns what it knows from now on.
+ */
+async function tellCommit(
+  { access, kind, source, target, extraFiles = {}, protectedPaths, repository }: Inputs,
+  before: string | undefined,
+  { progress, status }: HandlerContext,
+): Promise<string | undefined> {
+  if (kind !== "code" || repository === undefined) return before;
+  const runs = await look(access, runsThere);
+  if (runs.some(({ state }) => !hasEnded(state))) return before;
+  await uploadRepositories(access, {
+    folder: localPath(source),
+    workspace: target,
+    name: uploadName(target),
+    protectedPaths,
+    replaced: Object.keys(extraFiles),
+    onProgress: progress,
+    onStatus: status,
+  });
+  return repository;
+}
+
+/** Whether the code there is to know another commit. What an earlier release has put there knows none, and stays so. */
+function knowsAnother(olds: Inputs, news: Inputs): boolean {
+  const isAsked = olds.repository !== undefined && news.repository !== undefined;
+  return isAsked && olds.repository !== news.repository;
+}
+
 /** Life of an upload: what changed goes to the instance; deletion leaves it there, since the instance goes as well. */
 export const handler: DynamicHandler<Inputs, Inputs> = {
-  diff: (_id, olds, news) =>
-    diffByName(olds, news, {
+  diff: (_id, olds, news) => {
+    const diff = diffByName(olds, news, {
       replace: ["instanceId", "kind", "target"],
       // Not the source: the same content from another folder is the same.
       update: ["hash", "access", "protectedPaths"],
-    }),
+    });
+    return { ...diff, changes: diff.changes || knowsAnother(olds, news) };
+  },
   create: async (inputs, context) => {
     await upload(inputs, context);
-    return { id: `${inputs.instanceId}:${inputs.target}`, outs: inputs };
+    const repository = await tellCommit(inputs, undefined, context);
+    return { id: `${inputs.instanceId}:${inputs.target}`, outs: { ...inputs, repository } };
   },
   update: async (_id, olds, news, context) => {
-    if (olds.hash !== news.hash) await upload(news, context);
-    return news;
+    const isChanged = olds.hash !== news.hash;
+    if (isChanged) await upload(news, context);
+    const tells = isChanged || knowsAnother(olds, news);
+    return { ...news, repository: tells ? await tellCommit(news, olds.repository, context) : olds.repository };
   },
 };

@@ -18,6 +18,8 @@ export interface UploadArgs extends OnInstanceArgs {
   readonly protectedPaths?: pulumi.Input<pulumi.Input<string>[]>;
   /** SHA-256 over the content. A change uploads what changed. */
   readonly hash: pulumi.Input<string>;
+  /** Of code: tells what its repositories know of it. A change puts that in place, but not under a run that goes on. */
+  readonly repository?: pulumi.Input<string | undefined>;
 }
 
 /** A folder or file of this machine, brought to the instance: what changed goes, what was removed is removed. */

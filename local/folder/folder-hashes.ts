@@ -2,6 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { type BigIntStats, createReadStream } from "node:fs";
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { isPointer } from "../git/lfs";
 import { hashFile } from "./hashes";
 import { unreadable } from "./local-error";
 import { filesAtOnce, inParallel } from "./parallel";
@@ -35,26 +36,32 @@ function isSettled(stamp: string): boolean {
  * Fills in the checksums of a folder's files, which are sorted by path. They are remembered between runs, so that a run
  * in which nothing changed reads no content. Without a folder to keep them in, everything is read.
  * @param hashFolder Where checksums are kept (`<local>/hashes`).
+ * @param refuse Gets the paths of files that are Git LFS pointers, among those that are read.
  */
 export async function hashAll(
   root: string,
   files: readonly Hashed[],
   hashFolder: string | undefined,
   tell: Reading,
+  refuse?: (pointers: readonly string[]) => void,
 ): Promise<void> {
   const name = createHash("sha256").update(root).digest("hex").slice(0, 32);
   const cache = hashFolder === undefined ? undefined : join(hashFolder, name);
   const remembered = cache === undefined ? 0 : await recall(cache, files);
   const unread = files.filter(({ sha256 }) => sha256 === undefined);
   tell.begin(unread.length);
+  const pointers: string[] = [];
   await inParallel(unread, filesAtOnce, async (file) => {
     const path = join(root, file.path);
     file.sha256 = await hashFile(path, tell.hashed).catch((error: unknown) => unreadable(path, error));
+    if (refuse !== undefined && isPointer(path, file.size)) pointers.push(file.path);
     if (file.stamp !== undefined && !isSettled(file.stamp)) {
       file.stamp = undefined;
     }
     tell.done();
   });
+  // Before anything is remembered, or the next look would pass over them.
+  if (pointers.length > 0) refuse?.(pointers);
   if (cache !== undefined) {
     const settled = files.filter(({ stamp }) => stamp !== undefined);
     const isNew = settled.length !== remembered || unread.some(({ stamp }) => stamp !== undefined);

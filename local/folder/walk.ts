@@ -1,15 +1,15 @@
-import type { BigIntStats } from "node:fs";
-import { lstat, readdir, readlink, realpath, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { type Hashed, hashAll, stampOf } from "./folder-hashes";
-import { type IgnoreRules, ignoreRules, trackedFiles } from "./gitignore";
+import { realpath, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { refusePointers } from "../git/lfs";
+import { addEmptyFolder, type Found, follow, list } from "./entries";
+import { hashAll } from "./folder-hashes";
 import { hashText } from "./hashes";
-import { LocalReadError, unreadable } from "./local-error";
+import { LocalReadError } from "./local-error";
 import type { Manifest, ManifestEntry } from "./manifest";
 import { byPath, emptySha256, isSafePath, isUnder, normalizePaths, staysInside } from "./manifest";
-import { filesAtOnce, inParallel } from "./parallel";
 import { type Reading, reading } from "./progress";
 import { checkAmount } from "./surprise";
+import { takenByGit } from "./taken";
 
 /** One entry of a manifest. Its content is in the tree's folder, unless it is given. */
 export interface LocalFile extends ManifestEntry {
@@ -44,48 +44,14 @@ export interface WalkCodeOptions {
   readonly maxBytes?: number;
 }
 
-/** An entry that was found, or a folder. There may be a million: what is not needed of them is not kept. */
-interface Found extends Hashed {
-  isFolder?: boolean;
-}
-
 /**
- * The code of a workload: everything that git would take (tracked or not ignored, nested `.gitignore` files included),
- * without `.git` and the protected paths. A symbolic link that leads out of the folder is an error.
+ * The code of a workload: everything that git would take (tracked or not ignored), without `.git` and the protected paths,
+ * and with the files of submodules. A symbolic link that leads out of the folder is an error.
  */
 export async function walkCode(folder: string, options: WalkCodeOptions = {}): Promise<LocalTree> {
   const root = await existing(folder, "workload");
-  const protectedPaths = normalizePaths(options.protectedPaths ?? []);
-  const tracked = await trackedFiles(root);
-  const trackedFolders = new Set<string>();
-  for (const path of tracked ?? []) {
-    for (let cut = path.lastIndexOf("/"); cut > 0; cut = path.lastIndexOf("/", cut - 1)) {
-      trackedFolders.add(path.slice(0, cut));
-    }
-  }
-  const found: Found[] = [];
   const tell = reading(options.onReading);
-  const visit = async (relative: string, rules: IgnoreRules, inIgnored: boolean): Promise<void> => {
-    const items = await list(root, relative, tell);
-    if (items.length === 0 && !inIgnored) {
-      addEmptyFolder(found, relative);
-    }
-    for (const item of items) {
-      const { path, isFolder = false } = item;
-      if (basename(path) === ".git" || isUnder(path, protectedPaths)) {
-        continue;
-      }
-      const ignored = inIgnored || rules.ignores(path, isFolder);
-      if (isFolder) {
-        if (!ignored || trackedFolders.has(path)) {
-          await visit(path, await rules.within(path), ignored);
-        }
-      } else if (!ignored || tracked?.has(path) === true) {
-        found.push(item);
-      }
-    }
-  };
-  await visit("", await ignoreRules(root), false);
+  const found = await takenByGit(root, normalizePaths(options.protectedPaths ?? []), tell);
   checkAmount(root, found, { files: options.maxFiles ?? 20_000, bytes: options.maxBytes ?? 2 * 1024 ** 3 });
   return describe(root, found, options, tell);
 }
@@ -124,7 +90,7 @@ export async function walkAll(
     }
   };
   await visit("", [root], false);
-  return describe(root, found, options, tell);
+  return describe(root, found, options, tell, (pointers) => refusePointers("dataset", root, pointers));
 }
 
 /** Whether a relative link leads to the same file from its place in a tree as it does where it really lies. */
@@ -143,53 +109,12 @@ async function existing(folder: string, what: string): Promise<string> {
   return root;
 }
 
-/** The root itself is made anyway. */
-function addEmptyFolder(found: Found[], path: string): void {
-  if (path !== "") found.push({ path, size: 0, executable: false, folder: true });
-}
-
-async function list(root: string, relative: string, tell: Reading): Promise<Found[]> {
-  const names = await readdir(join(root, relative)).catch((error: unknown) => unreadable(join(root, relative), error));
-  const items = await inParallel(names, filesAtOnce, async (name): Promise<Found | undefined> => {
-    const path = relative === "" ? name : `${relative}/${name}`;
-    if (!isSafePath(path) || path.includes("\uFFFD")) {
-      throw new LocalReadError(
-        `The file name ${JSON.stringify(path)} in ${root} is not valid UTF-8 (or too long); rename it.`,
-      );
-    }
-    tell.found();
-    const absolute = join(root, path);
-    const info = await lstat(absolute, { bigint: true });
-    if (info.isSymbolicLink()) {
-      const link = await readlink(absolute);
-      return { path, size: Buffer.byteLength(link), executable: false, link };
-    }
-    return info.isFile() || info.isDirectory() ? describeOne(path, info) : undefined;
-  });
-  return items.filter((item) => item !== undefined);
-}
-
-function describeOne(path: string, info: BigIntStats): Found {
-  const executable = (info.mode & 0o100n) !== 0n;
-  return info.isDirectory()
-    ? { path, size: 0, executable: false, isFolder: true }
-    : { path, size: Number(info.size), executable, stamp: stampOf(info), sha256: undefined };
-}
-
-async function follow(root: string, path: string): Promise<Found> {
-  const absolute = join(root, path);
-  const info = await stat(absolute, { bigint: true }).catch(() => undefined);
-  if (info === undefined) {
-    throw new LocalReadError(`The symbolic link ${path} (${absolute}) leads nowhere; remove or repair it.`);
-  }
-  return describeOne(path, info);
-}
-
 async function describe(
   root: string,
   found: readonly Found[],
   options: Pick<WalkCodeOptions, "hashFolder" | "extraFiles">,
   tell: Reading,
+  refuse?: (pointers: readonly string[]) => void,
 ): Promise<LocalTree> {
   const { hashFolder, extraFiles = {} } = options;
   const given = Object.entries(extraFiles).map(([path, content]): LocalFile => {
@@ -213,7 +138,7 @@ async function describe(
       item.sha256 = emptySha256;
     }
   }
-  await hashAll(root, onDisk, hashFolder, tell);
+  await hashAll(root, onDisk, hashFolder, tell, refuse);
   // Not by the arguments of a call: there can be some hundred thousand at most.
   const files = (onDisk as readonly LocalFile[]).concat(given);
   if (given.length > 0) files.sort(byPath);

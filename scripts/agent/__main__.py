@@ -38,6 +38,7 @@ VERBS = {
     "notebook-now": "machine.notebook:become",
     "notebook-start": "machine.notebook:start",
     "notebook-stop": "machine.notebook:stop",
+    "repository-put": "upload.repository:put",
     "requirements": "steps.requirements:check",
     "send": "results.sending:send",
     "serve": "machine.serve:serve",

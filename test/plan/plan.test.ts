@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { stringify } from "yaml";
 import { makePlan } from "../../plan/plan";
 import { type Job, jobsOf } from "../../plan/types";
+import { lfsPointer, TestRepository } from "../support/repository";
 
 /** The whole plan, from files on disk. */
 describe("a plan", () => {
@@ -93,10 +94,33 @@ describe("a plan", () => {
     expect(await changed()).toEqual([true, false, true, false]);
   });
 
+  it("tells the commit, branch and changes of a folder, and has the same code hash at every commit of the same files", async () => {
+    const repository = new TestRepository(join(folder, "work"));
+    repository.write({ ".gitignore": "outputs/\n" });
+    const [unborn, commit] = [(await planOf()).workload, repository.commit()];
+    const first = (await planOf()).workload;
+    expect(unborn).toMatchObject({ hash: first.hash, commit: undefined, changed: undefined });
+    expect(first).toMatchObject({ commit, ref: "main", changed: false });
+    repository.commit();
+    const { hash, repository: known } = (await planOf()).workload;
+    expect(hash).toBe(first.hash);
+    expect(known).not.toBe(first.repository);
+    // Neither the dataset nor the outputs are code.
+    write("data/train/file", "y");
+    expect((await planOf()).workload.changed).toBe(false);
+    write("code/train.py", "");
+    expect((await planOf()).workload.changed).toBe(true);
+    repository.git("checkout", "--quiet", "--force", "--detach");
+    repository.git("tag", "v2");
+    expect((await planOf()).workload).toMatchObject({ ref: "v2", changed: false });
+  });
+
   it("knows an archive by the checksum of the file, which its upload is checked against", async () => {
     const source = join(folder, "data.tar.gz");
     writeFileSync(source, "x");
     const { dataset } = await planOf({ dataset: { source } });
     expect(dataset?.hash).toBe(createHash("sha256").update("x").digest("hex"));
+    writeFileSync(source, lfsPointer);
+    await expect(planOf({ dataset: { source } })).rejects.toThrow(/dataset.source is .*: .*is a Git LFS pointer/);
   });
 });
