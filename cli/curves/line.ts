@@ -8,6 +8,8 @@ import { type Table, tableHead, tableRow } from "./table-line";
 /** Characters of a line that are looked at. */
 export const longestLine = 4096;
 
+/** What the agent notes in a log. */
+const ours = "=== lambda-train: ";
 const pair = new RegExp(
   "(?:\\b(train|training|val|valid|validation|dev|test|testing|eval|evaluation|d|g) )?(?<![\\w.-])([a-z_][\\w/.@-]{0,60})" +
     "([\"']?\\]?(?:\\s*[:=]\\s*|\\s+))[\"'\\[]?(?:tensor\\(|array\\(|(?:np|jnp|numpy)\\.\\w+\\()?" +
@@ -37,6 +39,7 @@ export class LineReader {
 
   /** @param isOpen The line has no end yet: a number at its end may go on. */
   read(line: string, isOpen = false): Reading | undefined {
+    if (line.startsWith(ours)) return undefined;
     const text = plainText(line.slice(0, longestLine)).slice(0, longestLine);
     const reading = mayTell(text) || this.wanted.length > 0 ? this.readingOf(text, isOpen) : undefined;
     if (!isOpen) this.follow(text, reading);

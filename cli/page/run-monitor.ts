@@ -140,7 +140,10 @@ export class RunMonitor {
   }
 
   private tellMetrics(): void {
-    this.events.set("metrics", courseOf(this.metrics, this.logCurves.look()));
+    this.events.set(
+      "metrics",
+      courseOf(this.metrics, this.logCurves.look({ ended: this.status?.exitCode !== undefined })),
+    );
   }
 
   /** Follows the log until the attempt or the connection ends. A later call continues there. */
