@@ -1,3 +1,5 @@
+import { mayGoOn } from "./numbers";
+
 /** How far a line says that training is. */
 export interface Counts {
   /** Steps since the beginning of training. */
@@ -16,7 +18,7 @@ export interface Reading extends Counts {
 
 const count = "(\\d+(?:,\\d{3})*(?:\\.\\d+)?)(?![\\w%]|\\.\\d)";
 const named = new RegExp(
-  "(?<![\\w.-])(?<!s/)(?<!sec/)(?<!time/)(?:(?:global|train|training|optimizer|opt|current|num)[_ ]?|_)?" +
+  "(?<![\\w.-])(?<!s/)(?<!sec/)(?<!time/)(?:(?:global|train|training|optimizer|opt|current|num)[_ ]?|mini-|_)?" +
     "(epoch|steps?|iters?|iterations?|updates?|batch)(?:\\(\\w+\\))?[\"']?\\]?[\\s:=\\[#(]{0,16}[\"']?" +
     `${count}(?:\\s*(?:/|of)\\s*(\\d+))?`,
   "gi",
@@ -39,7 +41,7 @@ export function countsIn(text: string, isOpen: boolean): Counts | undefined {
   const steps: { name: string; at: number; of: number | undefined }[] = [];
   for (const match of text.matchAll(named)) {
     const [all, name = "", value = "", total] = match;
-    if (isOpen && match.index + all.length === text.length) continue;
+    if (isOpen && mayGoOn(text.slice(match.index + all.length))) continue;
     const at = Number(value.replaceAll(",", ""));
     const of = total === undefined ? undefined : Number(total);
     if (/^epoch/i.test(name)) {

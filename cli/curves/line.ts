@@ -1,8 +1,8 @@
 import { plainText } from "../../remote/log-text";
 import { bar, type Counts, countsIn, type Reading } from "./counts";
-import { isDecoy, isTrainingTitle, messageOf } from "./decoys";
+import { isDecoy, isTrainingTitle } from "./decoys";
 import { isDrawn, isLoss, isMeasure, isOfEvaluation, isOfTraining, isTold, mayTell } from "./names";
-import { number, numberOf } from "./numbers";
+import { mayGoOn, number, numberOf } from "./numbers";
 import { type Table, tableHead, tableRow } from "./table-line";
 
 /** Characters of a line that are looked at. */
@@ -12,15 +12,16 @@ export const longestLine = 4096;
 const ours = "=== lambda-train: ";
 const pair = new RegExp(
   "(?:\\b(train|training|val|valid|validation|dev|test|testing|eval|evaluation|d|g) )?(?<![\\w.-])([a-z_][\\w/.@-]{0,60})" +
-    "([\"']?\\]?(?:\\s*[:=]\\s*|\\s+))[\"'\\[]?(?:tensor\\(|array\\(|(?:np|jnp|numpy)\\.\\w+\\()?" +
+    "([\"']?\\]?(?: \\([\\w ]{1,40}\\))?(?: (?:at|after|for|in) (?:global )?(?:step|epoch|iter(?:ation)?|batch) \\d+)?" +
+    "(?:\\s*[:=]\\s*|\\s+(?:is\\s+)?))[\"'\\[]?(?:tensor\\(|array\\(|(?:np|jnp|numpy)\\.\\w+\\()?" +
     `(${number})`,
   "gi",
 );
 /** Says of what data the rest of the line is: `| valid |`, `Test: [`, `Epoch(val)`; or what it begins with. */
 const scope =
   /\b(train|training|val|valid|validation|dev|test|testing|eval|evaluation)(?: set)?(?:\s*[:\]|)]|\s+\[)|^\W*(val|valid|validation|dev|test|testing|eval|evaluation)\b(?=\s+[a-z])/gi;
-const bare =
-  /^["']?(?:(?:train|training|total|avg|average|mean|batch|running|current|minibatch|mini-batch|step|epoch)[ _/])*loss["']?\s*[:=]?\s*["'[]?(?:tensor\(|array\()?(?=[-+]?(?:[\d,]*\.\d|\d+e|nan|inf))/i;
+/** A loss with a fraction: what is whole may be a setting. */
+const bare = /loss["']?\s*[:=]?\s*["'[]?(?:tensor\(|array\()?(?=[-+]?(?:[\d,]*\.\d|\d+e|nan|inf))/i;
 const context = /^\W*(?:(?:starting|start|begin|beginning|training) )?epoch\W{0,3}(\d+)(?:\s*(?:\/|of)\s*\d+)?\W*$/i;
 const plainPair = /^\s*["']?([a-z_][\w.\- ]{0,60}?)["']?\s*[:=]\s*\S+\s*,?$/i;
 
@@ -78,11 +79,13 @@ export class LineReader {
   /** Whether a loss without a count is a step's: settings look alike. */
   private isBare(text: string, isOpen: boolean): boolean {
     if (this.epoch !== undefined) return true;
-    const head = text.startsWith("  ") ? undefined : bare.exec(messageOf(text))?.[0].toLowerCase();
-    if (head === undefined) return false;
-    const isAgain = this.bare.has(head);
-    if (!isOpen) this.bare.add(head);
-    return isAgain || !this.inSettings;
+    if (!bare.test(text)) return false;
+    const name = plainPair.exec(text)?.[1]?.toLowerCase();
+    if (name === undefined) return true;
+    // Alone in its line it may be one of many settings, which have each name once.
+    const isAgain = this.bare.has(name);
+    if (!isOpen) this.bare.add(name);
+    return !text.startsWith("  ") && (isAgain || !this.inSettings);
   }
 
   private follow(text: string, reading: Reading | undefined): void {
@@ -114,7 +117,7 @@ function pairsIn(text: string, isOpen: boolean): Pair[] {
     const [all, before, word = "", joint = "", digits = ""] = match;
     const end = match.index + all.length;
     const value = numberOf(digits);
-    if (value === undefined || (isOpen && end === text.length)) return [];
+    if (value === undefined || (isOpen && mayGoOn(text.slice(end)))) return [];
     const own = [before, word]
       .filter((part) => part !== undefined)
       .join("_")

@@ -44,7 +44,9 @@ export class LogCurves {
   /** Nothing more will come, or for now: what the log shows last counts too. */
   look({ ended = false } = {}): { readonly series: Series[]; readonly place: Place } {
     // A bar's newest state has no end: it is read again with it, and counts once.
+    const { order } = this;
     this.take(this.reader.read(this.lines.open, !ended));
+    this.order = order;
     return { series: this.series, place: this.place };
   }
 

@@ -12,11 +12,13 @@ LONGEST = 4096
 
 NUMBER = (
     r"[-+]?(?:(?:[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|nan|inf(?:inity)?)"
-    r"(?![\w]|\.\d|:\d|-\d|%\|| ?/ ?\d)"
+    r"(?![\w]|\.\d|:\d|-\d|%\|| ?/ ?\d| \* )"
 )
+GOES_ON = re.compile(r"[\d.,:/%+-]{0,2}$")
 PAIR = re.compile(
     r"(?:\b(train|training|val|valid|validation|dev|test|testing|eval|evaluation|d|g) )?(?<![\w.-])([a-z_][\w/.@-]{0,60})"
-    r"[\"']?\]?(?:\s*[:=]\s*|\s+)[\"'\[]?(?:tensor\(|array\(|(?:np|jnp|numpy)\.\w+\()?(" + NUMBER + ")",
+    r"[\"']?\]?(?: \([\w ]{1,40}\))?(?: (?:at|after|for|in) (?:global )?(?:step|epoch|iter(?:ation)?|batch) \d+)?"
+    r"(?:\s*[:=]\s*|\s+(?:is\s+)?)[\"'\[]?(?:tensor\(|array\(|(?:np|jnp|numpy)\.\w+\()?(" + NUMBER + ")",
     re.I,
 )
 MEASURES = frozenset(
@@ -39,7 +41,7 @@ SCOPE = re.compile(
 )
 COUNT = r"(\d+(?:,\d{3})*(?:\.\d+)?)(?![\w%]|\.\d)"
 NAMED = re.compile(
-    r"(?<![\w.-])(?<!s/)(?<!sec/)(?<!time/)(?:(?:global|train|training|optimizer|opt|current|num)[_ ]?|_)?"
+    r"(?<![\w.-])(?<!s/)(?<!sec/)(?<!time/)(?:(?:global|train|training|optimizer|opt|current|num)[_ ]?|mini-|_)?"
     r"(?:epoch|steps?|iters?|iterations?|updates?|batch)(?:\(\w+\))?[\"']?\]?[\s:=\[#(]{0,16}[\"']?" + COUNT,
     re.I,
 )
@@ -54,8 +56,8 @@ TITLE = re.compile(r"(?:(?:train(?:ing)?|epochs?|steps?|iter(?:ation)?s?)\b[\s\d
 ROW = re.compile(r"^\s*(\d+)/\d+\s+[\d.]+G\s+(?:[\d.]+|nan|inf)\s+(?:[\d.]+|nan|inf)\s", re.I)
 NO_STEP = re.compile(
     r"\b(?!tensor\(|array\()[a-z_]\w*\(\s*[a-z_]\w*\s*="
-    r"|\b\w*warning: |\bsanity\b|\b(?:until|target|threshold|patience|early stopp?\w*)\b"
-    r"|\b(?:loaded|loading|resumed|resuming|resume|restored|restoring|restore|continuing)\b",
+    r"|\b\w*warning: |\bsanity\b|\b(?:until|target|threshold|patience|early stopp?\w*|using|initial|baseline|default|overriding|"
+    r"python\d?)\b|\b(?:loaded|loading|resumed|resuming|resume|restored|restoring|restore|continuing)\b",
     re.I,
 )
 SETTING = re.compile(
@@ -68,16 +70,14 @@ PREFIX = re.compile(
     r"|[|:{-]\s*|[\w.]+(?::[\w.<>]+)*(?::\d+)? - |[iwe]\d{4} [^\]]{0,80}\]\s*|(?!\w*loss)\w+:(?=[a-z])",
     re.I,
 )
-BARE = re.compile(
-    r"[\"']?(?:(?:train|training|total|avg|average|mean|batch|running|current|minibatch|mini-batch|step|epoch)[ _/])*loss"
-    r"[\"']?\s*[:=]?\s*[\"'\[]?(?:tensor\(|array\()?(?=[-+]?(?:[\d,]*\.\d|\d+e|nan|inf))",
-    re.I,
-)
+# A loss with a fraction: what is whole may be a setting.
+BARE = re.compile(r"loss[\"']?\s*[:=]?\s*[\"'\[]?(?:tensor\(|array\()?(?=[-+]?(?:[\d,]*\.\d|\d+e|nan|inf))", re.I)
 CONTEXT = re.compile(
     r"\W*(?:(?:starting|start|begin|beginning|training) )?epoch\W{0,3}(\d+)(?:\s*(?:/|of)\s*\d+)?\W*$", re.I
 )
 PLAIN_PAIR = re.compile(r"\s*[\"']?([a-z_][\w.\- ]{0,60}?)[\"']?\s*[:=]\s*\S+\s*,?$", re.I)
-MAYBE = re.compile(r"%\||\dit \[|epoch|loss|\d[Gg]\s|" + "|".join(sorted(MEASURES)), re.I)
+# In every line that tells something: most lines have none of these.
+TELLING = re.compile("|".join(["loss", "epoch", r"%\|", r"it \[", "g  ", *sorted(MEASURES)]).encode())
 
 
 def measures_in(text, is_open):
@@ -85,7 +85,7 @@ def measures_in(text, is_open):
     scopes = [(scope.end(), scope.group(1) is None) for scope in SCOPE.finditer(text)]
     for pair in PAIR.finditer(text):
         # A line that goes on may have more digits.
-        if is_open and pair.end() == len(text):
+        if is_open and GOES_ON.match(text, pair.end()):
             continue
         before, name = (pair.group(1) or "").lower(), pair.group(2).lower()
         parts = [part for part in re.split(r"[_/.@-]+", name) if part]
@@ -120,8 +120,10 @@ class FirstStep:
         """
         `line`: bytes. `is_open`: it has no end yet, and may come again with more.
         """
-        text = shown(line[:LONGEST]).decode("utf-8", "replace")
-        found = MAYBE.search(text) is not None and self.is_step(text, is_open)
+        line = line[:LONGEST]
+        may_tell = TELLING.search(line.lower()) is not None
+        text = (shown(line) if may_tell else line).decode("utf-8", "replace")
+        found = may_tell and self.is_step(text, is_open)
         if not is_open:
             self.follow(text)
         return found
@@ -149,13 +151,17 @@ class FirstStep:
         """Whether a loss without a count is a step's: settings look alike."""
         if self.in_epoch:
             return True
-        head = None if text.startswith("  ") else BARE.match(message(text))
-        if head is None:
+        if BARE.search(text) is None:
             return False
-        again = head.group().lower() in self.bare
+        pair = PLAIN_PAIR.match(text)
+        if pair is None:
+            return True
+        # Alone in its line it may be one of many settings, which have each name once.
+        name = pair.group(1).lower()
+        again = name in self.bare
         if not is_open:
-            self.bare.add(head.group().lower())
-        return again or not self.in_settings
+            self.bare.add(name)
+        return not text.startswith("  ") and (again or not self.in_settings)
 
     def follow(self, text):
         if not text.strip():

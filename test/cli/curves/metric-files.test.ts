@@ -176,6 +176,14 @@ describe("curves from the log", () => {
     expect(curvesOf(...plain)).toMatchObject([{ axis: "epoch", ys: [1, 1, 1, 2, 2, 2] }]);
   });
 
+  it("count a state that is not over yet once, however often they are looked at", () => {
+    const log = new LogCurves();
+    log.push(Buffer.from("loss: 0.5 a\rloss: 0.25 b\rloss: 0.125 c"));
+    for (const _ of [1, 2, 3]) expect(log.look().series).toMatchObject([{ xs: [1, 2, 3], ys: [0.5, 0.25, 0.125] }]);
+    log.push(Buffer.from("\r"));
+    expect(log.look().series).toMatchObject([{ xs: [1, 2, 3], ys: [0.5, 0.25, 0.125] }]);
+  });
+
   it("keep the whole course of a long log", () => {
     const log = new LogCurves();
     const lines = Array.from({ length: 100_000 }, (_, at) => `step ${at} loss ${at}\n`);
