@@ -2,9 +2,8 @@ import { writeFileSync } from "node:fs";
 import { money } from "../lambda/billing/bill";
 import { projectFolder } from "../local/paths";
 import { table } from "../local/table";
-import { allExperiments, configurationOf, type ExperimentReport } from "./experiments/experiments";
-import { type Curve, short, svgPlot, textPlot } from "./experiments/plot";
-import { seriesOf } from "./experiments/series";
+import { allExperiments, configurationOf, type ExperimentReport, type Found } from "./experiments/experiments";
+import { short, svgPlot, textPlot } from "./experiments/plot";
 import { CommandError, exitCodes, plainCommand, run } from "./terminal/command";
 import { printJson } from "./terminal/output";
 
@@ -33,14 +32,12 @@ const mostColumns = 4;
 run(async () => {
   command.parse();
   const { metric, sort, svg, json } = command.opts<Options>();
-  const { found, problems } = allExperiments();
+  const { found, problems } = allExperiments(metric);
   for (const problem of problems) console.error(problem);
   const chosen = command.args.length === 0 ? found : command.args.map((name) => named(name, found));
-  const rows = sorted(chosen, sort);
-  const curves = rows.flatMap(({ folder, stack, experiment }): Curve[] => {
-    const points = folder === null ? [] : seriesOf(folder, metric);
-    return points.length < 2 ? [] : [{ name: `${stack}/${experiment}`, points }];
-  });
+  const ordered = sorted(chosen, sort);
+  const rows = ordered.map(({ report }) => report);
+  const curves = ordered.flatMap(({ curve }) => curve ?? []);
   if (svg !== undefined) {
     if (curves.length === 0)
       throw new CommandError(
@@ -77,26 +74,36 @@ run(async () => {
   return exitCodes.ok;
 });
 
-function named(name: string, found: readonly ExperimentReport[]): ExperimentReport {
-  const fitting = found.filter(({ stack, experiment }) => [experiment, `${stack}/${experiment}`].includes(name));
+function named(name: string, found: readonly Found[]): Found {
+  const fitting = found.filter(({ report: { stack, experiment } }) =>
+    [experiment, `${stack}/${experiment}`].includes(name),
+  );
   const [one, second] = fitting;
   if (one !== undefined && second === undefined) return one;
-  const all = (one === undefined ? found : fitting).map(({ stack, experiment }) => `${stack}/${experiment}`).join(", ");
+  const all = (one === undefined ? found : fitting)
+    .map(({ report }) => `${report.stack}/${report.experiment}`)
+    .join(", ");
   const what = one === undefined ? `There is no experiment ${name}` : `${name} is in several stacks`;
   throw new CommandError(`${what}. There are: ${all || "none"}.`, exitCodes.usage);
 }
 
-function sorted(rows: readonly ExperimentReport[], by: string): ExperimentReport[] {
-  const value = (row: ExperimentReport): number => {
+function sorted(rows: readonly Found[], by: string): Found[] {
+  const value = ({ report: row }: Found): number => {
     if (by === "when") return -Date.parse(row.when);
     if (by === "cost") return row.dollars ?? Number.POSITIVE_INFINITY;
     if (by === "hours") return row.hours ?? Number.POSITIVE_INFINITY;
     return row.metrics[by] ?? Number.POSITIVE_INFINITY;
   };
-  const fields = ["when", "cost", "hours", "name", ...new Set(rows.flatMap(({ metrics }) => Object.keys(metrics)))];
+  const fields = [
+    "when",
+    "cost",
+    "hours",
+    "name",
+    ...new Set(rows.flatMap(({ report }) => Object.keys(report.metrics))),
+  ];
   if (!fields.includes(by))
     throw new CommandError(`Can't sort by ${by}. Choose one of: ${fields.join(", ")}.`, exitCodes.usage);
-  if (by === "name") return rows.toSorted((a, b) => a.experiment.localeCompare(b.experiment));
+  if (by === "name") return rows.toSorted((a, b) => a.report.experiment.localeCompare(b.report.experiment));
   return rows.toSorted((a, b) => value(a) - value(b) || 0);
 }
 

@@ -51,6 +51,7 @@ run(async () => {
   await followLog(access, plan.experiment, {
     start: lines === undefined ? since : { lines },
     once: !follow,
+    barBytes: raw === true ? undefined : 0,
     onChunk: output.take,
     onProgress: (line) => console.error(pc.dim(line)),
     signal: stop.signal,

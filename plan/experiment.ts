@@ -206,8 +206,11 @@ export const experimentSchema = z.strictObject({
       ),
       firstStepPattern: z
         .string()
-        .default("(step|iter(ation)?|batch|epoch)[^0-9]{0,12}[0-9].*loss|loss[^0-9a-z]{0,4}[0-9]")
-        .describe("Extended regular expression that matches the first training step in the log. Case-insensitive."),
+        .optional()
+        .describe(
+          "Extended regular expression that matches the first training step in the log. Case-insensitive. Default: a line " +
+            "with a loss that training has measured, as the common libraries and scripts log it.",
+        ),
       firstStepTimeoutMinutes: minutes.default(15).describe("Minutes to wait for the first step."),
       waitFor: z
         .enum(["first-step", "end"], { error: "must be first-step or end" })

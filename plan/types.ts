@@ -165,8 +165,8 @@ export interface RunPlan {
   /** Globs of what is a result although a rule says otherwise, and of what is none. Not part of the hash. */
   readonly include?: readonly string[];
   readonly exclude?: readonly string[];
-  /** Extended regular expression that marks the first training step in the log (case-insensitive). */
-  readonly firstStepPattern: string;
+  /** Extended regular expression that marks the first training step in the log (case-insensitive); undefined for the agent's own judgement. */
+  readonly firstStepPattern?: string;
   readonly firstStepTimeoutSeconds: number;
   /** What `pulumi up` waits for. */
   readonly waitFor: "first-step" | "end";

@@ -21,6 +21,11 @@ export interface FollowOptions {
   /** End at the log's present end. */
   readonly once?: boolean;
   /**
+   * Of each of the last lines with which it starts: bytes from which on a progress bar's earlier states are left out.
+   * Default: none is.
+   */
+  readonly barBytes?: number;
+  /**
    * What the log got, in order, each byte once; `offset`: where in the log the chunk begins. What it returns is waited
    * for before more is read.
    */
@@ -94,7 +99,7 @@ export async function followOn(
   session: SshSession,
   experiment: string,
   place: LogPlace,
-  { once, onChunk, onProgress, signal }: Omit<FollowOptions, "start">,
+  { once, barBytes, onChunk, onProgress, signal }: Omit<FollowOptions, "start">,
 ): Promise<boolean> {
   const stop = (): void => session.close();
   signal?.addEventListener("abort", stop, { once: true });
@@ -103,7 +108,7 @@ export async function followOn(
     let most = leastBytes;
     while (!stopped(signal)) {
       const asked = Date.now();
-      const answer = await ask(session, question(experiment, place, { most, wait: once !== true }));
+      const answer = await ask(session, question(experiment, place, { most, wait: once !== true, bar: barBytes }));
       if (stopped(signal)) break;
       if ("missing" in answer) {
         if (answer.missing === "log") return once === true;
@@ -126,7 +131,11 @@ export async function followOn(
   }
 }
 
-function question(experiment: string, place: LogPlace, how: { most: number; wait: boolean }): Question<Answer> {
+function question(
+  experiment: string,
+  place: LogPlace,
+  how: { most: number; wait: boolean; bar?: number },
+): Question<Answer> {
   return {
     ask: "log",
     document: { experiment, start: place.word(), ...how },

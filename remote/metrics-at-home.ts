@@ -22,12 +22,20 @@ export function metricsIn(folder: string, glob: string): Record<string, unknown>
   return found;
 }
 
-/** Reads JSON as Python writes it. @throws SyntaxError */
-export function parsePython(text: string): unknown {
+/**
+ * Reads JSON as Python writes it.
+ * @param special JSON for NaN and infinities.
+ * @throws SyntaxError
+ */
+export function parsePython(text: string, special: (word: string) => string = () => "null"): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return JSON.parse(text.replaceAll(/(?<=[:,[]\s*)-?(NaN|Infinity)(?=\s*[,\]}])/g, "null"));
+    return JSON.parse(
+      text.replaceAll(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\b(?:NaN|Infinity)\b/g, (word) =>
+        word.startsWith('"') ? word : special(word),
+      ),
+    );
   }
 }
 

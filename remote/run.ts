@@ -1,7 +1,6 @@
 import type { EvaluationPlan } from "../plan/types";
 import { type AgentCall, askAgent, callAgent } from "./agent";
 import { ask } from "./conversation";
-import { logLines, plainText } from "./log-text";
 import { shellQuote } from "./quote";
 import { evaluationOf, type StandsOn } from "./scripts";
 import { type SshSession, withSession } from "./session";
@@ -190,10 +189,14 @@ export async function readMetrics(
   return JSON.parse(text) as Record<string, unknown>;
 }
 
-/** The last lines of a log that show something, without colours. */
-export async function readLogTail(session: SshSession, path: string): Promise<string[]> {
-  const { stdout } = await session.exec(`tail -c 65536 ${shellQuote(path)}`, { timeoutSeconds: 30 });
-  return logLines(stdout).map(plainText);
+const tailBytes = 256 * 1024;
+
+/** The end of a log, from a line's beginning on. Of a progress bar it has what the bar shows last. */
+export async function readLogTail(session: SshSession, path: string): Promise<string> {
+  const shown = String.raw`LC_ALL=C sed 's/.*\r\([^\r]\)/\1/'`;
+  const command = `tail -c ${64 * tailBytes} ${shellQuote(path)} | ${shown} | tail -c ${tailBytes}`;
+  const { stdout } = await session.exec(command, { timeoutSeconds: 30 });
+  return Buffer.byteLength(stdout) < tailBytes ? stdout : stdout.slice(stdout.indexOf("\n") + 1);
 }
 
 /** A message with the end of the log below it, where that can be read. */

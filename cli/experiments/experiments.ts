@@ -7,8 +7,11 @@ import { ledgersFolder } from "../../local/paths";
 import { mainNumbers, metricsIn } from "../../remote/metrics-at-home";
 import { recordHead, resultsFile } from "../../remote/transfer/results-file";
 import { parseSource } from "../../remote/transfer/results-source";
+import { courseAtHome } from "../curves/at-home";
+import { curveNamed } from "../curves/choose";
 import { holdsMoreThanLogs } from "../stack/report";
-import { lastProgress } from "./series";
+import { placeText } from "../status/screen";
+import type { Curve } from "./plot";
 
 /** An experiment, as downloaded results and ledgers describe it. */
 export interface ExperimentReport {
@@ -19,7 +22,7 @@ export interface ExperimentReport {
    * when results of another run came.
    */
   readonly state: string;
-  /** What its log says last: `epoch 12`, `step 400`. */
+  /** How far it came, as its metric files and its log say: `epoch 12`, `step 400`. */
   readonly progress: string | null;
   /** Numbers of its evaluation. */
   readonly metrics: Readonly<Record<string, number>>;
@@ -33,12 +36,21 @@ export interface ExperimentReport {
   readonly folder: string | null;
 }
 
-/** Every experiment that left something here, newest first; and what could not be read. */
-export function allExperiments(): { readonly found: ExperimentReport[]; readonly problems: readonly string[] } {
+/** An experiment, and one of its curves; undefined if it has fewer than two points. */
+export interface Found {
+  readonly report: ExperimentReport;
+  readonly curve: Curve | undefined;
+}
+
+/**
+ * Every experiment that left something here, newest first; and what could not be read.
+ * @param metric What the curves show.
+ */
+export function allExperiments(metric: string): { readonly found: Found[]; readonly problems: readonly string[] } {
   const root = ledgersFolder();
   const stacks = existsSync(root) ? readdirSync(root).filter((name) => statSync(join(root, name)).isDirectory()) : [];
   const problems: string[] = [];
-  const found = stacks.flatMap((stack) => {
+  const all = stacks.flatMap((stack) => {
     const ledger = readLedger(stack);
     problems.push(...ledger.problems);
     // Hidden folders are downloads in progress, or interrupted ones.
@@ -47,12 +59,12 @@ export function allExperiments(): { readonly found: ExperimentReport[]; readonly
     );
     const billed = ledger.bills.flatMap(({ runs }) => runs.map(({ experiment }) => experiment));
     const names = [...new Set([...home, ...billed])];
-    return names.map((name) => reportOf(stack, name, ledger.bills));
+    return names.map((name) => reportOf(stack, name, ledger.bills, metric));
   });
-  return { found: found.sort((a, b) => b.when.localeCompare(a.when)), problems };
+  return { found: all.sort((a, b) => b.report.when.localeCompare(a.report.when)), problems };
 }
 
-function reportOf(stack: string, experiment: string, all: readonly Bill[]): ExperimentReport {
+function reportOf(stack: string, experiment: string, all: readonly Bill[], metric: string): Found {
   const path = join(ledgersFolder(), stack, experiment);
   const folder = existsSync(join(path, resultsFile)) ? path : null;
   const bills = all.filter(({ runs }) => runs.some((run) => run.experiment === experiment));
@@ -60,17 +72,27 @@ function reportOf(stack: string, experiment: string, all: readonly Bill[]): Expe
   const run: BilledRun | undefined = last?.runs.find((each) => each.experiment === experiment);
   const head = folder === null ? undefined : recordHead(folder);
   const reason = run?.reason === undefined ? "" : ` (${run.reason})`;
-  return {
+  const course = folder === null ? undefined : courseAtHome(folder, { wanted: [metric.toLowerCase()] });
+  const curve = course === undefined ? undefined : curveNamed(course, metric);
+  const points = curve?.xs.flatMap((x, at): [number, number][] => {
+    const y = curve.ys[at];
+    return y === undefined || !Number.isFinite(y) ? [] : [[x, y]];
+  });
+  const report: ExperimentReport = {
     stack,
     experiment,
     state: run === undefined ? stateWithoutBill(experiment, path, head?.source) : `${run.outcome}${reason}`,
-    progress: folder === null ? null : lastProgress(folder),
+    progress: course?.progress == null ? null : placeText(course.progress),
     metrics: { ...run?.metrics, ...(folder === null ? {} : mainNumbers(metricsIn(folder, "**/*eval*.json"))) },
     hours: last === undefined ? null : bills.reduce((sum, { minutes }) => sum + minutes, 0) / 60,
     dollars: last === undefined ? null : dollarsOf(...bills),
     emulated: last?.emulated ?? false,
     when: head?.createdAt ?? last?.terminatedAt ?? "",
     folder,
+  };
+  return {
+    report,
+    curve: points === undefined || points.length < 2 ? undefined : { name: `${stack}/${experiment}`, points },
   };
 }
 

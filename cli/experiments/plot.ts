@@ -1,5 +1,7 @@
 import plot from "simple-ascii-chart";
-import type { Series } from "./series";
+
+/** A metric over the course of a training: [epoch or step, value]. */
+type Series = [number, number][];
 
 /** A curve and its name. */
 export interface Curve {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { ServerResponse } from "node:http";
-import { KeptLines, type LogLine } from "./log-lines";
+import { KeptLines } from "./log-lines";
 
 /** Lines that the page can scroll back to. */
 export const keptLines = 5000;
@@ -40,12 +40,11 @@ export class Events {
     return JSON.parse(this.topics.get(topic) ?? "null");
   }
 
-  /** Takes bytes of the log, and gives the lines that they complete. */
-  appendLog(chunk: Buffer): LogLine[] {
+  /** Takes bytes of the log. */
+  appendLog(chunk: Buffer): void {
     const lines = this.log.push(chunk);
     if (lines.length > 0) this.write(this.event("log", JSON.stringify({ lines: lines.slice(-keptLines) })));
     this.set("open-line", this.log.open);
-    return lines;
   }
 
   /** Another log begins. */

@@ -1,10 +1,11 @@
 import { type Dirent, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseResults, resultsFile } from "../../remote/transfer/results-file";
-import { type Metrics, metricsOf } from "./series";
+import { courseAtHome } from "../curves/at-home";
+import type { Course } from "../curves/course";
 
 /** An experiment whose results are here. */
-export interface HomeExperiment extends Metrics {
+export interface HomeExperiment extends Course {
   /** `<stack>/<experiment>`. */
   readonly id: string;
   readonly stack: string;
@@ -16,8 +17,8 @@ export interface HomeExperiment extends Metrics {
 }
 
 const mostExperiments = 60;
-const mostFiles = 60;
-const mostBytes = 2 * 1024 ** 2;
+/** Bytes of a log that the page waits for. */
+const mostOfLog = 16 * 1024 ** 2;
 
 /** Reads results once for each time that they came home. */
 export class HomeExperiments {
@@ -50,12 +51,7 @@ export class HomeExperiments {
         homeAt,
         files: files.length,
         bytes: files.reduce((sum, { size }) => sum + size, 0),
-        ...metricsOf(
-          metricFiles(
-            folder,
-            files.map(({ path }) => path),
-          ),
-        ),
+        ...courseAtHome(folder, { mostOfLog }),
       };
       this.known.set(id, experiment);
       return experiment;
@@ -76,19 +72,6 @@ function entries(folder: string): Dirent[] {
   } catch {
     return [];
   }
-}
-
-/** Those of the files in a folder that may hold metrics, path → content. */
-function metricFiles(folder: string, paths: readonly string[]): Record<string, string> {
-  const found = paths
-    .filter((path) => /\.(json|jsonl|csv)$/i.test(path))
-    .flatMap((path) => {
-      const info = statSync(join(folder, path), { throwIfNoEntry: false });
-      return info?.isFile() && info.size <= mostBytes ? [{ path, writtenAt: info.mtimeMs }] : [];
-    })
-    .sort((a, b) => b.writtenAt - a.writtenAt)
-    .slice(0, mostFiles);
-  return Object.fromEntries(found.map(({ path }) => [path, readFileSync(join(folder, path), "utf8")]));
 }
 
 /** The folder that holds the results of all stacks, from that of one. */

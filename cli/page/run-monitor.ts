@@ -6,16 +6,19 @@ import { type MachineLook, readMachine } from "../../remote/machine";
 import { readMetricFiles } from "../../remote/metric-files";
 import { readStatus } from "../../remote/run";
 import type { RunStatus, SshAccess } from "../../remote/types";
+import { courseOf, noMetrics } from "../curves/course";
+import { LogCurves } from "../curves/log-curves";
+import { metricsOf } from "../curves/metric-files";
 import { type Events, keptLines } from "./events";
-import { LogSeries } from "./log-series";
 import { addLook, type MachineUse } from "./machine-use";
-import { type Metrics, metricsOf } from "./series";
 
 /** Milliseconds between two looks. */
 const lookMs = 2000;
 /** While nobody has the page open, one look in so many is taken. */
 const aloneEvery = 8;
 const metricsEvery = 2;
+/** Of a line of the log with a longer progress bar the page gets the end. */
+const barBytes = 64 * 1024;
 
 /** What happened to the run, the newest first. `at`: milliseconds since the epoch. */
 function history(status: RunStatus | undefined): { at: number; text: string }[] {
@@ -39,13 +42,13 @@ export interface Seen {
 export class RunMonitor {
   private readonly kept: KeptSession;
   private readonly stop = new AbortController();
-  private readonly logSeries = new LogSeries();
+  private logCurves = new LogCurves();
   private link: Link = { state: "connecting", since: Date.now() };
   private status: RunStatus | undefined;
   private machine: MachineLook | undefined;
   private skewMs = 0;
   private use: MachineUse | undefined;
-  private metrics: Metrics = { series: [], scores: [] };
+  private metrics = noMetrics;
   private metricsMark = "";
   private turns = 0;
   private looks = 0;
@@ -137,9 +140,10 @@ export class RunMonitor {
   }
 
   private tellMetrics(): void {
-    const named = new Set(this.metrics.series.map(({ name }) => name));
-    const logged = this.logSeries.series.filter(({ name }) => !named.has(name));
-    this.events.set("metrics", { series: [...this.metrics.series, ...logged], scores: this.metrics.scores });
+    this.events.set(
+      "metrics",
+      courseOf(this.metrics, this.logCurves.look({ ended: this.status?.exitCode !== undefined })),
+    );
   }
 
   /** Follows the log until the attempt or the connection ends. A later call continues there. */
@@ -147,10 +151,15 @@ export class RunMonitor {
     await this.kept.use((session) =>
       followOn(session, experiment, this.place, {
         signal: this.stop.signal,
+        barBytes,
         onChunk: (chunk, at) => {
-          if (at !== this.known && this.known !== undefined) this.events.resetLog();
+          if (at !== this.known && this.known !== undefined) {
+            this.events.resetLog();
+            this.logCurves = new LogCurves();
+          }
           this.known = at + chunk.length;
-          for (const { text } of this.events.appendLog(chunk)) this.logSeries.push(text);
+          this.events.appendLog(chunk);
+          this.logCurves.push(chunk);
         },
       }),
     );

@@ -1,18 +1,13 @@
+import { logLines, plainText } from "../../remote/log-text";
 import { type MachineLook, readMachine } from "../../remote/machine";
 import { readMetricFiles } from "../../remote/metric-files";
 import { readLogTail, readStatus } from "../../remote/run";
 import type { SshSession } from "../../remote/session";
 import type { RunStatus } from "../../remote/types";
-import { LogSeries } from "../page/log-series";
-import { metricsOf, type Series } from "../page/series";
-
-/** How far training is: the newest values that its metric files, or else its log, tell. */
-export interface Progress {
-  readonly axis: "step" | "epoch";
-  readonly at: number;
-  /** By the workload's own names. */
-  readonly values: Readonly<Record<string, number>>;
-}
+import { courseOf } from "../curves/course";
+import { LogCurves } from "../curves/log-curves";
+import { metricsOf } from "../curves/metric-files";
+import type { Progress } from "../curves/series";
 
 /** A run and its machine, as they are now. */
 export interface RunLook {
@@ -35,37 +30,23 @@ export type Details = Omit<RunLook, "status" | "machine"> & {
 /** The same where nobody could look. */
 export const noDetails: Details = { machine: null, progress: null, metrics: {}, log: [] };
 
-const logLines = 8;
+const mostLines = 8;
 
 /** Looks at a run over one connection. */
 export async function lookAtRun(session: SshSession, experiment: string): Promise<RunLook> {
   const status = await readStatus(session, experiment);
   const { outputPath, logPath } = status;
-  const [machine, files, lines] = await Promise.all([
+  const [machine, files, end] = await Promise.all([
     readMachine(session, { experiment, outputPath }),
     outputPath === undefined ? undefined : readMetricFiles(session, outputPath, ""),
     readLogTail(session, logPath),
   ]);
-  const told = new LogSeries();
-  for (const line of lines) told.push(line);
-  const { series, scores } = metricsOf(files?.files ?? {});
-  const progress = progressOf([...series, ...told.series]);
+  const logged = new LogCurves();
+  logged.push(Buffer.from(end));
+  const look = logged.look({ ended: status.exitCode !== undefined });
+  const { scores, progress } = courseOf(metricsOf(files?.files ?? {}), look);
   // What is there while one is due was found by an earlier one.
   const isDue = ["pending", "running"].includes(status.evaluation?.state ?? "none");
   const metrics = Object.fromEntries(isDue ? [] : scores.map(({ name, value }) => [name, value]));
-  return { status, machine, progress, metrics, log: lines.slice(-logLines) };
-}
-
-/** The newest point of the curves that go furthest on the axis of the finest count. */
-export function progressOf(series: readonly Series[]): Progress | null {
-  const axis = series.some((each) => each.axis === "step") ? "step" : "epoch";
-  const last = series
-    .filter((each) => each.axis === axis && each.xs.length > 0)
-    .map(({ name, xs, ys }) => ({ name, at: xs.at(-1) ?? 0, value: ys.at(-1) ?? 0 }));
-  if (last.length === 0) return null;
-  return {
-    axis,
-    at: Math.max(...last.map(({ at }) => at)),
-    values: Object.fromEntries(last.map(({ name, value }) => [name, value])),
-  };
+  return { status, machine, progress, metrics, log: logLines(end).slice(-mostLines).map(plainText) };
 }

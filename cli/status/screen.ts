@@ -9,9 +9,10 @@ import type { MachineLook } from "../../remote/machine";
 import { startsAgain } from "../../remote/run";
 import type { RunEvent, RunStatus } from "../../remote/types";
 import { foundText, leftText } from "../../remote/written";
+import type { Progress } from "../curves/series";
 import type { CostReport, JobReport, StackReport, StrayReport } from "../stack/report";
 import type { JobView } from "../stack/stack-view";
-import { noDetails, type Progress } from "./look";
+import { noDetails } from "./look";
 
 const label = 12;
 /** Of the history, the newest. */
@@ -171,9 +172,18 @@ function historyRows(events: readonly RunEvent[]): Row[] {
   });
 }
 
-function describeProgress({ axis, at, values }: Progress): string {
-  return [pc.bold(`${axis} ${at}`), ...figures(values)].join("  ");
+function describeProgress(progress: Progress): string {
+  return [pc.bold(placeText(progress)), ...figures(progress.values)].join("  ");
 }
+
+/** How far training is: `step 400, epoch 2`. */
+export function placeText({ axis, at, step, epoch }: Progress): string {
+  if (step === undefined && epoch === undefined) return at === 1 ? "1 value" : `${at} values`;
+  const other = axis === "step" && step !== undefined && epoch !== undefined ? `, epoch ${short(epoch)}` : "";
+  return `${axis} ${short(at)}${other}`;
+}
+
+const short = (value: number): number => (Number.isInteger(value) ? value : Number(value.toPrecision(4)));
 
 /** Numbers, each with its name. */
 export function figures(values: Readonly<Record<string, number>>): string[] {

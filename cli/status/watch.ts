@@ -9,7 +9,7 @@ import { stackView } from "../stack/read";
 import { type JobLook, type JobReport, reportsOf } from "../stack/report";
 import { type JobView, jobsOf, type StackView } from "../stack/stack-view";
 import { lookAtRun, noDetails } from "./look";
-import { figures, screenOf } from "./screen";
+import { figures, placeText, screenOf } from "./screen";
 
 const stackMs = 20_000;
 
@@ -141,7 +141,7 @@ function lineOf(all: readonly JobReport[]): string {
     ...all.flatMap(({ report: { experiment, run, progress = null } }) => [
       experiment ?? "no run",
       run.state,
-      ...(progress === null ? [] : [`${progress.axis} ${progress.at}`, ...figures(progress.values)]),
+      ...(progress === null ? [] : [placeText(progress), ...figures(progress.values)]),
     ]),
     ...(cost === null ? [] : [money(cost.dollars)]),
     ...(strays.length === 0 ? [] : [`${strays.length} launched that the state does not know`]),

@@ -155,6 +155,14 @@ describe("at a terminal of any machine", { timeout: 180_000 }, () => {
     expect(shown.output).toContain("\u001b[32m 0%\u001b[0m\r 50%\r100%|##########|\r");
     expect(shown.output).not.toMatch(steering);
 
+    const states = 'b"".join(b"\\r%d of a long bar" % at for at in range(50000)) + b"\\n"';
+    const log = 'os.path.expanduser("~/.lambda-train/runs/tiny-v1/train.log")';
+    await exec("python3", "-c", `import os; open(${log}, "ab", 0).write(${states})`);
+    const last = await away.terminal("logs", ["--no-follow", "--lines", "5000"]).ended;
+    expect(last.output).toContain("49999 of a long bar");
+    expect(last.output.match(/of a long bar/g)?.length).toBeLessThan(10);
+    expect(last.output.split("\n").length).toBeLessThanOrEqual(5002);
+
     const raw = await away.run("logs", [...all, "--raw"]);
     expect(raw.output).toContain(bar + end);
     expect(await away.run("logs", [...all, "--raw", "--grep", "x"])).toMatchObject({ code: 2 });

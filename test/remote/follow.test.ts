@@ -4,6 +4,7 @@ import { appendFile, mkdir, readFile, rename, stat, truncate, writeFile } from "
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { type FollowOptions, followLog, followOn, LogPlace, type LogStart } from "../../remote/follow";
+import { logLines } from "../../remote/log-text";
 import { readStatus } from "../../remote/run";
 import { withSession } from "../../remote/session";
 import { type Relay, startRelay } from "../support/relay";
@@ -105,6 +106,42 @@ describe("following a log", { timeout: 60_000 }, () => {
     await ended;
     await relay.close();
     expect(told.filter((line) => line.includes("from its beginning"))).toHaveLength(3);
+  });
+
+  it("begins with as many lines as people count, whatever its progress bars have drawn", async () => {
+    const bar = Array.from(
+      { length: 100_000 },
+      (_, at) => `\r${at} % of a progress bar, which has as many characters as here: ${at}`,
+    );
+    const lines = ["one", "two", `a${bar.join("")}`, "three\r", "", `b${bar.join("")}`];
+    const run = await makeRun(lines.join("\n"));
+    await run.end();
+    const shown = async (count: number, barBytes?: number): Promise<string> => {
+      const { ended, bytes } = reader(host.sshd.access, { start: { lines: count }, once: true, barBytes });
+      await ended;
+      return bytes().toString();
+    };
+    const last = bar.at(-1)?.slice(1) ?? "";
+    const five = await shown(5, 0);
+    expect(five.length).toBeLessThan(1000);
+    expect(logLines(five)).toEqual(["two", last, "three", last]);
+    expect(five.split("\n")).toHaveLength(5);
+    expect((await shown(1, 0)).endsWith(last)).toBe(true);
+    const some = await shown(5, 10_000);
+    expect(some.length).toBeGreaterThan(15_000);
+    expect(some.length).toBeLessThan(25_000);
+    expect(await shown(5)).toBe(lines.slice(1).join("\n"));
+  });
+
+  it("goes on behind the last lines with what comes, and says nothing of a log that is the same", async () => {
+    const run = await makeRun(`one\n${"x\r".repeat(5000)}two\nthree\r`);
+    const { ended, told, bytes } = reader(host.sshd.access, { start: { lines: 2 }, barBytes: 0 });
+    for (let tries = 0; bytes().length === 0 && tries < 100; tries++) await sleep(50);
+    await appendFile(run.path, "four\nfive\n");
+    await run.end();
+    await ended;
+    expect(logLines(bytes().toString())).toEqual(["two", "four", "five"]);
+    expect(told).toEqual([]);
   });
 
   it("leaves nothing on the instance when it is ended or loses its connection", async () => {

@@ -23,7 +23,7 @@ function columnsOf(rows) {
 
 /** The best value of a column, where more than one row has it. */
 function bestOf(rows, name) {
-  const values = rows.flatMap(({ values: each }) => (each.has(name) ? [each.get(name)] : []));
+  const values = rows.flatMap(({ values: each }) => each.get(name) ?? []);
   if (values.length < 2) return undefined;
   return lower.test(name) ? Math.min(...values) : Math.max(...values);
 }

@@ -27,8 +27,9 @@ export function dollars(amount) {
   return `$${amount.toFixed(2)}`;
 }
 
-/** Four digits that matter. */
+/** Four digits that matter. What is no finite number comes as null. */
 export function number(value) {
+  if (value === null) return "not finite";
   if (value === 0 || Number.isInteger(value)) return String(value);
   const size = Math.abs(value);
   if (size < 1e-3 || size >= 1e6) return value.toExponential(2);

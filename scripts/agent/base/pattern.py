@@ -17,6 +17,7 @@ class Pattern:
             self.library.regcomp(self.compiled, text.encode("utf-8", "surrogateescape"), EXTENDED | ICASE | NOSUB) == 0
         )
 
-    def matches(self, line):
+    def matches(self, line, is_open=False):
+        """`is_open`: the line may go on. What matches now matches then."""
         # A NUL would end the line.
         return self.valid and self.library.regexec(self.compiled, line.replace(b"\0", b" "), 0, None, 0) == 0

@@ -3,12 +3,15 @@
 import os
 import time
 from binascii import b2a_base64
+from collections import deque
 
-from base.document import takes
+from base.document import Maybe, takes
 from run.state import Run
 
 BLOCK = 65536
 PAUSE = 0.2
+# Bytes of the last lines.
+MOST_LINES = 4 << 20
 # Seconds that a question waits for something new.
 LONGEST = 20
 
@@ -91,8 +94,42 @@ def start_of(run, log, end, start):
     return offset if log.read(len(anchor)) == anchor else 0
 
 
-@takes(experiment=str, start=str, most=int, wait=bool)
-def piece(experiment, start, most, wait):
+def last_states(line, bar):
+    """A line without the earlier states of its progress bar: those that more than so many bytes follow."""
+    if len(line) <= bar:
+        return line
+    end = len(line.rstrip(b"\r"))
+    at = line.find(b"\r", max(0, len(line) - bar), end)
+    if at < 0:
+        at = line.rfind(b"\r", 0, end)
+    return line[at + 1 :]
+
+
+def shortened(log, start, end, bar):
+    """
+    What the log's last lines show, no longer than MOST_LINES. It ends as the log does: see `anchor` in `piece`.
+    """
+    tail = max(start, end - 64)
+    lines, together, rest, place = deque(), 0, b"", start
+    while place < tail:
+        log.seek(place)
+        block = log.read(min(16 * BLOCK, tail - place))
+        if not block:
+            break
+        place += len(block)
+        *ended, rest = (rest + block).split(b"\n")
+        rest = last_states(rest, bar)[-MOST_LINES:]
+        for line in ended:
+            lines.append(last_states(line, bar)[-MOST_LINES:] + b"\n")
+            together += len(lines[-1])
+            while together > MOST_LINES:
+                together -= len(lines.popleft())
+    log.seek(tail)
+    return b"".join(lines) + rest + log.read(end - tail)
+
+
+@takes(experiment=str, start=str, most=int, wait=bool, bar=Maybe(int))
+def piece(experiment, start, most, wait, bar):
     """
     {"offset", "data" in base64, "size" of the whole log, "over": there is nothing more, and nothing will come}; or
     {"missing": "log"} where there is none (yet), {"missing": "times"} where it has no times. An offset that is less than
@@ -101,7 +138,7 @@ def piece(experiment, start, most, wait):
       lines:N          with the last N lines
       at:SECONDS       with what was written since then (seconds since the epoch)
       ago:SECONDS      with what was written in the last seconds
-    `most`: bytes. `wait`: for something new, as long as the attempt goes on.
+    `most`: bytes. `bar`: the lines come at once; of one that is longer only what its progress bar shows last. `wait`: for something new, as long as the attempt goes on.
     """
     run = Run(experiment)
     until = time.monotonic() + LONGEST
@@ -120,8 +157,12 @@ def piece(experiment, start, most, wait):
             offset = start_of(run, log, size, start)
             if offset is None:
                 return {"missing": "times"}
-            log.seek(offset)
-            data = log.read(most)
+            if bar is not None and start.startswith("lines:"):
+                data = shortened(log, offset, size, bar)
+                offset = size - len(data)
+            else:
+                log.seek(offset)
+                data = log.read(most)
         is_new = data or not start.startswith(f"byte:{offset}:")
         if is_new or not more or time.monotonic() >= until:
             known = {"offset": offset, "data": b2a_base64(data, newline=False).decode(), "size": size}

@@ -8,11 +8,14 @@ import time
 from base.document import takes
 from base.pattern import Pattern
 from base.text import last_lines, shown
+from run.first_step import FirstStep
 from run.state import Run
 
 OURS = b"=== lambda-train: "
-# A line may have been cut by the last look.
+# Bytes of a line that are looked at; of one that goes on, those that are looked at again; and those of one look.
+LONGEST = 65536
 OVERLAP = 4096
+AT_ONCE = 16 << 20
 # Seconds between two notes of the time.
 BETWEEN = 5
 # Logged by several ranks, each line begins with its rank.
@@ -34,8 +37,11 @@ def size_of(log):
         return 0
 
 
-def lines_of(log, start, end):
-    """The lines of a part of a log; a progress bar's returns count as line ends, our own lines are left out."""
+def pieces_of(log, start, end):
+    """
+    (line, whether it has no end yet) for each line of a part of a log. A progress bar's returns count as line ends, our own
+    lines are left out, and of a long line its beginning is what counts.
+    """
     rest = b""
     with open(log, "rb") as file:
         file.seek(start)
@@ -44,10 +50,18 @@ def lines_of(log, start, end):
             if not block:
                 break
             start += len(block)
-            *lines, rest = (rest + block).replace(b"\r", b"\n").split(b"\n")
-            yield from (line for line in lines if not line.startswith(OURS))
+            *lines, last = block.replace(b"\r", b"\n").split(b"\n")
+            if lines:
+                lines[0] = rest + lines[0]
+                yield from ((line[:LONGEST], False) for line in lines if not line.startswith(OURS))
+                rest = b""
+            rest = (rest + last)[:LONGEST]
     if rest and not rest.startswith(OURS):
-        yield rest
+        yield rest, True
+
+
+def lines_of(log, start, end):
+    return (line for line, _ in pieces_of(log, start, end))
 
 
 class Steps:
@@ -55,24 +69,39 @@ class Steps:
 
     def __init__(self, log, begins, pattern):
         self.log, self.begins, self.scanned = log, begins, begins
-        self.pattern = Pattern(pattern)
+        self.pattern = pattern
+        self.steps = self.matcher()
+        # The line without an end, as the last look saw it.
+        self.open = b""
 
-    def first(self, start, end):
-        line = next((line for line in lines_of(self.log, start, end) if self.pattern.matches(line)), None)
-        return None if line is None else line.decode("utf-8", "replace")[:500]
+    def matcher(self):
+        return FirstStep() if self.pattern is None else Pattern(self.pattern)
 
-    def new(self):
-        """The first step's line in what is new; None without one."""
-        end = size_of(self.log)
+    def new(self, ended=False):
+        """
+        The first step's line in what is new; None without one. `ended`: nothing more will be written. Else a look takes
+        no more than it can read while others wait.
+        """
+        size = size_of(self.log)
+        end = size if ended else min(size, self.scanned + AT_ONCE)
         if end <= self.scanned:
             return None
-        found = self.first(max(self.begins, self.scanned - OVERLAP), end)
-        self.scanned = end
-        return found
+        start, self.scanned, rest = self.scanned, end, b""
+        for line, may_go_on in pieces_of(self.log, start, end):
+            is_open = may_go_on and not ended
+            rest = line if is_open else b""
+            # A line is shown whole: one that has no end is a bar's, or is being written.
+            if self.steps.matches(line, is_open) and (not is_open or line == self.open):
+                return shown(line).decode("utf-8", "replace").strip()[:500]
+        self.open = rest
+        # A line without an end comes again, with more.
+        self.scanned -= min(len(rest), OVERLAP)
+        return None
 
     def before(self, end):
         """Whether there was one before the log had a size."""
-        return self.first(self.begins, max(end, self.begins)) is not None
+        steps = self.matcher()
+        return any(steps.matches(line) for line in lines_of(self.log, self.begins, max(end, self.begins)))
 
 
 def beginning(attempt):

@@ -24,8 +24,8 @@ DESCRIPTION = {
     "resume": Maybe({"command": str, "checkpoint": Maybe(str)}),
     "variables": {str: str},
     "outputs": str,
-    # Extended regular expression.
-    "firstStepPattern": str,
+    # Extended regular expression. Without one, run/first_step.py knows a step.
+    "firstStepPattern": Maybe(str),
     # Seconds between TERM and KILL at a clean stop.
     "grace": int,
     "evaluation": Maybe({"command": str, "checkpoint": str, "seconds": int}),

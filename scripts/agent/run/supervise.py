@@ -118,7 +118,7 @@ class Supervisor:
     def train(self):
         """Watches over training until it has ended, or is to end."""
         attempt = self.attempt
-        steps = Steps(self.run.log, self.begins, self.described["firstStepPattern"])
+        steps = Steps(self.run.log, self.begins, self.described.get("firstStepPattern"))
         noted = float("-inf")
         looks = Looks(self.run.experiment)
         launcher = attempt.get("launcher")
@@ -147,8 +147,8 @@ class Supervisor:
             else:
                 time.sleep(TICK)
 
-    def find_first_step(self, steps):
-        line = steps.new()
+    def find_first_step(self, steps, ended=False):
+        line = steps.new(ended)
         if line is None:
             return False
         self.attempt.try_put(firstStep=now(), firstStepLine=line)
@@ -212,14 +212,14 @@ class Supervisor:
         # By the clock that ended it a limit is used up; the launcher began a moment later.
         if end and (not stopped or end["seconds"] > seconds):
             seconds = end["seconds"]
-        steps = Steps(run.log, self.begins, self.described["firstStepPattern"])
+        steps = Steps(run.log, self.begins, self.described.get("firstStepPattern"))
         # A training in the background logs on after the command's end.
         if code == 0 and not stopped:
             self.tell_leftovers(has_trained=steps.before(end["size"]))
         # Workers that lost their parent would keep the GPU.
         self.processes.end(10)
         if not attempt.has("firstStep"):
-            self.find_first_step(steps)
+            self.find_first_step(steps, ended=True)
         find_output(attempt)
         attempt.try_put(seconds=seconds, endedAt=now())
         elsewhere = look_elsewhere(run.experiment, 20)
