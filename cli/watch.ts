@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { stopRun } from "../remote/run";
-import { tellOfLimits, tellOfRun } from "./notify/notify";
+import { tellOfLimits, tellOfMaintenance, tellOfRun } from "./notify/notify";
+import { bringHomeBeforeMaintenance } from "./results/before-maintenance";
 import { destroyStack } from "./stack/destroy";
 import { isWorkedOn } from "./stack/killed-cli";
 import type { Verdict } from "./stack/limits";
@@ -13,8 +14,9 @@ import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./te
 import { printJson } from "./terminal/output";
 
 const description =
-  "Checks cost, time and idleness against the stack's limits, once: for cron, systemd and CI. With --destroy, it does " +
-  "what `down` does when a limit is reached or the run has ended.";
+  "Checks cost, time and idleness against the stack's limits, once: for cron, systemd and CI. Downloads the results " +
+  "before Lambda maintains the instance. With --destroy, it does what `down` does when a limit is reached or the run has " +
+  "ended.";
 
 const command = operatorCommand("watch", description)
   .option("--every <minutes>", "check again and again, until a limit is reached or the run has ended", wholeNumber)
@@ -59,15 +61,19 @@ run(async () => {
 });
 
 /** One look and what follows from it. `over`: there is nothing more to watch. */
-async function watchOnce({ stack, destroy, json }: Options): Promise<{ code: number; over: boolean }> {
+async function watchOnce({ stack, destroy, json, every = 0 }: Options): Promise<{ code: number; over: boolean }> {
   // The instance may be gone while other resources remain to be destroyed.
   if (ending !== undefined) return destroyed(...ending);
   const seen = await look(stack);
   print(seen, json === true);
   for (const { job, status } of seen.jobs) await tellOfRun(job, status);
   await tellOfLimits(seen.jobs);
+  await tellOfMaintenance(seen.jobs, seen.now);
   const { view } = seen;
   const { due, args, isStray } = endingOf(seen);
+  // A destroy downloads by itself.
+  const staying = destroy === true ? seen.jobs.filter((each) => !due.includes(each)) : seen.jobs;
+  await bringHomeBeforeMaintenance(staying, every * 60, seen.now);
   // A stray is no end of the watching: an `up` may adopt it, and train.
   const over = due.length > 0 && args.length === 0 && !isStray;
   if (destroy !== true || due.length === 0) return { code: codes[seen.outcome], over };

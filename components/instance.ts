@@ -98,7 +98,7 @@ export class Instance extends pulumi.ComponentResource {
         tags: {
           [managedBy.key]: managedBy.value,
           stack,
-          experiment: experiments.join(" "),
+          experiment: experiments.join(" ").slice(0, longestTag),
           // Public. With it the machine can be told from another even where the state is lost.
           [hostKeyTag]: host.publicKey.apply(bareKey),
         },
@@ -139,6 +139,9 @@ export class Instance extends pulumi.ComponentResource {
     this.registerOutputs({ id: this.id, instanceType: this.instanceType, region: this.region, ip: this.ip });
   }
 }
+
+/** The longest value of a tag that Lambda takes. */
+const longestTag = 128;
 
 /** The user's own keys, beside the one that Lambda puts there. */
 function loginsOf({ recoveryKeys = [] }: CloudPlan): Record<string, unknown> {

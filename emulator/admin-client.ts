@@ -1,12 +1,13 @@
 import type { NewApiFault, NewInstanceFault, NewLinkFault } from "./admin/faults";
 import type { OverlayRequest } from "./admin/instances";
+import type { NewMaintenance } from "./admin/maintenance";
 import type { CapacityChange } from "./admin/settings";
 import type { InstanceType } from "./catalog/instance-types";
 import type { ApiFault, InstanceFault, LinkFault } from "./faults/model";
 import type { Bill } from "./lifecycle/billing";
 import type { Power } from "./sandbox/machine";
 import type { Settings, SettingsPatch } from "./settings";
-import type { ApiKeyRecord, Capacity, CloudState, InstanceRecord } from "./state/model";
+import type { ApiKeyRecord, Capacity, CloudState, InstanceRecord, MaintenanceRecord } from "./state/model";
 
 /** State as the admin surface shows it: API keys without their secret. */
 export type PublicState = Omit<CloudState, "apiKeys"> & { readonly apiKeys: readonly Omit<ApiKeyRecord, "key">[] };
@@ -37,6 +38,11 @@ export class AdminClient {
   addLinkFault = (fault: NewLinkFault) => this.call<LinkFault>("POST", "/faults/links", fault);
   removeFault = (id: string) => this.call("DELETE", `/faults/${id}`);
   removeAllFaults = () => this.call("DELETE", "/faults");
+
+  /** Announces maintenance of instances' hosts. */
+  addMaintenance = (maintenance: NewMaintenance) => this.call<MaintenanceRecord>("POST", "/maintenance", maintenance);
+  setMaintenanceStatus = (id: string, status: MaintenanceRecord["status"]) =>
+    this.call<MaintenanceRecord>("PUT", `/maintenance/${id}/status`, { status });
 
   instance = (id: string) => this.call<InstanceRecord & { power: Power }>("GET", `/instances/${id}`);
   /** Terminates an instance behind its owner's back. */

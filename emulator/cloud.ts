@@ -12,7 +12,9 @@ import { basePath } from "./openapi/document";
 import { findBwrap } from "./sandbox/bwrap";
 import { Machines } from "./sandbox/machines";
 import type { Settings } from "./settings";
+import { newestTime } from "./state/newest";
 import { Store } from "./state/store";
+import { steadyClock } from "./state/time";
 
 export interface CloudOptions {
   /** Folder of state and disks (`<local>/cloud`), made if need be. Undefined: in memory, and without machines. */
@@ -57,12 +59,13 @@ export class Cloud {
    * @throws Error that says what to do, where sandboxes cannot be had or a port is taken
    */
   static async start(options: CloudOptions = {}): Promise<Cloud> {
-    const { folder, log = () => {}, now = Date.now } = options;
+    const { folder, log = () => {} } = options;
     if (folder) mkdirSync(folder, { recursive: true, mode: 0o700 });
     const withMachines = folder !== undefined && options.instances !== "none";
     const bwrap = withMachines ? findBwrap() : undefined;
-    const store = new Store(folder && path.resolve(folder), options.timeScale);
+    const store = new Store(folder && path.resolve(folder), options.timeScale, log);
     const { state } = store;
+    const now = steadyClock(options.now ?? Date.now, newestTime(state));
 
     const kept = holding(state).length > 0 ? state.network : undefined;
     const claimed = withMachines ? await claimNetwork(path.resolve(folder), kept) : undefined;
@@ -79,12 +82,16 @@ export class Cloud {
     state.apiPort = Number(new URL(origin).port);
     store.commit();
     const adminOrigin = await admin.server.listen({ host: "127.0.0.1", port: options.adminPort ?? 0 });
+    let told = "";
     const ticker = setInterval(() => {
       try {
         lifecycle.advance();
+        told = "";
       } catch (error) {
         // A full disk, say: the instances run on, and the next tick tries again.
-        log(`States could not be kept: ${(error as Error).message}`);
+        const { message } = error as Error;
+        if (message !== told) log(`States could not be moved on: ${message}`);
+        told = message;
       }
     }, tickMs);
     lifecycle.advance();

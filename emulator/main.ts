@@ -9,7 +9,11 @@ import { cloudFolder, removeRunFile, writeRunFile } from "./run-file";
 const alreadyRunning = 75;
 
 const log = (line: string): void => {
-  process.stderr.write(`${new Date().toISOString()} ${line}\n`);
+  try {
+    fs.writeSync(process.stderr.fd, `${new Date().toISOString()} ${line}\n`);
+  } catch {
+    // A full disk, say, takes no line, and ends nothing.
+  }
 };
 
 async function main(): Promise<void> {

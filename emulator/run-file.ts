@@ -1,6 +1,6 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { writeAtomically } from "./state/store";
+import { writeAtomically } from "./state/files";
 
 /** How to reach a running emulated cloud: the content of `<local>/cloud/cloud.json`. */
 export interface RunFile {

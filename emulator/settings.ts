@@ -37,7 +37,6 @@ export interface Settings {
     fileSystems: number;
     fileSystemsPerInstance: number;
     rulesets: number;
-    rulesPerRuleset: number;
   };
   caller: {
     /** IPv4 address at which the cloud sees this machine: another one, to play a caller who has moved. */
@@ -75,7 +74,6 @@ export function defaultSettings(timeScale = 60): Settings {
       fileSystems: 24,
       fileSystemsPerInstance: 1,
       rulesets: 128,
-      rulesPerRuleset: 20,
     },
     caller: { address: "127.0.0.1" },
     account: { state: "good" },

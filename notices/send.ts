@@ -43,11 +43,17 @@ function message(
   notice: Notice,
   token: string | undefined,
 ): { headers: Record<string, string>; body: string } {
+  // Fronts such as Cloudflare refuse clients without a name of their own.
+  const named = { "user-agent": "lambda-train (notifications)" };
   if (kind === "ntfy") {
-    const headers = { title: title(notice), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+    const headers = {
+      ...named,
+      title: title(notice),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    };
     return { headers, body: notice.text };
   }
-  const headers = { "content-type": "application/json" };
+  const headers = { ...named, "content-type": "application/json" };
   return { headers, body: JSON.stringify(kind === "slack" ? { text: notice.text } : notice) };
 }
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** What can be told of. */
-export const noticeEvents = ["started", "finished", "failed", "budget", "limit", "terminated"] as const;
+export const noticeEvents = ["started", "finished", "failed", "budget", "limit", "maintenance", "terminated"] as const;
 
 /** One of the things that can be told of. */
 export type NoticeEvent = (typeof noticeEvents)[number];

@@ -9,6 +9,29 @@ const number = (message: string) => z.coerce.number({ error: message }).finite()
 const positive = (unit: string) => number(`must be a number of ${unit} above 0`).positive(`must be above 0 ${unit}`);
 const cidr = z.union([z.ipv4(), z.cidrv4()], { error: "must be an IPv4 address or CIDR network, as 203.0.113.7/32" });
 
+/** The network that a text names, without bits of a host in it: Lambda refuses them. */
+function networkOf(text: string): string {
+  const [address = "", length] = text.split("/");
+  if (length === undefined) return text;
+  const block = 2 ** (32 - Number(length));
+  const number = address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
+  const first = number - (number % block);
+  return `${[24, 16, 8, 0].map((shift) => Math.floor(first / 2 ** shift) % 256).join(".")}/${length}`;
+}
+
+/** Lambda's docs: with more firewall rules, new instances might not launch, and not all rules might be active. */
+export const mostFirewallRules = 20;
+
+/** Beside the union, which would hide what is wrong with one of its members. */
+function checkSources(sources: "auto" | readonly string[], context: z.RefinementCtx): void {
+  if (sources === "auto") return;
+  const issue = (message: string, path: number[] = []): void => context.addIssue({ code: "custom", path, message });
+  for (const [i, source] of sources.entries())
+    if (networkOf(source) !== source) issue(`has host bits set: the network is ${networkOf(source)}`, [i]);
+  if (sources.length > mostFirewallRules)
+    issue(`must name at most ${mostFirewallRules} networks, as many as Lambda's firewall has rules`);
+}
+
 /**
  * What a stack file (`Pulumi.<stack>.yaml`) may hold under `lambda-train:`. docs/reference/stack-file.md is
  * generated from the descriptions.
@@ -82,8 +105,9 @@ export const stackConfigSchema = z.strictObject({
     .union([z.literal("auto"), z.array(cidr).min(1, "must name at least one network, as 203.0.113.7/32")], {
       error: 'must be "auto" or a list of IPv4 networks, as ["203.0.113.7/32"]',
     })
+    .superRefine(checkSources)
     .default("auto")
-    .describe("Networks that may open SSH. `auto` is the address from which `up` runs. Updated in place."),
+    .describe("Networks that may open SSH, at most 20. `auto` is the address from which `up` runs. Updated in place."),
   recoveryKeys: z
     .array(
       z.string().regex(/^[a-z][a-z0-9@.-]+ [A-Za-z0-9+/]+=*( [^\r\n]*)?$/, "must be a public key as one OpenSSH line"),

@@ -1,10 +1,11 @@
 import { askedDate } from "../../lambda/api/date";
+import { maintenanceText } from "../../lambda/life/maintenance";
 import { Memory } from "../../notices/memory";
 import { tellOnce } from "../../notices/tell";
 import type { NoticeEvent } from "../../plan/notify";
 import type { RunStatus } from "../../remote/types";
 import { warnFrom } from "../stack/limits";
-import { runStatus } from "../stack/look";
+import { maintenanceIn, runStatus } from "../stack/look";
 import { rawStackConfig } from "../stack/pulumi";
 import { stackView } from "../stack/read";
 import type { SeenJob } from "../stack/seen";
@@ -74,15 +75,34 @@ export function newsOfLimits(seen: readonly SeenJob[]): News[] {
     : [{ ...spent, what: `80 % of the budget is spent, ${budget.text}` }, ...reached];
 }
 
+/** Tells of Lambda's maintenance that is ahead, each announcement once, and again if its time changes. */
+export function tellOfMaintenance(seen: readonly Pick<SeenJob, "job" | "maintenance">[], now: number): Promise<void> {
+  return tell(newsOfMaintenance(seen, now));
+}
+
+function newsOfMaintenance(seen: readonly Pick<SeenJob, "job" | "maintenance">[], now: number): News[] {
+  return seen.flatMap(({ job, maintenance }) =>
+    maintenance.map((event): News => {
+      const of = [event.id, event.notBefore].filter((part) => part !== undefined).join(" ");
+      return { jobs: [job], event: "maintenance", what: `Lambda's ${maintenanceText(event, now)}`, of };
+    }),
+  );
+}
+
 /** Looks at a stack after an `up`, and sends notifications about its runs. Never fails. */
 export async function tellAfterUp(stack: string): Promise<void> {
   if (!wantsNotices(stack)) return;
   await quietly(async () => {
-    const news = jobsOf(await stackView(stack)).map(async (job) => {
+    const view = await stackView(stack);
+    const jobs = jobsOf(view);
+    const news = jobs.map(async (job) => {
       const status = await runStatus(job);
       return status !== undefined && "state" in status ? newsOf(job, status) : [];
     });
-    await tell((await Promise.all(news)).flat());
+    const cloud = await connectStack(view);
+    const announced = await maintenanceIn(cloud, view);
+    const seen = jobs.map((job) => ({ job, maintenance: announced[job.machine] ?? [] }));
+    await tell([...(await Promise.all(news)).flat(), ...newsOfMaintenance(seen, cloud.clock.date())]);
   });
 }
 

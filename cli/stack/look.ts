@@ -1,5 +1,7 @@
 import { type Stray, straysAmong } from "../../lambda/account/strays";
+import type { Cloud } from "../../lambda/api/connect";
 import { mayStillShow } from "../../lambda/launch/launcher";
+import { type MaintenanceEvent, maintenanceOf } from "../../lambda/life/maintenance";
 import { isGone, statusOrGone } from "../../lambda/life/presence";
 import { isYoung } from "../../lambda/life/young";
 import { readStatus } from "../../remote/run";
@@ -17,6 +19,8 @@ export interface AccountLook {
   readonly statuses: Readonly<Record<string, string>>;
   /** Instances that carry a unique name of the stack, and that its state does not know. */
   readonly strays: readonly Stray[];
+  /** Lambda's maintenance that is ahead of each machine's instance, by the machine's name. */
+  readonly maintenance: Readonly<Record<string, readonly MaintenanceEvent[]>>;
   /** Why it cannot be told whether something is billed for a machine of which the state knows no instance. */
   readonly unknown?: string;
   /** By how many milliseconds the API's clock is ahead of this machine's. */
@@ -24,7 +28,7 @@ export interface AccountLook {
 }
 
 /** What is known of an account that was not asked. */
-export const notAsked: AccountLook = { statuses: {}, strays: [], aheadMs: 0 };
+export const notAsked: AccountLook = { statuses: {}, strays: [], maintenance: {}, aheadMs: 0 };
 
 /** Asks the API for the stack's instances: by the ids in the state, and by the names that it may have launched under. */
 export async function lookAtAccount(view: StackView): Promise<AccountLook> {
@@ -43,8 +47,25 @@ export async function lookAtAccount(view: StackView): Promise<AccountLook> {
     return [machine.machine, status] as const;
   });
   const statuses = Object.fromEntries(await Promise.all(looks));
-  const { strays, aheadMs } = await reading.catch(() => notAsked);
-  return { statuses, strays, unknown, aheadMs };
+  const { strays, aheadMs, maintenance } = await reading
+    .then(async (account) => ({ ...account, maintenance: await maintenanceIn(account.cloud, view, statuses) }))
+    .catch(() => notAsked);
+  return { statuses, strays, maintenance, unknown, aheadMs };
+}
+
+/** Maintenance that is ahead of the instances of a stack, by their machines. Never fails. */
+export async function maintenanceIn(
+  cloud: Cloud,
+  { machines }: Pick<StackView, "machines">,
+  statuses: AccountLook["statuses"] = {},
+): Promise<AccountLook["maintenance"]> {
+  const found: Record<string, readonly MaintenanceEvent[]> = {};
+  for (const { machine, instance } of machines) {
+    if (instance === undefined || isGone(statuses[machine])) continue;
+    const events = await maintenanceOf(cloud, instance.id);
+    if (events.length > 0) found[machine] = events;
+  }
+  return found;
 }
 
 /** What is read once for all machines. */

@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join, posix } from "node:path";
 import type { Stray } from "../../lambda/account/strays";
 import { type Billed, costOfAll, costSince, spentAt } from "../../lambda/billing/forecast";
+import { type MaintenanceEvent, maintenanceText } from "../../lambda/life/maintenance";
 import { recordHead } from "../../remote/transfer/results-file";
 import { parseSource } from "../../remote/transfer/results-source";
 import type { RunStatus } from "../../remote/types";
@@ -43,10 +44,23 @@ export interface StackReport extends Partial<Details> {
   readonly unknown: string | null;
   /** What of the last `up` waits for the end of the run, in words. Absent: nothing. */
   readonly waits?: readonly string[];
+  /** Lambda's maintenance that is ahead of the instance. Absent: none is known. */
+  readonly maintenance?: readonly MaintenanceReport[];
   /** Of all the stack's machines. null where nothing was launched, or every instance has ended. */
   readonly cost: CostReport | null;
   /** Local folder of verified results, absolute. */
   readonly results: string | null;
+}
+
+/** Maintenance of an instance's host. null: Lambda doesn't tell. */
+export interface MaintenanceReport {
+  readonly status: string;
+  readonly urgency: string | null;
+  /** ISO 8601 in UTC. */
+  readonly notBefore: string | null;
+  readonly notAfter: string | null;
+  /** All of it in words. */
+  readonly text: string;
 }
 
 /** A stray, and what it has cost. null: not known. */
@@ -83,6 +97,7 @@ export function reportsOf(view: StackView, account: AccountLook, looks: readonly
   return looks.map((look) => {
     const { job, run, details } = look;
     const { stack, instance, access, waits } = job;
+    const events = account.maintenance[job.machine]?.map((event) => maintenanceReport(event, now));
     const known = instance && { ...instance, status: statusText(account, job), ip: access?.host ?? null };
     const report = {
       stack,
@@ -92,6 +107,7 @@ export function reportsOf(view: StackView, account: AccountLook, looks: readonly
       strays,
       unknown: account.unknown ?? null,
       ...(waits && { waits }),
+      ...(events && { maintenance: events }),
       cost,
       results: resultsAtHome(job),
       ...details,
@@ -105,8 +121,9 @@ export function printedReport(all: readonly JobReport[]): object {
   const [only, ...more] = all.map(({ report }) => report);
   if (only === undefined || more.length === 0) return only ?? {};
   const { stack, strays, unknown, cost } = only;
-  const machines = all.map(({ job, cost: own, report: { instance, waits, machine } }) => {
-    return [job.machine, { instance, ...(waits && { waits }), cost: own, machine }] as const;
+  const machines = all.map(({ job, cost: own, report: { instance, waits, maintenance, machine } }) => {
+    const known = { ...(waits && { waits }), ...(maintenance && { maintenance }) };
+    return [job.machine, { instance, ...known, cost: own, machine }] as const;
   });
   const runs = all.map(({ job, report: { experiment, run, results, progress, metrics, machine, log } }) => {
     const found = { experiment, run, results, progress, metrics, checkpoints: machine?.checkpoints ?? [], log };
@@ -132,6 +149,11 @@ export function exitCodeOf(all: readonly JobReport[]): number {
   if (all.every(({ report }) => report.instance === null)) return exitCodes.nothing;
   if (is("unreachable")) return exitCodes.unreachable;
   return is("failed") ? exitCodes.failed : exitCodes.ok;
+}
+
+function maintenanceReport(event: MaintenanceEvent, now: number): MaintenanceReport {
+  const { status, urgency = null, notBefore = null, notAfter = null } = event;
+  return { status, urgency, notBefore, notAfter, text: maintenanceText(event, now) };
 }
 
 function strayReport({ priceCents, launchedAt, ...stray }: Stray, now: number): StrayReport {

@@ -1,5 +1,6 @@
 import type { Stray } from "../../lambda/account/strays";
 import { costOfAll } from "../../lambda/billing/forecast";
+import { type MaintenanceEvent, maintenanceText } from "../../lambda/life/maintenance";
 import { onlyMachine } from "../../plan/types";
 import type { RunStatus } from "../../remote/types";
 import { CommandError, exitCodes } from "../terminal/command";
@@ -16,6 +17,8 @@ export interface SeenJob extends Verdict {
   readonly gone: boolean;
   readonly limits: readonly Limit[];
   readonly strays: readonly Stray[];
+  /** Lambda's maintenance that is ahead of its instance. */
+  readonly maintenance: readonly MaintenanceEvent[];
 }
 
 /** What one look saw of a stack. */
@@ -27,6 +30,8 @@ export interface Seen {
   readonly cost: number | null;
   /** What has come first of all that came: a limit, an end. */
   readonly outcome: Verdict["outcome"];
+  /** The API's date at the look, in milliseconds since the epoch. */
+  readonly now: number;
 }
 
 /**
@@ -55,11 +60,14 @@ export function seenOf(
     const status = seen !== undefined && "state" in seen ? seen : undefined;
     // What has ended costs no more.
     const limits = limitsOf(gone ? {} : job, status, now, spending);
-    return [{ job, status, gone, limits, strays, ...judge({ status, unreachable, gone, limits, strays }) }];
+    const verdict = judge({ status, unreachable, gone, limits, strays });
+    const maintenance = gone ? [] : (account.maintenance[job.machine] ?? []);
+    const lines = [...verdict.lines, ...maintenance.map((event) => maintenanceText(event, now))];
+    return [{ job, status, gone, limits, strays, maintenance, ...verdict, lines }];
   });
   const cost = billed.some(({ launchedAt }) => launchedAt !== undefined) ? costOfAll(billed, now).dollars : null;
   const first = byWeight.find((outcome) => jobs.some((job) => job.outcome === outcome));
-  return { view, jobs, cost, outcome: first ?? "within" };
+  return { view, jobs, cost, outcome: first ?? "within", now };
 }
 
 /** Outcomes, the one that asks most for something to be done first. */

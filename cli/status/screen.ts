@@ -55,7 +55,7 @@ function shown(rows: readonly Row[], log: readonly string[] = [], width: number)
   return [...lines, ...(log.length > 0 ? ["", ...log.map((line) => pc.dim(`  ${cut(line, width - 2)}`))] : [])];
 }
 
-function instanceRows({ instance, strays, unknown }: StackReport): Row[] {
+function instanceRows({ instance, strays, unknown, maintenance = [] }: StackReport): Row[] {
   if (instance === null && unknown !== null)
     return [["instance", pc.yellow(`unknown whether one is billed: ${unknown}`)]];
   if (instance === null) return strays.length > 0 ? [] : [["instance", "none: no instance is billed"]];
@@ -65,7 +65,8 @@ function instanceRows({ instance, strays, unknown }: StackReport): Row[] {
     ["", pc.dim(id)],
   ];
   const ended: Row = ["cost", "nothing more: the instance is gone; `up` or `down` prints its bill"];
-  return isGone(status) ? [...rows, ended] : rows;
+  const warned = maintenance.map(({ text }): Row => ["maintenance", pc.yellow(text)]);
+  return isGone(status) ? [...rows, ended] : [...rows, ...warned];
 }
 
 function fileSystemRows({ fileSystem }: JobView): Row[] {

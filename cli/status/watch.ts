@@ -146,6 +146,7 @@ function lineOf(all: readonly JobReport[]): string {
     ...(cost === null ? [] : [money(cost.dollars)]),
     ...(strays.length === 0 ? [] : [`${strays.length} launched that the state does not know`]),
     ...(unknown === null ? [] : [`unknown: ${unknown}`]),
+    ...new Set(all.flatMap(({ report: { maintenance = [] } }) => maintenance.map(({ text }) => text))),
   ];
   return plainText(parts.join("  "));
 }

@@ -2,6 +2,7 @@ import type { Cloud } from "../../lambda/api/connect";
 import { type Instance, isEnding } from "../../lambda/api/schemas";
 import { duration, waitFor } from "../../lambda/api/waiting";
 import { BillNotes } from "../../lambda/billing/notes";
+import { maintenanceOf, maintenanceText } from "../../lambda/life/maintenance";
 import { readSettled } from "../../lambda/life/presence";
 import { readInstance } from "../../lambda/life/termination";
 import { looksUntilGone, shownWithinSeconds } from "../../lambda/life/young";
@@ -51,6 +52,12 @@ export function bootHandler(
     const started = cloud.clock.now();
     const { instance, timeoutSeconds } = await waitUntilActive(cloud, inputs, context);
     noteBilling(instance);
+    for (const event of await maintenanceOf(cloud, instance.id)) {
+      const what = `Lambda's ${maintenanceText(event, cloud.clock.date())}`;
+      context.progress(
+        `WARNING: instance ${instance.id}: ${what}. A running \`npm run watch\` downloads the results before.`,
+      );
+    }
     const outs = outputsOf(inputs, instance, cloud);
     const left = timeoutSeconds - (cloud.clock.now() - started) / 1000;
     const { ip: host, sshPort: port, user, hostKey } = outs;

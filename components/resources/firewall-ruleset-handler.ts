@@ -5,6 +5,7 @@ import type { Cloud } from "../../lambda/api/connect";
 import { isKind } from "../../lambda/api/errors";
 import type { FirewallRule, FirewallRuleset } from "../../lambda/api/schemas";
 import { createdOrFound } from "../../lambda/life/unclear";
+import { mostFirewallRules } from "../../plan/stack-config";
 import { Failures, isText } from "../dynamic/checks";
 import { diffByName, sameValue } from "../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../dynamic/handler";
@@ -17,17 +18,14 @@ interface FirewallRulesetInputs {
   readonly endpoint?: string;
 }
 
-/** Beyond this number of rules new instances may not launch. */
-const mostRules = 20;
-
 /** The life of a firewall ruleset. */
 export const handler: DynamicHandler<FirewallRulesetInputs, FirewallRulesetInputs> = {
   check: (news) => {
     const failures = new Failures();
     failures.require("name", news.name, (name) => isText(name, 1, 64), "must have 1 to 64 characters");
     failures.require("region", news.region, (region) => isText(region), "must be a region like us-east-1");
-    const counted = (rules: unknown): boolean => Array.isArray(rules) && rules.length <= mostRules;
-    failures.require("rules", news.rules, counted, `must be a list of at most ${mostRules} rules`);
+    const counted = (rules: unknown): boolean => Array.isArray(rules) && rules.length <= mostFirewallRules;
+    failures.require("rules", news.rules, counted, `must be a list of at most ${mostFirewallRules} rules`);
     if (failures.list.length === 0 && Array.isArray(news.rules)) {
       for (const [index, rule] of news.rules.entries()) failures.require(`rules[${index}]`, rule, isRule, ruleText);
     }
@@ -75,14 +73,25 @@ async function tellOfGlobalRules(
   { progress }: HandlerContext,
 ): Promise<void> {
   const { rules: everybodys } = await cloud.client.getGlobalRules();
+  tellOnce(progress, everybodys.length > mostFirewallRules ? tooMany(everybodys.length) : "");
   const ours = new Set(rules.map((rule) => bare(rule).sourceNetwork));
   const networks = everybodys.filter(opensSsh).map((rule) => bare(rule).sourceNetwork);
   const wider = networks.filter((network) => !ours.has(network)).join(", ");
-  if (wider === "" || told.has(wider)) return;
-  told.add(wider);
-  progress(
-    `The account's global firewall rules also let in SSH from ${wider}; narrow them in Lambda's console if no other instance needs that.`,
+  const advice = "narrow them in Lambda's console if no other instance needs that.";
+  tellOnce(
+    progress,
+    wider === "" ? "" : `The account's global firewall rules also let in SSH from ${wider}; ${advice}`,
   );
+}
+
+const tooMany = (rules: number): string =>
+  `The account has ${rules} global firewall rules. Lambda supports ${mostFirewallRules}: beyond that new instances might ` +
+  "not launch, and not all rules might be in force. Delete some in Lambda's console.";
+
+function tellOnce(progress: HandlerContext["progress"], line: string): void {
+  if (line === "" || told.has(line)) return;
+  told.add(line);
+  progress(line);
 }
 
 async function remove(

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import fastify, { type FastifyInstance } from "fastify";
 import { faultRoutes } from "./faults";
 import { instanceRoutes } from "./instances";
+import { maintenanceRoutes } from "./maintenance";
 import type { AdminParts } from "./parts";
 import { settingsRoutes } from "./settings";
 
@@ -23,6 +24,7 @@ export function adminServer(parts: AdminParts): { server: FastifyInstance; path:
       settingsRoutes(scope, parts);
       instanceRoutes(scope, parts);
       faultRoutes(scope, parts);
+      maintenanceRoutes(scope, parts);
     },
     { prefix: path },
   );

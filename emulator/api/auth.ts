@@ -2,7 +2,7 @@ import type { ApiKeyRecord } from "../state/model";
 import { badApiKey, noApiKey } from "./errors";
 
 /** The key in an `Authorization` header: Bearer, Basic encoded (`key:`), or Basic with the bare key. */
-export function keysIn(header: string | undefined): string[] {
+function keysIn(header: string | undefined): string[] {
   const [, scheme, value] = /^(\S+)\s+(.+)$/.exec(header?.trim() ?? "") ?? [];
   if (!scheme || !value) return [];
   if (scheme.toLowerCase() === "bearer") return [value];
@@ -11,11 +11,11 @@ export function keysIn(header: string | undefined): string[] {
   return [value, decoded.replace(/:$/, "")];
 }
 
-/** Finds who calls. @throws ApiError 401, with one of two messages */
-export function authenticate(header: string | undefined, known: readonly ApiKeyRecord[]): ApiKeyRecord {
+/** Who calls, whatever the form of the header; undefined for a key that nobody has, or none. */
+export function callerOf(header: string | undefined, known: readonly ApiKeyRecord[]): ApiKeyRecord | undefined {
   const given = keysIn(header);
-  if (given.length === 0) throw noApiKey();
-  const match = known.find((record) => given.includes(record.key));
-  if (!match) throw badApiKey();
-  return match;
+  return known.find((record) => given.includes(record.key));
 }
+
+/** Why a header names no caller: one of the two messages of 401. */
+export const unknownCaller = (header: string | undefined) => (keysIn(header).length === 0 ? noApiKey() : badApiKey());

@@ -66,3 +66,7 @@ export const insufficientCapacity = () =>
   );
 
 export const unknownError = () => new ApiError(500, "global/unknown", "An unknown error occurred.");
+
+/** The cloud itself cannot do it now. Status and code as Lambda tells of trouble behind its API (the status is inferred). */
+export const unavailable = (message: string) =>
+  new ApiError(503, "provider/internal-unavailable", message, "Try again shortly.");

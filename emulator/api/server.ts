@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { stringify } from "yaml";
 import { distort, standIn, standIns, strike } from "../faults/api";
 import type { ApiAction } from "../faults/model";
@@ -10,12 +10,14 @@ import { recordAudit } from "../state/audit";
 import { newId } from "../state/ids";
 import type { ApiKeyRecord } from "../state/model";
 import type { Store } from "../state/store";
-import { authenticate, keysIn } from "./auth";
-import { ApiError, accountInactive, invalidParameters, notFound, unknownError } from "./errors";
+import { callerOf, unknownCaller } from "./auth";
+import { edgeAnswer } from "./edge";
+import { accountInactive, invalidParameters } from "./errors";
+import { tellFailures, tellFrameworkError } from "./failures";
 import { type CloudParts, Envelope } from "./handlers/context";
 import { handlers } from "./handlers/index";
 import { RateLimiter } from "./rate-limit";
-import { fromSchemaErrors, parseId } from "./validation";
+import { parseId } from "./validation";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -50,6 +52,7 @@ export function apiServer(options: ApiServerOptions): FastifyInstance {
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 4096 },
     forceCloseConnections: true,
+    frameworkErrors: tellFrameworkError,
     // Values are taken as they are: nothing is coerced, filled in or removed.
     ajv: { customOptions: { coerceTypes: false, useDefaults: false, removeAdditional: false, strict: false } },
   });
@@ -61,6 +64,8 @@ export function apiServer(options: ApiServerOptions): FastifyInstance {
   parseJsonBodies(server);
 
   server.addHook("onRequest", async (request, reply) => {
+    // The cloud has a clock of its own, and its callers go by this header.
+    reply.header("date", new Date(now()).toUTCString());
     const { operation } = request.routeOptions.config;
     const path = request.url.split("?")[0]?.replace(basePath, "") ?? "";
     // The description is not a call of the API: by it the project sees whether its cloud runs.
@@ -75,12 +80,15 @@ export function apiServer(options: ApiServerOptions): FastifyInstance {
       if (retryAfter !== undefined) reply.header("retry-after", String(retryAfter));
       return reply.code(answer.status).type(answer.contentType).send(answer.body);
     }
-    const isOpen = isDescription || path === callerAddressPath;
-    if (request.routeOptions.config.operation === undefined && isOpen) return;
-    const key = keysIn(request.headers.authorization)[0] ?? request.ip;
-    const wait = limiter.take(key, operation?.id === "launchInstance");
+    if (operation === undefined && request.url === callerAddressPath) return;
+    const edge = edgeAnswer(request.headers["user-agent"]);
+    if (edge !== undefined) return reply.code(edge.status).type(edge.contentType).send(edge.body);
+    if (operation === undefined && isDescription) return;
+    const caller = callerOf(request.headers.authorization, state.apiKeys);
+    const wait = limiter.take(caller?.id ?? request.ip, operation?.id === "launchInstance");
     if (wait > 0) return refuse(reply, wait);
-    request.caller = authenticate(request.headers.authorization, state.apiKeys);
+    if (caller === undefined) throw unknownCaller(request.headers.authorization);
+    request.caller = caller;
     if (state.settings.account.state === "inactive") throw accountInactive();
     lifecycle.advance();
   });
@@ -108,18 +116,7 @@ export function apiServer(options: ApiServerOptions): FastifyInstance {
   // No part of Lambda's API: it stands for the services on the internet that tell a caller its address.
   server.get(callerAddressPath, async (_, reply) => reply.type("text/plain").send(state.settings.caller.address));
 
-  server.setNotFoundHandler(async (request, reply) => {
-    const methods = methodsAt(request.url.split("?")[0] ?? "");
-    if (methods.length === 0) throw notFound();
-    reply.header("allow", methods.join(", "));
-    throw new ApiError(405, "global/invalid-parameters", "Method Not Allowed");
-  });
-
-  server.setErrorHandler(async (error: FastifyError | ApiError, request, reply) => {
-    const failure = toApiError(error);
-    if (failure.status >= 500 && !(error instanceof ApiError)) options.log(`API: ${error.stack ?? error.message}`);
-    return reply.code(failure.status).send(failure.body(request.id));
-  });
+  tellFailures(server, options.log);
 
   return server;
 }
@@ -142,6 +139,7 @@ function addRoute(server: FastifyInstance, operation: Operation, options: ApiSer
     },
     handler: async (request, reply) => {
       const { id = "" } = request.params as { id?: string };
+      if (!givesBack(operation)) store.makeRoom();
       const payload = await handlers[operation.id]({
         ...options,
         body: request.body,
@@ -169,6 +167,10 @@ function addRoute(server: FastifyInstance, operation: Operation, options: ApiSer
     },
   });
 }
+
+/** Whether an operation only looks, or only ends something: on a full disk what costs money can still be ended. */
+const givesBack = ({ method, id }: Operation): boolean =>
+  method === "get" || method === "delete" || id === "terminateInstance";
 
 const callerAddressPath = "/caller-address";
 
@@ -199,16 +201,3 @@ function parseJsonBodies(server: FastifyInstance): void {
     }
   });
 }
-
-function toApiError(error: FastifyError | ApiError): ApiError {
-  if (error instanceof ApiError) return error;
-  if (error.validation) return fromSchemaErrors(error.validation, error.validationContext ?? "body");
-  if (error.statusCode && error.statusCode < 500) return invalidParameters(error.message);
-  return unknownError();
-}
-
-/** Methods that there are at a path. */
-const methodsAt = (path: string): string[] =>
-  operations
-    .filter((operation) => new RegExp(`^${basePath}${operation.path.replace("{id}", "[^/]+")}$`).test(path))
-    .map((operation) => operation.method.toUpperCase());

@@ -1,4 +1,6 @@
+import { isIPv4 } from "node:net";
 import type { FastifySchemaValidationError } from "fastify/types/schema";
+import { toNumber } from "../network/firewall";
 import type { FirewallRule, Tag } from "../state/model";
 import { type ApiError, invalidParameters } from "./errors";
 
@@ -80,13 +82,21 @@ export function checkRules(rules: readonly FirewallRule[], location: string): vo
       throw fault("body", at("port_range"), "First port should be less than or equal to the last");
     if (!isNetwork(rule.source_network))
       throw fault("body", at("source_network"), "Input should be a valid IPv4 address or network");
+    if (hasHostBits(rule.source_network))
+      throw fault("body", at("source_network"), `${rule.source_network} has host bits set`);
   }
 }
 
 /** Whether the text is an IPv4 address, alone or with a prefix length. */
-export function isNetwork(text: string): boolean {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?:\/(\d{1,2}))?$/.exec(text);
-  return match?.slice(1, 5).every((n) => Number(n) <= 255) === true && Number(match[5] ?? 32) <= 32;
+function isNetwork(text: string): boolean {
+  const [address = "", length = "32", ...more] = text.split("/");
+  return isIPv4(address) && /^\d{1,2}$/.test(length) && Number(length) <= 32 && more.length === 0;
+}
+
+/** Whether a network's address names a host in it, which it must not (inferred from the API's framework). */
+function hasHostBits(text: string): boolean {
+  const [address = "", length = "32"] = text.split("/");
+  return toNumber(address) % 2 ** (32 - Number(length)) !== 0;
 }
 
 /** Checks what the schema cannot say about an instance's tags. @throws ApiError 400 */

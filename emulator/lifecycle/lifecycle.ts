@@ -5,6 +5,7 @@ import { recordAudit } from "../state/audit";
 import type { CloudState, InstanceRecord } from "../state/model";
 import type { Store } from "../state/store";
 import { bootSeconds, cloudSecondsSince, ipShare } from "./durations";
+import { advanceMaintenance } from "./maintenance";
 
 /**
  * Moves instances through their states as time passes, and keeps each machine as its state wants it. Durations are
@@ -35,7 +36,8 @@ export class Lifecycle {
       this.state.instances = left;
       changed = true;
     }
-    if (changed) this.store.commit();
+    changed = advanceMaintenance(this.state, this.now(), (record) => this.powerCycle(record)) || changed;
+    this.store.settle(changed);
   }
 
   /** Ends an instance: billing stops now, the machine loses power now, the disk is erased. */
@@ -57,6 +59,12 @@ export class Lifecycle {
   restart(record: InstanceRecord): void {
     record.restartingAt = this.now();
     this.machines.reboot(record);
+  }
+
+  /** Takes the power from an instance's machine and gives it back; its disk stays. */
+  powerCycle(record: InstanceRecord): void {
+    record.restartingAt = this.now();
+    this.machines.powerCycle(record);
   }
 
   private step(record: InstanceRecord): void {

@@ -45,6 +45,7 @@ export const requests: Record<string, Schema> = {
     "tags?": list(ref("Tag"), { description: "Replaces all tags; omitted, they stay." }),
   }),
   RestartRequest: instanceIds,
+  PowerCycleRequest: instanceIds,
   TerminateRequest: instanceIds,
   SSHKeyRequest: object({
     name: text({ minLength: 1, maxLength: 64 }),

@@ -5,6 +5,7 @@ import * as path from "node:path";
 import { Relay, type RelayOptions } from "../network/relay";
 import type { OverlayFile } from "../state/model";
 import type { SandboxSpec } from "./bwrap";
+import type { Eraser } from "./eraser";
 import { initScript, overlayMark, sshdConfig } from "./init";
 import { giveToGuest } from "./ownership";
 import { makeRootfs, writeFiles } from "./rootfs";
@@ -30,6 +31,8 @@ export interface MachineSpec {
   /** Troubles that take hold at a boot. */
   readonly troubles: () => { wrongHostKey: boolean; homeBytes?: number; machine?: string };
   readonly overlay: () => Readonly<Record<string, OverlayFile>>;
+  /** Takes what the disk has to lose, and stands still while the machine boots. */
+  readonly erasure: Pick<Eraser, "take" | "hold">;
 }
 
 /** How long a reboot lets processes end by themselves. */
@@ -69,12 +72,24 @@ export class Machine {
   }
 
   reboot(): void {
+    this.bootAgain((sandbox) => sandbox.shutDown(rebootGraceMs));
+  }
+
+  /** Takes the power away and gives it back: no process has time to end by itself. */
+  powerCycle(): void {
+    this.bootAgain(async (sandbox) => {
+      sandbox.kill();
+      await sandbox.ended;
+    });
+  }
+
+  private bootAgain(end: (sandbox: Sandbox) => Promise<void>): void {
     this.power = "starting";
     this.relay.setOpen(false);
     this.enqueue(async () => {
       const sandbox = this.sandbox;
       this.sandbox = undefined;
-      await sandbox?.shutDown(rebootGraceMs);
+      if (sandbox !== undefined) await end(sandbox);
       this.relay.dropAll();
       await this.boot();
     });
@@ -116,6 +131,15 @@ export class Machine {
   }
 
   private async boot(): Promise<void> {
+    const release = this.spec.erasure.hold();
+    try {
+      await this.bootUndisturbed();
+    } finally {
+      release();
+    }
+  }
+
+  private async bootUndisturbed(): Promise<void> {
     const { folder, hostname, mounts } = this.spec;
     const scripts = await this.writeSeed();
     await this.writeOverlay();
@@ -150,7 +174,7 @@ export class Machine {
     const done = path.join(this.spec.folder, "disk.done");
     const { imageFamily, privateIp, relay, mounts } = this.spec;
     if (!existsSync(done)) {
-      for (const part of [this.rootfs, this.usrLocal]) await fs.rm(part, { recursive: true, force: true });
+      for (const part of [this.rootfs, this.usrLocal]) this.spec.erasure.take(part);
       await makeRootfs(this.rootfs, this.usrLocal, {
         hostname,
         imageFamily,
@@ -161,7 +185,7 @@ export class Machine {
       await giveToGuest(this.rootfs, this.usrLocal);
       await fs.writeFile(done, "");
     }
-    await fs.rm(path.join(this.rootfs, "tmp"), { recursive: true, force: true });
+    this.spec.erasure.take(path.join(this.rootfs, "tmp"));
     await fs.mkdir(path.join(this.rootfs, "tmp"));
     await fs.chmod(path.join(this.rootfs, "tmp"), 0o1777);
     await giveToGuest(path.join(this.rootfs, "tmp"));

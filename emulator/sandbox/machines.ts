@@ -6,8 +6,8 @@ import { innerSshPort } from "../network/addresses";
 import { isAdmitted } from "../network/firewall";
 import type { CloudState, InstanceRecord } from "../state/model";
 import { guestUser, isRoot } from "./bwrap";
+import { Eraser } from "./eraser";
 import { Machine, type Power } from "./machine";
-import { eraseFolder } from "./ownership";
 
 /** Port of sshd as the firewall knows it, wherever the emulator listens for it. */
 const guestSshPort = 22;
@@ -16,13 +16,16 @@ const guestSshPort = 22;
 export class Machines {
   private readonly machines = new Map<string, Machine>();
   private readonly endings = new Set<Promise<void>>();
+  private readonly eraser: Eraser | undefined;
 
   constructor(
     private readonly state: CloudState,
     private readonly folder: string | undefined,
     private readonly bwrap: string | undefined,
     private readonly log: (line: string) => void,
-  ) {}
+  ) {
+    this.eraser = folder === undefined ? undefined : new Eraser(path.join(folder, "trash"), log);
+  }
 
   /** Keeps user_data for the instance's boots. Call before the launch is in the state. */
   prepare(id: string, userData: string | undefined): void {
@@ -43,6 +46,10 @@ export class Machines {
 
   reboot(record: InstanceRecord): void {
     if (this.bwrap) this.machine(record, this.bwrap).reboot();
+  }
+
+  powerCycle(record: InstanceRecord): void {
+    if (this.bwrap) this.machine(record, this.bwrap).powerCycle();
   }
 
   power(id: string): Power {
@@ -72,13 +79,14 @@ export class Machines {
     if (this.folder) this.remove(this.instanceFolder(id), machine?.powerOff());
   }
 
-  /** Erases disks that no instance has: left by a crash between a termination and its end. */
+  /** Erases what nobody has any more: disks left by a crash between a termination and its end, and unfinished erasures. */
   eraseStrays(): void {
     if (!this.folder) return;
     const known = new Set(this.state.instances.filter((i) => i.status !== "terminated").map((i) => i.id));
     const parent = path.join(this.folder, "instances");
-    if (!fs.existsSync(parent)) return;
-    for (const id of fs.readdirSync(parent)) if (!known.has(id)) this.erase(id);
+    const there = fs.existsSync(parent) ? fs.readdirSync(parent) : [];
+    for (const id of there) if (!known.has(id)) this.erase(id);
+    this.eraser?.resume();
   }
 
   /** Folder of a file system; made if it is not there. */
@@ -97,19 +105,16 @@ export class Machines {
     if (this.folder) this.remove(path.join(this.folder, "filesystems", id));
   }
 
-  /** Takes the power from all machines; disks stay. Resolves when every process has ended. */
+  /** Takes the power from all machines; disks stay. Resolves when every process has ended, also that which erases. */
   async close(): Promise<void> {
     for (const id of this.machines.keys()) this.powerOff(id);
     await Promise.all(this.endings);
+    await this.eraser?.close();
   }
 
   /** Removes a folder, once what uses it has ended. */
   private remove(folder: string, after: Promise<void> = Promise.resolve()): void {
-    this.await(
-      after
-        .then(() => eraseFolder(folder))
-        .catch((error: Error) => this.log(`${folder} could not be erased: ${error.message}`)),
-    );
+    this.await(after.then(() => this.eraser?.take(folder)));
   }
 
   private await(ending: Promise<void>): void {
@@ -151,6 +156,7 @@ export class Machines {
           machine: troubleOf(this.state, id, "machine")?.machine,
         }),
         overlay: () => record.overlay,
+        erasure: this.eraser as Eraser,
       },
       this.log,
     );

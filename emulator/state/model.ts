@@ -85,6 +85,25 @@ export interface RulesetRecord {
   readonly createdAt: number;
 }
 
+/**
+ * Work of Lambda's on the hosts of instances, as `GET /maintenance_events` tells of it. Status and urgency are the values
+ * that were seen; what makes one follow the other is inferred.
+ */
+export interface MaintenanceRecord {
+  readonly id: string;
+  readonly instanceIds: readonly string[];
+  readonly detail: string;
+  readonly urgency: "emergency" | "critical_with_deadline";
+  status: "scheduled" | "in_progress" | "completed" | "canceled";
+  /** When it begins. Absent in an emergency: it may begin at any moment. */
+  notBefore?: number;
+  /** The latest time to which it can be moved. */
+  readonly notBeforeDeadline?: number;
+  /** When it is over. */
+  readonly notAfter?: number;
+  lastUpdated: number;
+}
+
 /** What one instance cost: from first healthy until it was told to end. */
 export interface LedgerEntry {
   readonly instanceId: string;
@@ -148,6 +167,7 @@ export interface CloudState {
   fileSystems: FileSystemRecord[];
   globalRules: FirewallRule[];
   rulesets: RulesetRecord[];
+  maintenance: MaintenanceRecord[];
   ledger: LedgerEntry[];
   audit: AuditRecord[];
   /** By `type@region`; what is not here has the capacity of the catalog. */

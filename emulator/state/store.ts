@@ -2,8 +2,10 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { networkWithoutMachines } from "../network/addresses";
 import { defaultSettings } from "../settings";
+import { DiskFull, Reserve, readIfThere, writeAtomically } from "./files";
 import { newApiKey } from "./ids";
 import type { CloudState, FirewallRule } from "./model";
+import { parseState } from "./parse";
 
 /** Rules of a workspace that nobody has changed: SSH and ping from anywhere. */
 const defaultRules: FirewallRule[] = [
@@ -23,6 +25,7 @@ export function newState(timeScale?: number): CloudState {
     fileSystems: [],
     globalRules: defaultRules,
     rulesets: [],
+    maintenance: [],
     ledger: [],
     audit: [],
     capacity: {},
@@ -33,58 +36,91 @@ export function newState(timeScale?: number): CloudState {
   };
 }
 
+/** Folders of what the state alone knows the owner of: without the state nothing in them may be erased. */
+export const diskFolders = ["instances", "filesystems"] as const;
+
+/** The least room that is held for the next states. */
+const leastReserve = 1024 * 1024;
+
 /** Keeps the state in `<folder>/state.json`, or in memory alone where no folder is given. */
 export class Store {
   readonly state: CloudState;
   private readonly file: string | undefined;
+  private readonly reserve: Reserve | undefined;
+  private isBehind = false;
 
-  /** @throws Error where the file exists but cannot be read as a state. */
-  constructor(folder: string | undefined, timeScale?: number) {
+  /**
+   * @throws Error where the state is damaged, or missing although there are disks. Nothing has been changed then.
+   */
+  constructor(
+    folder: string | undefined,
+    timeScale?: number,
+    private readonly log: (line: string) => void = () => {},
+  ) {
     this.file = folder && path.join(folder, "state.json");
+    this.reserve = folder === undefined ? undefined : new Reserve(path.join(folder, "state.reserve"));
     const text = this.file && readIfThere(this.file);
-    this.state = text ? parse(text, this.file as string) : newState(timeScale);
-    // A state of an earlier version may lack a setting.
-    this.state.settings = { ...defaultSettings(), ...this.state.settings };
-    if (text && timeScale !== undefined) this.state.settings.timeScale = timeScale;
+    if (folder !== undefined && text === undefined) refuseOrphans(folder);
+    this.state = text === undefined ? newState(timeScale) : parseState(text, this.file as string);
+    if (text !== undefined && timeScale !== undefined) this.state.settings.timeScale = timeScale;
     this.commit();
   }
 
-  /** Puts the state on disk: whole or not at all, and there to stay when this returns. Mode 0600 (it holds keys). */
+  /**
+   * Puts the state on disk: whole or not at all, and there to stay when this returns. Mode 0600 (it holds keys).
+   * @throws DiskFull where there is no room, not even that of the reserve
+   */
   commit(): void {
-    if (this.file) writeAtomically(this.file, JSON.stringify(this.state));
+    if (this.file === undefined) return;
+    const wasBehind = this.isBehind;
+    this.isBehind = true;
+    const text = JSON.stringify(this.state);
+    try {
+      this.write(text);
+    } catch (error) {
+      if (!wasBehind) this.log((error as Error).message);
+      throw error;
+    }
+    this.isBehind = false;
+    if (wasBehind) this.log("The state is saved again.");
+  }
+
+  /** Puts on disk what the passing of time has changed: now, or else as soon as there is room. */
+  settle(hasChanged: boolean): void {
+    if (!hasChanged && !this.isBehind) return;
+    try {
+      this.commit();
+    } catch {
+      // It has been told, and is tried again at the next occasion.
+    }
+  }
+
+  /**
+   * Sees that the next changes can be saved. What may begin only if they can asks before.
+   * @throws DiskFull
+   */
+  makeRoom(): void {
+    if (this.file === undefined) return;
+    this.reserve?.hold(Math.max(leastReserve, 2 * fs.statSync(this.file).size));
+  }
+
+  private write(text: string): void {
+    const file = this.file as string;
+    try {
+      writeAtomically(file, text);
+    } catch (error) {
+      if (!(error instanceof DiskFull)) throw error;
+      this.reserve?.release();
+      writeAtomically(file, text);
+    }
   }
 }
 
-/** Replaces a file in one step, mode 0600. */
-export function writeAtomically(file: string, content: string): void {
-  const next = `${file}.${process.pid}.next`;
-  const fd = fs.openSync(next, "w", 0o600);
-  try {
-    fs.writeFileSync(fd, content);
-    fs.fsyncSync(fd);
-  } finally {
-    fs.closeSync(fd);
-  }
-  fs.renameSync(next, file);
-}
-
-function readIfThere(file: string): string | undefined {
-  try {
-    return fs.readFileSync(file, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
-function parse(text: string, file: string): CloudState {
-  let state: CloudState | undefined;
-  try {
-    state = JSON.parse(text) as CloudState;
-  } catch {
-    // Told below, together with a file of another kind.
-  }
-  if (state?.version !== 1)
-    throw new Error(`${file} is no state of this emulated cloud. Erase it with \`npm run cloud -- reset\`.`);
-  return state;
+function refuseOrphans(folder: string): void {
+  const kept = diskFolders.map((name) => path.join(folder, name)).filter((one) => fs.existsSync(one));
+  const found = kept.find((one) => fs.readdirSync(one).length > 0);
+  if (found !== undefined)
+    throw new Error(
+      `${path.join(folder, "state.json")} is missing, but ${found} holds disks. Nothing was erased. Put the file back, or erase everything with \`npm run cloud -- reset\`.`,
+    );
 }

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { Ticks } from "./clock";
 import { isKind, LambdaApiError } from "./errors";
 import type { PaceKind, Pacer } from "./pacer";
-import { afterRateLimit, exceptUnknown, type RetryRule, repeatable, withRetries } from "./retry";
+import { afterRateLimit, exceptUnknown, never, type RetryRule, repeatable, withRetries } from "./retry";
 import {
   type AuditPage,
   answers,
@@ -11,6 +11,7 @@ import {
   type FirewallRuleset,
   type Image,
   type Instance,
+  type MaintenancePage,
   type Offer,
   type Region,
   type SshKey,
@@ -189,6 +190,13 @@ export class LambdaClient {
       whole: true,
     } as const;
     return this.call(call, answers.auditPage, repeatable);
+  }
+
+  /** Announced maintenance of the workspace's instances, one page of it. Asked once: nothing depends on the answer. */
+  listMaintenanceEvents(page?: string): Promise<MaintenancePage> {
+    const query = page === undefined ? "" : `?${new URLSearchParams({ page_token: page })}`;
+    const call = { operation: "list maintenance events", method: "GET", path: `/maintenance_events${query}` } as const;
+    return this.call(call, answers.maintenancePage, never);
   }
 
   private get<T>(operation: string, path: string, schema: z.ZodType<T>, options?: CallOptions): Promise<T> {

@@ -16,6 +16,9 @@ export const afterRateLimit: RetryRule = (error) => error.facts.kind === "rate-l
  */
 export const exceptUnknown: RetryRule = (error) => error.facts.retryable && error.facts.code !== "global/unknown";
 
+/** For calls whose answer can be done without. */
+export const never: RetryRule = () => false;
+
 export interface RetryOptions {
   readonly clock: Ticks;
   readonly rule: RetryRule;

@@ -154,6 +154,42 @@ const auditPage = z
     next: page_token ?? (Array.isArray(data) ? undefined : data.page_token),
   }));
 
+/** Ids of instances among resource names such as `lrn:cloud:instance:<id>`. */
+function instancesIn(lrns: readonly string[]): string[] {
+  return lrns.flatMap((lrn) => /(?:^|:)instance:([^:]+)/.exec(lrn)?.[1]?.replaceAll("-", "") ?? []);
+}
+
+const maintenanceEvent = z
+  .object({
+    id: z.string().min(1),
+    entity_lrns: list(z.string()),
+    status: text,
+    urgency: text,
+    detail: text,
+    not_before: text,
+    not_before_deadline: text,
+    not_after: text,
+  })
+  .transform((raw) => ({
+    id: raw.id,
+    instanceIds: instancesIn(raw.entity_lrns),
+    // Unknown words may come: what is not over counts as announced.
+    status: raw.status ?? "scheduled",
+    urgency: raw.urgency,
+    detail: raw.detail,
+    notBefore: isoTime(raw.not_before),
+    notBeforeDeadline: isoTime(raw.not_before_deadline),
+    notAfter: isoTime(raw.not_after),
+  }));
+
+/**
+ * As NVIDIA's NVSentinel reads it (its csp-health-monitor, August 2026); Lambda's published document lacks the call.
+ * Unlike that of audit events, the token of the next page stands in `data`.
+ */
+const maintenancePage = z
+  .object({ maintenance_events: list(maintenanceEvent), page_token: text })
+  .transform(({ maintenance_events: events, page_token: next }) => ({ events, next }));
+
 const nothing = z.unknown().transform(() => undefined);
 
 /** Readers of the `data` of each answer. */
@@ -174,6 +210,7 @@ export const answers = {
   ruleset,
   rulesets: z.array(ruleset),
   auditPage,
+  maintenancePage,
   nothing,
 };
 
@@ -197,6 +234,9 @@ export type FileSystem = z.infer<typeof fileSystem>;
 export type Image = z.infer<typeof image>;
 /** One page of what was done in the account. `at`: ISO 8601 in UTC. */
 export type AuditPage = z.infer<typeof auditPage>;
+/** Work of Lambda's on the hosts of instances. Times: ISO 8601 in UTC. */
+export type MaintenanceEvent = z.infer<typeof maintenanceEvent>;
+export type MaintenancePage = z.infer<typeof maintenancePage>;
 export type FirewallRule = z.infer<typeof rule>;
 export type FirewallRuleset = z.infer<typeof ruleset>;
 

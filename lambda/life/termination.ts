@@ -67,8 +67,7 @@ export async function terminateAndConfirm(cloud: Cloud, id: string, options: Ter
       last = await ask(instance);
     } catch (error) {
       // What may pass is tried again after another look; all else (key, billing, a bad id) would not help.
-      if (!(error instanceof LambdaApiError) || !(error.facts.retryable || isKind(error, "not-found", "conflict")))
-        throw error;
+      if (!(error instanceof LambdaApiError) || !mayPass(error, instance)) throw error;
       failure = error;
     }
     return undefined;
@@ -86,6 +85,12 @@ export async function terminateAndConfirm(cloud: Cloud, id: string, options: Ter
       "It may still be billed: run `destroy` again, and look at https://cloud.lambda.ai.",
     { cause: failure },
   );
+}
+
+/** Whether the same call may succeed later. It is not documented whether a booting instance can be terminated. */
+function mayPass(error: LambdaApiError, { status }: Instance): boolean {
+  if (error.facts.retryable || isKind(error, "not-found", "conflict")) return true;
+  return status === "booting" && isKind(error, "invalid-argument");
 }
 
 /** The instance, or undefined where the API does not know it (any more). */

@@ -42,7 +42,13 @@ describe("a look at the account", () => {
     listInstances.mockRejectedValue(new Error("blocked"));
     const unknown = "unknown (blocked)";
     expect(await lookAtAccount(view)).toEqual({
-      ...{ statuses: { a: unknown, b: unknown, c: unknown }, strays: [], aheadMs: 0, unknown: "blocked" },
+      ...{
+        statuses: { a: unknown, b: unknown, c: unknown },
+        strays: [],
+        maintenance: {},
+        aheadMs: 0,
+        unknown: "blocked",
+      },
     });
     const known = viewOf("test", exported([{ name: "machine", runs: ["run"] }]));
     expect((await lookAtAccount(known)).unknown).toBeUndefined();

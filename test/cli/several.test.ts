@@ -38,6 +38,7 @@ function statusOf(experiment: string, changes: Partial<RunStatus> = {}): RunStat
 const account = (statuses: Record<string, string>, strays: AccountLook["strays"] = []): AccountLook => ({
   statuses,
   strays,
+  maintenance: {},
   aheadMs: 0,
 });
 const active = account({ machine: "active", gpu2: "active", gpu10: "active" });

@@ -3,6 +3,7 @@ import { utils } from "ssh2";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { AdminClient } from "../../emulator/admin-client";
 import type { Cloud } from "../../emulator/cloud";
+import { isAdmitted } from "../../emulator/network/firewall";
 import { apiCloud, type Clock, call, launch, newKeyPair, read } from "./support";
 
 let cloud: Cloud;
@@ -70,6 +71,7 @@ describe("requests", () => {
     ["image id and family", { ...good, image: { id: "a", family: "b" } }, "Exactly one of 'id' and 'family'"],
     ["a reserved tag", { ...good, tags: [{ key: "lambda-ai-x", value: "" }] }, "at 'tags.0.key': Keys that start"],
     ["a tag of one letter", { ...good, tags: [{ key: "a", value: "" }] }, "at 'tags.0.key': String should match"],
+    ["an image id that is none", { ...good, image: { id: "jammy" } }, "at 'image.id': Input should be a valid UUID"],
     ["an unknown region", { ...good, region_name: "mars-1" }, "Region mars-1 does not exist"],
     ["too much user_data", { ...good, user_data: "ä".repeat(600_000) }, "at 'user_data'"],
   ])("a launch with %s is refused", async (_, body, message) => {
@@ -92,9 +94,59 @@ describe("requests", () => {
     expect([wrongPath.status, wrongPath.body.error.code]).toEqual([404, "global/not-found"]);
   });
 
+  test("a path with an id has its own verbs, and one with a fixed word has those of the word", async () => {
+    const allowed = async (path: string) => (await call(cloud, "PUT", path, {})).headers.get("allow");
+    expect(await allowed("/firewall-rulesets/global")).toBe("GET, PATCH");
+    expect(await allowed(`/firewall-rulesets/${"f".repeat(32)}`)).toBe("GET, PATCH, DELETE");
+  });
+
+  test("every failure of the framework is in the envelope", async () => {
+    const post = (body: string, type = "application/json") =>
+      call(cloud, "POST", launchPath, body, { "content-type": type });
+    const answers = {
+      "no JSON": [await post("{"), 400, "global/invalid-parameters"],
+      "JSON of another type": [await post("[1]"), 400, "global/invalid-parameters"],
+      "a strange content type": [
+        await post("a=b", "application/x-www-form-urlencoded"),
+        400,
+        "global/invalid-parameters",
+      ],
+      "a content type that is none": [await post("{}", ";;;"), 400, "global/invalid-parameters"],
+      "a body that is too large": [await post(JSON.stringify("x".repeat(9e6))), 413, "global/invalid-parameters"],
+      "a path that is no URL": [await call(cloud, "GET", "/instances/%zz"), 400, "global/invalid-parameters"],
+      "an id of any length": [
+        await call(cloud, "GET", `/instances/${"a".repeat(5000)}`),
+        400,
+        "global/invalid-parameters",
+      ],
+      "another verb": [await call(cloud, "OPTIONS", "/instances"), 405, "global/invalid-parameters"],
+      "a route that is none": [await call(cloud, "DELETE", "/regions/us-east-1"), 404, "global/not-found"],
+    } as const;
+    for (const [name, [answer, status, code]] of Object.entries(answers)) {
+      expect([answer.status, answer.body?.error?.code], `${name}: ${answer.text.slice(0, 300)}`).toEqual([
+        status,
+        code,
+      ]);
+      expect(answer.body.error.request_id, name).toMatch(/^[0-9a-f]{32}$/);
+      expect(answer.headers.get("content-type"), name).toContain("application/json");
+    }
+    const head = await call(cloud, "HEAD", "/instances");
+    expect([head.status, head.headers.get("allow"), head.text]).toEqual([405, "GET", ""]);
+  });
+
+  test("the edge refuses Python's default User-Agent, before it sees the key", async () => {
+    const as = (agent: string, path = "/regions") =>
+      call(cloud, "GET", path, undefined, { "user-agent": agent, authorization: "" });
+    const refused = await as("Python-urllib/3.11");
+    expect([refused.status, refused.text]).toEqual([403, "error code: 1010"]);
+    expect((await as("Python-urllib/3.8", "/openapi.json")).status).toBe(403);
+    expect((await as("lambda-train (instance)")).status).toBe(401);
+  });
+
   test.each([
     [{ instance_type_name: "gpu_9x" }, "Instance type gpu_9x does not exist."],
     [{ ssh_key_names: ["nobody"] }, "SSH key nobody does not exist."],
+    [{ image: { id: "f".repeat(32) } }, "does not exist in region us-east-1."],
     [{ image: { family: "windows" } }, "Image windows does not exist in region us-east-1."],
     [{ file_system_names: ["none"] }, "Filesystem none does not exist."],
     [{ firewall_rulesets: [{ id: "f".repeat(32) }] }, "Firewall ruleset does not exist"],
@@ -228,6 +280,8 @@ describe("firewall", () => {
     [{ ...rule, port_range: [0, 3] }, "rules.0.port_range.0"],
     [{ ...rule, source_network: "1.2.3.4/33" }, "rules.0.source_network"],
     [{ ...rule, source_network: "fe80::1" }, "rules.0.source_network"],
+    [{ ...rule, source_network: "203.0.113.7/24" }, "rules.0.source_network"],
+    [{ ...rule, source_network: "010.1.2.3" }, "rules.0.source_network"],
   ])("%j is refused at %s", async (bad, location) => {
     const body = { name: "a", region: "us-east-1", rules: [bad] };
     const answer = await call(cloud, "POST", "/firewall-rulesets", body);
@@ -252,9 +306,24 @@ describe("firewall", () => {
     expect(refused.body.error.code).toBe("firewall-rulesets/firewall-ruleset-in-use");
   });
 
-  test("there are at most 20 rules", async () => {
-    const data = Array.from({ length: 21 }, () => rule);
-    expect((await call(cloud, "PUT", "/firewall-rules", { data })).body.error.code).toBe("global/quota-exceeded");
+  test("more than 20 rules are kept, but nothing launches under them, and the rest is not in force", async () => {
+    await addKey();
+    const data = Array.from({ length: 20 }, (_, i) => ({ ...rule, source_network: `10.0.0.${i}` }));
+    await call(cloud, "PUT", "/firewall-rules", { data });
+    const id = await launch(cloud);
+    const more = await call(cloud, "PUT", "/firewall-rules", {
+      data: [...data, { ...rule, source_network: "10.1.1.1" }],
+    });
+    expect(more.body.data).toHaveLength(21);
+    const refused = await call(cloud, "POST", launchPath, good);
+    expect([refused.status, refused.body.error.message]).toEqual([
+      400,
+      expect.stringContaining("at most 20 firewall rules"),
+    ]);
+    const { state } = cloud.store;
+    const record = state.instances.find((instance) => instance.id === id);
+    if (record === undefined) throw new Error("not launched");
+    expect(["10.0.0.19", "10.1.1.1"].map((source) => isAdmitted(state, record, source, 22))).toEqual([true, false]);
   });
 });
 

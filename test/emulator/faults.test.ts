@@ -147,6 +147,29 @@ describe("rate limits", () => {
     expect((await call({ url: cloud.url, apiKey: other.key }, "GET", "/regions")).status).toBe(200);
   });
 
+  test("one key is one caller, whatever the form of its header", async () => {
+    await limited();
+    const basic = (text: string) => ({ authorization: `Basic ${text}` });
+    const encoded = Buffer.from(`${cloud.apiKey}:`).toString("base64");
+    expect((await call(cloud, "GET", "/regions")).status).toBe(200);
+    for (const header of [basic(encoded), basic(cloud.apiKey), { authorization: `bearer  ${cloud.apiKey}` }])
+      expect((await call(cloud, "GET", "/regions", undefined, header)).status).toBe(429);
+    // Keys that nobody has are callers of one address.
+    const statuses = [];
+    for (const key of ["a", "b"])
+      statuses.push((await call({ url: cloud.url, apiKey: key }, "GET", "/regions")).status);
+    expect(statuses).toEqual([401, 429]);
+  });
+
+  test("a clock that is set back holds nobody up", async () => {
+    await limited();
+    await call(cloud, "GET", "/regions");
+    clock.advance(-3600);
+    expect((await call(cloud, "GET", "/regions")).status).toBe(429);
+    clock.advance(1);
+    expect((await call(cloud, "GET", "/regions")).status).toBe(200);
+  });
+
   test("JSON and Retry-After on request", async () => {
     await admin.patchSettings({ rateLimit: { enabled: true, json: true, retryAfter: true } });
     await call(cloud, "GET", "/regions");

@@ -60,6 +60,25 @@ describe("an instance", () => {
     expect((await read(cloud, eight)).status).toBe("active");
   });
 
+  test("goes on where it was if this machine's clock is set back, and tells its own date", async () => {
+    const id = await launch(cloud);
+    clock.advance(100);
+    const before = await call(cloud, "GET", `/instances/${id}`);
+    clock.advance(-7200);
+    expect((await read(cloud, id)).status).toBe("booting");
+    clock.advance(20);
+    const after = await call(cloud, "GET", `/instances/${id}`);
+    expect(after.body.data.status).toBe("active");
+    const dates = [before, after].map(({ headers }) => Date.parse(headers.get("date") ?? ""));
+    expect((dates[1] ?? 0) - (dates[0] ?? 0)).toBe(20_000);
+    await terminate(id);
+    clock.advance(-7200);
+    await read(cloud, id);
+    clock.advance(30);
+    expect((await read(cloud, id)).status).toBe("terminated");
+    expect(await admin.ledger()).toMatchObject({ entries: [{ minutes: 0 }] });
+  });
+
   test("goes as fast as the time scale says, from the moment it is set", async () => {
     const id = await launch(cloud);
     await admin.patchSettings({ timeScale: 120 });
@@ -87,6 +106,19 @@ describe("an instance", () => {
     expect((await read(cloud, id)).actions.restart.reason_code).toBe("vm-action-in-progress");
     clock.advance(60);
     expect((await restart(id)).status).toBe(200);
+  });
+
+  test("is power-cycled as it restarts, and shows the status of before", async () => {
+    const cycle = (...ids: string[]) => call(cloud, "POST", "/instance-operations/power-cycle", { instance_ids: ids });
+    const id = await launch(cloud);
+    expect((await cycle(id)).body.error.code).toBe("global/conflict");
+    expect((await cycle("f".repeat(32))).status).toBe(404);
+    clock.advance(120);
+    expect((await cycle(id)).body.data.power_cycled_instances).toMatchObject([{ id, status: "active" }]);
+    expect([(await cycle(id)).status, (await restart(id)).status]).toEqual([409, 409]);
+    expect((await read(cloud, id)).actions.power_cycle.reason_code).toBe("vm-action-in-progress");
+    clock.advance(60);
+    expect((await read(cloud, id)).actions.power_cycle).toEqual({ available: true });
   });
 
   test("a batch with an id that does not exist ends none", async () => {

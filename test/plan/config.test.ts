@@ -84,6 +84,20 @@ describe("stack configuration", () => {
     },
   );
 
+  it("refuses a network with bits of a host in it, and names the network", () => {
+    const config = (network: string) => parseStackConfig({ ...good, sshSources: JSON.stringify([network]) });
+    expect(() => config("203.0.113.7/24")).toThrow("has host bits set: the network is 203.0.113.0/24");
+    expect(() => config("10.1.2.3/0")).toThrow("the network is 0.0.0.0/0");
+    for (const network of ["203.0.113.0/24", "203.0.113.7/32", "203.0.113.7", "0.0.0.0/0", "203.0.113.8/29"])
+      expect(config(network).sshSources).toEqual([network]);
+  });
+
+  it("refuses more networks than Lambda's firewall has rules", () => {
+    const many = (count: number) => JSON.stringify(Array.from({ length: count }, (_, i) => `203.0.113.${i}`));
+    expect(parseStackConfig({ ...good, sshSources: many(20) }).sshSources).toHaveLength(20);
+    expect(() => parseStackConfig({ ...good, sshSources: many(21) })).toThrow("must name at most 20 networks");
+  });
+
   it("accepts or refuses any text without crashing", () => {
     fc.assert(
       fc.property(fc.dictionary(fc.constantFrom(...Object.keys(wrong)), fc.string()), (raw) => {

@@ -28,6 +28,14 @@ export function Notices() {
       </${Notice}>`
     }
     ${trouble.map((message) => html`<${Notice} key=${message} kind="warn" title="Something can't be read">${message}</${Notice}>`)}
+    ${(report?.maintenance ?? []).map(
+      ({
+        text,
+      }) => html`<${Notice} key=${text} kind="warn" id="maintenance" title="Lambda maintains this instance's host">
+        Lambda's ${text}. It may restart or end the instance: <code>npm run results${suffix}</code> downloads the results now, and
+        a running <code>npm run watch</code> does so before it begins.
+      </${Notice}>`,
+    )}
     <${Situation} report=${report} stack=${stack} suffix=${suffix} />
   `;
 }

@@ -1,9 +1,8 @@
 import type { AuditRecord } from "../../state/model";
 import { isoTime } from "../../state/time";
-import { invalidParameters } from "../errors";
 import { Envelope, type Handlers } from "./context";
+import { pageOf } from "./pages";
 
-const pageSize = 100;
 const account = "lrn:cloud:account:00000000000000000000000000000001";
 const owner = "lrn:cloud:identity:00000000000000000000000000000001";
 const workspace = "lrn:cloud:workspace:00000000000000000000000000000001";
@@ -29,10 +28,6 @@ const present = (event: AuditRecord) => ({
   additional_details: event.details,
 });
 
-/** A page token names the event that the page begins with, so that new events do not move the pages. */
-const encode = (id: string) => Buffer.from(id).toString("base64url");
-const decode = (token: string) => Buffer.from(token, "base64url").toString("utf8");
-
 export const auditHandlers: Handlers<"getAuditEvents"> = {
   getAuditEvents: ({ state, query }) => {
     const from = query.start ? Date.parse(query.start) : Number.NEGATIVE_INFINITY;
@@ -43,11 +38,7 @@ export const auditHandlers: Handlers<"getAuditEvents"> = {
         event.at <= to &&
         (query.resource_type === undefined || query.resource_type === `cloud.${event.resource}`),
     );
-    const token = query.page_token;
-    const first = token === undefined ? 0 : events.findIndex((event) => event.id === decode(token));
-    if (first < 0) throw invalidParameters("Error in request query at 'page_token': the token is not valid");
-    const next = events[first + pageSize];
-    const page = events.slice(first, first + pageSize).map(present);
-    return new Envelope({ data: page, page_token: next ? encode(next.id) : null });
+    const { page, next } = pageOf(events, query.page_token);
+    return new Envelope({ data: page.map(present), page_token: next });
   },
 };

@@ -18,10 +18,9 @@ function find(state: CloudState, id: string): RulesetRecord {
   return record;
 }
 
-/** Rules as they are kept: checked, within the limit, without fields that are not theirs. */
-function accept(state: CloudState, rules: readonly FirewallRule[], location: string): FirewallRule[] {
+/** Rules as they are kept: checked, without fields that are not theirs. */
+function accept(rules: readonly FirewallRule[], location: string): FirewallRule[] {
   checkRules(rules, location);
-  if (rules.length > state.settings.quota.rulesPerRuleset) throw quotaExceeded();
   return rules.map(({ protocol, port_range, source_network, description }) => ({
     protocol,
     ...(port_range && { port_range }),
@@ -44,7 +43,7 @@ export const firewallHandlers: Handlers<
   listFirewallRules: ({ state }) => state.globalRules,
 
   setFirewallRules: (call: Call<{ data: FirewallRule[] }>) => {
-    call.state.globalRules = accept(call.state, call.body.data, "data");
+    call.state.globalRules = accept(call.body.data, "data");
     call.audit("firewall_ruleset", "updated", ["global"]);
     return call.state.globalRules;
   },
@@ -54,7 +53,7 @@ export const firewallHandlers: Handlers<
   createFirewallRuleset: (call: Call<{ name: string; region: string; rules: FirewallRule[] }>) => {
     const { state, body } = call;
     if (!findRegion(body.region)) throw invalidParameters(`Region ${body.region} does not exist.`);
-    const rules = accept(state, body.rules, "rules");
+    const rules = accept(body.rules, "rules");
     if (state.rulesets.length >= state.settings.quota.rulesets) throw quotaExceeded();
     const record: RulesetRecord = { id: newId(), name: body.name, region: body.region, rules, createdAt: call.now() };
     state.rulesets.push(record);
@@ -66,7 +65,7 @@ export const firewallHandlers: Handlers<
 
   updateGlobalFirewallRuleset: (call: Call<{ rules?: FirewallRule[] }>) => {
     const { state, body } = call;
-    if (body.rules) state.globalRules = accept(state, body.rules, "rules");
+    if (body.rules) state.globalRules = accept(body.rules, "rules");
     call.audit("firewall_ruleset", "updated", ["global"]);
     return presentGlobal(state);
   },
@@ -76,7 +75,7 @@ export const firewallHandlers: Handlers<
   updateFirewallRuleset: (call: Call<{ name?: string; rules?: FirewallRule[] }>) => {
     const { state, body, id } = call;
     const record = find(state, id);
-    if (body.rules) record.rules = accept(state, body.rules, "rules");
+    if (body.rules) record.rules = accept(body.rules, "rules");
     if (body.name !== undefined) record.name = body.name;
     call.audit("firewall_ruleset", "updated", [id]);
     return presentRuleset(state, record);

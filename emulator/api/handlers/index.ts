@@ -6,6 +6,7 @@ import { fileSystemHandlers } from "./filesystems";
 import { firewallHandlers } from "./firewall";
 import { instanceHandlers } from "./instances";
 import { launchHandlers } from "./launch";
+import { maintenanceHandlers } from "./maintenance";
 import { sshKeyHandlers } from "./ssh-keys";
 
 /** What answers each operation of the API. */
@@ -16,5 +17,6 @@ export const handlers: Handlers<OperationId> = {
   ...firewallHandlers,
   ...instanceHandlers,
   ...launchHandlers,
+  ...maintenanceHandlers,
   ...sshKeyHandlers,
 };

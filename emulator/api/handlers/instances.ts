@@ -21,8 +21,25 @@ function batch(call: Call<Ids>): InstanceRecord[] {
 const conflict = () =>
   new ApiError(409, "global/conflict", "The request conflicts with the current state of the resource.");
 
+/** The instances of a batch, all of them up and none busy. @throws ApiError 409 */
+function restartable(call: Call<Ids>): InstanceRecord[] {
+  const records = batch(call);
+  if (records.some((r) => !["active", "unhealthy"].includes(r.status) || r.restartingAt !== undefined))
+    throw conflict();
+  return records;
+}
+
+function restarted(call: Call<Ids>, records: readonly InstanceRecord[], action: string) {
+  call.audit(
+    "instance",
+    action,
+    records.map((record) => record.id),
+  );
+  return records.map((record) => presentInstance(call.state, record));
+}
+
 export const instanceHandlers: Handlers<
-  "listInstances" | "getInstance" | "updateInstance" | "restartInstance" | "terminateInstance"
+  "listInstances" | "getInstance" | "updateInstance" | "restartInstance" | "powerCycleInstance" | "terminateInstance"
 > = {
   listInstances: ({ state, query }) =>
     // There are no clusters here, so that no instance is in the one asked for.
@@ -41,16 +58,16 @@ export const instanceHandlers: Handlers<
   },
 
   restartInstance: (call: Call<Ids>) => {
-    const records = batch(call);
-    if (records.some((r) => !["active", "unhealthy"].includes(r.status) || r.restartingAt !== undefined))
-      throw conflict();
+    const records = restartable(call);
     for (const record of records) call.lifecycle.restart(record);
-    call.audit(
-      "instance",
-      "restarted",
-      records.map((record) => record.id),
-    );
-    return { restarted_instances: records.map((record) => presentInstance(call.state, record)) };
+    return { restarted_instances: restarted(call, records, "restarted") };
+  },
+
+  // As NVIDIA's NVSentinel calls it (August 2026): the answer shows each instance in its status of before.
+  powerCycleInstance: (call: Call<Ids>) => {
+    const records = restartable(call);
+    for (const record of records) call.lifecycle.powerCycle(record);
+    return { power_cycled_instances: restarted(call, records, "power_cycled") };
   },
 
   terminateInstance: (call: Call<Ids>) => {

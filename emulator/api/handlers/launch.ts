@@ -4,6 +4,7 @@ import { findInstanceType, type InstanceType } from "../../catalog/instance-type
 import { findRegion } from "../../catalog/regions";
 import { bindFaults } from "../../faults/instances";
 import { nextAddress } from "../../network/addresses";
+import { mostRules } from "../../network/firewall";
 import { newId } from "../../state/ids";
 import type { CloudState, InstanceRecord, Mount, Tag } from "../../state/model";
 import {
@@ -51,6 +52,7 @@ export const launchHandlers: Handlers<"launchInstance"> = {
     const image = imageOf(body, type);
     const mounts = mountsOf(state, body);
     const rulesetIds = rulesetsOf(state, body);
+    checkRuleCount(state, rulesetIds);
 
     if (holding(state).length >= state.settings.quota.instances) throw quotaExceeded();
     const address = nextAddress(state.network, new Set(holding(state).map((instance) => instance.ip)));
@@ -76,7 +78,12 @@ export const launchHandlers: Handlers<"launchInstance"> = {
       launchedAt: call.now(),
       overlay: {},
     };
-    machines.prepare(record.id, body.user_data);
+    try {
+      machines.prepare(record.id, body.user_data);
+    } catch (error) {
+      inventory.giveBack(type.name, body.region_name);
+      throw error;
+    }
     state.instances.push(record);
     bindFaults(state, record, true);
     call.audit("instance", "launched", [record.id], { instance_type: type.name, region: body.region_name });
@@ -92,7 +99,8 @@ function publicKeyOf(state: CloudState, name: string): string {
 
 function imageOf(body: LaunchRequest, type: InstanceType): Image {
   const { image, region_name: region } = body;
-  const found = image?.id ? findImage(region, image.id) : newestImage(region, type.architecture, image?.family);
+  const id = image?.id === undefined ? undefined : dashed(parseId(image.id, "body", "image.id"));
+  const found = id === undefined ? newestImage(region, type.architecture, image?.family) : findImage(region, id);
   if (!found) throw doesNotExist(`Image ${image?.id ?? image?.family} does not exist in region ${region}.`);
   if (found.architecture !== type.architecture)
     throw invalidParameters(
@@ -100,6 +108,9 @@ function imageOf(body: LaunchRequest, type: InstanceType): Image {
     );
   return found;
 }
+
+/** An id as those of images are written. */
+const dashed = (id: string): string => id.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 
 /** File systems of the request; a mount wins over a name for the same file system. */
 function mountsOf(state: CloudState, body: LaunchRequest): Mount[] {
@@ -127,6 +138,14 @@ function mountsOf(state: CloudState, body: LaunchRequest): Mount[] {
       );
   }
   return [...mounts].map(([fileSystemId, mountPoint]) => ({ fileSystemId, mountPoint }));
+}
+
+/** More rules than the docs allow are kept, but nothing is launched under them (how it is refused is inferred). */
+function checkRuleCount(state: CloudState, rulesetIds: readonly string[]): void {
+  const own = state.rulesets.filter(({ id }) => rulesetIds.includes(id)).map(({ rules }) => rules);
+  const most = Math.max(...[state.globalRules, ...own].map((rules) => rules.length));
+  if (most > mostRules)
+    throw invalidParameters(`An instance launches with at most ${mostRules} firewall rules a set, not ${most}.`);
 }
 
 function rulesetsOf(state: CloudState, body: LaunchRequest): string[] {

@@ -117,5 +117,8 @@ describe("npm run notify", { timeout: 60_000 }, () => {
     });
     expect(mail).toMatch(/RCPT TO:<me@example.com>[\s\S]*Subject: test: test[\s\S]*a test of its notifications/);
     expect(inbox.at("/gone")).toHaveLength(1);
+    expect(new Set(inbox.posts.map(({ headers }) => headers["user-agent"]))).toEqual(
+      new Set(["lambda-train (notifications)"]),
+    );
   });
 });

@@ -52,6 +52,14 @@ describe("the dashboard page, told of", { timeout: 60_000 }, () => {
   };
   const shown = (page: Page, text: string | RegExp): Promise<void> => page.getByText(text).first().waitFor();
 
+  it("maintenance: when it begins, and what saves the results", async () => {
+    const text = "maintenance begins at 2026-11-29T13:00Z (in 3 h) (GPU swap)";
+    await told({ report: { ...report, maintenance: [{ status: "scheduled", text }] } }, async (page) => {
+      await shown(page, "Lambda's maintenance begins at 2026-11-29T13:00Z (in 3 h) (GPU swap).");
+      await shown(page, "npm run results -- --stack test");
+    });
+  });
+
   it("an evaluation: its numbers, unless another one is due, and curves whose last label is whole", async () => {
     const xs = Array.from({ length: 41 }, (_, at) => at * 5_000);
     const series = [{ name: "loss", axis: "step", source: "file", xs, ys: xs.map((x) => 1 + 1 / (1 + x)) }];

@@ -64,6 +64,15 @@ describe("create", () => {
     expect(JSON.stringify(outs)).not.toContain("a private key");
   });
 
+  test("warns of maintenance that is announced for the instance", async () => {
+    const inputs = await launched();
+    await lambda.admin.addMaintenance({ instanceIds: [inputs.instanceId], detail: "GPU swap", inSeconds: 7200 });
+    await boot.create(inputs, lambda.context);
+    expect(lambda.told).toEqual([
+      expect.stringMatching(/^WARNING: instance \w+: Lambda's maintenance begins at \S+Z \(in 2 h\) \(GPU swap\)\. /),
+    ]);
+  });
+
   test("puts the agent on the instance, and another one where a release brings it", async () => {
     const sshd = await startSshd();
     try {

@@ -95,6 +95,13 @@ describe("delete", () => {
     expect(lambda.told.at(-2)).toContain("was gone already");
   });
 
+  test("waits for the end of a boot where the API terminates nothing that boots", async () => {
+    await lambda.admin.patchSettings({ quirks: { terminateWhileBooting: false }, seconds: { bootOneGpu: 600 } });
+    const { id, outs } = await create(inputs, lambda.context);
+    await remove(id, outs, lambda.context);
+    expect(await lambda.living()).toEqual([]);
+  });
+
   test("joins a termination that goes on, without terminating twice", async () => {
     const { id, outs } = await create(inputs, lambda.context);
     await lambda.admin.terminate(id);
