@@ -106,6 +106,6 @@ function resolve(mirror: string, ref: string): string | undefined {
 }
 
 /** A text without user names and tokens in its URLs, to be shown. */
-function withoutUser(text: string): string {
-  return text.replace(/(\w+:\/\/)[^/@\s]+@/g, "$1");
+export function withoutUser(text: string): string {
+  return text.replace(/(\w+:\/\/)[^/\s]+@/g, "$1");
 }

@@ -13,6 +13,7 @@ import { type Experiment, readExperiment } from "./experiment";
 import { PlanError, type Problem } from "./problems";
 import { cloudPlan, parseStackConfig, type StackConfig } from "./stack-config";
 import {
+  type ConfigPlan,
   type DatasetPlan,
   type DatasetSource,
   type EnvironmentPlan,
@@ -58,6 +59,7 @@ export async function makePlan(
       folder: workload.folder,
       source: experiment.workload.source,
       commit: workload.commit,
+      ref: workload.commit === undefined ? undefined : experiment.workload.ref,
       unfetched: workload.unfetched,
       extraFiles,
       protectedPaths,
@@ -107,6 +109,7 @@ function runPlan(
   return {
     name: onlyRun,
     machine: onlyMachine,
+    config: configPlan(train, values.config),
     run: {
       experiment,
       command,
@@ -138,6 +141,12 @@ function runPlan(
           },
     dashboard: dashboard ?? undefined,
   };
+}
+
+/** @param path The config that training gets. */
+function configPlan({ config, overrides }: Experiment["train"], path: string | undefined): ConfigPlan | undefined {
+  if (path === undefined) return undefined;
+  return path === config ? { path } : { path, base: config ?? undefined, overrides: JSON.stringify(overrides) };
 }
 
 /** Reads stack configuration and experiment file; what is wrong in either is reported together. */

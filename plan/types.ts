@@ -51,8 +51,12 @@ export interface WorkloadPlan {
   readonly folder: string;
   /** What the user wrote: a folder or a git URL. */
   readonly source: string;
-  /** Commit that was checked out, where the source is a git URL. */
+  /** Commit that was checked out, or that a folder is at. */
   readonly commit?: string;
+  /** Branch or tag of that commit. */
+  readonly ref?: string;
+  /** Whether a folder differs from that commit. */
+  readonly changed?: boolean;
   /** Why the ref could not be looked up where it comes from: it may lead to a newer commit there. */
   readonly unfetched?: string;
   /** Files written into the workspace besides the repository's own, path → content (the rendered config). */
@@ -152,6 +156,16 @@ export interface RunPlan {
   readonly hash: string;
 }
 
+/** The config that training reads. */
+export interface ConfigPlan {
+  /** Relative to the folder in which commands run. */
+  readonly path: string;
+  /** The workload's own file that the overrides are laid over. */
+  readonly base?: string;
+  /** What is laid over it, as JSON. */
+  readonly overrides?: string;
+}
+
 /** How the trained model is evaluated. */
 export interface EvaluationPlan {
   /** Shell command; `{checkpoint}` is replaced by the checkpoint's path relative to `directory`. */
@@ -194,6 +208,8 @@ export interface PlannedRun {
   /** The machine's name. */
   readonly machine: string;
   readonly run: RunPlan;
+  /** undefined where training reads none that is known. */
+  readonly config?: ConfigPlan;
   readonly evaluation?: EvaluationPlan;
   readonly dashboard?: DashboardPlan;
 }

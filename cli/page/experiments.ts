@@ -1,5 +1,7 @@
 import { type Dirent, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { LeftMetrics } from "../../remote/metric-files";
+import { type ReadAtHome, readAtHome } from "../../remote/metrics-at-home";
 import { parseResults, resultsFile } from "../../remote/transfer/results-file";
 import { type Metrics, metricsOf } from "./series";
 
@@ -13,11 +15,12 @@ export interface HomeExperiment extends Metrics {
   readonly homeAt: number;
   readonly files: number;
   readonly bytes: number;
+  /** Files that may hold metrics and were not read. */
+  readonly left: readonly LeftMetrics[];
 }
 
 const mostExperiments = 60;
 const mostFiles = 60;
-const mostBytes = 2 * 1024 ** 2;
 
 /** Reads results once for each time that they came home. */
 export class HomeExperiments {
@@ -43,6 +46,10 @@ export class HomeExperiments {
       if (before?.homeAt === homeAt) return before;
       const file = join(folder, resultsFile);
       const { files } = parseResults(readFileSync(file), file).manifest;
+      const metrics = metricFiles(
+        folder,
+        files.map(({ path }) => path),
+      );
       const experiment = {
         id,
         stack,
@@ -50,12 +57,8 @@ export class HomeExperiments {
         homeAt,
         files: files.length,
         bytes: files.reduce((sum, { size }) => sum + size, 0),
-        ...metricsOf(
-          metricFiles(
-            folder,
-            files.map(({ path }) => path),
-          ),
-        ),
+        left: metrics.left,
+        ...metricsOf(metrics.files),
       };
       this.known.set(id, experiment);
       return experiment;
@@ -78,17 +81,21 @@ function entries(folder: string): Dirent[] {
   }
 }
 
-/** Those of the files in a folder that may hold metrics, path → content. */
-function metricFiles(folder: string, paths: readonly string[]): Record<string, string> {
+/** Reads those of the files in a folder that may hold metrics. */
+function metricFiles(folder: string, paths: readonly string[]): ReadAtHome<string> {
   const found = paths
     .filter((path) => /\.(json|jsonl|csv)$/i.test(path))
     .flatMap((path) => {
       const info = statSync(join(folder, path), { throwIfNoEntry: false });
-      return info?.isFile() && info.size <= mostBytes ? [{ path, writtenAt: info.mtimeMs }] : [];
+      return info?.isFile() ? [{ path, writtenAt: info.mtimeMs }] : [];
     })
     .sort((a, b) => b.writtenAt - a.writtenAt)
     .slice(0, mostFiles);
-  return Object.fromEntries(found.map(({ path }) => [path, readFileSync(join(folder, path), "utf8")]));
+  return readAtHome(
+    folder,
+    found.map(({ path }) => path),
+    (text) => text,
+  );
 }
 
 /** The folder that holds the results of all stacks, from that of one. */

@@ -35,8 +35,11 @@ const counters = new Set([...stepNames, ...epochNames, "time", "timestamp", "see
 const mostPoints = 1500;
 const mostSeries = 40;
 
-/** Reads metric files, path → content. Tables of numbers become curves, evaluation results scores; the rest is nothing. */
-export function metricsOf(files: Readonly<Record<string, string>>): Metrics {
+/**
+ * Reads metric files, path → content. Tables of numbers become curves, evaluation results scores; the rest is nothing.
+ * @param earlier Files whose scores are an earlier start's.
+ */
+export function metricsOf(files: Readonly<Record<string, string>>, earlier: readonly string[] = []): Metrics {
   const series = new Map<string, Series>();
   const evaluations: Record<string, unknown> = {};
   for (const path of Object.keys(files).sort()) {
@@ -47,7 +50,7 @@ export function metricsOf(files: Readonly<Record<string, string>>): Metrics {
         if (known === undefined || found.xs.length > known.xs.length) series.set(found.name, found);
       }
     }
-    if (/eval|test/i.test(path)) evaluations[path] = content;
+    if (/eval|test/i.test(path) && !earlier.includes(path)) evaluations[path] = content;
   }
   const scores = Object.entries(mainNumbers(evaluations)).map(([name, value]) => ({ name, value }));
   return {

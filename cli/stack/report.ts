@@ -1,15 +1,11 @@
-import { existsSync, readdirSync } from "node:fs";
-import { join, posix } from "node:path";
 import type { Stray } from "../../lambda/account/strays";
 import { type Billed, costOfAll, costSince, spentAt } from "../../lambda/billing/forecast";
-import { recordHead } from "../../remote/transfer/results-file";
-import { parseSource } from "../../remote/transfer/results-source";
 import type { RunStatus } from "../../remote/types";
-import { ownLogs } from "../../remote/written";
 import type { Details } from "../status/look";
 import { exitCodes } from "../terminal/command";
 import { budgetIn } from "./limits";
 import { type AccountLook, dateOf, sawGone, statusText } from "./look";
+import { resultsAtHome } from "./results-home";
 import type { JobView, MachineView, StackView } from "./stack-view";
 
 /** The run as it was seen: its status, none, or why nothing is known. */
@@ -45,8 +41,10 @@ export interface StackReport extends Partial<Details> {
   readonly waits?: readonly string[];
   /** Of all the stack's machines. null where nothing was launched, or every instance has ended. */
   readonly cost: CostReport | null;
-  /** Local folder of verified results, absolute. */
+  /** Local folder of this run's verified results, absolute. */
   readonly results: string | null;
+  /** Why they are not all of it, in words. Absent: nothing speaks for that. */
+  readonly resultsLack?: string;
 }
 
 /** A stray, and what it has cost. null: not known. */
@@ -84,6 +82,7 @@ export function reportsOf(view: StackView, account: AccountLook, looks: readonly
     const { job, run, details } = look;
     const { stack, instance, access, waits } = job;
     const known = instance && { ...instance, status: statusText(account, job), ip: access?.host ?? null };
+    const home = resultsAtHome(job, "logPath" in run ? run : undefined);
     const report = {
       stack,
       instance: known ?? null,
@@ -93,7 +92,8 @@ export function reportsOf(view: StackView, account: AccountLook, looks: readonly
       unknown: account.unknown ?? null,
       ...(waits && { waits }),
       cost,
-      results: resultsAtHome(job),
+      results: home?.folder ?? null,
+      ...(home?.lacks !== undefined && { resultsLack: home.lacks }),
       ...details,
     };
     return { ...look, report, cost: billed(job).length === 0 ? null : costOfAll(billed(job), now) };
@@ -108,8 +108,19 @@ export function printedReport(all: readonly JobReport[]): object {
   const machines = all.map(({ job, cost: own, report: { instance, waits, machine } }) => {
     return [job.machine, { instance, ...(waits && { waits }), cost: own, machine }] as const;
   });
-  const runs = all.map(({ job, report: { experiment, run, results, progress, metrics, machine, log } }) => {
-    const found = { experiment, run, results, progress, metrics, checkpoints: machine?.checkpoints ?? [], log };
+  const runs = all.map(({ job, report }) => {
+    const { experiment, run, results, resultsLack, progress, metrics, metricsLeft, machine, log } = report;
+    const lack = { ...(resultsLack !== undefined && { resultsLack }), ...(metricsLeft && { metricsLeft }) };
+    const found = {
+      experiment,
+      run,
+      results,
+      progress,
+      metrics,
+      ...lack,
+      checkpoints: machine?.checkpoints ?? [],
+      log,
+    };
     return [job.name, { machine: job.machine, ...found }] as const;
   });
   const named = runs.filter(([name]) => name !== undefined);
@@ -142,30 +153,6 @@ function strayReport({ priceCents, launchedAt, ...stray }: Stray, now: number): 
     dollarsPerHour: priceCents === undefined ? null : priceCents / 100,
     dollars: isKnown ? costSince(launchedAt, priceCents, now) : null,
   };
-}
-
-/**
- * Local folder of a stack's verified results, absolute; null if nothing that the workload wrote is downloaded, or if what is
- * there is an earlier instance's.
- */
-export function resultsAtHome({
-  resultsFolder,
-  run,
-  instance,
-}: Pick<JobView, "resultsFolder" | "run" | "instance">): string | null {
-  if (resultsFolder === undefined || run === undefined) return null;
-  const home = join(resultsFolder, run.experiment);
-  const from = parseSource(recordHead(home)?.source ?? "")?.instance;
-  if (instance !== undefined && from !== undefined && from !== instance.id) return null;
-  return existsSync(join(home, "manifest.json")) && holdsMoreThanLogs(home) ? home : null;
-}
-
-/** Whether results hold something besides what the run itself has logged. */
-export function holdsMoreThanLogs(home: string): boolean {
-  const names = (folder: string): string[] => readdirSync(join(home, folder)).map((name) => posix.join(folder, name));
-  return names(".").some(
-    (name) => name !== "manifest.json" && (name !== "run" || names("run").some((path) => !ownLogs.includes(path))),
-  );
 }
 
 function costOf(

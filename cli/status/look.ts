@@ -1,5 +1,5 @@
 import { type MachineLook, readMachine } from "../../remote/machine";
-import { readMetricFiles } from "../../remote/metric-files";
+import { type LeftMetrics, readMetricFiles } from "../../remote/metric-files";
 import { readLogTail, readStatus } from "../../remote/run";
 import type { SshSession } from "../../remote/session";
 import type { RunStatus } from "../../remote/types";
@@ -21,6 +21,8 @@ export interface RunLook {
   readonly progress: Progress | null;
   /** What its evaluation found, the most telling numbers first. */
   readonly metrics: Readonly<Record<string, number>>;
+  /** Files that may hold metrics and were not read. */
+  readonly metricsLeft?: readonly LeftMetrics[];
   /** The log's last lines. */
   readonly log: readonly string[];
 }
@@ -43,17 +45,18 @@ export async function lookAtRun(session: SshSession, experiment: string): Promis
   const { outputPath, logPath } = status;
   const [machine, files, lines] = await Promise.all([
     readMachine(session, { experiment, outputPath }),
-    outputPath === undefined ? undefined : readMetricFiles(session, outputPath, ""),
+    outputPath === undefined ? undefined : readMetricFiles(session, experiment, outputPath, ""),
     readLogTail(session, logPath),
   ]);
   const told = new LogSeries();
   for (const line of lines) told.push(line);
-  const { series, scores } = metricsOf(files?.files ?? {});
+  const { series, scores } = metricsOf(files?.files ?? {}, files?.earlier);
   const progress = progressOf([...series, ...told.series]);
   // What is there while one is due was found by an earlier one.
   const isDue = ["pending", "running"].includes(status.evaluation?.state ?? "none");
   const metrics = Object.fromEntries(isDue ? [] : scores.map(({ name, value }) => [name, value]));
-  return { status, machine, progress, metrics, log: lines.slice(-logLines) };
+  const left = files !== undefined && files.left.length > 0 && { metricsLeft: files.left };
+  return { status, machine, progress, metrics, ...left, log: lines.slice(-logLines) };
 }
 
 /** The newest point of the curves that go furthest on the axis of the finest count. */

@@ -26,7 +26,8 @@ afterEach(() => mocks.settled());
 
 const plan = wholePlan(testPlan());
 const place = () => ({ instanceId: pulumi.output("i1"), access: pulumi.secret(access) });
-const bill = pulumi.output({ launchedAt: "2026-01-01T00:00:00Z", priceCentsPerHour: 20 });
+const on = { type: "cpu_4x_general", region: "us-east-1" };
+const bill = pulumi.output({ launchedAt: "2026-01-01T00:00:00Z", priceCentsPerHour: 20, ...on });
 
 /** Registrations that work over SSH, by name. */
 function overSsh(): string[] {
@@ -151,7 +152,7 @@ describe("a command on the instance", () => {
     ["env-setup", () => new Environment("env", { ...place(), plan: machineOf(plan) }).hash, () => renderSetup(plan)],
     ["data-extract", () => new Dataset("data", { ...place(), plan }).hash, () => renderExtract(plan)],
     ["gate-verify", () => new Gate("gate", { ...place(), plan }).evidence, () => renderVerify(plan)],
-    ["run-train", () => new Run("run", { ...place(), plan, bill }).logPath, () => renderStart(plan)],
+    ["run-train", () => new Run("run", { ...place(), plan, bill }).logPath, () => renderStart(plan, undefined, on)],
   ])("%s runs its own script", async (name, make, script) => {
     await outputValue<unknown>(make());
     expect(mocks.of(name).parent).toBe(name.split("-")[0]);
@@ -217,7 +218,7 @@ describe("a run", () => {
   it("is told when the instance will have cost its budget, as soon as its price is known", async () => {
     const limited = { ...plan, cloud: { ...plan.cloud, budgetDollars: 1 } };
     await outputValue(new Run("run", { ...place(), plan: limited, bill }).logPath);
-    const script = renderStart(limited, Date.parse("2026-01-01T05:00:00Z"));
+    const script = renderStart(limited, Date.parse("2026-01-01T05:00:00Z"), on);
     expect(String(mocks.of("run-train").inputs.stdin)).toContain(script);
     expect(script).toContain(`"deadline":${Date.parse("2026-01-01T05:00:00Z") / 1000 - plan.run.graceSeconds}}`);
     expect(mocks.of("run-watch").inputs.startScript).toBe(script);

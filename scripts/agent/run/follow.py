@@ -5,6 +5,8 @@ import time
 from binascii import b2a_base64
 
 from base.document import takes
+from run.session import take_up
+from run.standing import is_unsupervised
 from run.state import Run
 
 BLOCK = 65536
@@ -104,6 +106,8 @@ def piece(experiment, start, most, wait):
     `most`: bytes. `wait`: for something new, as long as the attempt goes on.
     """
     run = Run(experiment)
+    if is_unsupervised(run.newest()):
+        take_up(run)
     until = time.monotonic() + LONGEST
     while True:
         # Asked first: what is written before the end is then surely read.

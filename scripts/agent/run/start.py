@@ -8,6 +8,7 @@ from base.locks import hold
 from base.say import die, say
 from results.aside import keep_apart
 from results.clear import clear
+from results.record import PROVENANCE, keep_config
 from run.configuration import goes_on, has_finished, own_attempts
 from run.processes import Processes, numbers
 from run.session import start_supervisor
@@ -45,10 +46,11 @@ LIMITS = {
     run=DESCRIPTION,
     limits=LIMITS,
     results={"include": [str], "exclude": [str]},
+    provenance=Maybe(PROVENANCE),
 )
-def start(experiment, hash, stands, run, limits, results):
+def start(experiment, hash, stands, run, limits, results, provenance):
     """
-    `stands`: hash of the code, data and environment on which it runs.
+    `stands`: hash of the code, data and environment on which it runs; `provenance`: what these are, in words.
     Same hash and going on: "already running", under these limits from now on; ended with 0: "already finished". Ended
     otherwise, or gone without a status (reboot): starts the next attempt. A run that has lost its supervisor gets another.
     Exit codes: 0 runs or has finished, 3 a run with another hash goes on (stop it first), 4 the time limit or the budget
@@ -77,6 +79,8 @@ def start(experiment, hash, stands, run, limits, results):
     # What another configuration has reached must not be written over before it is at home.
     keep_apart(of, hash, stands)
     facts = {"hash": hash, "stands": stands, "used": used, "description": run, "limits": limits, "startedAt": now()}
+    config = keep_config(of, of.number() + 1, run, provenance)
+    facts.update(provenance=provenance, config=config)
     if not goes_on(of, hash):
         of.note(f"=== lambda-train: {experiment} had finished with other settings; its outputs are emptied, {now()}")
         # From here on what is in the outputs is no longer what it has reached.

@@ -4,6 +4,7 @@
   state.json    version, the number of the newest attempt, and what is known of each
   events.jsonl  what happened when, a line each
   train.log, evaluate.log, log.times, written.json, aside/
+  configs/<attempt>  the config that it read
 An earlier release kept a file for each fact (see run/early.py). Its attempts stay as they are: its supervisor may go on.
 """
 
@@ -158,7 +159,8 @@ class Run:
 
 class Attempt(Facts):
     """
-    One start of a run. Facts: hash, stands (hash of the code, data and environment), used (seconds of the attempts before it), description, limits, createdAt, startedAt,
+    One start of a run. Facts: hash, stands (hash of the code, data and environment), provenance and config (see
+    results/record.py), command (what ran), used (seconds of the attempts before it), description, limits, createdAt, startedAt,
     mark (files that training writes are newer), logStart, supervisor, launcher, scope (its cgroup), firstStep, firstStepLine, outputPath,
     outputBeside, seconds, activeAt, stopRequest, stopReason, detached, interrupted (the machine went down), trainingEnd,
     exit, endedAt, evaluation, evaluationExit, evaluatedAt, fetching, fetched, kept, doubt (why its end with 0 may be no

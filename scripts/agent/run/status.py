@@ -125,6 +125,8 @@ def copy_at(folder):
     kept = read_json(os.path.join(folder, "places.json"), None)
     if kept is None or folder.endswith(".partial"):
         return None
+    # What ran is long, and told with the results alone.
+    kept.pop("run", None)
     return {"name": os.path.basename(folder), "path": folder, "kept": kept}
 
 
