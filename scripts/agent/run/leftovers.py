@@ -66,10 +66,10 @@ class Work:
         return []
 
     def used(self):
-        """Processor time in seconds, and bytes read and written, of each process that is no helper and no shell."""
+        """Processor time that it had or waited for in seconds, and bytes read and written, of each process that is no helper and no shell."""
         found = {pid: Process(pid) for pid in self.processes.now()}
         return {
-            pid: (each.worked, moved_by(pid))
+            pid: (each.worked + waited_by(pid), moved_by(pid))
             for pid, each in found.items()
             if each.lives and not each.is_helper() and not each.is_shell()
         }
@@ -77,6 +77,16 @@ class Work:
 
 def is_work(before, now):
     return now[0] - before[0] >= BUSY or now[1] - before[1] >= MOVED
+
+
+def waited_by(pid):
+    """Seconds for which the threads of a process have waited for a processor that others had."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return 0
+    fields = [read(pid, f"task/{thread}/schedstat").split() for thread in threads]
+    return sum(int(each[1]) for each in fields if len(each) > 1) / 1e9
 
 
 def moved_by(pid):
