@@ -35,10 +35,19 @@ export function configurationOfRun(ran: RunRecord): Configuration {
     variables: ran.variables?.join(" "),
     instance: instance && `${instance.type} in ${instance.region}`,
     release: ran.release,
-    ...flattened(config?.overrides === undefined ? undefined : parseJson(config.overrides), "train.overrides."),
+    ...overridesOf(config),
     ...configOf(config),
   };
   return Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
+}
+
+/** Numbers are kept as they were written; those that any program writes so are numbers again. */
+function overridesOf(config: RunRecord["config"]): Configuration {
+  const values = config?.overrides === undefined ? undefined : parseJson(config.overrides);
+  const entries = Object.entries(flattened(values, "train.overrides."));
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, String(Number(value)) === value ? Number(value) : value]),
+  );
 }
 
 function commitText(workload: RunRecord["workload"]): string | undefined {

@@ -262,7 +262,7 @@ describe("a run", () => {
   it("is started by the same script that a later up uses to start it again", async () => {
     await started();
     const { startScript } = mocks.of("run-watch").inputs;
-    expect(startScript).toBe(renderStart(plan));
+    expect(startScript).toBe(renderStart(plan, undefined, on));
     expect(String(mocks.of("run-train").inputs.stdin)).toContain(String(startScript));
   });
 
