@@ -1,4 +1,5 @@
 import { shellQuote } from "../remote/quote";
+import { readStatus } from "../remote/run";
 import { tmuxSession } from "../remote/scripts";
 import { SshSession } from "../remote/session";
 import { stackView } from "./stack/read";
@@ -18,6 +19,8 @@ run(async () => {
     throw new CommandError("attach needs a terminal; `npm run logs` follows the run without one.", exitCodes.usage);
   const session = await SshSession.connect(view.access);
   try {
+    // A run that has lost its supervisor gets another, with a session of its own.
+    await readStatus(session, view.run.experiment);
     const name = shellQuote(`=${tmuxSession(view.run.experiment)}`);
     const { code } = await session.exec(`tmux has-session -t ${name}`);
     if (code !== 0)

@@ -114,7 +114,7 @@ function overview(rows: readonly ExperimentReport[], metric: string): string[] {
   const lines = rows.map((row) => [
     row.stack,
     row.experiment,
-    row.state,
+    row.metricsOfStart === null ? row.state : `${row.state}; metrics of start ${row.metricsOfStart}`,
     row.progress ?? "-",
     ...names.map((name) => (row.metrics[name] === undefined ? "-" : short(row.metrics[name]))),
     row.hours?.toFixed(2) ?? "-",
@@ -124,15 +124,26 @@ function overview(rows: readonly ExperimentReport[], metric: string): string[] {
   return table([head, ...lines]);
 }
 
-/** What is not the same in the configurations, a row a field. */
+/** What is not the same in what ran, a row a field. */
 function differences(rows: readonly ExperimentReport[]): string[] {
-  const configurations = rows.map((row) => configurationOf(row, projectFolder()));
-  const fields = [...new Set(configurations.flatMap((each) => Object.keys(each)))].filter(
+  const known = rows.map((row) => ({
+    name: `${row.stack}/${row.experiment}`,
+    ...configurationOf(row, projectFolder()),
+  }));
+  const fields = [...new Set(known.flatMap(({ configuration }) => Object.keys(configuration)))].filter(
     (field) => field !== "experiment",
   );
   const text = (value: unknown): string => (value === undefined ? "-" : JSON.stringify(value));
-  const differing = fields.filter((field) => new Set(configurations.map((each) => text(each[field]))).size > 1);
-  if (differing.length === 0) return ["Their configurations are the same, as far as they are known here."];
-  const head = ["configuration", ...rows.map(({ stack, experiment }) => `${stack}/${experiment}`)];
-  return table([head, ...differing.map((field) => [field, ...configurations.map((each) => text(each[field]))])]);
+  const differing = fields.filter(
+    (field) => new Set(known.map(({ configuration }) => text(configuration[field]))).size > 1,
+  );
+  const today = known.filter(({ isToday }) => isToday).map(({ name }) => name);
+  const note =
+    today.length === 0
+      ? []
+      : [`No record tells what ran in ${today.join(", ")}: compared is what the files here say today.`];
+  if (differing.length === 0) return ["What ran is the same, as far as it is known here.", ...note];
+  const head = ["configuration", ...known.map(({ name }) => name)];
+  const lines = differing.map((field) => [field, ...known.map(({ configuration }) => text(configuration[field]))]);
+  return [...table([head, ...lines]), ...note];
 }

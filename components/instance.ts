@@ -6,6 +6,7 @@ import { hostKeyTag, managedBy } from "../lambda/account/tags";
 import { renderUserData } from "../lambda/launch/user-data";
 import type { CloudPlan, Plan } from "../plan/types";
 import { agentName } from "../remote/agent";
+import type { StartedOn } from "../remote/provenance";
 import type { SshAccess } from "../remote/types";
 import { Boot } from "./resources/boot";
 import { Claim } from "./resources/claim";
@@ -43,8 +44,8 @@ export class Instance extends pulumi.ComponentResource {
   readonly ip: pulumi.Output<string>;
   /** Dollars per hour, before tax. */
   readonly pricePerHour: pulumi.Output<number>;
-  /** When it was launched (ISO 8601), and what it costs in cents per hour. */
-  readonly bill: pulumi.Output<{ launchedAt: string; priceCentsPerHour: number }>;
+  /** What it is, when it was launched (ISO 8601), and what it costs in cents per hour. */
+  readonly bill: pulumi.Output<StartedOn & { launchedAt: string; priceCentsPerHour: number }>;
   /** How to reach it, once it has booted. Secret. */
   readonly access: pulumi.Output<SshAccess>;
 
@@ -129,8 +130,8 @@ export class Instance extends pulumi.ComponentResource {
     this.ip = boot.ip;
     this.pricePerHour = instance.pricePerHour;
     this.bill = pulumi
-      .all([instance.launchedAt, instance.priceCentsPerHour])
-      .apply(([launchedAt, priceCentsPerHour]) => ({ launchedAt, priceCentsPerHour }));
+      .all([instance.launchedAt, instance.priceCentsPerHour, instance.instanceType, instance.region])
+      .apply(([launchedAt, priceCentsPerHour, type, region]) => ({ launchedAt, priceCentsPerHour, type, region }));
     this.access = pulumi.secret(
       pulumi
         .all([boot.ip, boot.sshPort, boot.user, login.privateKey, host.publicKey])

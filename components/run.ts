@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { spentAt } from "../lambda/billing/forecast";
 import { type Job, onlyRun } from "../plan/types";
+import type { StartedOn } from "../remote/provenance";
 import { renderStart } from "../remote/scripts";
 import type { RunState } from "../remote/types";
 import { Evaluation } from "./evaluation";
@@ -20,8 +21,11 @@ export interface RunArgs extends OnInstanceArgs {
   readonly prepared?: readonly pulumi.Resource[];
   /** What is done before it starts. Default: nothing. */
   readonly needs?: readonly pulumi.Resource[];
-  /** When the instance was launched and what it costs: the budget's end follows. A change is handed to a run that goes on. */
-  readonly bill: pulumi.Input<{ readonly launchedAt: string; readonly priceCentsPerHour: number }>;
+  /**
+   * The instance: what it is, when it was launched, and what it costs. The budget's end follows. A change is handed to a run
+   * that goes on.
+   */
+  readonly bill: pulumi.Input<StartedOn & { readonly launchedAt: string; readonly priceCentsPerHour: number }>;
 }
 
 /**
@@ -104,11 +108,12 @@ export class Run extends pulumi.ComponentResource {
 
   private startScript({ plan, bill }: RunArgs): pulumi.Input<string> {
     const { budgetDollars } = plan.cloud;
-    if (budgetDollars === undefined) return renderStart(plan);
-    return pulumi
-      .output(bill)
-      .apply(({ launchedAt, priceCentsPerHour }) =>
-        renderStart(plan, spentAt([{ launchedAt, priceCents: priceCentsPerHour }], budgetDollars)),
-      );
+    return pulumi.output(bill).apply(({ launchedAt, priceCentsPerHour, type, region }) => {
+      const ends =
+        budgetDollars === undefined
+          ? undefined
+          : spentAt([{ launchedAt, priceCents: priceCentsPerHour }], budgetDollars);
+      return renderStart(plan, ends, { type, region });
+    });
   }
 }

@@ -16,6 +16,7 @@ import { isConfigRewritten, namedBySetup } from "./made-by-setup";
 import { PlanError, type Problem } from "./problems";
 import { cloudPlan, parseStackConfig, type StackConfig } from "./stack-config";
 import {
+  type ConfigPlan,
   type DatasetPlan,
   type DatasetSource,
   type EnvironmentPlan,
@@ -116,6 +117,7 @@ function runPlan(
   return {
     name: onlyRun,
     machine: onlyMachine,
+    config: configPlan(train, values.config),
     run: {
       experiment,
       command,
@@ -150,6 +152,12 @@ function runPlan(
           },
     dashboard: dashboard ?? undefined,
   };
+}
+
+/** @param path The config that training gets. */
+function configPlan({ config, overrides }: Experiment["train"], path: string | undefined): ConfigPlan | undefined {
+  if (path === undefined) return undefined;
+  return path === config ? { path } : { path, base: config ?? undefined, overrides: JSON.stringify(overrides) };
 }
 
 /** Reads stack configuration and experiment file; what is wrong in either is reported together. */

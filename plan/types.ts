@@ -180,6 +180,16 @@ export interface RunPlan {
   readonly hash: string;
 }
 
+/** The config that training reads. */
+export interface ConfigPlan {
+  /** Relative to the folder in which commands run. */
+  readonly path: string;
+  /** The workload's own file that the overrides are laid over. */
+  readonly base?: string;
+  /** What is laid over it, as JSON. */
+  readonly overrides?: string;
+}
+
 /** How the trained model is evaluated. */
 export interface EvaluationPlan {
   /** Shell command; `{checkpoint}` is replaced by the checkpoint's path relative to `directory`. */
@@ -222,6 +232,8 @@ export interface PlannedRun {
   /** The machine's name. */
   readonly machine: string;
   readonly run: RunPlan;
+  /** undefined where training reads none that is known. */
+  readonly config?: ConfigPlan;
   readonly evaluation?: EvaluationPlan;
   readonly dashboard?: DashboardPlan;
 }

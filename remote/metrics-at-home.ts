@@ -1,25 +1,53 @@
 import { globSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import type { LeftMetrics } from "./metric-files";
 
-/** As on the instance (scripts/agent/results/metrics.py): larger and further files are no metrics. */
-const mostBytes = 1 << 20;
+/** Bytes of a file that is read whole, and of all files together. */
+const longest = 64 << 20;
+const mostTogether = 128 << 20;
 const mostFiles = 100;
 
+/** What was read of files at home, and what was not. */
+export interface ReadAtHome<T> {
+  /** Path → content. */
+  readonly files: Readonly<Record<string, T>>;
+  readonly left: readonly LeftMetrics[];
+}
+
 /**
- * Metrics among results that are at home: the JSON files in a folder that match a glob, path → content. What is not
- * JSON is left out; NaN and infinities, which Python writes, become null.
+ * Metrics among results that are at home: the JSON files in a folder that match a glob. What is not JSON is left out; NaN
+ * and infinities, which Python writes, become null.
  */
-export function metricsIn(folder: string, glob: string): Record<string, unknown> {
-  const found: Record<string, unknown> = {};
-  for (const path of globSync(glob, { cwd: folder }).sort().slice(0, mostFiles)) {
+export function metricsIn(folder: string, glob: string): ReadAtHome<unknown> {
+  return readAtHome(folder, globSync(glob, { cwd: folder }).sort().slice(0, mostFiles), parsePython);
+}
+
+/** Reads files of a folder, as far as memory should hold them; the first ones first. What can't be read is left out. */
+export function readAtHome<T>(folder: string, paths: readonly string[], read: (text: string) => T): ReadAtHome<T> {
+  const files: Record<string, T> = {};
+  const left: LeftMetrics[] = [];
+  let together = 0;
+  for (const path of paths) {
     try {
       const file = join(folder, path);
-      if (statSync(file).size <= mostBytes) found[path] = parsePython(readFileSync(file, "utf8"));
+      const { size: bytes } = statSync(file);
+      const why =
+        bytes > longest
+          ? `longer than ${longest >> 20} MiB`
+          : together + bytes > mostTogether
+            ? "other files were read first"
+            : undefined;
+      if (why !== undefined) {
+        left.push({ path, bytes, why });
+        continue;
+      }
+      together += bytes;
+      files[path] = read(readFileSync(file, "utf8"));
     } catch {
       // A folder, or no JSON.
     }
   }
-  return found;
+  return { files, left };
 }
 
 /**

@@ -12,6 +12,7 @@ import { namedBelow, outputsAtHome, pathAtHome } from "./transfer/names";
 import { parseResults, recordHead, resultsFile } from "./transfer/results-file";
 import { sourceOf } from "./transfer/results-source";
 import { withRetries } from "./transfer/retry";
+import type { RunRecord } from "./transfer/run-record";
 import type { RunStatus, SshAccess, Written } from "./types";
 import { elsewhereLines, filesText, isCheckpoint, leftCheckpoint, leftText, ownLogs, parseWritten } from "./written";
 
@@ -42,6 +43,8 @@ export interface BroughtHome {
   readonly hasCheckpoint: boolean;
   /** What the workload wrote outside of its outputs. */
   readonly written?: Written;
+  /** What ran, as the results' record tells it. */
+  readonly ran?: RunRecord;
   /** Files that changed while they were read, as a log does while training goes on. */
   readonly unstable: readonly string[];
 }
@@ -146,6 +149,7 @@ export async function bringHome(place: ResultsPlace, listener: Listener): Promis
     },
     localFinal: folder,
     writtenBy: { experiment: run.experiment, include, exclude },
+    recordOf: { experiment: run.experiment },
     ...sourceOf(instanceId, status),
     runEnded: hasEnded(status.state),
     hashFolder: hashFolder(),
@@ -161,11 +165,11 @@ export async function bringHome(place: ResultsPlace, listener: Listener): Promis
 }
 
 /** Of a download, what lies at home. */
-type AtHome = Pick<Downloaded, "files" | "bytes" | "unstable" | "manifest" | "written">;
+type AtHome = Pick<Downloaded, "files" | "bytes" | "unstable" | "manifest" | "written" | "ran">;
 
 function broughtHome(
   { status, folder, below }: Pick<BroughtHome, "status" | "folder"> & { readonly below: string | undefined },
-  { files, bytes, unstable, manifest, written }: AtHome,
+  { files, bytes, unstable, manifest, written, ran }: AtHome,
 ): BroughtHome {
   const workload = manifest.files.filter(({ path, folder }) => folder !== true && !ownLogs.includes(path));
   return {
@@ -177,6 +181,7 @@ function broughtHome(
     workloadFiles: workload.length,
     hasCheckpoint: workload.some(isCheckpoint),
     written,
+    ran,
     unstable,
   };
 }
@@ -185,9 +190,10 @@ function broughtHome(
 async function downloadedBefore(folder: string, source: string): Promise<AtHome> {
   const file = join(folder, resultsFile);
   const isThere = recordHead(folder)?.source === source;
-  const files = isThere ? parseResults(await readFile(file), file).manifest.files : [];
+  const known = isThere ? parseResults(await readFile(file), file) : undefined;
+  const files = known?.manifest.files ?? [];
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
-  return { files: files.length, bytes, unstable: [], manifest: { files } };
+  return { files: files.length, bytes, unstable: [], manifest: { files }, ran: known?.run };
 }
 
 /** Whether something was written on an instance since its environment was ready, though the experiment was never started. */
@@ -214,6 +220,7 @@ async function bringAside(
     below: outputsAtHome(kept.outputPath, run),
     also: Object.fromEntries(Object.entries(also).map(([at, below]) => [at, there(below)])),
     localFinal,
+    recordOf: { experiment: run.experiment, aside: name },
     source: sourceOf(instanceId, { experiment: run.experiment, hash: kept.hash, stands: kept.stands }).source,
     runEnded: true,
     hashFolder: hashFolder(),

@@ -1,6 +1,8 @@
+import { z } from "zod";
 import type { EvaluationPlan } from "../plan/types";
 import { type AgentCall, askAgent, callAgent } from "./agent";
 import { ask } from "./conversation";
+import { leftMetrics } from "./metric-files";
 import { shellQuote } from "./quote";
 import { evaluationOf, type StandsOn } from "./scripts";
 import { type SshSession, withSession } from "./session";
@@ -174,19 +176,23 @@ export async function evaluationFailure(session: SshSession, status: RunStatus):
   );
 }
 
-/** Metrics of a run: the JSON files in its output folder that match the glob, path → content. At most 100 files of 1 MiB. */
+const metricsRead = z.object({ files: z.record(z.string(), z.unknown()), left: z.array(leftMetrics) });
+
+/**
+ * Metrics of a run: what the JSON files in its output folder that match the glob hold besides lists, path → content; and
+ * which of them were not read.
+ */
 export async function readMetrics(
   session: SshSession,
   run: { readonly experiment: string; readonly metrics: string },
-): Promise<Record<string, unknown>> {
+): Promise<z.infer<typeof metricsRead>> {
   const { outputPath } = await readStatus(session, run.experiment);
   if (outputPath === undefined) {
-    return {};
+    return { files: {}, left: [] };
   }
   const call = { verb: "metrics", document: { folder: outputPath, pattern: run.metrics } };
-  const options = { timeoutSeconds: 60, maxOutputBytes: 128 * 1024 ** 2 };
-  const text = await callAgent(session, call, "Reading the metrics", options);
-  return JSON.parse(text) as Record<string, unknown>;
+  const text = await callAgent(session, call, "Reading the metrics", { timeoutSeconds: 120 });
+  return metricsRead.parse(JSON.parse(text));
 }
 
 const tailBytes = 256 * 1024;

@@ -3,6 +3,7 @@ import { posix } from "node:path";
 import type { StandingPlan } from "../plan/standing";
 import type { DatasetPlan, EvaluationPlan, Job, MachinePlan, PlannedRun, Variables } from "../plan/types";
 import { renderCall } from "./agent";
+import { provenanceOf, type StartedOn } from "./provenance";
 import { addsToItself } from "./quote";
 
 /** Name under which an upload to this path (relative to the home folder) keeps its manifest on the instance. */
@@ -117,8 +118,9 @@ function configsOf(runs: readonly Pick<PlannedRun, "run">[]): { readonly configs
  * Starts the run, or finds it going or done; one that goes on takes over changed limits. Exit status 3: a run with
  * another hash goes on; 4: its limit or budget is used up.
  * @param spentAt Time at which the instance has cost its budget, in milliseconds since the epoch; undefined for no limit.
+ * @param on The instance, for the record of what ran.
  */
-export function renderStart(plan: Job, spentAt?: number): string {
+export function renderStart(plan: Job, spentAt?: number, on?: StartedOn): string {
   const { run, evaluation } = plan;
   const { experiment, hash, command, directory, resume, outputs, firstStepPattern, graceSeconds } = run;
   const document = {
@@ -144,6 +146,7 @@ export function renderStart(plan: Job, spentAt?: number): string {
       deadline: wholeSeconds(spentAt === undefined ? undefined : spentAt / 1000 - graceSeconds),
     },
     results: { include: run.include ?? [], exclude: run.exclude ?? [] },
+    provenance: provenanceOf(plan, on),
   };
   return renderCall({ verb: "start", document });
 }

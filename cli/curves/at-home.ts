@@ -1,5 +1,6 @@
-import { globSync, readFileSync, statSync } from "node:fs";
+import { globSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { type ReadAtHome, readAtHome } from "../../remote/metrics-at-home";
 import { resultsFile } from "../../remote/transfer/results-file";
 import { type Course, courseOf } from "./course";
 import { isOfExamples } from "./history";
@@ -8,9 +9,6 @@ import { metricFile, metricsOf } from "./metric-files";
 import { readChunks } from "./text-lines";
 
 const mostFiles = 60;
-/** Bytes of a file: a history may be long. */
-const longestFile = 64 * 1024 ** 2;
-const longestTogether = 128 * 1024 ** 2;
 
 /**
  * What downloaded results tell of a training: their metric files, and the log.
@@ -23,29 +21,29 @@ export function courseAtHome(
     wanted = [],
     mostOfLog = Number.POSITIVE_INFINITY,
   }: { readonly wanted?: readonly string[]; readonly mostOfLog?: number } = {},
-): Course {
+): Course & Pick<ReadAtHome<string>, "left"> {
   const log = new LogCurves(wanted);
   const file = join(folder, "run", "train.log");
   if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) <= mostOfLog) {
     for (const chunk of readChunks(file)) log.push(chunk);
   }
-  return courseOf(metricsOf(filesIn(folder)), log.look({ ended: true }));
+  const { files, left } = filesIn(folder);
+  return { ...courseOf(metricsOf(files), log.look({ ended: true })), left };
 }
 
-/** The files among results that may hold metrics, the newest ones: path → content. */
-function filesIn(folder: string): Record<string, string> {
+/** The files among results that may hold metrics, the newest ones. */
+function filesIn(folder: string): ReadAtHome<string> {
   const found = globSync("**/*", { cwd: folder })
     .filter((path) => metricFile.test(path) && !isOfExamples(path) && path !== resultsFile && !path.startsWith("run/"))
     .flatMap((path) => {
       const info = statSync(join(folder, path), { throwIfNoEntry: false });
-      return info?.isFile() && info.size <= longestFile ? [{ path, size: info.size, writtenAt: info.mtimeMs }] : [];
+      return info?.isFile() ? [{ path, writtenAt: info.mtimeMs }] : [];
     })
     .sort((a, b) => b.writtenAt - a.writtenAt || a.path.localeCompare(b.path))
     .slice(0, mostFiles);
-  let together = 0;
-  const chosen = found.filter(({ size }) => {
-    together += size;
-    return together <= longestTogether;
-  });
-  return Object.fromEntries(chosen.map(({ path }) => [path, readFileSync(join(folder, path), "utf8")]));
+  return readAtHome(
+    folder,
+    found.map(({ path }) => path),
+    (text) => text,
+  );
 }

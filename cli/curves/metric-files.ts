@@ -24,15 +24,18 @@ const mostSeries = 40;
 /** Files that may hold metrics. */
 export const metricFile = /\.(?:json|jsonl|csv)$/i;
 
-/** Reads metric files, path → content. Histories of training become curves, evaluation results scores; the rest is nothing. */
-export function metricsOf(files: Readonly<Record<string, string>>): Metrics {
+/**
+ * Reads metric files, path → content. Histories of training become curves, evaluation results scores; the rest is nothing.
+ * @param earlier Files whose scores are an earlier start's.
+ */
+export function metricsOf(files: Readonly<Record<string, string>>, earlier: readonly string[] = []): Metrics {
   const series = new Map<string, Series>();
   const evaluations: Record<string, unknown> = {};
   let place: Place = {};
   for (const path of Object.keys(files).sort()) {
     const text = files[path] ?? "";
     const isEvaluation = isOfEvaluation(path);
-    if (isEvaluation && /\.json$/i.test(path)) evaluations[path] = json(text);
+    if (isEvaluation && /\.json$/i.test(path) && !earlier.includes(path)) evaluations[path] = json(text);
     if (isOfExamples(path)) continue;
     for (const rows of tablesOf(path, text)) {
       const history = historyOf(rows, isEvaluation);

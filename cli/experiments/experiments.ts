@@ -1,38 +1,42 @@
-import { existsSync, globSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { parseDocument, visit } from "yaml";
 import { type Bill, type BilledRun, dollarsOf } from "../../lambda/billing/bill";
 import { readLedger } from "../../lambda/billing/ledger";
 import { ledgersFolder } from "../../local/paths";
+import { leftMetricsText } from "../../remote/metric-files";
 import { mainNumbers, metricsIn } from "../../remote/metrics-at-home";
-import { recordHead, resultsFile } from "../../remote/transfer/results-file";
+import { type RecordHead, recordHead, resultsFile } from "../../remote/transfer/results-file";
 import { parseSource } from "../../remote/transfer/results-source";
+import { evaluatedEarlier } from "../../remote/transfer/run-record";
 import { courseAtHome } from "../curves/at-home";
 import { curveNamed } from "../curves/choose";
-import { holdsMoreThanLogs } from "../stack/report";
+import { holdsMoreThanLogs } from "../stack/results-home";
 import { placeText } from "../status/screen";
 import type { Curve } from "./plot";
+import { type Configuration, configInResults, configurationOfRun, configurationToday } from "./ran";
 
 /** An experiment, as downloaded results and ledgers describe it. */
 export interface ExperimentReport {
   readonly stack: string;
   readonly experiment: string;
   /**
-   * How its last run ended. `downloaded`, `only its log is here`: its instance hasn't ended yet. `earlier run of …`: kept
-   * when results of another run came.
+   * How its last run ended, and whether the results here are of another. `downloaded`, `only its log is here`: its instance
+   * hasn't ended yet. `earlier run of …`: kept when results of another run came.
    */
   readonly state: string;
   /** How far it came, as its metric files and its log say: `epoch 12`, `step 400`. */
   readonly progress: string | null;
   /** Numbers of its evaluation. */
   readonly metrics: Readonly<Record<string, number>>;
+  /** The start whose evaluation that was, where a later one was not evaluated. null: its newest. */
+  readonly metricsOfStart: number | null;
   /** Billed hours and dollars of all its instances; shared ones count in full. null: no bill yet. */
   readonly hours: number | null;
   readonly dollars: number | null;
   readonly emulated: boolean;
   /** ISO 8601: when results came home last, or else its last instance ended. */
   readonly when: string;
-  /** Folder of its results, absolute; null if none are downloaded. */
+  /** Folder of its results, absolute; null if none are downloaded, or only those of an earlier instance. */
   readonly folder: string | null;
 }
 
@@ -59,19 +63,34 @@ export function allExperiments(metric: string): { readonly found: Found[]; reado
     );
     const billed = ledger.bills.flatMap(({ runs }) => runs.map(({ experiment }) => experiment));
     const names = [...new Set([...home, ...billed])];
-    return names.map((name) => reportOf(stack, name, ledger.bills, metric));
+    return names.map((name) => {
+      const { left, ...found } = reportOf(stack, name, ledger.bills, metric);
+      if (left.length > 0) problems.push(`${stack}/${name}: metrics that were not read: ${left.join(", ")}`);
+      return found;
+    });
   });
   return { found: all.sort((a, b) => b.report.when.localeCompare(a.report.when)), problems };
 }
 
-function reportOf(stack: string, experiment: string, all: readonly Bill[], metric: string): Found {
+function reportOf(
+  stack: string,
+  experiment: string,
+  all: readonly Bill[],
+  metric: string,
+): Found & { readonly left: readonly string[] } {
   const path = join(ledgersFolder(), stack, experiment);
-  const folder = existsSync(join(path, resultsFile)) ? path : null;
+  const head = existsSync(join(path, resultsFile)) ? recordHead(path) : undefined;
   const bills = all.filter(({ runs }) => runs.some((run) => run.experiment === experiment));
   const last = bills.at(-1);
-  const run: BilledRun | undefined = last?.runs.find((each) => each.experiment === experiment);
-  const head = folder === null ? undefined : recordHead(folder);
+  const age = ageOf(head, bills);
+  const folder = existsSync(join(path, resultsFile)) && age !== "earlier" ? path : null;
+  // What a bill tells of a run is not what one on a later instance has come to.
+  const run: BilledRun | undefined =
+    age === "later" ? undefined : last?.runs.find((each) => each.experiment === experiment);
   const reason = run?.reason === undefined ? "" : ` (${run.reason})`;
+  const others = age === "earlier" ? "; the results here are of an earlier instance" : "";
+  const { files = {}, left = [] } = folder === null ? {} : metricsIn(folder, "**/*eval*.json");
+  const start = head?.run === undefined || folder === null ? undefined : evaluatedEarlier(head.run);
   const course = folder === null ? undefined : courseAtHome(folder, { wanted: [metric.toLowerCase()] });
   const curve = course === undefined ? undefined : curveNamed(course, metric);
   const points = curve?.xs.flatMap((x, at): [number, number][] => {
@@ -81,19 +100,33 @@ function reportOf(stack: string, experiment: string, all: readonly Bill[], metri
   const report: ExperimentReport = {
     stack,
     experiment,
-    state: run === undefined ? stateWithoutBill(experiment, path, head?.source) : `${run.outcome}${reason}`,
+    state: run === undefined ? stateWithoutBill(experiment, path, head?.source) : `${run.outcome}${reason}${others}`,
     progress: course?.progress == null ? null : placeText(course.progress),
-    metrics: { ...run?.metrics, ...(folder === null ? {} : mainNumbers(metricsIn(folder, "**/*eval*.json"))) },
+    metrics: { ...run?.metrics, ...mainNumbers(files) },
+    metricsOfStart: start ?? null,
     hours: last === undefined ? null : bills.reduce((sum, { minutes }) => sum + minutes, 0) / 60,
     dollars: last === undefined ? null : dollarsOf(...bills),
     emulated: last?.emulated ?? false,
-    when: head?.createdAt ?? last?.terminatedAt ?? "",
+    when: (age === "earlier" ? last?.terminatedAt : undefined) ?? head?.createdAt ?? last?.terminatedAt ?? "",
     folder,
   };
   return {
     report,
     curve: points === undefined || points.length < 2 ? undefined : { name: `${stack}/${experiment}`, points },
+    left: left.map(leftMetricsText),
   };
+}
+
+/**
+ * Whether the results here are those of the instance that was billed last, of one before it, or of a later one, which has
+ * no bill yet. Where nothing tells they count as the last one's.
+ */
+function ageOf(head: RecordHead | undefined, bills: readonly Bill[]): "same" | "earlier" | "later" {
+  const last = bills.at(-1);
+  const from = head === undefined ? undefined : parseSource(head.source)?.instance;
+  if (head === undefined || last === undefined || from === undefined || from === last.instanceId) return "same";
+  const isBilled = bills.some(({ instanceId }) => instanceId === from);
+  return !isBilled && Date.parse(head.createdAt) > Date.parse(last.launchedAt) ? "later" : "earlier";
 }
 
 /** How a run ended of which no bill tells: results that another run's have taken the place of are kept under a dated name. */
@@ -105,37 +138,13 @@ function stateWithoutBill(experiment: string, path: string, source: string | und
     : "downloaded";
 }
 
-/**
- * What an experiment was configured with, as `path.to.field` → value: its experiment file (the one in configs/ that has
- * its name), and the workload's own config among its results.
- */
-export function configurationOf({ experiment, folder }: ExperimentReport, root: string): Record<string, unknown> {
-  const files = globSync("configs/*.{yaml,yml}", { cwd: root }).map((file) => join(root, file));
-  const own = files.map(readYaml).find((each) => (each as { experiment?: unknown } | null)?.experiment === experiment);
-  const workloads = folder === null ? [] : globSync("{,*/,*/*/}config.{yaml,yml,json}", { cwd: folder }).sort();
-  const theirs = workloads.slice(0, 1).map((file) => readYaml(join(folder ?? "", file)));
-  return { ...flattened(own, ""), ...flattened(theirs[0], "workload config: ") };
-}
-
-function readYaml(file: string): unknown {
-  try {
-    const document = parseDocument(readFileSync(file, "utf8"), { uniqueKeys: false });
-    if (document.errors.length > 0) return undefined;
-    visit(document, {
-      Scalar: (_, node) => {
-        // 1.0, a commit such as 61e9540 and a long seed are shown as they are written.
-        if (typeof node.value === "number" && String(node.value) !== node.source) node.value = node.source;
-      },
-    });
-    return document.toJS() as unknown;
-  } catch {
-    return undefined;
-  }
-}
-
-function flattened(value: unknown, prefix: string): Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return value === undefined ? {} : { [prefix.replace(/\.$/, "")]: value };
-  }
-  return Object.assign({}, ...Object.entries(value).map(([key, each]) => flattened(each, `${prefix}${key}.`)));
+/** What an experiment was configured with; `isToday`: no record tells what ran, so that is what the files here say today. */
+export function configurationOf(
+  { experiment, folder }: Pick<ExperimentReport, "experiment" | "folder">,
+  root: string,
+): { readonly configuration: Configuration; readonly isToday: boolean } {
+  const ran = folder === null ? undefined : recordHead(folder)?.run;
+  if (ran?.workload === undefined)
+    return { configuration: configurationToday(experiment, folder, root), isToday: true };
+  return { configuration: { ...configurationOfRun(ran), ...configInResults(folder) }, isToday: false };
 }

@@ -3,7 +3,7 @@ import { money } from "../../lambda/billing/bill";
 import { costSince } from "../../lambda/billing/forecast";
 import { projectFolder } from "../../local/paths";
 import { inWords, type Notice } from "../../notices/notice";
-import { resultsAtHome } from "../stack/report";
+import { resultsAtHome } from "../stack/results-home";
 import { distinctMachines, type JobView } from "../stack/stack-view";
 
 /** What a notice is about: runs of a stack, with their machines. */
@@ -28,7 +28,7 @@ export function noticeOf({ stack, jobs }: Subject, event: Notice["event"], what:
   const places = instances.map(({ type, region }) => `${type} in ${region}`);
   const place = places.length === 0 ? "" : ` on ${places.join(" and ")}`;
   const spent = cost === null ? "" : `, ${money(cost)} so far`;
-  const folder = single === undefined ? null : resultsAtHome(single);
+  const home = single === undefined ? null : resultsAtHome(single);
   const of = single?.label === undefined ? {} : { machine: single.machine, run: single.name };
   return {
     version: 1,
@@ -39,7 +39,7 @@ export function noticeOf({ stack, jobs }: Subject, event: Notice["event"], what:
     instanceType: inWords(instances.map(({ type }) => type)),
     region: inWords(instances.map(({ region }) => region)),
     costDollars: cost,
-    results: folder === null ? null : relative(projectFolder(), folder),
+    results: home === null ? null : relative(projectFolder(), home.folder),
     time: new Date(now).toISOString(),
     text: `${experiment ?? "no run"} (stack ${stack}${single?.label ? `, ${single.label}` : ""}): ${what}${place}${spent}.`,
   };

@@ -1,5 +1,6 @@
 import { type Dirent, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { LeftMetrics } from "../../remote/metric-files";
 import { parseResults, resultsFile } from "../../remote/transfer/results-file";
 import { courseAtHome } from "../curves/at-home";
 import type { Course } from "../curves/course";
@@ -14,6 +15,8 @@ export interface HomeExperiment extends Course {
   readonly homeAt: number;
   readonly files: number;
   readonly bytes: number;
+  /** Files that may hold metrics and were not read. */
+  readonly left: readonly LeftMetrics[];
 }
 
 const mostExperiments = 60;

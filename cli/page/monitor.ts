@@ -191,8 +191,9 @@ export class StackMonitor {
   }
 
   private resultsAt(report: StackReport | undefined): number | undefined {
-    const record = report?.results === null || report === undefined ? undefined : join(report.results, resultsFile);
-    return record !== undefined && existsSync(record) ? statSync(record).mtimeMs : undefined;
+    if (report === undefined || report.results === null || report.resultsLack !== undefined) return undefined;
+    const record = join(report.results, resultsFile);
+    return existsSync(record) ? statSync(record).mtimeMs : undefined;
   }
 
   private tellExperiments(): void {

@@ -3,7 +3,7 @@ import { eventText } from "../../remote/events";
 import { followOn, LogPlace } from "../../remote/follow";
 import { KeptSession, type Link } from "../../remote/keep";
 import { type MachineLook, readMachine } from "../../remote/machine";
-import { readMetricFiles } from "../../remote/metric-files";
+import { leftMetricsText, readMetricFiles } from "../../remote/metric-files";
 import { readStatus } from "../../remote/run";
 import type { RunStatus, SshAccess } from "../../remote/types";
 import { courseOf, noMetrics } from "../curves/course";
@@ -129,9 +129,18 @@ export class RunMonitor {
       this.events.set("machine", this.use);
       this.events.set("checkpoints", look.checkpoints);
       if (outputPath !== undefined && this.looks++ % metricsEvery === 0) {
-        const { mark, files } = await readMetricFiles(session, outputPath, this.metricsMark);
+        const { mark, files, left, earlier } = await readMetricFiles(
+          session,
+          experiment ?? "",
+          outputPath,
+          this.metricsMark,
+        );
         this.metricsMark = mark;
-        if (files !== undefined) this.metrics = metricsOf(files);
+        if (files !== undefined) {
+          this.metrics = metricsOf(files, earlier);
+          const names = left.map(leftMetricsText).join(", ");
+          this.tellTrouble("metrics", names === "" ? undefined : `Files that may hold metrics weren't read: ${names}`);
+        }
       }
       this.tellMetrics();
       this.onChange();

@@ -1,16 +1,12 @@
-import { existsSync, readdirSync } from "node:fs";
-import { join, posix } from "node:path";
 import type { Stray } from "../../lambda/account/strays";
 import { type Billed, costOfAll, costSince, spentAt } from "../../lambda/billing/forecast";
 import { type MaintenanceEvent, maintenanceText } from "../../lambda/life/maintenance";
-import { recordHead } from "../../remote/transfer/results-file";
-import { parseSource } from "../../remote/transfer/results-source";
 import type { RunStatus } from "../../remote/types";
-import { ownLogs } from "../../remote/written";
 import type { Details } from "../status/look";
 import { exitCodes } from "../terminal/command";
 import { budgetIn } from "./limits";
 import { type AccountLook, dateOf, sawGone, statusText } from "./look";
+import { resultsAtHome } from "./results-home";
 import type { JobView, MachineView, StackView } from "./stack-view";
 
 /** The run as it was seen: its status, none, or why nothing is known. */
@@ -48,8 +44,10 @@ export interface StackReport extends Partial<Details> {
   readonly maintenance?: readonly MaintenanceReport[];
   /** Of all the stack's machines. null where nothing was launched, or every instance has ended. */
   readonly cost: CostReport | null;
-  /** Local folder of verified results, absolute. */
+  /** Local folder of this run's verified results, absolute. */
   readonly results: string | null;
+  /** Why they are not all of it, in words. Absent: nothing speaks for that. */
+  readonly resultsLack?: string;
 }
 
 /** Maintenance of an instance's host. null: Lambda doesn't tell. */
@@ -99,6 +97,7 @@ export function reportsOf(view: StackView, account: AccountLook, looks: readonly
     const { stack, instance, access, waits } = job;
     const events = account.maintenance[job.machine]?.map((event) => maintenanceReport(event, now));
     const known = instance && { ...instance, status: statusText(account, job), ip: access?.host ?? null };
+    const home = resultsAtHome(job, "logPath" in run ? run : undefined);
     const report = {
       stack,
       instance: known ?? null,
@@ -109,7 +108,8 @@ export function reportsOf(view: StackView, account: AccountLook, looks: readonly
       ...(waits && { waits }),
       ...(events && { maintenance: events }),
       cost,
-      results: resultsAtHome(job),
+      results: home?.folder ?? null,
+      ...(home?.lacks !== undefined && { resultsLack: home.lacks }),
       ...details,
     };
     return { ...look, report, cost: billed(job).length === 0 ? null : costOfAll(billed(job), now) };
@@ -125,8 +125,19 @@ export function printedReport(all: readonly JobReport[]): object {
     const known = { ...(waits && { waits }), ...(maintenance && { maintenance }) };
     return [job.machine, { instance, ...known, cost: own, machine }] as const;
   });
-  const runs = all.map(({ job, report: { experiment, run, results, progress, metrics, machine, log } }) => {
-    const found = { experiment, run, results, progress, metrics, checkpoints: machine?.checkpoints ?? [], log };
+  const runs = all.map(({ job, report }) => {
+    const { experiment, run, results, resultsLack, progress, metrics, metricsLeft, machine, log } = report;
+    const lack = { ...(resultsLack !== undefined && { resultsLack }), ...(metricsLeft && { metricsLeft }) };
+    const found = {
+      experiment,
+      run,
+      results,
+      progress,
+      metrics,
+      ...lack,
+      checkpoints: machine?.checkpoints ?? [],
+      log,
+    };
     return [job.name, { machine: job.machine, ...found }] as const;
   });
   const named = runs.filter(([name]) => name !== undefined);
@@ -164,30 +175,6 @@ function strayReport({ priceCents, launchedAt, ...stray }: Stray, now: number): 
     dollarsPerHour: priceCents === undefined ? null : priceCents / 100,
     dollars: isKnown ? costSince(launchedAt, priceCents, now) : null,
   };
-}
-
-/**
- * Local folder of a stack's verified results, absolute; null if nothing that the workload wrote is downloaded, or if what is
- * there is an earlier instance's.
- */
-export function resultsAtHome({
-  resultsFolder,
-  run,
-  instance,
-}: Pick<JobView, "resultsFolder" | "run" | "instance">): string | null {
-  if (resultsFolder === undefined || run === undefined) return null;
-  const home = join(resultsFolder, run.experiment);
-  const from = parseSource(recordHead(home)?.source ?? "")?.instance;
-  if (instance !== undefined && from !== undefined && from !== instance.id) return null;
-  return existsSync(join(home, "manifest.json")) && holdsMoreThanLogs(home) ? home : null;
-}
-
-/** Whether results hold something besides what the run itself has logged. */
-export function holdsMoreThanLogs(home: string): boolean {
-  const names = (folder: string): string[] => readdirSync(join(home, folder)).map((name) => posix.join(folder, name));
-  return names(".").some(
-    (name) => name !== "manifest.json" && (name !== "run" || names("run").some((path) => !ownLogs.includes(path))),
-  );
 }
 
 function costOf(

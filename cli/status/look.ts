@@ -1,6 +1,6 @@
 import { logLines, plainText } from "../../remote/log-text";
 import { type MachineLook, readMachine } from "../../remote/machine";
-import { readMetricFiles } from "../../remote/metric-files";
+import { type LeftMetrics, readMetricFiles } from "../../remote/metric-files";
 import { readLogTail, readStatus } from "../../remote/run";
 import type { SshSession } from "../../remote/session";
 import type { RunStatus } from "../../remote/types";
@@ -16,6 +16,8 @@ export interface RunLook {
   readonly progress: Progress | null;
   /** What its evaluation found, the most telling numbers first. */
   readonly metrics: Readonly<Record<string, number>>;
+  /** Files that may hold metrics and were not read. */
+  readonly metricsLeft?: readonly LeftMetrics[];
   /** The log's last lines. */
   readonly log: readonly string[];
 }
@@ -38,15 +40,17 @@ export async function lookAtRun(session: SshSession, experiment: string): Promis
   const { outputPath, logPath } = status;
   const [machine, files, end] = await Promise.all([
     readMachine(session, { experiment, outputPath }),
-    outputPath === undefined ? undefined : readMetricFiles(session, outputPath, ""),
+    outputPath === undefined ? undefined : readMetricFiles(session, experiment, outputPath, ""),
     readLogTail(session, logPath),
   ]);
   const logged = new LogCurves();
   logged.push(Buffer.from(end));
   const look = logged.look({ ended: status.exitCode !== undefined });
-  const { scores, progress } = courseOf(metricsOf(files?.files ?? {}), look);
+  const { scores, progress } = courseOf(metricsOf(files?.files ?? {}, files?.earlier), look);
   // What is there while one is due was found by an earlier one.
   const isDue = ["pending", "running"].includes(status.evaluation?.state ?? "none");
   const metrics = Object.fromEntries(isDue ? [] : scores.map(({ name, value }) => [name, value]));
-  return { status, machine, progress, metrics, log: logLines(end).slice(-mostLines).map(plainText) };
+  const left = files !== undefined && files.left.length > 0 && { metricsLeft: files.left };
+  const log = logLines(end).slice(-mostLines).map(plainText);
+  return { status, machine, progress, metrics, ...left, log };
 }

@@ -6,6 +6,7 @@ import { megabytes } from "../../local/folder/progress";
 import { eventText, isEventful } from "../../remote/events";
 import { plainText, safeText } from "../../remote/log-text";
 import type { MachineLook } from "../../remote/machine";
+import { leftMetricsText } from "../../remote/metric-files";
 import { startsAgain } from "../../remote/run";
 import type { RunEvent, RunStatus } from "../../remote/types";
 import { foundText, leftText } from "../../remote/written";
@@ -104,10 +105,11 @@ function costRows({ cost }: StackReport): Row[] {
 
 /** @param isFirst Of its machine's runs: with that the use of the machine is told. */
 function runRows(report: StackReport, isFirst: boolean): Row[] {
-  const { experiment, run, results, instance, waits, progress, metrics, machine, cpuPercent } = {
+  const { experiment, run, results, resultsLack, instance, waits, progress, metrics, machine, cpuPercent } = {
     ...noDetails,
     ...report,
   };
+  const { metricsLeft = [] } = report;
   if (instance === null) return [];
   if (experiment === null || run.state === "absent") return [["run", "not started"]];
   const reason = "reason" in run ? `: ${run.reason}` : "";
@@ -117,9 +119,11 @@ function runRows(report: StackReport, isFirst: boolean): Row[] {
     rows.push(["waits", `${waits.join(", ")}: changed; the next \`up\` after the run applies it`]);
   if (progress !== null) rows.push(["progress", describeProgress(progress)]);
   if (Object.keys(metrics).length > 0) rows.push(["metrics", figures(metrics).join("  ")]);
+  if (metricsLeft.length > 0) rows.push(["not read", pc.yellow(metricsLeft.map(leftMetricsText).join(", "))]);
   if (machine !== null && isFirst) rows.push(...describeUse(machine, cpuPercent));
   if (machine !== null) rows.push(...describeCheckpoints(machine));
   rows.push(["results", results ?? "not downloaded yet: `npm run results` does it now, `down` in any case"]);
+  if (resultsLack !== undefined) rows.push(["", pc.yellow(`${resultsLack}: \`npm run results\` downloads the rest`)]);
   return rows.filter((row) => row !== undefined);
 }
 

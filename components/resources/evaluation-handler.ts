@@ -1,4 +1,5 @@
 import type { EvaluationPlan, RunPlan } from "../../plan/types";
+import { leftMetricsText } from "../../remote/metric-files";
 import { evaluationFailure, readMetrics, readStatus } from "../../remote/run";
 import { diffByName } from "../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../dynamic/handler";
@@ -24,17 +25,11 @@ async function evaluated(inputs: Inputs, { progress }: HandlerContext): Promise<
     const { evaluation } = status;
     const state = evaluation === undefined || evaluation.state === "none" ? "pending" : evaluation.state;
     if (state === "failed") progress(await evaluationFailure(session, status));
-    const metrics =
-      state === "done" ? await readMetrics(session, { experiment, metrics: inputs.evaluation.metrics }) : {};
-    return { ...inputs, state, metrics: withoutLists(metrics) as Record<string, unknown> };
+    if (state !== "done") return { ...inputs, state, metrics: {} };
+    const { files, left } = await readMetrics(session, { experiment, metrics: inputs.evaluation.metrics });
+    for (const file of left) progress(`Not among the metrics of ${experiment}: ${leftMetricsText(file)}`);
+    return { ...inputs, state, metrics: files };
   });
-}
-
-/** Metrics as outputs are to be read by people: lists, such as histories, are left to the results. */
-function withoutLists(value: unknown): unknown {
-  if (typeof value !== "object" || value === null) return value;
-  const members = Object.entries(value).filter(([, member]) => !Array.isArray(member));
-  return Object.fromEntries(members.map(([key, member]) => [key, withoutLists(member)]));
 }
 
 /** Life of an evaluation as seen from here. The instance makes it by itself when training has ended. */

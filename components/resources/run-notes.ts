@@ -3,11 +3,17 @@ import { BillNotes } from "../../lambda/billing/notes";
 import { projectFolder } from "../../local/paths";
 import { mainNumbers, metricsIn } from "../../remote/metrics-at-home";
 import type { BroughtHome, ResultsPlace } from "../../remote/results";
+import { evaluatedEarlier } from "../../remote/transfer/run-record";
 
 /** Notes for the instance's bill how a run ended whose results are at home. */
 export function noteEnded(place: Pick<ResultsPlace, "instanceId" | "run" | "evaluation">, home: BroughtHome): void {
   const { state, stopReason, exitCode, startedAt, endedAt } = home.status;
-  const metrics = place.evaluation === undefined ? {} : mainNumbers(metricsIn(home.outputs, place.evaluation.metrics));
+  // What an earlier start has found is not what this run has come to.
+  const isEarlier = home.ran !== undefined && evaluatedEarlier(home.ran) !== undefined;
+  const metrics =
+    place.evaluation === undefined || isEarlier
+      ? {}
+      : mainNumbers(metricsIn(home.outputs, place.evaluation.metrics).files);
   new BillNotes(place.instanceId).run({
     experiment: place.run.experiment,
     outcome: state === "absent" ? "never started" : state,

@@ -13,6 +13,7 @@ import type { Listener } from "../../local/listener";
 import { fileCounter } from "./counter";
 import type { Objects } from "./objects";
 import { formatResults, type ResultsRecord, resultsFile } from "./results-file";
+import type { RunRecord } from "./run-record";
 import { copySparse } from "./sparse";
 import { stampOf, takeOver } from "./take-over";
 
@@ -26,6 +27,8 @@ export interface Assembly {
   readonly source: string;
   /** How earlier releases told the same source, where what they brought is surely of the same run. */
   readonly formerSource?: string;
+  /** What ran, as far as the instance tells it. */
+  readonly run?: RunRecord;
   readonly onProgress?: Listener["progress"];
   readonly onStatus?: Listener["status"];
 }
@@ -35,8 +38,8 @@ export interface Assembly {
  * people put into the old folder is taken over; an old folder that came from elsewhere is kept under a name of its own.
  */
 export async function assemble(assembly: Assembly): Promise<void> {
-  const { manifest, objects, partial, final, source, formerSource, onProgress, onStatus } = assembly;
-  const record = { manifest, createdAt: new Date().toISOString(), source };
+  const { manifest, objects, partial, final, source, formerSource, run, onProgress, onStatus } = assembly;
+  const record = { manifest, createdAt: new Date().toISOString(), source, run };
   const before = objects.earlier?.source;
   const isSame = before !== undefined && (before === source || before === formerSource);
   if (isSame && objects.holds(manifest)) {

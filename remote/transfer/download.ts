@@ -12,6 +12,7 @@ import { type Listing, type ListingOptions, listRemote } from "./listing";
 import { Objects } from "./objects";
 import { parseResults, resultsFile } from "./results-file";
 import { type Attempt, onTarget } from "./retry";
+import type { RunRecord } from "./run-record";
 
 /** What to bring home, and where to. */
 export interface DownloadTreeOptions extends ListingOptions {
@@ -41,6 +42,8 @@ export interface Downloaded {
   readonly manifest: Manifest;
   /** What training wrote elsewhere, where that was asked for. */
   readonly written?: Written;
+  /** What ran, where that was asked for. */
+  readonly ran?: RunRecord;
   readonly seconds: number;
 }
 
@@ -121,7 +124,7 @@ async function downloadAlone(
   const source = options.source ?? `${access.user}@${access.host}:${options.remoteRoot}`;
   options.signal.throwIfAborted();
   const { formerSource } = options;
-  await assemble({ manifest, objects, partial, final, source, formerSource, onProgress, onStatus });
+  await assemble({ manifest, objects, partial, final, source, formerSource, run: collected.run, onProgress, onStatus });
   const bytes = entries.reduce((sum, { size }) => sum + size, 0);
   const seconds = (Date.now() - started) / 1000;
   return {
@@ -132,6 +135,7 @@ async function downloadAlone(
     unstable: [...unstable, ...skipped],
     manifest,
     written: collected.written,
+    ran: collected.run,
     seconds,
   };
 }
@@ -171,7 +175,7 @@ async function collectContent(
 ): Promise<Collected> {
   for (let round = 1; ; round++) {
     options.onStatus?.("listing the results");
-    const { entries, skipped, hollow, moved, written } = await listRemote(session, options);
+    const { entries, skipped, hollow, moved, written, run } = await listRemote(session, options);
     const missing = objects.missing(entries);
     await fetchObjects(session, missing, objects, { ...options, count, progressed: attempt.progressed });
     const unstable = entries.filter((entry) => !objects.has(entry)).map(({ path }) => path);
@@ -183,6 +187,7 @@ async function collectContent(
         hollow,
         moved,
         written,
+        run,
         access: session.access,
       };
     }

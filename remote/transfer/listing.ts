@@ -14,6 +14,7 @@ import { fileCounter } from "./counter";
 import { linesOf } from "./lines";
 import { isOwnName, linkAtHome, movedText, pathAtHome, topOf } from "./names";
 import type { TransferOptions } from "./retry";
+import { parseRunRecord, type RunRecord } from "./run-record";
 
 /** A file on the instance. */
 export interface RemoteEntry extends ManifestEntry {
@@ -34,6 +35,8 @@ export interface Listing {
   readonly moved: readonly string[];
   /** What training wrote elsewhere, where that was asked for. */
   readonly written?: Written;
+  /** What ran, where that was asked for. */
+  readonly run?: RunRecord;
 }
 
 /** Of which experiment to list also what it wrote outside of its outputs, and what is a result of it in spite of the rules. */
@@ -53,6 +56,8 @@ export interface ListingOptions extends TransferOptions {
   readonly also?: Readonly<Record<string, string>>;
   /** List also what this experiment wrote outside of its outputs, below `beside/`. */
   readonly writtenBy?: WrittenBy;
+  /** Tell also what ran: the newest attempt of an experiment, or one whose results are kept apart under this name. */
+  readonly recordOf?: { readonly experiment: string; readonly aside?: string };
 }
 
 const mostFiles = 2_000_000;
@@ -83,7 +88,13 @@ export async function listRemote(session: SshSession, options: ListingOptions): 
     }
     count(lines.length);
   };
-  await readLines(session, { verb: "list", document: { places, written } }, what, take, options.signal);
+  await readLines(
+    session,
+    { verb: "list", document: { places, written, record: options.recordOf } },
+    what,
+    take,
+    options.signal,
+  );
   if (last?.end !== true || !Array.isArray(last.skipped) || !Array.isArray(last.hollow)) {
     throw new Error(`${what} on ${origin} ended too early. Run the command again.`);
   }
@@ -95,6 +106,7 @@ export async function listRemote(session: SshSession, options: ListingOptions): 
     hollow: saneNames(last.hollow),
     moved,
     written: written && parseWritten(last.written, origin),
+    run: parseRunRecord(last.run),
   };
 }
 
@@ -139,6 +151,7 @@ interface Last {
   readonly skipped?: unknown;
   readonly hollow?: unknown;
   readonly written?: unknown;
+  readonly run?: unknown;
 }
 
 /** Names that are only told: what is none is left out, nothing is written under them. */

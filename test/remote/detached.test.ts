@@ -1,4 +1,5 @@
 import { writeFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { trainingFailed } from "../../remote/run";
 import { RunHost } from "./run-host";
@@ -31,6 +32,29 @@ describe("a training command that ends with 0", { timeout: 60_000 }, () => {
     // It is no success that a next start would find done.
     expect((await runs.start({ ...plan, run: { ...plan.run, command: "true" } })).said).toContain("started: attempt 2");
     await runs.until(plan, "finished");
+  });
+
+  it("and has left work that computes goes on until that is done", async () => {
+    await writeFile(
+      host.home("work/work.py"),
+      "import time\nend = time.time() + 8\nwhile time.time() < end: sum(range(1000))\nopen('exported', 'w').write('x')\n",
+    );
+    const plan = runs.plan("echo step 1; (setsid env -i python3 work.py > out 2>&1 < /dev/null &); sleep 0.5");
+    await runs.start(plan);
+    await runs.until(plan, "running");
+    await sleep(5000);
+    expect((await runs.status(plan)).state).toBe("running");
+    expect(await runs.log(plan)).toMatch(/the run goes on until .*python3 work\.py/);
+    expect(await runs.until(plan, "finished")).toMatchObject({ exitCode: 0, attempt: 1 });
+    expect(await host.text("work/exported")).toBe("x");
+  });
+
+  it("and has left work that computes is stopped with it, at its limit as well", async () => {
+    await writeFile(host.home("work/work.py"), "while True: sum(range(1000))\n");
+    const plan = runs.plan("echo step 1; python3 work.py & sleep 0.5", { run: { maxSeconds: 4, graceSeconds: 1 } });
+    await runs.start(plan);
+    expect(await runs.until(plan, "stopped")).toMatchObject({ stopReason: "limit" });
+    expect((await host.session.exec("pgrep -f '[w]ork.py'")).stdout).toBe("");
   });
 
   it.each([

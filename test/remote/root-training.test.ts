@@ -1,4 +1,4 @@
-import { chmod, copyFile, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { RunHost } from "./run-host";
@@ -89,6 +89,40 @@ describe.skipIf(process.getuid?.() !== 0)(
       await runs.kill(plan, "supervisor");
       expect(await runs.stop(plan, 10)).toMatchObject({ state: "stopped" });
       expect(await left()).toBe("");
+    });
+
+    it("is known by what it wrote where root alone can read, and where it held files open", async () => {
+      const { disk } = host.sshd;
+      const system = `/var/cache/lambda-train-test-${process.pid}`;
+      await mkdir(system);
+      try {
+        await writeFile(
+          host.home("work/train.py"),
+          `import os, time
+os.mkdir("${disk}/root", 0o700)
+open("${disk}/root/model.pt", "wb").write(bytes(2_000_000))
+held = open("${system}/model.ckpt", "wb")
+held.write(bytes(2_000_000))
+held.flush()
+print("step 1 loss 2", flush=True)
+time.sleep(6)
+`,
+        );
+        const plan = runs.plan("sudo python3 train.py");
+        await runs.start(plan);
+        const { writtenElsewhere } = await runs.until(plan, "finished");
+        expect(writtenElsewhere?.left).toEqual(
+          expect.arrayContaining([
+            expect.objectContaining({
+              why: expect.stringContaining("only root can read"),
+              checkpoint: { path: `${disk}/root/model.pt`, bytes: 2_000_000 },
+            }),
+            expect.objectContaining({ checkpoint: { path: `${system}/model.ckpt`, bytes: 2_000_000 } }),
+          ]),
+        );
+      } finally {
+        await rm(system, { recursive: true });
+      }
     });
 
     it("has its container ended, where that outlives a client that had to be killed", async () => {

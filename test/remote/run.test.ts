@@ -49,7 +49,7 @@ describe("a run", () => {
     const evaluated = await readFile(join(end.logPath, "../evaluate.log"), "utf8");
     expect(evaluated).toContain("with outputs/renamed run/checkpoints/best_model.pt");
     const metrics = await readMetrics(host.session, { experiment: plan.run.experiment, metrics: "metrics/*.json" });
-    expect(metrics).toEqual({ "metrics/test.json": { score: 0.5, loss: null } });
+    expect(metrics).toEqual({ files: { "metrics/test.json": { score: 0.5, loss: null } }, left: [] });
     expect(await runs.start(plan)).toMatchObject({ code: 0, said: expect.stringContaining("already finished") });
   });
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
+import { followLog } from "../../remote/follow";
 import { RunHost } from "./run-host";
 import { useScriptHost } from "./script-host";
 
@@ -20,6 +21,17 @@ describe("a run whose supervisor is killed", { timeout: 60_000 }, () => {
     expect(status).toMatchObject({ state: "running", attempt: 1 });
     expect(status.unsupervised).toBeUndefined();
     expect(await runs.stop(plan)).toMatchObject({ state: "stopped", attempt: 1 });
+  });
+
+  it("is supervised again by whoever reads its log", async () => {
+    const plan = runs.plan("echo step 1; sleep 60");
+    await runs.start(plan);
+    await runs.until(plan, "running");
+    const before = await runs.pid(plan, "supervisor");
+    await runs.kill(plan, "supervisor");
+    await followLog(host.sshd.access, plan.run.experiment, { once: true, onChunk: () => {} });
+    expect(await runs.pid(plan, "supervisor")).not.toBe(before);
+    await runs.stop(plan);
   });
 
   it("is taken up by the next start, with its first step, its real exit status and its evaluation", async () => {

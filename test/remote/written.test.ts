@@ -49,7 +49,7 @@ describe("what training writes elsewhere", () => {
   };
   const run = (verb: string, document: object): Buffer =>
     execFileSync("python3", ["-IS", agent, verb], {
-      env: { PATH: process.env.PATH, HOME: home },
+      env: { PATH: process.env.PATH, HOME: home, LAMBDA_TRAIN_DISK: home },
       input: `${JSON.stringify(document)}\n`,
     });
   const look = (): Written => {

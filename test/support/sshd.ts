@@ -13,6 +13,8 @@ export interface TestSshd {
   readonly access: SshAccess;
   /** Home folder of those who log in. */
   readonly home: string;
+  /** Where the disk of the instance begins that this stands for. */
+  readonly disk: string;
   /** Programs in this folder come first on PATH of those who log in. */
   readonly bin: string;
   /** What sshd wrote to its log so far. */
@@ -42,7 +44,8 @@ export async function startSshd(options: { env?: Record<string, string>; uid?: n
   const home = join(root, "home");
   const bin = join(root, "bin");
   const tmux = join(root, "tmux");
-  await Promise.all([home, bin, tmux].map((folder) => mkdir(folder, { mode: 0o700 })));
+  const disk = join(root, "disk");
+  await Promise.all([home, bin, tmux, disk].map((folder) => mkdir(folder, { mode: 0o700 })));
   const hostKey = newEd25519();
   const clientKey = newEd25519();
   await writeFile(join(root, "host_key"), hostKey.privateKey, { mode: 0o600 });
@@ -51,6 +54,8 @@ export async function startSshd(options: { env?: Record<string, string>; uid?: n
     HOME: home,
     LC_ALL: "C.UTF-8",
     TMUX_TMPDIR: tmux,
+    // What others do on this machine is none of its own.
+    LAMBDA_TRAIN_DISK: disk,
     PATH: `${bin}:/usr/local/bin:/usr/bin:/bin`,
     ...options.env,
   };
@@ -58,7 +63,7 @@ export async function startSshd(options: { env?: Record<string, string>; uid?: n
   if (options.uid !== undefined) {
     await chmod(root, 0o711);
     await chmod(bin, 0o755);
-    for (const folder of [home, tmux]) await chown(folder, options.uid, options.uid);
+    for (const folder of [home, tmux, disk]) await chown(folder, options.uid, options.uid);
   }
   let log = "";
   let child: ChildProcess | undefined;
@@ -111,6 +116,7 @@ export async function startSshd(options: { env?: Record<string, string>; uid?: n
       hostKey: hostKey.publicKey,
     },
     home,
+    disk,
     bin,
     log: () => log,
     halt,

@@ -28,6 +28,11 @@ function bestOf(rows, name) {
   return lower.test(name) ? Math.min(...values) : Math.max(...values);
 }
 
+/** Which of its files may hold metrics and were not read, and why. */
+function notRead({ left = [] }) {
+  return left.map(({ path, bytes: size, why }) => `${path} (${bytes(size)}: ${why})`).join(", ");
+}
+
 /** Experiments side by side: what they reached, and which of them the charts show. */
 export function Experiments({ chosen, choose }) {
   const report = useTopic("report");
@@ -68,7 +73,9 @@ export function Experiments({ chosen, choose }) {
                   value === undefined ? "–" : number(value)
                 }</td>`;
               })}
-              <td class="soft">${live ? "this run" : `${ago(row.homeAt, now)}, ${bytes(row.bytes)}`}</td>
+              <td class="soft" title=${notRead(row) || null}>${live ? "this run" : `${ago(row.homeAt, now)}, ${bytes(row.bytes)}`}${
+                notRead(row) && "; metrics not read"
+              }</td>
             </tr>`;
           })}
         </tbody>

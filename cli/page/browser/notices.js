@@ -76,11 +76,18 @@ function Situation({ report, stack, suffix }) {
   }
   if (run.state === "finished" || run.state === "stopped") {
     return html`<${Notice} kind="calm" id="ended" title=${run.state === "finished" ? "The run has finished" : `The run was stopped (${run.stopReason})`}>
-      ${report.results === null ? "Its results aren't downloaded yet. " : "Its results are downloaded. "}
+      ${downloaded(report)}
       The instance bills until <code>npm run down${suffix}</code>, which downloads what is missing and terminates it.
     </${Notice}>`;
   }
   return null;
+}
+
+function downloaded({ results, resultsLack }) {
+  if (results === null) return "Its results aren't downloaded yet. ";
+  return resultsLack === undefined
+    ? "Its results are downloaded. "
+    : `Of its results only some are downloaded: ${resultsLack}. `;
 }
 
 function Evidence({ run, suffix }) {

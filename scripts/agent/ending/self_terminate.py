@@ -20,6 +20,8 @@ from machine.notebook_use import notebook_works
 from results.elsewhere import Look
 from results.safety import Unsafe, is_fetched, keep
 from run.scope import members
+from run.session import take_up
+from run.standing import is_unsupervised
 from run.state import Run, runs
 
 HOME = os.path.join(BASE, "self-terminate")
@@ -123,6 +125,10 @@ def unsafe_results(settings):
 
 def look(settings):
     """One look. Returns seconds until the next one."""
+    for run in runs():
+        # Its limits hold again, though nobody else looks.
+        if is_unsupervised(run.newest()):
+            take_up(run)
     after = settings["after"]
     busy = works()
     if busy is not None:

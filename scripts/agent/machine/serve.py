@@ -35,9 +35,9 @@ def look(experiment, output):
     return look_at(Run(experiment), output)
 
 
-@takes(output=str, mark=str)
-def metric_files(output, mark):
-    return read_since(output, mark)
+@takes(output=str, mark=str, experiment=Maybe(str))
+def metric_files(output, mark, experiment):
+    return read_since(output, mark, experiment)
 
 
 QUESTIONS = {"status": status, "look": look, "metric-files": metric_files, "log": piece}

@@ -13,7 +13,9 @@ from base.document import Maybe, takes
 from base.files import inside, write_json
 from base.say import die, say
 from results import written
-from results.elsewhere import Look, below
+from results.elsewhere import Look
+from results.places import below
+from results.record import record_of
 from results.safety import Unsafe, is_fetched, outputs_of
 from run.configuration import is_same
 from run.state import Run
@@ -50,8 +52,9 @@ def keep_apart(run, hash, stands):
     require_room(attempt, [*copies.values(), *(path for _, path, _, link in items if link is None)])
     try:
         places = copy_all(partial, copies, items)
-        of = {"hash": attempt.get("hash"), **({"stands": attempt.get("stands")} if attempt.has("stands") else {})}
+        of = {"hash": attempt.asked_hash(), **({"stands": attempt.get("stands")} if attempt.has("stands") else {})}
         kept = {**of, "outputPath": attempt.get("outputPath", ""), "places": places}
+        kept["run"] = record_of(run)
         write_json(os.path.join(partial, "places.json"), kept)
         shutil.rmtree(final, ignore_errors=True)
         os.rename(partial, final)

@@ -4,7 +4,8 @@ import os
 import stat
 
 from base.files import moment, under_home
-from results.elsewhere import Uploads, lasting_mounts, within
+from results.places import lasting_mounts, within
+from results.uploaded import Uploads
 from run.output import folders_of
 
 # What a run still writes at its end; later files are others', as what setup makes.

@@ -6,42 +6,15 @@ import time
 
 from base.files import BASE, BY_HAND, READY, fact, modified, under_home
 from results import rules
+from results.closed import Closed
+from results.places import SYSTEM, below, lasting_mounts, other_roots, within
+from results.uploaded import Uploads, workspace_uploaded
 from run.configuration import own_attempts
 from run.output import folders_of, outputs_of
 from run.state import runs
-from upload.entries import read_lines
-from upload.uploads import Stored, unchanged
+from run.writers import written_by
 
 HOME = os.path.realpath(os.path.expanduser("~"))
-# Where people put files besides their home folder.
-OTHER_ROOTS = """
-/tmp /var/tmp /mnt /data /scratch /workspace /content /opt/ml /checkpoints /ckpts /models /outputs /output
-/results /runs /logs
-""".split()
-SYSTEM = "/proc /sys /dev /run /usr /lib /lib64 /bin /sbin /etc /boot /var/log /var/lib".split()
-LASTING = ("nfs", "nfs4", "virtiofs", "cifs", "ceph", "lustre")
-
-
-def below(path, folder):
-    """The path relative to the folder, "" where it is the folder; None where it lies elsewhere."""
-    if path == folder:
-        return ""
-    return path[len(folder) + 1 :] if path.startswith(f"{folder}/") else None
-
-
-def within(path, folders):
-    return any(below(path, folder) is not None for folder in folders)
-
-
-def lasting_mounts():
-    """Where file systems are mounted that outlive the instance."""
-    found = {"/lambda/nfs"}
-    with open("/proc/self/mountinfo", errors="surrogateescape") as mounts:
-        for line in mounts:
-            fields = line.split(" ")
-            if fields[fields.index("-") + 1] in LASTING:
-                found.add(fields[4].replace("\\040", " "))
-    return found
 
 
 class Scope:
@@ -68,44 +41,6 @@ class Scope:
         self.exclude = rules.Globs(keys.get("exclude") or [])
 
 
-class Uploads:
-    """What was uploaded. Its records are read only where something below it came or changed: they may be long."""
-
-    def __init__(self, workspace):
-        folder = os.path.join(BASE, "manifests")
-        names = os.listdir(folder) if os.path.isdir(folder) else []
-        roots = {os.path.realpath(fact(folder, name)) for name in names if name.endswith(".extracted")}
-        self.known = []
-        for name in names:
-            if name.endswith(".json") and not name.endswith((".owned.json", ".next.json")):
-                upload = name[: -len(".json")]
-                root = root_of(os.path.join(folder, name))
-                if root is not None:
-                    self.known.append((os.path.realpath(root), root, upload))
-                    roots.add(os.path.realpath(root))
-        self.datasets = {root for root in roots if below(root, workspace)}
-        self.records = {}
-
-    def hold(self, full):
-        """Whether this file is as it was uploaded."""
-        return any(unchanged(root, record) for root, record in self.records_of(full))
-
-    def know(self, full):
-        """Whether something was uploaded to this path, whatever is there now."""
-        return any(True for _ in self.records_of(full))
-
-    def records_of(self, full):
-        for real, root, upload in self.known:
-            relative = below(full, real)
-            if relative:
-                if upload not in self.records:
-                    records = Stored(upload, root).records()
-                    self.records[upload] = {record.pop("path"): record for record in records}
-                record = self.records[upload].get(relative)
-                if record is not None:
-                    yield root, {**record, "path": relative}
-
-
 def ready_at():
     """When the environment was ready first, in nanoseconds; None before. An earlier release noted only the last time."""
     ended = os.path.join(BASE, "steps", "setup", "exit")
@@ -117,16 +52,11 @@ def is_first(run, attempts):
     return len(attempts) == run.number() and [each.experiment for each in runs()] == [run.experiment]
 
 
-def workspace_uploaded():
-    """The workspace as the uploads tell it: the folder that lies in no other's; None without one."""
-    known = [real for real, _, _ in Uploads("/").known]
-    return next((root for root in known if not any(below(root, other) for other in known)), None)
-
-
-def root_of(manifest):
-    """The folder of an upload; its name alone does not tell."""
-    facts = next(read_lines(manifest), None)
-    return facts.get("root") if isinstance(facts, dict) else None
+def shown_place(path):
+    """Of a file outside of workspace and home folder, the folder by which people know it."""
+    return "/".join(
+        path.split("/")[: 3 if path.startswith(("var/", "opt/", "usr/", "dev/", "home/", "root/", "run/")) else 2]
+    )
 
 
 class TooLong(Exception):
@@ -149,21 +79,26 @@ class Look:
         self.base = os.path.realpath(BASE)
         self.roots = [HOME, self.scope.workspace]
         self.uploads = Uploads(self.scope.workspace)
-        self.mounts = lasting_mounts()
+        self.mounts, self.closed = lasting_mounts(), Closed(self.scope.since)
+        # Folders in which processes of the run were seen to write.
+        self.writers = written_by(run)
         self.visited = set()
         try:
             self.scan("", self.scope.workspace)
             self.scan("~", HOME)
-            for root in dict.fromkeys([*OTHER_ROOTS, *(f"/{each}" for each in self.scope.include.fixed("/"))]):
-                # On a machine whose home folder lies in there it is not one of these places.
-                if os.path.realpath(root) == root and not within(HOME, [root]) and not within(root, self.roots):
+            others = other_roots(HOME, [f"/{each}" for each in self.scope.include.fixed("/")])
+            for root in others:
+                if not within(root, self.roots) and not within(root, self.mounts):
                     self.scan("/", root)
+            for folder in self.writers:
+                if not within(folder, [*others, *self.roots, *self.mounts, *self.scope.come_home]):
+                    self.scan("/", folder, deep=False)
         except TooLong:
             self.whole = False
         self.keep_links()
 
-    def scan(self, kind, root):
-        """Looks through one tree. A folder's rule holds for all that it holds."""
+    def scan(self, kind, root, deep=True):
+        """Looks through one tree, or one folder alone. A folder's rule holds for all that it holds."""
         if within(root, self.scope.come_home) or not os.path.isdir(root):
             return
         folders = [(root, root[1:] if kind == "/" else "", rules.WHY_OUTSIDE if kind == "/" else None, "", False)]
@@ -183,6 +118,8 @@ class Look:
                 continue
             for entry in entries:
                 try:
+                    if not deep and entry.is_dir(follow_symlinks=False):
+                        continue
                     self.take(kind, entry, (full, path, why, place, linked), folders)
                 except FileNotFoundError:
                     pass  # Removed meanwhile, as old checkpoints are.
@@ -245,12 +182,12 @@ class Look:
             self.found.append((kind, path, full, info))
             return
         name = os.path.basename(path)
-        # Training may run as root, as in a container.
-        others = info.st_uid not in (os.getuid(), 0)
+        # Training may run as root, as in a container; whose files others are is known by who was seen to write there.
+        others = info.st_uid not in (os.getuid(), 0) and os.path.dirname(full) not in self.writers
         if tool or (kind == "/" and (others or rules.is_temporary(path, name, info.st_size))):
             return
         if kind == "/":
-            place = "/".join(path.split("/")[: 3 if path.startswith(("var/", "opt/")) else 2])
+            place = shown_place(path)
         elif within(full, self.uploads.datasets):
             dataset = next(each for each in self.uploads.datasets if within(full, [each]))
             why, place = rules.WHY_DATASET, below(dataset, self.scope.workspace) if kind == "" else place or path
@@ -259,11 +196,14 @@ class Look:
         if why is None:
             self.found.append((kind, path, full, info))
             return
+        self.leave(kind, path, info.st_size, why, place)
+
+    def leave(self, kind, path, size, why, place):
         group = self.left.setdefault((rules.shown(kind, place), why), [0, 0, None])
         group[0] += 1
-        group[1] += info.st_size
-        if rules.is_checkpoint(name, info.st_size) and (group[2] is None or group[2][1] < info.st_size):
-            group[2] = (rules.shown(kind, path), info.st_size)
+        group[1] += size
+        if rules.is_checkpoint(path, size) and (group[2] is None or group[2][1] < size):
+            group[2] = (rules.shown(kind, path), size)
 
     def seen(self, info):
         key = (info.st_dev, info.st_ino)
@@ -272,7 +212,12 @@ class Look:
         return known
 
     def cannot_read(self, kind, path, full, why):
-        """What cannot be listed may hold something new only where it was changed itself."""
+        """What cannot be listed may hold something new only where it was changed itself; elsewhere root may tell."""
+        if kind == "/":
+            for file, size in self.closed.files(full):
+                if not rules.is_temporary(file[1:], file, size):
+                    self.leave(kind, file[1:], size, rules.WHY_CLOSED, shown_place(file[1:]))
+            return
         try:
             info = os.lstat(full)
             if why is None and max(info.st_mtime_ns, info.st_ctime_ns) >= self.scope.since:

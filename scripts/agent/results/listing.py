@@ -22,6 +22,8 @@ from base.checksum import sha256_of
 from base.document import Maybe, takes
 from base.files import BASE, inside, read_json, under_home, write_json
 from results import written
+from results.record import kept_record, record_of
+from run.state import Run
 
 SETTLED_NS = 2_000_000_000
 NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
@@ -213,24 +215,29 @@ def tasks(items):
         yield group
 
 
-@takes(places=[{"at": str, "path": str}], written=Maybe({"experiment": str, "keys": {"include": [str], "exclude": [str]}}))
-def list_places(places, written):
+@takes(
+    places=[{"at": str, "path": str}],
+    written=Maybe({"experiment": str, "keys": {"include": [str], "exclude": [str]}}),
+    record=Maybe({"experiment": str, "aside": Maybe(str)}),
+)
+def list_places(places, written, record):
     """
     Prints one JSON object a line, all packed, for each file, link and empty folder under the given places: path in its
     place, at where that is not empty, size, sha256, executable, link where it is a symbolic link, folder where it is an
     empty one, held (bytes on the disk) where a file has holes, and id to ask for it. A place is a folder, or one file; one
     that is not there is left out. Last line: {"end": true, "skipped": [path…], "hollow": [path…]}.
     `written`: also what training wrote elsewhere (see written.py), below beside/; the last line tells of it in "written".
+    `record`: the last line tells in "run" what ran, or what ran of results that are kept apart.
     skipped: what cannot be opened. hollow: links that lead nowhere, or to a folder that holds them; they have no content.
     """
     # As deep as a path can be.
     sys.setrecursionlimit(10_000)
     with gzip.GzipFile(fileobj=sys.stdout.buffer, mode="wb", compresslevel=1, mtime=0) as packed:
-        for line in lines_of(places, written):
+        for line in lines_of(places, written, record):
             packed.write(f"{line}\n".encode())
 
 
-def lines_of(places, elsewhere):
+def lines_of(places, elsewhere, record):
     checksums = Checksums([word for place in places for word in (place["at"], place["path"])])
     skipped = []
     hollow = []
@@ -252,5 +259,8 @@ def lines_of(places, elsewhere):
             line = described(SingleFile(shown(at), full, skipped), ("", info, link), checksums)
             if line is not None:
                 yield line
+    if record is not None:
+        run, aside = Run(record["experiment"]), record["aside"]
+        told["run"] = record_of(run) if aside is None else kept_record(run, aside)
     checksums.save()
     yield json.dumps({"end": True, "skipped": skipped, "hollow": hollow, **told})

@@ -39,6 +39,7 @@ WHY_DATASET = "the dataset's folder"
 WHY_DATA = "a folder of data, by its name"
 WHY_HIDDEN = "a hidden entry of the home folder"
 WHY_OUTSIDE = "outside of the workspace and the home folder"
+WHY_CLOSED = "outside of the workspace and the home folder, where only root can read"
 WHY_EXCLUDED = "results.exclude"
 
 
@@ -63,8 +64,13 @@ def why_left(kind, above, name, directory):
 
 
 def is_temporary(path, name, size):
-    """In folders for temporary files only what looks like a checkpoint, or is as big as one, is worth a word."""
-    return path.startswith(("tmp/", "var/tmp/")) and CHECKPOINT.search(name) is None and size < MIB
+    """
+    In folders for temporary files only what looks like a checkpoint, or is as big as one, is worth a word; in memory that
+    processes share only what looks like one.
+    """
+    if CHECKPOINT.search(name) is not None:
+        return False
+    return path.startswith("dev/shm/") or (path.startswith(("tmp/", "var/tmp/")) and size < MIB)
 
 
 def shown(kind, path):

@@ -13,6 +13,7 @@ from base.checksum import sha256_of
 from base.files import moment, read_json
 from results import written
 from results.elsewhere import Look
+from results.record import record_of
 from run.configuration import own_attempts
 from run.output import folders_of
 
@@ -178,7 +179,7 @@ def set_aside(final, source):
 def source_of(attempt, instance):
     """As in remote/transfer/results-source.ts."""
     stands = attempt.get("stands", "")[:8]
-    return f"{instance}:{attempt.run.experiment}@{attempt.get('hash', '')[:12]}{stands and f'.{stands}'}"
+    return f"{instance}:{attempt.run.experiment}@{(attempt.asked_hash() or '')[:12]}{stands and f'.{stands}'}"
 
 
 def keep(attempt, file_system, instance):
@@ -214,7 +215,7 @@ def keep(attempt, file_system, instance):
     os.makedirs(partial)
     source = source_of(attempt, instance)
     with open(os.path.join(partial, "manifest.json"), "w") as manifest:
-        manifest.write(f'{{"source": {json.dumps(source)}, "files": [')
+        manifest.write(f'{{"source": {json.dumps(source)}, "run": {json.dumps(record_of(run))}, "files": [')
         pairs = pairs_of(run, partial)
         first = True
         while True:

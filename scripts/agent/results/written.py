@@ -2,7 +2,8 @@
 
 What counts is every file below the workspace and the home folder that came or changed since the first start of what the
 newest attempt runs, unless a rule (rules.py) or results.exclude says otherwise; results.include wins over all rules. What
-a rule leaves out is noted with its size. Of other usual places on the disk only what results.include names counts.
+a rule leaves out is noted with its size. Of what lies elsewhere on the disk (places.py), or where processes of the run
+were seen to write (run/writers.py), only what results.include names counts.
 """
 
 import json
@@ -11,7 +12,8 @@ import time
 
 from base.document import Maybe, takes
 from base.files import read_json, write_json
-from results.elsewhere import HOME, Look, below
+from results.elsewhere import HOME, Look
+from results.places import below
 from run.state import Run
 
 MOST_GROUPS = 40

@@ -6,6 +6,8 @@ from binascii import b2a_base64
 from collections import deque
 
 from base.document import Maybe, takes
+from run.session import take_up
+from run.standing import is_unsupervised
 from run.state import Run
 
 BLOCK = 65536
@@ -141,6 +143,8 @@ def piece(experiment, start, most, wait, bar):
     `most`: bytes. `bar`: the lines come at once; of one that is longer only what its progress bar shows last. `wait`: for something new, as long as the attempt goes on.
     """
     run = Run(experiment)
+    if is_unsupervised(run.newest()):
+        take_up(run)
     until = time.monotonic() + LONGEST
     while True:
         # Asked first: what is written before the end is then surely read.

@@ -3,7 +3,7 @@
 import os
 import time
 
-from base.processes import name_of, stat_of, words_of
+from base.processes import name_of, read, stat_of, words_of
 from run.processes import Processes
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -14,6 +14,10 @@ LAST = 5
 LONG = 60
 # Longer than anybody waits to see a background process come up.
 WAITING = 300
+# Of a second: what does less than that waits, or is a service.
+BUSY = 0.4
+MOVED = 1 << 20
+QUIET = 3
 HELPERS = """
 tensorboard wandb mlflow aim jupyter gpustat nvidia-smi nvtop dcgm top htop watch tail sleep ssh-agent gpg-agent
 dbus-daemon resource_tracker semaphore_tracker compile_worker
@@ -40,6 +44,55 @@ class Process:
 
     def shown(self):
         return " ".join(" ".join(self.words).split())[:120] or self.name
+
+
+class Work:
+    """What of a run works: computes, or moves data."""
+
+    def __init__(self, processes):
+        self.processes = processes
+
+    def goes_on(self):
+        """The command lines of what works. Waits up to QUIET seconds for it: an epoch's end may be still for a moment."""
+        until = time.monotonic() + QUIET
+        before = self.used()
+        while before and time.monotonic() < until:
+            time.sleep(1)
+            now = self.used()
+            working = [pid for pid, used in now.items() if pid in before and is_work(before[pid], used)]
+            if working:
+                return [Process(pid).shown() for pid in working[:5]]
+            before = now
+        return []
+
+    def used(self):
+        """Processor time that it had or waited for in seconds, and bytes read and written, of each process that is no helper and no shell."""
+        found = {pid: Process(pid) for pid in self.processes.now()}
+        return {
+            pid: (each.worked + waited_by(pid), moved_by(pid))
+            for pid, each in found.items()
+            if each.lives and not each.is_helper() and not each.is_shell()
+        }
+
+
+def is_work(before, now):
+    return now[0] - before[0] >= BUSY or now[1] - before[1] >= MOVED
+
+
+def waited_by(pid):
+    """Seconds for which the threads of a process have waited for a processor that others had."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return 0
+    fields = [read(pid, f"task/{thread}/schedstat").split() for thread in threads]
+    return sum(int(each[1]) for each in fields if len(each) > 1) / 1e9
+
+
+def moved_by(pid):
+    """Bytes that a process has read and written; 0 of another user's."""
+    fields = dict(line.split(b": ") for line in read(pid, "io").splitlines() if b": " in line)
+    return int(fields.get(b"rchar", 0)) + int(fields.get(b"wchar", 0))
 
 
 def left_of(attempt, outputs):

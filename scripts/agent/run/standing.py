@@ -8,7 +8,7 @@ LIMITS = ("budget", "limit", "idle")
 
 def is_unsupervised(attempt):
     """Whether it has lost its supervisor, and has what one would see to its end."""
-    supervisor = attempt.get("supervisor")
+    supervisor = attempt.get("supervisor") if attempt else None
     if supervisor is None or attempt.has("exit") or is_alive(supervisor) or attempt.has("interrupted"):
         return False
     return attempt.has("trainingEnd") or Processes(attempt).train()

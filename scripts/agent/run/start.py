@@ -10,6 +10,7 @@ from base.say import die, say
 from base.shell import workplace
 from results.aside import keep_apart
 from results.clear import clear
+from results.record import PROVENANCE, keep_config
 from run.configuration import goes_on, has_finished, own_attempts, with_file
 from run.processes import Processes, numbers
 from run.session import start_supervisor
@@ -48,11 +49,12 @@ LIMITS = {
     run=DESCRIPTION,
     limits=LIMITS,
     results={"include": [str], "exclude": [str]},
+    provenance=Maybe(PROVENANCE),
 )
-def start(experiment, hash, stands, config, run, limits, results):
+def start(experiment, hash, stands, config, run, limits, results, provenance):
     """
-    `stands`: hash of the code, data and environment on which it runs. `config`: a file that setup makes, in the folder in
-    which commands run; what it holds is part of the settings.
+    `stands`: hash of the code, data and environment on which it runs; `provenance`: what these are, in words. `config`: a
+    file that setup makes, in the folder in which commands run; what it holds is part of the settings.
     Same hash and going on: "already running", under these limits from now on; ended with 0: "already finished". Ended
     otherwise, or gone without a status (reboot): starts the next attempt. A run that has lost its supervisor gets another.
     Exit codes: 0 runs or has finished, 3 a run with another hash goes on (stop it first), 4 the time limit or the budget
@@ -91,6 +93,8 @@ def start(experiment, hash, stands, config, run, limits, results):
         "description": run,
         "limits": limits,
         "startedAt": now(),
+        "provenance": provenance,
+        "config": keep_config(of, of.number() + 1, run, provenance),
     }
     if not goes_on(of, hash, asked):
         of.note(f"=== lambda-train: {experiment} had finished with other settings; its outputs are emptied, {now()}")

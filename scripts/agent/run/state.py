@@ -4,6 +4,7 @@
   state.json    version, the number of the newest attempt, and what is known of each
   events.jsonl  what happened when, a line each
   train.log, evaluate.log, log.times, written.json, aside/
+  configs/<attempt>  the config that it read
 An earlier release kept a file for each fact (see run/early.py). Its attempts stay as they are: its supervisor may go on.
 """
 
@@ -158,8 +159,9 @@ class Run:
 
 class Attempt(Facts):
     """
-    One start of a run. Facts: hash (of its settings), askedHash (by which the stack calls them), stands (hash of the code, data and environment),
-    used (seconds of the attempts before it), description, limits, createdAt, startedAt,
+    One start of a run. Facts: hash (of its settings), askedHash (by which the stack calls them), stands (hash of the code,
+    data and environment), provenance and config (see results/record.py), command (what ran), used (seconds of the attempts
+    before it), description, limits, createdAt, startedAt,
     mark (files that training writes are newer), logStart, supervisor, launcher, scope (its cgroup), firstStep, firstStepLine, outputPath,
     outputBeside, seconds, activeAt, stopRequest, stopReason, detached, interrupted (the machine went down), trainingEnd,
     exit, endedAt, evaluation, evaluationExit, evaluatedAt, fetching, fetched, kept, doubt (why its end with 0 may be no
@@ -174,6 +176,10 @@ class Attempt(Facts):
     def get(self, name, default=None):
         value = self.run.document().get("attempts", {}).get(str(self.number), {}).get(name)
         return default if value is None else value
+
+    def asked_hash(self):
+        """The hash by which the stack calls its settings; None where nothing is known."""
+        return self.get("askedHash", self.get("hash"))
 
     def put(self, **facts):
         """Writes facts down; None takes one away. @raises OSError on a disk that stays full"""

@@ -63,7 +63,7 @@ def told_of(attempt):
         "detached": "; ".join(attempt.get("detached", [])),
         "unsupervised": True if unsupervised else None,
         "attempt": attempt.number,
-        "hash": attempt.get("askedHash", attempt.get("hash")),
+        "hash": attempt.asked_hash(),
         "stands": attempt.get("stands"),
         "doubt": attempt.get("doubt"),
         "apart": attempt.get("apart"),
@@ -125,6 +125,8 @@ def copy_at(folder):
     kept = read_json(os.path.join(folder, "places.json"), None)
     if kept is None or folder.endswith(".partial"):
         return None
+    # What ran is long, and told with the results alone.
+    kept.pop("run", None)
     return {"name": os.path.basename(folder), "path": folder, "kept": kept}
 
 

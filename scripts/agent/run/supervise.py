@@ -14,19 +14,20 @@ from base.processes import key_of, own_command, pid_in, send, start_detached
 from base.shell import workplace
 from run.activity import Activity
 from run.configuration import since
-from run.leftovers import left_of
+from run.leftovers import Work, left_of
 from run.log import Steps, Times, beginning, error_at_end, size_of, tells_of_a_kill
+from run.looks import Looks, look_elsewhere
 from run.output import find_output, has_left_nothing, outputs_of, was_written_since
 from run.processes import Processes
 from run.resume import resume_checkpoint
 from run.scope import scoped
 from run.standing import evaluates_itself, wanted_evaluation
 from run.state import Run
+from run.writers import Writers
 
-# Seconds between two looks, between two notes of what is known, and between two looks at what lies elsewhere.
+# Seconds between two looks, and between two notes of what is known.
 TICK = 0.3
 NOTES = 10
-ELSEWHERE = 60
 
 
 @takes(experiment=str, adopt=Maybe(bool))
@@ -45,7 +46,8 @@ class Supervisor:
         self.grace = self.described["grace"]
         self.processes = Processes(attempt)
         self.times = Times(self.run)
-        self.going_down = self.interrupted = False
+        self.work = Work(self.processes)
+        self.going_down = self.interrupted = self.has_told_of_work = False
 
     def see_to_the_end(self, adopt):
         self.listen()
@@ -102,7 +104,7 @@ class Supervisor:
             + command.replace("\n", "; ")
         )
         mark = moment()
-        self.attempt.put(mark=mark, logStart=self.begins)
+        self.attempt.put(mark=mark, logStart=self.begins, command=command)
         words = own_command("launch", experiment=self.run.experiment, command=command)
         launcher = start_detached(scoped(f"{self.run.experiment}-{self.attempt.number}", words), self.run.log)
         self.attempt.put(launcher=key_of(launcher.pid))
@@ -120,14 +122,15 @@ class Supervisor:
         attempt = self.attempt
         steps = Steps(self.run.log, self.begins, self.described.get("firstStepPattern"))
         noted = float("-inf")
-        looks = Looks(self.run.experiment)
+        looks, writers = Looks(self.run.experiment), Writers(self.run, self.processes)
         launcher = attempt.get("launcher")
         waiter = Waiter(pid_in(launcher)) if attempt.lives("launcher") else None
-        while self.processes.train():
+        while self.processes.train() or self.work_goes_on(steps):
             if not attempt.has("firstStep") and self.find_first_step(steps):
                 noted = float("-inf")
             self.activity.look()
             self.times.note(self.activity.size)
+            writers.look()
             if time.monotonic() - noted >= NOTES:
                 noted = time.monotonic()
                 # Known before the end: the machine may go down, or its results be wanted while it trains. A disk that
@@ -146,6 +149,23 @@ class Supervisor:
                 waiter.wait(TICK)
             else:
                 time.sleep(TICK)
+
+    def work_goes_on(self, steps):
+        """
+        Whether training's command has ended well after its first step, and what it started still works, as an upload of the
+        model or an evaluation in the background: the run is over when nothing of it is left.
+        """
+        end = self.attempt.get("trainingEnd")
+        if not end or end["code"] != 0 or self.going_down or not steps.before(end["size"]):
+            return False
+        commands = self.work.goes_on()
+        if commands and not self.has_told_of_work:
+            self.has_told_of_work = True
+            self.run.note(
+                "=== lambda-train: the training command ended with status 0; the run goes on until what it started has "
+                f"done its work: {'; '.join(commands)}"
+            )
+        return bool(commands)
 
     def find_first_step(self, steps, ended=False):
         line = steps.new(ended)
@@ -275,41 +295,3 @@ class Supervisor:
         self.run.note(f"=== lambda-train: evaluation ended with status {attempt.get('evaluationExit')}")
         look_elsewhere(self.run.experiment, 20)
         self.times.note(size_of(self.run.log), now=True)
-
-
-def looking(experiment, seconds, end):
-    """A look at what training writes outside of its outputs, with what the machine has to spare."""
-    return ["nice", "-n", "19", *own_command("written", experiment=experiment, seconds=seconds, end=end)]
-
-
-def look_elsewhere(experiment, seconds):
-    """The look at the end, which is short: whoever stops a run waits for that. What people are told of it."""
-    try:
-        return (
-            subprocess.run(
-                looking(experiment, seconds, True),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                timeout=seconds * 2,
-                check=False,
-            )
-            .stdout.decode(errors="replace")
-            .strip()
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-
-
-class Looks:
-    """The looks while training goes on, one at a time."""
-
-    def __init__(self, experiment):
-        self.experiment = experiment
-        self.at, self.process = time.monotonic() - ELSEWHERE + NOTES, None
-
-    def look(self):
-        if time.monotonic() - self.at < ELSEWHERE or (self.process is not None and self.process.poll() is None):
-            return
-        self.at = time.monotonic()
-        self.process = start_detached(["timeout", "120", *looking(self.experiment, 60, False)])

@@ -30,7 +30,7 @@ class FilesOfRoot(unittest.TestCase):
     def setUp(self):
         if os.geteuid() != 0:
             self.skipTest("only root can write what another user cannot read")
-        self.home = self.folder("/var/tmp")
+        self.home, self.disk = self.folder("/var/tmp"), self.folder("/tmp")
         self.workspace = os.path.join(self.home, "work")
         run = os.path.join(self.home, ".lambda-train/runs/exp")
         os.makedirs(self.workspace)
@@ -49,17 +49,17 @@ class FilesOfRoot(unittest.TestCase):
         return made
 
     def look(self):
-        environment = {**os.environ, "HOME": self.home, "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {**os.environ, "HOME": self.home, "LAMBDA_TRAIN_DISK": self.disk, "PYTHONDONTWRITEBYTECODE": "1"}
         words = [sys.executable, "-c", LOOK, str(NOBODY)]
         ran = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
         self.assertEqual(ran.returncode, 0, ran.stderr)
         return json.loads(ran.stdout)
 
     def test_elsewhere_on_the_disk_are_named_whatever_their_ending(self):
-        elsewhere = self.folder("/tmp")
-        with open(os.path.join(elsewhere, "weights.state"), "wb") as file:
+        os.mkdir(os.path.join(self.disk, "srv"))
+        with open(os.path.join(self.disk, "srv", "weights.state"), "wb") as file:
             file.truncate(2 << 20)
-        self.assertEqual(self.look()["left"].get(elsewhere), 1)
+        self.assertEqual(self.look()["left"].get(self.disk), 1)
 
     def test_that_cannot_be_read_are_no_results_that_are_safe(self):
         self.assertIsNone(self.look()["unsafe"])
