@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { MachinePlan } from "../plan/types";
+import type { MachinePlan, PlannedRun } from "../plan/types";
 import { renderVerify } from "../remote/scripts";
 import type { OnInstanceArgs } from "./resources/on-instance";
 import { step } from "./step";
@@ -7,7 +7,7 @@ import { step } from "./step";
 /** Arguments of {@link Gate}. */
 export interface GateArgs extends OnInstanceArgs {
   /** The plan. A change of the gate, of the environment or of the dataset checks again. */
-  readonly plan: MachinePlan;
+  readonly plan: MachinePlan & { readonly runs: readonly PlannedRun[] };
 }
 
 /** What must hold before training starts: data, CUDA, driver, disk, architecture. Fails with the evidence. */

@@ -45,7 +45,7 @@ function inForce(plan: MachineInForce, standing: StandingPlan): MachineInForce {
   const { workload, dataset, environment, gate, runs, results } = standing;
   return {
     ...plan,
-    workload: { ...plan.workload, ...workload, folder: localPath(workload.folder) },
+    workload: { ...plan.workload, ...workload, files: workload.files, folder: localPath(workload.folder) },
     // Each by its name: what the old plan does without is not taken from the new one.
     dataset: dataset && { ...dataset, source: withPath(dataset.source, localPath) },
     environment,
@@ -57,9 +57,9 @@ function inForce(plan: MachineInForce, standing: StandingPlan): MachineInForce {
 
 /** What the state holds of a plan. What a commit is called, or what is tried at home, makes no other plan. */
 function inState({ workload, dataset, environment, gate, runs, results }: MachineInForce): StandingPlan {
-  const { name, folder, source, extraFiles, protectedPaths, hash } = workload;
+  const { name, folder, source, extraFiles, files, protectedPaths, hash } = workload;
   return {
-    workload: { name, folder: portablePath(folder), source, extraFiles, protectedPaths, hash },
+    workload: { name, folder: portablePath(folder), source, extraFiles, files, protectedPaths, hash },
     dataset: dataset && { ...dataset, source: withPath(dataset.source, portablePath) },
     environment,
     gate,

@@ -7,7 +7,8 @@ import { manifestHash } from "../local/folder/manifest";
 import { reading } from "../local/folder/progress";
 import { walkAll, walkCode } from "../local/folder/walk";
 import type { Listener } from "../local/listener";
-import { cacheFolder, hashFolder, projectFolder } from "../local/paths";
+import { cacheFolder, hashFolder, ownPaths, projectFolder } from "../local/paths";
+import { archiveFault } from "./archive";
 import { findDataset } from "./dataset";
 import { type Experiment, readExperiment } from "./experiment";
 import { PlanError, type Problem } from "./problems";
@@ -46,9 +47,15 @@ export async function makePlan(
   const protectedPaths = [outputs, ...(experiment.dataset ? [pathIn(experiment.dataset.target)] : [])];
   const { extraFiles } = workload;
   const code = await readable("workload.source", experiment.workload.source, () =>
-    walkCode(workload.folder, { extraFiles, protectedPaths, ...reads("reading the code", onStatus) }),
+    walkCode(workload.folder, {
+      extraFiles,
+      broughtFiles: ownPaths(experiment.workload.files),
+      protectedPaths,
+      ...reads("reading the code", onStatus),
+    }),
   );
-  const environment = environmentPlan(experiment, workload.folder);
+  const datasetOnInstance = dataset === undefined ? undefined : await datasetPlan(experiment, dataset, onStatus);
+  const environment = environmentPlan(experiment, workload.folder, datasetOnInstance);
   const values = { config: workload.config, experiment: experiment.experiment };
   const machine: MachinePlan = {
     machine: onlyMachine,
@@ -60,11 +67,12 @@ export async function makePlan(
       commit: workload.commit,
       unfetched: workload.unfetched,
       extraFiles,
+      files: experiment.workload.files,
       protectedPaths,
       smoke: experiment.workload.smoke,
       hash: manifestHash(code.manifest),
     },
-    dataset: dataset === undefined ? undefined : await datasetPlan(experiment, dataset, onStatus),
+    dataset: datasetOnInstance,
     environment,
     gate: {
       gpu: experiment.gate.gpu,
@@ -196,6 +204,12 @@ async function datasetPlan(
   onStatus: Listener["status"],
 ): Promise<DatasetPlan> {
   const { target = "data", splits = [] } = experiment.dataset ?? {};
+  if (source.kind === "archive") {
+    onStatus?.("reading the dataset", "looking into the archive");
+    const fault = await archiveFault(source.path, { target, splits }, cacheFolder());
+    const field = "dataset.source";
+    if (fault !== undefined) throw new PlanError([{ field, value: experiment.dataset?.source, message: fault }]);
+  }
   const hash = await readable("dataset.source", experiment.dataset?.source, () =>
     contentHash(source, reads("reading the dataset", onStatus)),
   );
@@ -236,7 +250,7 @@ const environmentFiles =
   /^(environment.*\.ya?ml|requirements.*\.txt|pyproject\.toml|setup\.(py|cfg)|uv\.lock|poetry\.lock|Pipfile(\.lock)?)$/;
 
 /** The environment, with a hash over the files whose change must run setup again. */
-function environmentPlan(experiment: Experiment, folder: string): EnvironmentPlan {
+function environmentPlan(experiment: Experiment, folder: string, dataset?: DatasetPlan): EnvironmentPlan {
   const { environment } = experiment;
   const script = setupScript(environment.setup);
   const inputs = [
@@ -246,16 +260,20 @@ function environmentPlan(experiment: Experiment, folder: string): EnvironmentPla
     ...environment.inputs,
   ].filter((path, index, all) => all.indexOf(path) === index && existsSync(join(folder, path)));
   const contents = inputs.map((path) => sha256(readFileSync(resolve(folder, path), "base64")));
-  const { setup, manager, file, answer, variables } = environment;
+  const { setup, manager, file, activate, answer, variables, waitForDataset } = environment;
+  const reads = waitForDataset ? [dataset?.hash] : [];
   return {
     setup: setup ?? undefined,
     manager,
     file,
+    activate,
+    waitsForDataset: waitForDataset || undefined,
     answer,
     timeoutSeconds: environment.timeoutMinutes * 60,
     variables,
     inputs,
-    hash: sha256({ setup, manager, file, answer, variables }, inputs, contents),
+    // A key that is not set is no part of it: the hash is that of releases which didn't know the key.
+    hash: sha256({ setup, manager, file, answer, variables, activate }, inputs, contents, ...reads),
   };
 }
 

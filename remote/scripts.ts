@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { StandingPlan } from "../plan/standing";
-import type { DatasetPlan, EvaluationPlan, Job, MachinePlan, Variables } from "../plan/types";
+import type { DatasetPlan, EvaluationPlan, Job, MachinePlan, PlannedRun, Variables } from "../plan/types";
 import { renderCall } from "./agent";
 import { addsToItself } from "./quote";
 
@@ -26,10 +26,11 @@ export function tmuxSession(experiment: string): string {
 
 /** Makes the environment and runs the workload's setup command, once for the same `environment.hash`. */
 export function renderSetup({ environment, workload }: MachinePlan): string {
-  const { manager, file = "", setup = "", answer, variables, hash, timeoutSeconds } = environment;
+  const { manager, file = "", setup = "", activate, answer, variables, hash, timeoutSeconds } = environment;
   // The workspace is the folder of that name in the home folder.
   const place = { workspace: workload.name, workload: workload.name };
-  const document = { hash, seconds: timeoutSeconds, setup: { ...place, manager, file, setup, answer, variables } };
+  const described = { ...place, manager, file, setup, activate, answer, variables };
+  const document = { hash, seconds: timeoutSeconds, setup: described };
   return renderCall({ verb: "setup", document });
 }
 
@@ -82,8 +83,8 @@ export function standsHash({
 }
 
 /** The gate. Prints a line for each check. */
-export function renderVerify(plan: MachinePlan): string {
-  const { dataset, gate, workload } = plan;
+export function renderVerify(plan: MachinePlan & { readonly runs: readonly Pick<PlannedRun, "run">[] }): string {
+  const { dataset, gate, workload, runs } = plan;
   const workspace = workload.name;
   const uploads = [workspace, ...(dataset?.source.kind === "folder" ? [datasetPath(plan)] : [])];
   const document = {
@@ -94,6 +95,7 @@ export function renderVerify(plan: MachinePlan): string {
     architecture: gate.architecture,
     disk: gate.minDiskGiB,
     modules: gate.modules,
+    trains: runs.map(({ run: { command, directory } }) => ({ command, directory })),
     command: gate.command,
     seconds: gate.timeoutSeconds,
   };

@@ -150,7 +150,11 @@ describe("a command on the instance", () => {
   it.each([
     ["env-setup", () => new Environment("env", { ...place(), plan: machineOf(plan) }).hash, () => renderSetup(plan)],
     ["data-extract", () => new Dataset("data", { ...place(), plan }).hash, () => renderExtract(plan)],
-    ["gate-verify", () => new Gate("gate", { ...place(), plan }).evidence, () => renderVerify(plan)],
+    [
+      "gate-verify",
+      () => new Gate("gate", { ...place(), plan: machineOf(plan) }).evidence,
+      () => renderVerify(machineOf(plan)),
+    ],
     ["run-train", () => new Run("run", { ...place(), plan, bill }).logPath, () => renderStart(plan)],
   ])("%s runs its own script", async (name, make, script) => {
     await outputValue<unknown>(make());
@@ -170,18 +174,21 @@ describe("an environment", () => {
 describe("a gate", () => {
   /** The gate's script for a plan with changes. */
   const script = async (name: string, change: Partial<Job> = {}): Promise<unknown> => {
-    await outputValue(new Gate(name, { ...place(), plan: { ...plan, ...change } }).evidence);
+    await outputValue(new Gate(name, { ...place(), plan: machineOf({ ...plan, ...change }) }).evidence);
     return mocks.of(`${name}-verify`).inputs.stdin;
   };
 
   it("shows its evidence", async () => {
-    expect(await outputValue(new Gate("gate", { ...place(), plan }).evidence)).toBe("ok disk: 5 GiB free");
+    expect(await outputValue(new Gate("gate", { ...place(), plan: machineOf(plan) }).evidence)).toBe(
+      "ok disk: 5 GiB free",
+    );
     expect(mocks.children("gate")).toEqual([`gate-verify ${command}`]);
   });
 
-  it("checks again when gate, environment or dataset change, and only then", async () => {
+  it("checks again when gate, environment, dataset or the command that trains change, and only then", async () => {
     const before = await script("a");
-    expect(await script("b", { run: { ...plan.run, command: "other" } })).toBe(before);
+    expect(await script("b", { run: { ...plan.run, graceSeconds: 99 } })).toBe(before);
+    expect(await script("b2", { run: { ...plan.run, command: "other" } })).not.toBe(before);
     expect(await script("c", { gate: { ...plan.gate, minDiskGiB: 7 } })).not.toBe(before);
     expect(await script("d", { environment: { ...plan.environment, hash: "e2" } })).not.toBe(before);
     expect(await script("e", { dataset: { ...wholePlan(plan).dataset, hash: "d2" } as Job["dataset"] })).not.toBe(

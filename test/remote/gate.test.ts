@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { walkAll } from "../../local/folder/walk";
@@ -6,7 +6,7 @@ import type { DatasetPlan } from "../../plan/types";
 import { datasetPath, renderVerify, uploadName } from "../../remote/scripts";
 import type { ExecResult } from "../../remote/session";
 import { uploadTree } from "../../remote/transfer/upload";
-import { testPlan } from "./plan";
+import { machineOf, testPlan } from "./plan";
 import { useScriptHost } from "./script-host";
 
 const host = useScriptHost();
@@ -45,7 +45,7 @@ describe("the gate", () => {
       remoteRoot: datasetPath(plan),
       name: uploadName(datasetPath(plan)),
     });
-    const result = await send(renderVerify(plan));
+    const result = await send(renderVerify(machineOf(plan)));
     expect(result.code, result.stdout).toBe(0);
     expect(result.stdout).toMatch(/^ok workspace: .*\nok architecture: /);
     expect(Object.keys(evidence(result, "ok"))).toEqual([
@@ -57,12 +57,13 @@ describe("the gate", () => {
       "upload work-data",
       "dataset train",
       "driver",
+      "python",
       "cuda",
       "module json",
       "command",
     ]);
     await rm(home("work/data/train/a b"));
-    const gone = await send(renderVerify(plan));
+    const gone = await send(renderVerify(machineOf(plan)));
     expect(gone.code).toBe(1);
     expect(Object.keys(evidence(gone, "FAIL"))).toEqual(["upload work-data", "dataset train"]);
   });
@@ -81,7 +82,7 @@ describe("the gate", () => {
         command: "printf '\\033]0;title\\007\\033[2J'; echo '\"quoted\"\\ tail'; exit 3",
       },
     });
-    const result = await send(renderVerify(plan));
+    const result = await send(renderVerify(machineOf(plan)));
     await rm(join(host.sshd.bin, "nvidia-smi"));
     expect(result.code).toBe(1);
     expect(result.stdout).not.toMatch(/[^\P{Cc}\n]/u);
@@ -92,7 +93,7 @@ describe("the gate", () => {
       "upload work": expect.stringContaining("no finished upload"),
       driver: expect.stringContaining("NVIDIA-SMI has failed"),
       cuda: expect.stringMatching(/torch/),
-      "module no_such_module": expect.stringContaining("ModuleNotFoundError"),
+      "module no_such_module": expect.stringMatching(/ModuleNotFoundError.*or take it out of gate\.modules/),
       command: expect.stringContaining('ended with status 3: "quoted"\\ tail'),
     });
   });
@@ -106,9 +107,52 @@ describe("the gate", () => {
       home("work/torch/__init__.py"),
       "__version__ = '2.9'\nclass version: cuda = '12.8'\nclass cuda:\n    is_available = staticmethod(lambda: True)\n    device_count = staticmethod(lambda: 8)\n    get_device_name = staticmethod(lambda i: 'NVIDIA H100')\n",
     );
-    const result = await send(renderVerify(testPlan({ gate: { ...gate, gpu: "required" } })));
+    const result = await send(renderVerify(machineOf(testPlan({ gate: { ...gate, gpu: "required" } }))));
     await rm(join(host.sshd.bin, "nvidia-smi"));
     expect(result.stdout).toContain("ok driver: NVIDIA H100, 570.1, 81559 MiB");
     expect(result.stdout).toContain("ok cuda: torch 2.9, CUDA 12.8, 8 x NVIDIA H100");
+  });
+
+  it.each([
+    ["python train.py", "venv/bin/python"],
+    ["make train", "venv/bin/python"],
+    ["lr=1 nohup ./venv/bin/python3 -m train", "venv/bin/python3"],
+    ["mytool --lr 1", "venv/bin/python3"],
+    ["./train.sh", "usr/bin/env python3"],
+  ])("asks the Python that `%s` calls", async (command, expected) => {
+    await host.session.exec("python3 -m venv --without-pip work/venv");
+    await writeFile(home("work/Makefile"), "PYTHON ?= venv/bin/python\ntrain:\n\t@exec $(PYTHON) train.py\n");
+    await mkdir(home(".local/bin"), { recursive: true });
+    await writeFile(home(".local/bin/mytool"), `#!${home("work/venv/bin/python3")}\n`, { mode: 0o755 });
+    await writeFile(home(".lambda-train/env.sh"), `export PATH=${home("work/bin")}:"$PATH"\n`);
+    await mkdir(home("work/bin"));
+    await symlink("../venv/bin/python", home("work/bin/python"));
+    const { stdout } = await send(renderVerify(machineOf(testPlan({ gate, run: { command } }))));
+    const named = /^ok python: Python 3\.[\d.]+, (.*)$/m.exec(stdout)?.[1];
+    if (expected.startsWith("usr")) expect(named).not.toContain(home("work"));
+    else expect(named, stdout).toMatch(/\/work\/(venv|bin)\/(bin\/)?python3?$/);
+  });
+
+  it("tells that training calls a Python that is not there", async () => {
+    const result = await send(renderVerify(machineOf(testPlan({ gate, run: { command: "python3.99 train.py" } }))));
+    expect(evidence(result, "FAIL")).toEqual({
+      python: expect.stringContaining("`python3.99`, which can't be run"),
+      "upload work": expect.anything(),
+    });
+  });
+
+  it("asks for no torch where another framework is what the workload imports", async () => {
+    await mkdir(home("work/jax"));
+    await writeFile(
+      home("work/jax/__init__.py"),
+      "__version__ = '0.9'\nclass D: platform = 'gpu'\ndef devices(): return [D(), D()]\n",
+    );
+    await writeFile(join(host.sshd.bin, "nvidia-smi"), "#!/bin/sh\necho 'NVIDIA H100, 570.1, 81559 MiB'\n", {
+      mode: 0o755,
+    });
+    const verify = renderVerify(machineOf(testPlan({ gate: { ...gate, gpu: "required", modules: ["jax"] } })));
+    const result = await send(verify);
+    await rm(join(host.sshd.bin, "nvidia-smi"));
+    expect(evidence(result, "ok")).toMatchObject({ cuda: "jax 0.9, 2 GPUs", "module jax": "0.9" });
   });
 });
