@@ -1,4 +1,3 @@
-import "./engine/link/loopback";
 import type * as pulumi from "@pulumi/pulumi";
 import { callerNetworks } from "./components/kit/caller-networks";
 import { checkedPlan } from "./components/kit/checked-plan";
