@@ -4,7 +4,8 @@ import { type Choice, requireInstance } from "./stack/stack-view";
 import { runThere, thereHelp } from "./stack/there";
 import { choosingCommand, run } from "./terminal/command";
 
-const description = "Opens a shell on the instance, or runs a command in one. Like ssh, it joins the words by spaces.";
+const description =
+  "Opens a shell on the instance with the workload's environment, or runs a command in one. Like ssh, it joins the words by spaces.";
 
 const command = choosingCommand("ssh", description)
   .argument("[command...]", "command to run instead")

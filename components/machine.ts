@@ -58,7 +58,8 @@ export class Machine extends pulumi.ComponentResource {
       const workspace = new Workspace(`${prefix}workspace`, { ...place, workload, endpoint: cloud.endpoint }, inside);
       const onWorkspace = { ...inside, dependsOn: workspace };
       const dataset = inForce.dataset && new Dataset(`${prefix}dataset`, onInstance, onWorkspace);
-      const environment = new Environment(`${prefix}environment`, onInstance, onWorkspace);
+      const first = inForce.environment.waitsForDataset === true && dataset ? [workspace, dataset] : [workspace];
+      const environment = new Environment(`${prefix}environment`, onInstance, { ...inside, dependsOn: first });
       const prepared = dataset === undefined ? [environment] : [environment, dataset];
       const gate = new Gate(`${prefix}gate`, onInstance, { ...inside, dependsOn: prepared });
       this.registerOutputs({ instanceId: this.instance.id });

@@ -48,7 +48,7 @@ function inForce(plan: MachineInForce, standing: StandingPlan): MachineInForce {
   const origin = workload.hash === plan.workload.hash ? { commit, ref, changed, repository } : {};
   return {
     ...plan,
-    workload: { ...rest, ...origin, ...workload, folder: localPath(workload.folder) },
+    workload: { ...rest, ...origin, ...workload, files: workload.files, folder: localPath(workload.folder) },
     // Each by its name: what the old plan does without is not taken from the new one.
     dataset: dataset && { ...dataset, source: withPath(dataset.source, localPath) },
     environment,
@@ -60,9 +60,9 @@ function inForce(plan: MachineInForce, standing: StandingPlan): MachineInForce {
 
 /** What the state holds of a plan. What a commit is called, or what is tried at home, makes no other plan. */
 function inState({ workload, dataset, environment, gate, runs, results }: MachineInForce): StandingPlan {
-  const { name, folder, source, extraFiles, protectedPaths, hash } = workload;
+  const { name, folder, source, extraFiles, files, protectedPaths, hash } = workload;
   return {
-    workload: { name, folder: portablePath(folder), source, extraFiles, protectedPaths, hash },
+    workload: { name, folder: portablePath(folder), source, extraFiles, files, protectedPaths, hash },
     dataset: dataset && { ...dataset, source: withPath(dataset.source, portablePath) },
     environment,
     gate,

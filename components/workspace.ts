@@ -30,6 +30,7 @@ export class Workspace extends pulumi.ComponentResource {
         source: portablePath(workload.folder),
         target: workload.name,
         extraFiles: workload.extraFiles,
+        files: workload.files,
         protectedPaths: [...workload.protectedPaths],
         hash: workload.hash,
         repository: workload.repository,

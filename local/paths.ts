@@ -13,6 +13,12 @@ export function projectFolder(): string {
   return folder;
 }
 
+/** Paths as a user wrote them, made absolute: they count from the project, or from the home folder after `~/`. */
+export function ownPaths(written: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const own = (path: string): string => resolve(projectFolder(), path.replace(/^~(?=\/|$)/, homedir()));
+  return Object.fromEntries(Object.entries(written).map(([place, path]) => [place, own(path)]));
+}
+
 /** Folder of what belongs to this checkout alone: state, emulated cloud, hashes. `LAMBDA_TRAIN_LOCAL` moves it. */
 export function localFolder(): string {
   return resolve(process.env.LAMBDA_TRAIN_LOCAL || join(projectFolder(), ".local"));

@@ -79,8 +79,23 @@ export function findDataset(
       },
     ];
   });
-  if (problems.length > 0) throw new PlanError(problems);
+  if (problems.length > 0) {
+    const below = folderWith(path, dataset.splits);
+    if (below === undefined) throw new PlanError(problems);
+    const places = dataset.splits.map((split) => `${below}/${split}`).join(", ");
+    throw wrong({
+      message: `the folder has no ${dataset.splits.join(", ")}, but its folder ${below} has`,
+      next: `Give that folder, or name ${places} in dataset.splits`,
+    });
+  }
   return { kind: "folder", path };
+}
+
+/** The one folder in a dataset that has all splits; undefined where none has, or several. */
+function folderWith(path: string, splits: readonly string[]): string | undefined {
+  const inside = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const right = inside.filter(({ name }) => splits.every((split) => existsSync(join(path, name, split))));
+  return splits.length > 0 && right.length === 1 ? right[0]?.name : undefined;
 }
 
 function prepare(command: string, workload: string, source: string, begun: string): void {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type Document, parseDocument } from "yaml";
 import { z } from "zod";
+import { moduleName } from "./module-name";
 import { PlanError, problemsOf } from "./problems";
 import { readAs } from "./yaml/read";
 
@@ -81,6 +82,13 @@ export const experimentSchema = z.strictObject({
         .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must hold letters, digits, dots, dashes and underscores alone")
         .optional()
         .describe("Name of the workspace folder on the instance. Default: the last part of the source."),
+      files: z
+        .record(insidePath, z.string({ error: "must be a path on this machine" }).min(1))
+        .optional()
+        .describe(
+          "Files and folders that the repository lacks: path in the workspace → path on your machine (relative to the project, " +
+            "or from `~/`). They are uploaded with the code, whatever `.gitignore` says. Their content isn't in the state.",
+        ),
       smoke: command
         .optional()
         .describe(
@@ -126,9 +134,20 @@ export const experimentSchema = z.strictObject({
         .enum(["auto", "conda", "venv", "none"], { error: "must be auto, conda, venv or none" })
         .default("auto")
         .describe(
-          "Environment manager. `auto` picks conda for `environment*.yml`, else a venv for requirements, else the system's Python.",
+          "Environment manager. `auto` uses the environment that the setup command makes. If it makes none: conda for " +
+            "`environment*.yml`, else a venv for requirements, else the system's Python.",
         ),
       file: insidePath.optional().describe("Environment or requirements file. Default: found by name."),
+      activate: command
+        .optional()
+        .describe(
+          "Command that activates the environment which setup made, as `conda activate hmer-ink`. Training, evaluation, the " +
+            "gate, `exec`, `ssh`, notebook and dashboard use it. Default: what setup left is found.",
+        ),
+      waitForDataset: z
+        .boolean({ error: "must be true or false" })
+        .default(false)
+        .describe("Whether setup waits until the dataset is in place, and runs again if it changes."),
       answer: z
         .string()
         .default("")
@@ -163,7 +182,7 @@ export const experimentSchema = z.strictObject({
         .min(0)
         .default(5)
         .describe("Free disk space that the workload needs, in GiB."),
-      modules: z.array(z.string()).default(["torch"]).describe("Python modules that must import."),
+      modules: z.array(moduleName).default(["torch"]).describe("Python modules that must import."),
       command: command.optional().describe("An additional check, run in the workspace."),
       timeoutMinutes: minutes.default(5).describe("Minutes that each check of the gate may take."),
     })

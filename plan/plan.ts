@@ -9,7 +9,8 @@ import { walkAll, walkCode } from "../local/folder/walk";
 import { isPointer, refusePointers } from "../local/git/lfs";
 import { originOf } from "../local/git/repository";
 import type { Listener } from "../local/listener";
-import { cacheFolder, hashFolder, projectFolder } from "../local/paths";
+import { cacheFolder, hashFolder, ownPaths, projectFolder } from "../local/paths";
+import { archiveFault } from "./archive";
 import { findDataset } from "./dataset";
 import { type Experiment, readExperiment } from "./experiment";
 import { isConfigRewritten, namedBySetup } from "./made-by-setup";
@@ -50,12 +51,18 @@ export async function makePlan(
   const protectedPaths = [outputs, ...(experiment.dataset ? [pathIn(experiment.dataset.target)] : [])];
   const { extraFiles } = workload;
   const code = await readable("workload.source", experiment.workload.source, () =>
-    walkCode(workload.folder, { extraFiles, protectedPaths, ...reads("reading the code", onStatus) }),
+    walkCode(workload.folder, {
+      extraFiles,
+      broughtFiles: ownPaths(experiment.workload.files),
+      protectedPaths,
+      ...reads("reading the code", onStatus),
+    }),
   );
   const origin = await readable("workload.source", experiment.workload.source, () =>
     originOf(workload.folder, protectedPaths),
   );
-  const environment = environmentPlan(experiment, workload, manifestHash(code.manifest));
+  const datasetOnInstance = dataset === undefined ? undefined : await datasetPlan(experiment, dataset, onStatus);
+  const environment = environmentPlan(experiment, workload, manifestHash(code.manifest), datasetOnInstance);
   const values = { config: workload.config, experiment: experiment.experiment };
   const machine: MachinePlan = {
     machine: onlyMachine,
@@ -70,11 +77,12 @@ export async function makePlan(
       repository: origin.key,
       unfetched: workload.unfetched,
       extraFiles,
+      files: experiment.workload.files,
       protectedPaths,
       smoke: experiment.workload.smoke,
       hash: manifestHash(code.manifest),
     },
-    dataset: dataset === undefined ? undefined : await datasetPlan(experiment, dataset, onStatus),
+    dataset: datasetOnInstance,
     environment,
     gate: {
       gpu: experiment.gate.gpu,
@@ -219,6 +227,12 @@ async function datasetPlan(
   const hash = await readable("dataset.source", experiment.dataset?.source, () =>
     contentHash(source, reads("reading the dataset", onStatus)),
   );
+  if (source.kind === "archive") {
+    onStatus?.("reading the dataset", "looking into the archive");
+    const fault = await archiveFault(source.path, { target, splits }, cacheFolder());
+    const field = "dataset.source";
+    if (fault !== undefined) throw new PlanError([{ field, value: experiment.dataset?.source, message: fault }]);
+  }
   return { source, target, splits, hash };
 }
 
@@ -261,6 +275,7 @@ function environmentPlan(
   experiment: Experiment,
   { folder, madeConfig }: FoundWorkload,
   codeHash: string,
+  dataset?: DatasetPlan,
 ): EnvironmentPlan {
   const { environment } = experiment;
   const script = setupScript(environment.setup);
@@ -272,17 +287,21 @@ function environmentPlan(
     ...(madeConfig === undefined ? [] : namedBySetup(environment.setup ?? "", folder)),
   ].filter((path, index, all) => all.indexOf(path) === index && existsSync(join(folder, path)));
   const contents = inputs.map((path) => sha256(readFileSync(resolve(folder, path), "base64")));
-  const { setup, manager, file, answer, variables } = environment;
+  const { setup, manager, file, activate, answer, variables, waitForDataset } = environment;
+  const reads = waitForDataset ? [dataset?.hash] : [];
   return {
     setup: setup ?? undefined,
     manager,
     file,
+    activate,
+    waitsForDataset: waitForDataset || undefined,
     answer,
     timeoutSeconds: environment.timeoutMinutes * 60,
     variables,
     inputs,
     hash: sha256(
-      ...[{ setup, manager, file, answer, variables }, inputs, contents],
+      // A key that is not set is no part of it: the hash is that of releases which didn't know the key.
+      ...[{ setup, manager, file, answer, variables, activate }, inputs, contents, ...reads],
       // The next upload puts the repository's version back: then setup must rewrite it.
       ...(isConfigRewritten(experiment, folder) ? [codeHash] : []),
     ),

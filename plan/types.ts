@@ -65,6 +65,8 @@ export interface WorkloadPlan {
   readonly unfetched?: string;
   /** Files written into the workspace besides the repository's own, path → content (the rendered config). */
   readonly extraFiles: Readonly<Record<string, string>>;
+  /** Files and folders of this machine that belong to the code, path in the workspace → path as the user wrote it. */
+  readonly files?: Readonly<Record<string, string>>;
   /** Paths in the workspace that code upload never touches: dataset target and outputs. */
   readonly protectedPaths: readonly string[];
   /** Command run here, in the folder, before a launch. */
@@ -99,6 +101,10 @@ export interface EnvironmentPlan {
   readonly manager: "auto" | "conda" | "venv" | "none";
   /** Environment file or requirements file, relative to the workspace; found if undefined. */
   readonly file?: string;
+  /** Shell command that activates what setup made; found if undefined. */
+  readonly activate?: string;
+  /** Whether setup waits for the dataset. */
+  readonly waitsForDataset?: boolean;
   /** Text answered to every question that the setup script asks; empty: standard input is closed. */
   readonly answer: string;
   readonly timeoutSeconds: number;

@@ -1,11 +1,13 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { basename, join, posix, resolve } from "node:path";
 import { gitUrlOf } from "../local/git/url";
+import { ownPaths } from "../local/paths";
 import type { Experiment } from "./experiment";
 import { type Checkout, checkout } from "./git";
 import { isConfigMade } from "./made-by-setup";
 import { nearest, PlanError, type Problem } from "./problems";
+import { faultOf, scriptsOf } from "./scripts";
 import type { MadeConfig, OverriddenConfig } from "./types";
 import { layOver, OverrideProblem, overridesTree } from "./yaml/override";
 import { YamlProblem } from "./yaml/tree";
@@ -60,7 +62,15 @@ export function findWorkload(experiment: Experiment, root: string, cache: string
       message: "a ref goes with a git URL, and workload.source is a folder",
     });
   }
-  problems.push(...missingTargets(experiment, folder), ...missingScript(experiment, folder));
+  problems.push(
+    ...missingTargets(experiment, folder),
+    ...scriptProblems(experiment, folder),
+    ...broughtProblems(experiment),
+  );
+  if (experiment.environment.waitForDataset && experiment.dataset === undefined) {
+    const message = "there is no dataset to wait for (dataset isn't set)";
+    problems.push({ field: "environment.waitForDataset", value: true, message });
+  }
   const config = findConfig(experiment, folder, problems);
   if (problems.length > 0) throw new PlanError(problems);
   const name = experiment.workload.name ?? nameAfter(subfolder ?? (remote ? source : folder));
@@ -109,6 +119,11 @@ function missingTargets(experiment: Experiment, folder: string): Problem[] {
       ];
     }
     const text = readFileSync(makefile, "utf8");
+    if (/^\t.*\r$/m.test(text)) {
+      const name = basename(makefile);
+      const message = `the ${name} has Windows line ends (CRLF), which its recipes take for part of their words`;
+      return [{ field, value: command, message, next: `Convert it: sed -i 's/\\r$//' ${name}` }];
+    }
     // Targets may come from included files or patterns, which only make itself can tell.
     if (/^-?s?include\s/m.test(text)) return [];
     const targets = [...text.matchAll(/^([A-Za-z][^:=\n]*?)\s*::?(?!=)/gm)].flatMap((match) =>
@@ -132,18 +147,63 @@ export function setupScript(setup: string | null): string | undefined {
   return setup?.match(/^\s*(?:bash\s+|sh\s+)?(\.?[\w./-]+\.sh)(\s|$)/)?.[1];
 }
 
-function missingScript(experiment: Experiment, folder: string): Problem[] {
-  const { setup } = experiment.environment;
-  const script = setupScript(setup);
-  if (script === undefined || existsSync(join(folder, script))) return [];
-  return [
-    {
-      field: "environment.setup",
-      value: setup,
-      message: `the workload has no ${script}`,
-      next: "Name its setup command, or null for none",
-    },
+/** A setup command, with the scripts of the workload that it runs. */
+function setupText(setup: string | null, folder: string): string {
+  const texts = scriptsOf(setup ?? "").map(({ path }) => {
+    const file = join(folder, path);
+    return statSync(file, { throwIfNoEntry: false })?.isFile() === true ? readFileSync(file, "utf8") : "";
+  });
+  return [setup, ...texts].join("\n");
+}
+
+/** What is wrong with the scripts of the workload that commands run: what setup runs first must be there already. */
+function scriptProblems(experiment: Experiment, folder: string): Problem[] {
+  const { environment, train, evaluate, dashboard, gate, workload } = experiment;
+  const { directory } = train;
+  const commands: [field: string, command: string | null | undefined, folder?: string][] = [
+    ["environment.setup", environment.setup],
+    ["gate.command", gate.command],
+    ["train.command", train.command, directory],
+    ["train.resume", train.resume, directory],
+    ["evaluate.command", evaluate?.command, directory],
+    ["dashboard.command", dashboard?.command, directory],
   ];
+  // What setup mends before the other commands run is no fault of theirs.
+  const mends = /\b(?:chmod|dos2unix|sed\s+-i|tr\s+-d)\b/.test(setupText(environment.setup, folder));
+  const isBrought = (path: string): boolean =>
+    Object.keys(workload.files ?? {}).some((place) => path === place || path.startsWith(`${place}/`));
+  return commands.flatMap(([field, command, at]) =>
+    scriptsOf(command ?? "", at).flatMap((script): Problem[] => {
+      if (!script.isFirst || isBrought(script.path) || (mends && field !== "environment.setup")) return [];
+      const isMissing = field === "environment.setup" && !existsSync(join(folder, script.path));
+      const missing = {
+        message: `the workload has no ${script.path}`,
+        next: "Name its setup command, or null for none",
+      };
+      const fault = isMissing ? missing : faultOf(folder, script);
+      return fault === undefined ? [] : [{ field, value: command, ...fault }];
+    }),
+  );
+}
+
+/** What is wrong with files that the workload lacks and the experiment brings. */
+function broughtProblems(experiment: Experiment): Problem[] {
+  const { workload, dataset, train, results } = experiment;
+  const kept = [posix.join(train.directory, results.outputs), ...(dataset === undefined ? [] : [dataset.target])];
+  return Object.entries(ownPaths(workload.files)).flatMap(([place, path]): Problem[] => {
+    const taken = kept
+      .map((each) => posix.normalize(each))
+      .find((each) => `${posix.normalize(place)}/`.startsWith(`${each}/`));
+    const fault = !existsSync(path)
+      ? { message: `there is no such file or folder (looked at ${path})` }
+      : taken === undefined
+        ? undefined
+        : {
+            message: `${taken} holds the dataset or outputs, which aren't code`,
+            next: "Choose another path in the workspace",
+          };
+    return fault === undefined ? [] : [{ field: `workload.files.${place}`, value: workload.files?.[place], ...fault }];
+  });
 }
 
 function findConfig(

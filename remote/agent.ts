@@ -24,7 +24,7 @@ let known: { readonly files: readonly AgentFile[]; readonly name: string } | und
 function agent(): NonNullable<typeof known> {
   if (known === undefined) {
     const folder = join(projectFolder(), "scripts/agent");
-    const paths = globSync("**/*.py", { cwd: folder, exclude: (path) => path === "tests" }).sort();
+    const paths = globSync("**/*.{py,mk}", { cwd: folder, exclude: (path) => path === "tests" }).sort();
     const files = paths.map((path) => ({ path, content: readFileSync(join(folder, path)) }));
     const hash = createHash("sha256");
     for (const { path, content } of files) hash.update(`${path}\0${content.length}\0`).update(content);

@@ -18,13 +18,26 @@ export async function commandIn(session: SshSession, place: CommandPlace, words:
   return `exec ${wordsOf({ verb: "exec", document: { ...place, words } })}`;
 }
 
+const base = `\${LAMBDA_TRAIN_BASE:-$HOME/.lambda-train}`;
+const environment = `if [ -f "${base}/env.sh" ]; then . "${base}/env.sh"; fi`;
+
+/** What a login shell reads, and then the workload's environment: what comes first may set PATH anew. */
+const startFile = `if [ -r /etc/profile ]; then . /etc/profile; fi
+for file in ~/.bash_profile ~/.bash_login ~/.profile; do if [ -r "$file" ]; then . "$file"; break; fi; done; unset file
+${environment}`;
+
 /**
- * Shell text for a login: a shell, or what one runs. By the variables an instance that ends itself sees that somebody
- * works on it: a shell counts by what it runs alone, and its own process number tells it apart from that.
+ * Shell text for a login: a shell, or what one runs, with the workload's environment. By the variables an instance that
+ * ends itself sees that somebody works on it: a shell counts by what it runs alone, and its own process number tells it
+ * apart from that.
  */
 export function loginText(words: readonly string[]): string {
-  if (words.length === 0) return "export LAMBDA_TRAIN_SHELL=$$; exec $SHELL -l";
-  return `export LAMBDA_TRAIN_AT_WORK="\${LAMBDA_TRAIN_BASE:-$HOME/.lambda-train}"; ${words.join(" ")}`;
+  if (words.length > 0) {
+    return `export LAMBDA_TRAIN_AT_WORK="${base}" PATH="$HOME/.local/bin:$PATH"; ${environment}; ${words.join(" ")}`;
+  }
+  const bash = `exec "$SHELL" --rcfile <(echo ${shellQuote(startFile)}) -i`;
+  const inTerminal = `case "$SHELL" in */bash) if [ -t 0 ]; then eval ${shellQuote(bash)}; fi ;; esac`;
+  return `export LAMBDA_TRAIN_SHELL=$$; ${inTerminal}; ${environment}; exec "$SHELL" -l`;
 }
 
 /** The standard streams of this process: `process` has this shape. */

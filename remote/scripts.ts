@@ -28,10 +28,11 @@ export function tmuxSession(experiment: string): string {
 
 /** Makes the environment and runs the workload's setup command, once for the same `environment.hash`. */
 export function renderSetup({ environment, workload }: MachinePlan): string {
-  const { manager, file = "", setup = "", answer, variables, hash, timeoutSeconds } = environment;
+  const { manager, file = "", setup = "", activate, answer, variables, hash, timeoutSeconds } = environment;
   // The workspace is the folder of that name in the home folder.
   const place = { workspace: workload.name, workload: workload.name };
-  const document = { hash, seconds: timeoutSeconds, setup: { ...place, manager, file, setup, answer, variables } };
+  const described = { ...place, manager, file, setup, activate, answer, variables };
+  const document = { hash, seconds: timeoutSeconds, setup: described };
   return renderCall({ verb: "setup", document });
 }
 
@@ -96,6 +97,7 @@ export function renderVerify(plan: MachinePlan & { readonly runs: readonly Pick<
     architecture: gate.architecture,
     disk: gate.minDiskGiB,
     modules: gate.modules,
+    trains: runs.map(({ run: { command, directory } }) => ({ command, directory })),
     command: gate.command,
     seconds: gate.timeoutSeconds,
     ...configsOf(runs),

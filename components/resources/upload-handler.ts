@@ -1,7 +1,7 @@
 import { askedDate } from "../../lambda/api/date";
 import { megabytes } from "../../local/folder/progress";
 import { walkAll, walkCode } from "../../local/folder/walk";
-import { hashFolder } from "../../local/paths";
+import { hashFolder, ownPaths } from "../../local/paths";
 import { tellTime } from "../../remote/clock";
 import { hasEnded } from "../../remote/run";
 import { uploadName } from "../../remote/scripts";
@@ -19,6 +19,7 @@ interface Inputs extends OnInstance {
   readonly source: string;
   readonly target: string;
   readonly extraFiles?: Readonly<Record<string, string>>;
+  readonly files?: Readonly<Record<string, string>>;
   readonly protectedPaths?: readonly string[];
   readonly hash: string;
   readonly repository?: string;
@@ -26,7 +27,7 @@ interface Inputs extends OnInstance {
 
 async function upload(inputs: Inputs, context: HandlerContext): Promise<void> {
   const { progress, status } = context;
-  const { access, kind, source, target, extraFiles, protectedPaths, hash } = inputs;
+  const { access, kind, source, target, extraFiles, files, protectedPaths, hash } = inputs;
   const local = localPath(source);
   if (kind === "archive") {
     const { sentBytes, seconds } = await uploadArchive(access, {
@@ -46,7 +47,9 @@ async function upload(inputs: Inputs, context: HandlerContext): Promise<void> {
   status("reading", source);
   const reads = { hashFolder: hashFolder(), onReading: (detail: string) => status("reading", detail) };
   const tree =
-    kind === "code" ? await walkCode(local, { ...reads, extraFiles, protectedPaths }) : await walkAll(local, reads);
+    kind === "code"
+      ? await walkCode(local, { ...reads, extraFiles, broughtFiles: ownPaths(files), protectedPaths })
+      : await walkAll(local, reads);
   const sent = await uploadTree(access, {
     tree,
     remoteRoot: target,

@@ -14,6 +14,8 @@ export interface UploadArgs extends OnInstanceArgs {
   readonly target: pulumi.Input<string>;
   /** Files written besides the folder's own, path → content. */
   readonly extraFiles?: pulumi.Input<Record<string, pulumi.Input<string>>>;
+  /** Files and folders of this machine that are code as well, path under the target → path as the user wrote it. */
+  readonly files?: pulumi.Input<Readonly<Record<string, string>> | undefined>;
   /** Paths under the target that are never touched. */
   readonly protectedPaths?: pulumi.Input<pulumi.Input<string>[]>;
   /** SHA-256 over the content. A change uploads what changed. */

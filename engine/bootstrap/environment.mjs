@@ -42,6 +42,15 @@ export function backendOf(pulumi, stack) {
 }
 
 /**
+ * Hosts that no proxy is for, this machine among them: gRPC's library for Node would send what goes to the engine to a
+ * proxy that the environment names, and an `up` would wait without end.
+ */
+function withoutProxy({ no_grpc_proxy, no_proxy, NO_PROXY }) {
+  const named = (no_grpc_proxy || no_proxy || NO_PROXY || "").split(",").filter((host) => host !== "");
+  return [...new Set([...named, "127.0.0.1", "localhost", "::1"])].join(",");
+}
+
+/**
  * The environment of every command and of the CLI that it starts. Creates the local backend's folder and passphrase
  * where they are used and missing.
  * @param options `node` and `pulumi` as `readyNode` and `readyPulumi` give them (pulumi may be undefined);
@@ -56,6 +65,7 @@ export function engineEnvironment({ node, pulumi, backend, compat }) {
     PULUMI_SKIP_UPDATE_CHECK: process.env.PULUMI_SKIP_UPDATE_CHECK ?? "1",
     // An update starts half a dozen Node processes that load the same modules: some 40 % of that time is compiling them.
     NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(cacheFolder, "compiled"),
+    no_grpc_proxy: withoutProxy(process.env),
   };
   if (backend.home !== join(homedir(), ".pulumi")) env.PULUMI_HOME = backend.home;
   // If our home holds the plugins but the user's login is wanted, the CLI needs the place of that login.

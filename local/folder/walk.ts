@@ -3,8 +3,8 @@ import { dirname, join } from "node:path";
 import { refusePointers } from "../git/lfs";
 import { addEmptyFolder, type Found, follow, list } from "./entries";
 import { hashAll } from "./folder-hashes";
-import { hashText } from "./hashes";
-import { LocalReadError } from "./local-error";
+import { hashFile, hashText } from "./hashes";
+import { LocalReadError, unreadable } from "./local-error";
 import type { Manifest, ManifestEntry } from "./manifest";
 import { byPath, emptySha256, isSafePath, isUnder, normalizePaths, staysInside } from "./manifest";
 import { type Reading, reading } from "./progress";
@@ -15,6 +15,8 @@ import { takenByGit } from "./taken";
 export interface LocalFile extends ManifestEntry {
   /** Content that comes from the plan instead of the disk. */
   readonly content?: string;
+  /** Where its content is, if not at its path below the root. */
+  readonly from?: string;
 }
 
 /** A folder as it is to be on the instance. */
@@ -32,6 +34,8 @@ export interface LocalTree {
 export interface WalkCodeOptions {
   /** Files that are written over the folder's own, path → content. */
   readonly extraFiles?: Readonly<Record<string, string>>;
+  /** Files and folders from elsewhere that are written over the folder's own, path → absolute path here. */
+  readonly broughtFiles?: Readonly<Record<string, string>>;
   /** Paths that are not code: dataset and outputs. */
   readonly protectedPaths?: readonly string[];
   /** Folder for remembered checksums, `<local>/hashes`. */
@@ -112,11 +116,12 @@ async function existing(folder: string, what: string): Promise<string> {
 async function describe(
   root: string,
   found: readonly Found[],
-  options: Pick<WalkCodeOptions, "hashFolder" | "extraFiles">,
+  options: Pick<WalkCodeOptions, "hashFolder" | "extraFiles" | "broughtFiles">,
   tell: Reading,
   refuse?: (pointers: readonly string[]) => void,
 ): Promise<LocalTree> {
-  const { hashFolder, extraFiles = {} } = options;
+  const { hashFolder, extraFiles = {}, broughtFiles = {} } = options;
+  const brought = await Promise.all(Object.entries(broughtFiles).map(([path, from]) => bring(path, from, hashFolder)));
   const given = Object.entries(extraFiles).map(([path, content]): LocalFile => {
     if (!isSafePath(path)) {
       throw new LocalReadError(
@@ -125,10 +130,10 @@ async function describe(
     }
     return { path, size: Buffer.byteLength(content), sha256: hashText(content), executable: false, content };
   });
+  given.push(...brought.flat().filter(({ path }) => extraFiles[path] === undefined));
   const holdsGiven = (folder: string): boolean => given.some(({ path }) => isUnder(path, [folder]));
-  const onDisk = found.filter(
-    ({ path, folder }) => extraFiles[path] === undefined && (folder !== true || !holdsGiven(path)),
-  );
+  const isReplaced = new Set(given.map(({ path }) => path));
+  const onDisk = found.filter(({ path, folder }) => !isReplaced.has(path) && (folder !== true || !holdsGiven(path)));
   onDisk.sort(byPath);
   for (const item of onDisk) {
     if (item.link !== undefined) {
@@ -143,6 +148,22 @@ async function describe(
   const files = (onDisk as readonly LocalFile[]).concat(given);
   if (given.length > 0) files.sort(byPath);
   return { root, manifest: { files }, files, bytes: files.reduce((sum, file) => sum + file.size, 0) };
+}
+
+/** A file or folder from elsewhere, at its place in the tree. */
+async function bring(path: string, from: string, hashFolder: string | undefined): Promise<LocalFile[]> {
+  const info = await stat(from).catch((error: unknown) => unreadable(from, error));
+  if (info.isDirectory()) {
+    const { root, files } = await walkAll(from, { hashFolder });
+    return files.map((file) => ({ ...file, path: `${path}/${file.path}`, from: join(root, file.path) }));
+  }
+  const sha256 = await hashFile(from).catch((error: unknown) => unreadable(from, error));
+  return [{ path, size: info.size, sha256, executable: (info.mode & 0o100) !== 0, from }];
+}
+
+/** Where the content of a file of a tree is. */
+export function sourceOf(root: string, { path, from }: Pick<LocalFile, "path" | "from">): string {
+  return from ?? join(root, path);
 }
 
 function checkLink(path: string, link: string): void {

@@ -1,8 +1,7 @@
 import { open } from "node:fs/promises";
-import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import type { LocalFile } from "../../local/folder/walk";
+import { type LocalFile, sourceOf } from "../../local/folder/walk";
 
 const samples = 24;
 const sampleBytes = 64 * 1024;
@@ -34,7 +33,7 @@ async function head(root: string, file: LocalFile): Promise<Buffer> {
   if (file.content !== undefined) {
     return Buffer.from(file.content).subarray(0, sampleBytes);
   }
-  const handle = await open(join(root, file.path)).catch(() => undefined);
+  const handle = await open(sourceOf(root, file)).catch(() => undefined);
   try {
     const { buffer, bytesRead } = (await handle?.read(Buffer.alloc(sampleBytes), 0, sampleBytes, 0)) ?? {};
     return buffer?.subarray(0, bytesRead) ?? Buffer.alloc(0);

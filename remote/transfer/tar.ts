@@ -1,8 +1,7 @@
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
-import { join } from "node:path";
 import { LocalReadError, unreadable } from "../../local/folder/local-error";
-import type { LocalFile } from "../../local/folder/walk";
+import { type LocalFile, sourceOf } from "../../local/folder/walk";
 
 const blockBytes = 512;
 const smallBytes = 128 * 1024;
@@ -89,7 +88,7 @@ async function readSmall(root: string, file: LocalFile): Promise<Buffer> {
     return Buffer.from(file.content);
   }
   const content = Buffer.alloc(file.size);
-  const source = join(root, file.path);
+  const source = sourceOf(root, file);
   const handle = await open(source).catch((error: unknown) => unreadable(source, error));
   try {
     const { bytesRead } = await handle.read(content, 0, file.size, 0);
@@ -101,7 +100,7 @@ async function readSmall(root: string, file: LocalFile): Promise<Buffer> {
 
 async function* piecesOf(root: string, file: LocalFile, count: (bytes: number) => void): AsyncGenerator<Buffer> {
   let left = file.size;
-  const source = join(root, file.path);
+  const source = sourceOf(root, file);
   const pieces = file.content === undefined ? fromDisk(source, file.size) : [Buffer.from(file.content)];
   for await (const piece of pieces) {
     left -= piece.length;

@@ -186,9 +186,10 @@ describe("a gate", () => {
     expect(mocks.children("gate")).toEqual([`gate-verify ${command}`]);
   });
 
-  it("checks again when gate, environment or dataset change, and only then", async () => {
+  it("checks again when gate, environment, dataset or the command that trains change, and only then", async () => {
     const before = await script("a");
-    expect(await script("b", { run: { ...plan.run, command: "other" } })).toBe(before);
+    expect(await script("b", { run: { ...plan.run, graceSeconds: 99 } })).toBe(before);
+    expect(await script("b2", { run: { ...plan.run, command: "other" } })).not.toBe(before);
     expect(await script("c", { gate: { ...plan.gate, minDiskGiB: 7 } })).not.toBe(before);
     expect(await script("d", { environment: { ...plan.environment, hash: "e2" } })).not.toBe(before);
     expect(await script("e", { dataset: { ...wholePlan(plan).dataset, hash: "d2" } as Job["dataset"] })).not.toBe(

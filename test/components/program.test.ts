@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
@@ -49,7 +50,11 @@ describe("the program", () => {
     return outputs;
   };
   const withData = (): object => {
-    writeFileSync(join(folder, "data.tar.gz"), "not looked into before it is there");
+    for (const split of ["train", "valid", "test"]) {
+      mkdirSync(join(folder, "set", split), { recursive: true });
+      writeFileSync(join(folder, "set", split, "a"), "a");
+    }
+    execFileSync("tar", ["-czf", join(folder, "data.tar.gz"), "-C", join(folder, "set"), "."]);
     return { dataset: { source: join(folder, "data.tar.gz") } };
   };
   const values = (outputs: Outputs): Promise<Outputs> => outputValue(pulumi.output(outputs)) as Promise<Outputs>;

@@ -109,6 +109,16 @@ describe("the environment of the commands", () => {
     expect(made).not.toHaveProperty("PULUMI_CONFIG_PASSPHRASE_FILE");
   });
 
+  it("keeps what goes to the engine from a proxy, beside the hosts that the user names", async () => {
+    const hosts = async (env: NodeJS.ProcessEnv): Promise<unknown> =>
+      ((await machine.evaluate("environment", `m.engineEnvironment(${options})`, env)) as NodeJS.ProcessEnv)
+        .no_grpc_proxy;
+    const none = { no_grpc_proxy: "", no_proxy: "", NO_PROXY: "" };
+    expect(await hosts(none)).toBe("127.0.0.1,localhost,::1");
+    expect(await hosts({ ...none, NO_PROXY: "example.org,,127.0.0.1" })).toBe("example.org,127.0.0.1,localhost,::1");
+    expect(await hosts({ ...none, no_proxy: "a.example", NO_PROXY: "b.example" })).toMatch(/^a\.example,127/);
+  });
+
   it("reads the stack's name from the arguments, else from PULUMI_STACK", async () => {
     const names = async (more: NodeJS.ProcessEnv) =>
       machine.evaluate(

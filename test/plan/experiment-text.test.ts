@@ -38,7 +38,7 @@ describe("text of an experiment file", () => {
 workload: {source: "https://example.org/a.git", ref: 61e9540, name: 1.10, subfolder: 2024}
 dataset: {source: d, splits: [1, 2.0, &x 03], target: 1.0, sha256: ${"0123456789".repeat(6)}1234}
 environment: {answer: 1, file: 1.0, variables: &v {A: 1.0}, inputs: [*x]}
-gate: {modules: [yaml, 1]}
+gate: {modules: [yaml, No]}
 train: {variables: *v, maxHours: 1.50}
 `;
     expect(parseExperiment(text, "a.yaml")).toMatchObject({
@@ -46,7 +46,7 @@ train: {variables: *v, maxHours: 1.50}
       workload: { ref: "61e9540", name: "1.10", subfolder: "2024" },
       dataset: { splits: ["1", "2.0", "03"], target: "1.0", sha256: `${"0123456789".repeat(6)}1234` },
       environment: { answer: "1", file: "1.0", variables: { A: "1.0" }, inputs: ["03"] },
-      gate: { modules: ["yaml", "1"] },
+      gate: { modules: ["yaml", "No"] },
       train: { variables: { A: "1.0" }, maxHours: 1.5 },
     });
     expect(parseExperiment(file("environment: {answer: y}\ntrain: {config: null}\n"), "a.yaml")).toMatchObject({

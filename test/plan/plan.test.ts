@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cp, mkdir } from "node:fs/promises";
@@ -117,10 +118,12 @@ describe("a plan", () => {
 
   it("knows an archive by the checksum of the file, which its upload is checked against", async () => {
     const source = join(folder, "data.tar.gz");
-    writeFileSync(source, "x");
-    const { dataset } = await planOf({ dataset: { source } });
-    expect(dataset?.hash).toBe(createHash("sha256").update("x").digest("hex"));
+    execFileSync("tar", ["-czf", source, "-C", join(folder, "work/data"), "."]);
+    const { dataset } = await planOf({ dataset: { source, splits: ["train"] } });
+    expect(dataset?.hash).toBe(createHash("sha256").update(readFileSync(source)).digest("hex"));
     writeFileSync(source, lfsPointer);
     await expect(planOf({ dataset: { source } })).rejects.toThrow(/dataset.source is .*: .*is a Git LFS pointer/);
+    writeFileSync(source, "x");
+    await expect(planOf({ dataset: { source } })).rejects.toThrow("it is neither tar nor zip, or damaged");
   });
 });

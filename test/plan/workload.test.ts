@@ -19,7 +19,8 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 function files(contents: Readonly<Record<string, string>>): void {
   for (const [path, text] of Object.entries(contents)) {
     mkdirSync(join(folder, path, ".."), { recursive: true });
-    writeFileSync(join(folder, path), text);
+    const mode = programs.some((program) => path.endsWith(program)) ? 0o755 : 0o644;
+    writeFileSync(join(folder, path), text, { mode });
   }
 }
 
@@ -28,6 +29,9 @@ const complete = {
   "configs/lambda.yaml": "device: cuda\nmodel: {layers: 2, width: 64}\n",
   "scripts/lambda_setup.sh": "#!/bin/bash\n",
 };
+
+/** Programs of the workload, which may be run. */
+const programs = ["scripts/lambda_setup.sh"];
 
 function experiment(change: object = {}): Experiment {
   return experimentSchema.parse({ experiment: "run-1", workload: { source: "." }, ...change });
@@ -81,6 +85,65 @@ describe("workload", () => {
     rmSync(join(folder, "scripts"), { recursive: true });
     files({ "code/scripts/lambda_setup.sh": script });
     expect(fields(look)).toEqual(["environment.setup"]);
+  });
+
+  it.each([
+    ["CRLF in what runs by itself", "./scripts/a.sh", "#!/bin/bash\r\nset -e\r\n", 0o755, "Windows line ends"],
+    ["CRLF in what bash runs", "bash -e scripts/a.sh now", "set -e\nls\r\n", 0o644, "Windows line ends"],
+    ["CRLF in what is sourced", ". scripts/a.sh", "ls\r\n", 0o644, "Windows line ends"],
+    ["CRLF behind a folder", "cd scripts && sudo ./a.sh", "#!/bin/sh\r\n", 0o755, "scripts/a.sh has Windows"],
+    ["no x bit", "./scripts/a.sh", "#!/bin/bash\n", 0o644, "chmod +x scripts/a.sh"],
+    ["no x bit on a Python program", "./scripts/a.sh", "#!/usr/bin/env python3\n", 0o600, "isn't executable"],
+    ["a shell of a Mac", "./scripts/a.sh", "#!/opt/homebrew/bin/bash\n", 0o755, "#!/usr/bin/env bash"],
+    ["UTF-16", "bash scripts/a.sh", "\uFEFFl\0s\0", 0o644, "UTF-16"],
+  ])("is refused for %s in its setup script", (_, setup, text, mode, message) => {
+    files(complete);
+    const utf16 = message === "UTF-16" ? Buffer.from("\uFEFFls", "utf16le") : text;
+    writeFileSync(join(folder, "scripts/a.sh"), utf16, { mode });
+    const look = (): unknown => findWorkload(experiment({ environment: { setup } }), folder, folder);
+    expect(fields(look)).toEqual(["environment.setup"]);
+    expect(look).toThrow(message);
+  });
+
+  it.each([
+    ["bash runs it without an x bit", "bash scripts/a.sh", "#!/bin/bash\n"],
+    ["it is mended before", "sed -i 's/\\r$//' scripts/a.sh && bash scripts/a.sh", "ls\r\n"],
+    ["Python reads both line ends", "python3 scripts/a.sh", "import os\r\n"],
+    ["an earlier command may make it", "make tools && ./scripts/none.sh", ""],
+    ["it is a shell's own text", "bash -c './scripts/a.sh'", "ls\r\n"],
+  ])("is not refused for its setup script where %s", (_, setup, text) => {
+    files({ ...complete, "scripts/a.sh": text });
+    expect(fields(() => findWorkload(experiment({ environment: { setup } }), folder, folder))).toEqual([]);
+  });
+
+  it("is refused for what its other commands run, unless setup mends it", () => {
+    files({ ...complete, "train.sh": "#!/bin/bash\r\n", "check.sh": "#!/bin/bash\n" });
+    const change = (setup: string | null) =>
+      experiment({ environment: { setup }, train: { command: "./train.sh" }, gate: { command: "./check.sh" } });
+    expect(fields(() => findWorkload(change(null), folder, folder))).toEqual(["gate.command", "train.command"]);
+    expect(fields(() => findWorkload(change("chmod +x *.sh; dos2unix *.sh"), folder, folder))).toEqual([]);
+    files({ Makefile: "train evaluate dashboard:\r\n\techo\r\n" });
+    expect(() => findWorkload(experiment(), folder, folder)).toThrow("the Makefile has Windows line ends");
+  });
+
+  it("brings files that it lacks, if they are there and no data or results", () => {
+    files({ ...complete, "own/.env": "KEY=1\n" });
+    const bring = (files: object, more: object = {}) =>
+      fields(() => findWorkload(experiment({ workload: { source: ".", files }, ...more }), folder, folder));
+    expect(bring({ ".env": join(folder, "own/.env") })).toEqual([]);
+    expect(bring({ ".env": join(folder, "own/none"), "outputs/x": join(folder, "own") })).toEqual([
+      "workload.files..env",
+      "workload.files.outputs/x",
+    ]);
+    expect(bring({ "data/x": join(folder, "own") }, { dataset: { source: "own" } })).toEqual(["workload.files.data/x"]);
+    const setup = { environment: { setup: "./tools/prepare.sh" } };
+    expect(bring({ tools: join(folder, "own") }, setup)).toEqual([]);
+  });
+
+  it("waits for no dataset where there is none", () => {
+    files(complete);
+    const look = () => findWorkload(experiment({ environment: { waitForDataset: true } }), folder, folder);
+    expect(fields(look)).toEqual(["environment.waitForDataset"]);
   });
 
   it("does not judge targets of a Makefile that includes others", () => {
@@ -224,6 +287,11 @@ describe("dataset", () => {
     mkdirSync(join(folder, "d/test"));
     expect(() => find({ source: "d" })).toThrow(/"test": the folder .* is empty/);
     expect(find({ source: "d", splits: ["train"] })).toEqual({ kind: "folder", path: join(folder, "d") });
+  });
+
+  it("tells in which of its folders the splits are", () => {
+    files({ "d/images/train/1": "a", "d/images/valid/1": "b", "d/images/test/1": "c", "d/labels.csv": "x" });
+    expect(() => find({ source: "d" })).toThrow("name images/train, images/valid, images/test in dataset.splits");
   });
 
   it("is prepared by the workload's command where it does not exist", () => {

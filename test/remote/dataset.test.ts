@@ -41,6 +41,15 @@ describe("the dataset", () => {
       `mkdir MathWriting; cd MathWriting; ${fill}; cd ..; tar -cf - MathWriting | zstd -q > "$OUT"`,
     ],
     ["zip", `${fill}; python3 -m zipfile -c "$OUT" train test`],
+    [
+      "zip with the separators of Windows",
+      `python3 - "$OUT" <<'P'
+import sys, zipfile
+with zipfile.ZipFile(sys.argv[1], "w") as archive:
+    for name, text in (("set\\\\train\\\\a", "a"), ("set\\\\test\\\\b c", "b\\n"), ("set\\\\train\\\\sub\\\\", "")):
+        archive.writestr(name, text)
+P`,
+    ],
   ])("comes out of a %s archive, replaces the old one, once", async (_, commands) => {
     await archive(commands);
     await mkdir(home("work/data/train"), { recursive: true });
@@ -48,7 +57,8 @@ describe("the dataset", () => {
     const result = await send(renderExtract(archivePlan));
     expect(result, result.stderr).toMatchObject({ code: 0 });
     expect(await text("work/data/test/b c")).toBe("b\n");
-    expect(await readdir(home("work/data/train"))).toEqual(["a"]);
+    expect(await readdir(home("work/data/train"))).toContain("a");
+    expect(await readdir(home("work/data/train"))).not.toContain("old");
     expect(await readdir(home("work"))).toEqual(["data"]);
     expect((await send(renderExtract(archivePlan))).stdout).toBe("dataset: already done\n");
   });
@@ -88,6 +98,16 @@ describe("the dataset", () => {
     expect(await send(renderExtract(archivePlan))).toMatchObject({
       code: 6,
       stderr: expect.stringContaining("no folders train, test on top; it has: train"),
+    });
+    await archive(`mkdir images; cd images; ${fill}; cd ..; echo x > labels.csv; tar -czf "$OUT" images labels.csv`);
+    expect(await send(renderExtract(archivePlan))).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining("They are in images: name images/train, images/test in dataset.splits"),
+    });
+    await archive(`echo 'Rar!' > "$OUT"`);
+    expect(await send(renderExtract(archivePlan))).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining("it is a RAR archive, neither tar nor zip"),
     });
     await archive(`mkdir train test; tar -czf "$OUT" train test`);
     expect(await send(renderExtract(archivePlan))).toMatchObject({

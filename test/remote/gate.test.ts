@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { walkAll } from "../../local/folder/walk";
@@ -58,6 +58,7 @@ describe("the gate", () => {
       "upload work-data",
       "dataset train",
       "driver",
+      "python",
       "cuda",
       "module json",
       "command",
@@ -93,7 +94,7 @@ describe("the gate", () => {
       "upload work": expect.stringContaining("no finished upload"),
       driver: expect.stringContaining("NVIDIA-SMI has failed"),
       cuda: expect.stringMatching(/torch/),
-      "module no_such_module": expect.stringContaining("ModuleNotFoundError"),
+      "module no_such_module": expect.stringMatching(/ModuleNotFoundError.*or take it out of gate\.modules/),
       command: expect.stringContaining('ended with status 3: "quoted"\\ tail'),
     });
   });
@@ -128,5 +129,48 @@ describe("the gate", () => {
     await rm(join(host.sshd.bin, "nvidia-smi"));
     expect(result.stdout).toContain("ok driver: NVIDIA H100, 570.1, 81559 MiB");
     expect(result.stdout).toContain("ok cuda: torch 2.9, CUDA 12.8, 8 x NVIDIA H100");
+  });
+
+  it.each([
+    ["python train.py", "venv/bin/python"],
+    ["make train", "venv/bin/python"],
+    ["lr=1 nohup ./venv/bin/python3 -m train", "venv/bin/python3"],
+    ["mytool --lr 1", "venv/bin/python3"],
+    ["./train.sh", "usr/bin/env python3"],
+  ])("asks the Python that `%s` calls", async (command, expected) => {
+    await host.session.exec("python3 -m venv --without-pip work/venv");
+    await writeFile(home("work/Makefile"), "PYTHON ?= venv/bin/python\ntrain:\n\t@exec $(PYTHON) train.py\n");
+    await mkdir(home(".local/bin"), { recursive: true });
+    await writeFile(home(".local/bin/mytool"), `#!${home("work/venv/bin/python3")}\n`, { mode: 0o755 });
+    await writeFile(home(".lambda-train/env.sh"), `export PATH=${home("work/bin")}:"$PATH"\n`);
+    await mkdir(home("work/bin"));
+    await symlink("../venv/bin/python", home("work/bin/python"));
+    const { stdout } = await send(renderVerify(machineOf(testPlan({ gate, run: { command } }))));
+    const named = /^ok python: Python 3\.[\d.]+, (.*)$/m.exec(stdout)?.[1];
+    if (expected.startsWith("usr")) expect(named).not.toContain(home("work"));
+    else expect(named, stdout).toMatch(/\/work\/(venv|bin)\/(bin\/)?python3?$/);
+  });
+
+  it("tells that training calls a Python that is not there", async () => {
+    const result = await send(renderVerify(machineOf(testPlan({ gate, run: { command: "python3.99 train.py" } }))));
+    expect(evidence(result, "FAIL")).toEqual({
+      python: expect.stringContaining("`python3.99`, which can't be run"),
+      "upload work": expect.anything(),
+    });
+  });
+
+  it("asks for no torch where another framework is what the workload imports", async () => {
+    await mkdir(home("work/jax"));
+    await writeFile(
+      home("work/jax/__init__.py"),
+      "__version__ = '0.9'\nclass D: platform = 'gpu'\ndef devices(): return [D(), D()]\n",
+    );
+    await writeFile(join(host.sshd.bin, "nvidia-smi"), "#!/bin/sh\necho 'NVIDIA H100, 570.1, 81559 MiB'\n", {
+      mode: 0o755,
+    });
+    const verify = renderVerify(machineOf(testPlan({ gate: { ...gate, gpu: "required", modules: ["jax"] } })));
+    const result = await send(verify);
+    await rm(join(host.sshd.bin, "nvidia-smi"));
+    expect(evidence(result, "ok")).toMatchObject({ cuda: "jax 0.9, 2 GPUs", "module jax": "0.9" });
   });
 });

@@ -8,6 +8,10 @@ import signal
 from base.files import BASE, under_home
 
 ENVIRONMENT = os.path.join(BASE, "env.sh")
+# Programs that setup found missing; last on PATH.
+PROGRAMS = os.path.join(BASE, "bin")
+# `make` takes its shell from no variable of the environment, but reads the files that this one names.
+MAKE_RULES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bash.mk")
 # Variables come by the environment: they may hold secrets, and arguments are for all to see. Activation scripts of others
 # do not survive `set -eu`.
 PRELUDE = (
@@ -26,8 +30,22 @@ def with_environment(words):
 
 
 def environment_with(variables=None, **more):
-    """This process's environment, and the user's variables for `with_environment`."""
-    return {**os.environ, "LAMBDA_TRAIN_VARIABLES": export_lines(variables or {}), **more}
+    """This process's environment with what a login adds to it, and the user's variables for `with_environment`."""
+    added = {"PATH": search_path(), "MAKEFILES": make_files(), "LAMBDA_TRAIN_VARIABLES": export_lines(variables or {})}
+    return {**os.environ, **added, **more}
+
+
+def search_path():
+    """PATH with the folder first into which `pip install --user`, pipx, uv and poetry install, as a login has it."""
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    first = [folder for folder in [os.path.expanduser("~/.local/bin")] if folder not in folders]
+    last = [folder for folder in [PROGRAMS] if folder not in folders]
+    return os.pathsep.join([*first, *folders, *last])
+
+
+def make_files():
+    named = os.environ.get("MAKEFILES", "").split()
+    return " ".join([*(name for name in named if name != MAKE_RULES), MAKE_RULES])
 
 
 def export_lines(variables):

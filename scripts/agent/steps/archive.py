@@ -1,5 +1,6 @@
 """Extracts an archive into a new folder and refuses a hostile one before anything of it is used."""
 
+import contextlib
 import errno
 import lzma
 import os
@@ -22,16 +23,31 @@ class Refused(Exception):
 
 
 # What the modules raise for content that is no archive, a damaged one, or one in a form that they do not know.
+ENCRYPTED = 1
+MANY = 1000
+ZSTD = b"\x28\xb5\x2f\xfd"
+OTHERS = (
+    (b"rar!", "a RAR archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"<!doctype html", "a web page"),
+    (b"<html", "a web page"),
+)
+# What file managers leave beside a folder.
+JUNK = ("Thumbs.db", "desktop.ini")
 DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, RuntimeError)
 
 
-def checked(name):
+def checked(path, name=None):
     """The parts of a member's path; refuses those that leave the folder."""
-    path = name.replace("\\", "/") if os.sep != "/" else name
+    name = name or path
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if path.startswith("/") or ".." in parts or "\0" in path:
         raise Refused(f"{name!r} would be written outside of the dataset")
     return parts
+
+
+class Damaged(Exception):
+    pass
 
 
 class Writer:
@@ -48,14 +64,18 @@ class Writer:
             if above in self.links:
                 raise Refused(f"{name!r} would be written through the link {'/'.join(above)!r}")
             if above not in self.made:
-                os.makedirs(os.path.join(self.root, *above), exist_ok=True)
+                self.make(above)
                 self.made.add(above)
         return os.path.join(self.root, *parts)
+
+    def make(self, parts):
+        os.makedirs(os.path.join(self.root, *parts), exist_ok=True)
 
     def folder(self, parts, name):
         if tuple(parts) in self.links:
             raise Refused(f"{name!r} is both a link and a folder")
-        os.makedirs(self.place(parts, name), exist_ok=True)
+        self.place(parts, name)
+        self.make(tuple(parts))
 
     def file(self, parts, name, source, executable):
         path = self.place(parts, name)
@@ -69,11 +89,13 @@ class Writer:
     def link(self, parts, name, target):
         if not inside("/".join(parts), target):
             raise Refused(f"the link {name!r} leads out of the dataset, to {target!r}")
-        path = self.place(parts, name)
+        self.put_link(self.place(parts, name), target)
+        self.links.add(tuple(parts))
+
+    def put_link(self, path, target):
         if os.path.lexists(path):
             os.unlink(path)
         os.symlink(target, path)
-        self.links.add(tuple(parts))
 
     def hard_link(self, parts, name, target):
         source = self.place(checked(target), target)
@@ -107,13 +129,21 @@ def extract_tar(stream, mode, writer):
 
 def extract_zip(path, writer):
     with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            parts = checked(member.filename)
+        members = archive.infolist()
+        # As Windows wrote them once: no member of such an archive has the separator of all others.
+        foreign = any("\\" in member.filename for member in members) and not any(
+            "/" in member.filename for member in members
+        )
+        for member in members:
+            name = member.filename.replace("\\", "/") if foreign else member.filename
+            parts = checked(name, member.filename)
             mode = member.external_attr >> 16
             if not parts:
                 continue
-            if member.is_dir():
+            if name.endswith("/"):
                 writer.folder(parts, member.filename)
+            elif member.flag_bits & ENCRYPTED:
+                raise Refused(f"{member.filename!r} is encrypted; make the archive without a password")
             elif stat.S_ISLNK(mode):
                 writer.link(parts, member.filename, archive.read(member).decode())
             else:
@@ -121,11 +151,14 @@ def extract_zip(path, writer):
                     writer.file(parts, member.filename, source, bool(mode & 0o100))
 
 
-def extract(path, root):
-    writer = Writer(root)
+def head_of(path):
     with open(path, "rb") as file:
-        head = file.read(6)
-    if head[:4] == b"\x28\xb5\x2f\xfd":
+        return file.read(512)
+
+
+def extract(path, writer):
+    head = head_of(path)
+    if head.startswith(ZSTD):
         if shutil.which("zstd") is None:
             raise Refused("it is compressed with zstd, which is not installed: sudo apt-get install zstd")
         with subprocess.Popen(["zstd", "-dc", path], stdout=subprocess.PIPE) as zstd:
@@ -134,29 +167,78 @@ def extract(path, root):
                 pass
         if zstd.returncode != 0:
             raise Refused("zstd could not read it to its end")
-    elif zipfile.is_zipfile(path) and head[:2] == b"PK":
+    elif head.startswith(b"PK"):
         extract_zip(path, writer)
     else:
+        other = next((words for start, words in OTHERS if head.lstrip().lower().startswith(start)), None)
+        if other:
+            raise Damaged(f"it is {other}, neither tar nor zip")
         with open(path, "rb") as file:
-            extract_tar(file, "r:*", writer)
+            try:
+                extract_tar(file, "r:*", writer)
+            except tarfile.ReadError as error:
+                # Its text has a line for each form that was tried.
+                unknown = "could not be opened" in str(error)
+                raise Damaged("it is neither tar nor zip, or damaged at its beginning") if unknown else error from None
 
 
-def top_of(root, name, splits):
-    """The folder that holds the dataset: the root, or the one folder in it."""
-    candidate = root
+def top_of(tree, name, splits):
+    """The path of the folder that holds the dataset: the root, or the one folder in it. `tree`: folders in folders."""
+    path, folder = [], tree
     for _ in range(3):
-        inner = [entry for entry in os.listdir(candidate) if not entry.startswith((".", "__MACOSX"))]
-        if splits and all(os.path.isdir(os.path.join(candidate, split)) for split in splits):
-            return candidate
-        if len(inner) != 1 or not os.path.isdir(os.path.join(candidate, inner[0])):
+        inner = [entry for entry in folder if not entry.startswith((".", "__MACOSX")) and entry not in JUNK]
+        if splits and all(within(folder, split) is not None for split in splits):
+            return path
+        if len(inner) != 1 or folder[inner[0]] is None:
             break
         if not splits and inner[0] != name:
             break
-        candidate = os.path.join(candidate, inner[0])
+        path.append(inner[0])
+        folder = folder[inner[0]]
     if splits:
-        found = ", ".join(sorted(os.listdir(root))[:20])
-        die(WRONG_LAYOUT, f"The archive has no folders {', '.join(splits)} on top; it has: {found}")
-    return candidate
+        found = ", ".join(sorted(tree)[:20])
+        places = holding(tree, splits)
+        hint = (
+            f". They are in {places[0]}: name {', '.join(f'{places[0]}/{split}' for split in splits)} in dataset.splits"
+            if places
+            else ""
+        )
+        die(WRONG_LAYOUT, f"The archive has no folders {', '.join(splits)} on top; it has: {found}{hint}")
+    return path
+
+
+def within(folder, path):
+    """The folder at a path in another one; None where there is none."""
+    for part in path.split("/"):
+        folder = (folder or {}).get(part)
+    return folder
+
+
+def holding(tree, splits, above=""):
+    """Paths of the folders that have all splits."""
+    found = []
+    for name, folder in tree.items():
+        if folder is not None:
+            right = all(within(folder, split) is not None for split in splits)
+            found += [f"{above}{name}"] if right else holding(folder, splits, f"{above}{name}/")
+    return found
+
+
+def tree_of(root, depth):
+    """The folders in a folder, as far down as the layout is told by. What is no folder is None; of these, some will do."""
+    tree = {}
+    if depth > 0:
+        with os.scandir(root) as entries:
+            for each in entries:
+                if each.is_dir():
+                    tree[each.name] = tree_of(each.path, depth - 1)
+                elif len(tree) < MANY:
+                    tree[each.name] = None
+    return tree
+
+
+def depth_for(splits):
+    return 3 + max((len(split.split("/")) for split in splits), default=1)
 
 
 def unpack(archive, folder, name, splits):
@@ -170,11 +252,19 @@ def unpack(archive, folder, name, splits):
     shutil.rmtree(work, ignore_errors=True)
     os.makedirs(work)
     try:
-        extract(archive, work)
-        os.rename(top_of(work, name, splits), folder)
-    except Refused as error:
-        die(REFUSED, f"The archive is refused: {error}.")
-    except DAMAGED as error:
-        die(NO_ROOM if getattr(error, "errno", None) in FULL else REFUSED, f"The archive could not be extracted: {error}.")
+        with refusing("extracted"):
+            extract(archive, Writer(work))
+            os.rename(os.path.join(work, *top_of(tree_of(work, depth_for(splits)), name, splits)), folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def refusing(done):
+    """Ends the verb where an archive can't be read, or must not be."""
+    try:
+        yield
+    except Refused as error:
+        die(REFUSED, f"The archive is refused: {error}.")
+    except (Damaged, *DAMAGED) as error:
+        die(NO_ROOM if getattr(error, "errno", None) in FULL else REFUSED, f"The archive could not be {done}: {error}.")

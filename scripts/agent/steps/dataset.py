@@ -146,7 +146,8 @@ def forget_all_but(archive):
 
 def curl(url, *arguments):
     """The address goes by standard input: it may carry a token, and arguments are for all to see."""
-    protocols = "=http,https" if url.startswith("http://127.") else "=https"
+    here = url.startswith("http://127.")
+    protocols = "=http,https" if here else "=https"
     quoted = url.replace("\\", "\\\\").replace('"', '\\"')
     command = [
         "curl",
@@ -166,6 +167,8 @@ def curl(url, *arguments):
         "1",
         "--speed-time",
         "120",
+        # A proxy is for what is elsewhere.
+        *(["--noproxy", "*"] if here else []),
         *arguments,
     ]
     return subprocess.run(

@@ -1,53 +1,37 @@
 """The environment of a workload, and its own setup command."""
 
-import glob
 import json
 import os
 import shutil
 import subprocess
 
-from base.architecture import own_architecture
-from base.checksum import sha256_of
-from base.document import takes
-from base.files import BASE, fact, put, under_home, unlink_if_there
-from base.processes import own_command, quietly
+from base.document import Maybe, takes
+from base.files import BASE, put, under_home
 from base.say import die, say
-from base.shell import ENVIRONMENT, environment_with, export_lines, strict, with_environment
+from base.shell import ENVIRONMENT, PROGRAMS, environment_with, export_lines, strict, with_environment
+from steps import conda, found
+from steps.activation import activated
+from steps.login import login_lines
+from steps.making import Environment
 from steps.step import Step
 
 # `manager`: auto, conda, venv or none. `file`: environment or requirements file relative to the workspace; empty: found.
-# `setup`: the workload's setup command; empty: none. `answer`: to every question that it asks; empty: its standard input is
-# closed. `variables` hold for every later step.
+# `setup`: the workload's setup command; empty: none. `activate`: the command that activates the environment that setup
+# makes; empty: found. `answer`: to every question that setup asks; empty: its standard input is closed. `variables` hold for
+# every later step.
 SETUP = {
     "workspace": str,
     "workload": str,
     "manager": str,
     "file": str,
     "setup": str,
+    "activate": Maybe(str),
     "answer": str,
     "variables": {str: str},
 }
 MANAGERS = ("auto", "conda", "venv", "none")
-CONDA_FILES = (
-    "environment.yml",
-    "environment.yaml",
-    "environment*lambda*.y*ml",
-    "environment*gpu*.y*ml",
-    "environment*cuda*.y*ml",
-    "environment*.y*ml",
-)
-VENV_FILES = ("requirements.txt", "pyproject.toml")
-CONDAS = (
-    "micromamba",
-    "mamba",
-    "conda",
-    f"{BASE}/bin/micromamba",
-    "~/miniforge3/bin/conda",
-    "~/miniconda3/bin/conda",
-    "~/anaconda3/bin/conda",
-    "/opt/conda/bin/conda",
-)
-SIGPIPE = 141
+SIGPIPE, NOT_EXECUTABLE, NOT_FOUND = 141, 126, 127
+SHOWN = 200
 
 
 @takes(hash=str, seconds=int, setup=SETUP)
@@ -56,7 +40,7 @@ def setup(hash, seconds, setup):
 
 
 @takes(**SETUP)
-def setup_now(workspace, workload, manager, file, setup, answer, variables):
+def setup_now(workspace, workload, manager, file, setup, activate, answer, variables):
     """
     Writes ~/.lambda-train/env.sh, which later steps source. Exit codes: 3 the environment could not be made, otherwise the
     setup command's own.
@@ -68,8 +52,38 @@ def setup_now(workspace, workload, manager, file, setup, answer, variables):
         die(2, f"environment.manager must be auto, conda, venv or none, not {manager}.")
     os.chdir(folder)
     os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+    offer_python()
     made = Environment(os.path.join(BASE, "envs", workload), manager, file)
-    activation = made.make(folder)
+    # No second one is made beside the one that setup makes.
+    by_setup = manager == "auto" and bool(activate or (setup and found.makes_environment(setup)))
+    lines = "" if by_setup else made.make(folder)
+    write(variables, lines)
+    if by_setup and setup:
+        say("Environment: the one that the setup command makes")
+        conda.find_program_for(found.text_of(setup))
+    else:
+        say(f"Environment: {made.manager}{f' ({made.file})' if made.file else ''}")
+    left = found.Found(folder, made.names()) if setup and not activate and manager in ("auto", "none") else None
+    if setup:
+        run_setup(setup, answer)
+    path = left.look() if left else None
+    if path:
+        say(f"Environment: {path}, which setup made")
+        lines = found.activation(path)
+    elif by_setup and not activate:
+        say("The setup command has left no environment.")
+        lines = made.make(folder)
+        say(f"Environment: {made.manager}{f' ({made.file})' if made.file else ''}")
+    login = login_lines() if setup else ""
+    write(variables, login, lines)
+    if activate:
+        lines = f"{lines}\n{activated(activate, folder)}"
+        write(variables, login, lines)
+    say("The environment is ready")
+
+
+def write(variables, *lines):
+    activation = "\n".join(filter(None, lines))
     put(
         ENVIRONMENT,
         f"""# Made by setup; sourced before every command of the workload.
@@ -79,14 +93,20 @@ export PYTHONUNBUFFERED=1
 if [ -z "${{WANDB_MODE:-}}" ] && [ -z "${{WANDB_API_KEY:-}}" ] && ! grep -qs api.wandb.ai ~/.netrc; then export WANDB_MODE=offline; fi
 """,
     )
-    say(f"Environment: {made.manager}{f' ({made.file})' if made.file else ''}")
-    if setup:
-        run_setup(setup, answer)
-    say("The environment is ready")
+
+
+def offer_python():
+    """`python` where the system has `python3` alone, behind every other on PATH."""
+    own = os.path.join(PROGRAMS, "python")
+    system = shutil.which("python3")
+    if shutil.which("python") is None and system is not None and not os.path.lexists(own):
+        os.makedirs(PROGRAMS, exist_ok=True)
+        os.symlink(system, own)
 
 
 def run_setup(setup, answer):
-    say(f"Running: {setup}")
+    shown = in_short(setup)
+    say(f"Running: {shown}")
     words = with_environment(strict(setup))
     if answer:
         with subprocess.Popen(["yes", "--", answer], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as answers:
@@ -97,132 +117,12 @@ def run_setup(setup, answer):
     code = 128 - code if code < 0 else code
     # All that stood to the right of that command in the pipe did well, as in `yes | ./install.sh`.
     if code not in (0, SIGPIPE):
-        hint = "" if answer else " (had it asked something: environment.answer is empty, so its input was closed)"
-        die(code, f"The setup command ended with status {code}: {setup}{hint}")
+        asked = not answer and code not in (NOT_EXECUTABLE, NOT_FOUND)
+        hint = " (had it asked something: environment.answer is empty, so its input was closed)" if asked else ""
+        die(code, f"The setup command ended with status {code}: {shown}{hint}")
 
 
-def first_of(patterns):
-    """The first file in the workspace that matches, or an empty word."""
-    return next((each for pattern in patterns for each in sorted(glob.glob(pattern)) if os.path.isfile(each)), "")
-
-
-def find_conda():
-    """A program that makes environments, or None."""
-    for candidate in CONDAS:
-        found = shutil.which(os.path.expanduser(candidate))
-        if found:
-            return found
-    say("No conda here; fetching micromamba.")
-    build = "aarch64" if own_architecture() == "aarch64" else "64"
-    url = f"https://micro.mamba.pm/api/micromamba/linux-{build}/latest"
-    os.makedirs(os.path.join(BASE, "bin"), exist_ok=True)
-    with subprocess.Popen(
-        ["curl", "-fsSL", "--connect-timeout", "10", "--max-time", "300", url], stdout=subprocess.PIPE
-    ) as curl:
-        unpacked = subprocess.run(["tar", "-xj", "-C", BASE, "bin/micromamba"], stdin=curl.stdout, check=False)
-    return os.path.join(BASE, "bin/micromamba") if unpacked.returncode == 0 and curl.returncode == 0 else None
-
-
-def run(*command):
-    return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode == 0
-
-
-class Environment:
-    """`manager` and `file`: what was asked for, and in the end what was taken."""
-
-    def __init__(self, place, manager, file):
-        self.place, self.manager, self.file = place, manager, file
-        self.conda = None
-
-    def make(self, workspace):
-        """Gives the shell lines that activate it."""
-        if self.manager == "auto":
-            self.choose()
-        elif self.manager == "conda":
-            self.file = self.file or first_of(CONDA_FILES)
-            if not self.file:
-                die(3, f"No environment*.yml in {workspace}; name it in environment.file.")
-            self.conda = find_conda()
-            if self.conda is None:
-                die(
-                    3,
-                    "environment.manager is conda, but neither conda nor micromamba is here and micromamba could not be "
-                    "fetched.",
-                )
-        elif self.manager == "venv":
-            self.file = self.file or first_of(VENV_FILES)
-            if not self.file:
-                die(3, f"No requirements.txt or pyproject.toml in {workspace}; name it in environment.file.")
-        if self.manager == "none":
-            return ""
-        if not os.path.isfile(self.file):
-            die(3, f"There is no {self.file} in {workspace}; check environment.file.")
-        return self.make_conda() if self.manager == "conda" else self.make_venv()
-
-    def choose(self):
-        """What `auto` means here."""
-        found = self.file or first_of(CONDA_FILES)
-        if found.endswith((".yml", ".yaml")):
-            self.conda = find_conda()
-            if self.conda is not None:
-                self.file, self.manager = found, "conda"
-                return
-            say(
-                f"WARNING: {found} asks for conda, which is not here and could not be fetched. Going on without it; set "
-                "environment.manager to conda to make this an error."
-            )
-        found = self.file
-        if not found or found.endswith((".yml", ".yaml")):
-            found = first_of(VENV_FILES)
-        self.file, self.manager = "", "none"
-        if not found:
-            return
-        # By this Python with its packages, which this program does without.
-        python, _, *rest = own_command("requirements", file=found)
-        if run(python, *rest):
-            say(f"The system's Python already has what {found} asks for")
-        else:
-            self.file, self.manager = found, "venv"
-
-    def make_conda(self):
-        prefix, made = os.path.join(self.place, "conda"), os.path.join(self.place, "conda.made")
-        inputs = sha256_of(self.file)
-        if not fact(made).startswith(inputs) or not os.path.isdir(prefix):
-            say(f"Making the conda environment of {self.file} with {self.conda}")
-            shutil.rmtree(prefix, ignore_errors=True)
-            unlink_if_there(made)
-            os.makedirs(self.place, exist_ok=True)
-            if os.path.basename(self.conda) == "micromamba":
-                right = run(
-                    self.conda, "create", "-y", "-r", os.path.join(self.place, "mamba-root"), "-p", prefix, "-f", self.file
-                )
-            else:
-                right = run(self.conda, "env", "create", "-y", "-p", prefix, "-f", self.file) or run(
-                    self.conda, "env", "create", "-p", prefix, "-f", self.file
-                )
-            if not right:
-                die(3, f"The conda environment of {self.file} could not be made; the reason stands above.")
-            put(made, inputs)
-        return f"""export CONDA_PREFIX='{prefix}' CONDA_DEFAULT_ENV='{prefix}' PATH='{prefix}/bin':"$PATH"
-for script in '{prefix}'/etc/conda/activate.d/*.sh; do if [ -r "$script" ]; then . "$script"; fi; done"""
-
-    def make_venv(self):
-        """A venv over the system's packages: the torch that came with the machine (and fits its driver) stays in use."""
-        prefix = os.path.join(self.place, "venv")
-        python = os.path.join(prefix, "bin/python")
-        if not os.access(python, os.X_OK):
-            say("Making a virtual environment over the system's Python")
-            # Without pip of its own it needs no python3-venv package; the system's pip is seen in it.
-            if not run("python3", "-m", "venv", "--system-site-packages", "--without-pip", prefix):
-                die(3, "python3 cannot make a virtual environment: sudo apt-get install python3-venv")
-        installer = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-        if not quietly([python, "-m", "pip", "--version"], 60):
-            if shutil.which("uv"):
-                installer = ["uv", "pip", "install", "--python", python]
-            elif not quietly([python, "-m", "ensurepip", "--default-pip"], 300):
-                die(3, f"There is neither pip nor uv to install {self.file} with: sudo apt-get install python3-pip")
-        say(f"Installing what {self.file} asks for")
-        folder = os.path.dirname(self.file) or "."
-        if not run(*installer, *(["-e", folder] if self.file.endswith(".toml") else ["-r", self.file])):
-            die(3, f"The packages of {self.file} could not be installed; the reason stands above.")
-        return f"export VIRTUAL_ENV='{prefix}' PATH='{prefix}/bin':\"$PATH\""
+def in_short(command):
+    """Its first line: what it said must not be lost behind a long one."""
+    lines = command.strip().split("\n")
+    return lines[0][:SHOWN] + (" …" if len(lines) > 1 or len(lines[0]) > SHOWN else "")

@@ -13,41 +13,75 @@ from base.processes import quietly
 from base.say import say
 from base.shell import environment_with, with_environment
 from base.text import shown
+from steps.python import USUAL, python_of
 from upload.receive import Missing, evidence
 
 GIB = 1 << 30
+NOT_EXECUTABLE, NOT_FOUND = 126, 127
+FRAMEWORKS = ("torch", "jax", "tensorflow")
+PYTHON = """
+import platform, sys
+print(f'Python {platform.python_version()}, {sys.executable}')
+"""
 CUDA = """
-import sys
-required = sys.argv[1] == 'required'
-try:
-    import torch
-except Exception as error:
-    print(f'torch does not import ({type(error).__name__}: {error}); install it in the setup script' if required else f'torch is not used here ({error})')
-    sys.exit(1 if required else 0)
+import importlib.util, os, sys
+required, asked = sys.argv[1] == 'required', sys.argv[2]
+os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
+def end(right, text):
+    print(text)
+    sys.exit(0 if right else 1)
+def by_jax():
+    import jax
+    return f'jax {jax.__version__}', len([each for each in jax.devices() if each.platform != 'cpu'])
+def by_tensorflow():
+    import tensorflow
+    return f'tensorflow {tensorflow.__version__}', len(tensorflow.config.list_physical_devices('GPU'))
+others = {'jax': by_jax, 'tensorflow': by_tensorflow}
+error = None
+if asked not in others:
+    try:
+        import torch
+    except Exception as failed:
+        error = failed
+        asked = asked or next(filter(importlib.util.find_spec, others), '')
+if error and not required:
+    end(True, f'torch is not used here ({error})')
+if asked in others:
+    try:
+        name, found = others[asked]()
+    except Exception as failed:
+        end(not required, f'{asked} does not work ({type(failed).__name__}: {failed})')
+    end(found or not required, f'{name}, {found} GPUs' if found else f'{name} sees no GPU')
+if error and asked == 'torch':
+    end(False, f'torch does not import ({type(error).__name__}: {error}); install it in the setup script, or name what the workload imports instead of torch in gate.modules')
+if error:
+    end(True, f'not checked from Python: it has no torch, jax or tensorflow ({error})')
 if torch.cuda.is_available():
-    print(f'torch {torch.__version__}, CUDA {torch.version.cuda}, {torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}')
-elif required:
-    print(f'torch {torch.__version__} (built for CUDA {torch.version.cuda}) sees no GPU: torch.cuda.is_available() is false; the installed torch does not fit the driver, or there is no GPU')
-    sys.exit(1)
-else:
-    print(f'torch {torch.__version__} on the CPU')
+    end(True, f'torch {torch.__version__}, CUDA {torch.version.cuda}, {torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}')
+if required:
+    end(False, f'torch {torch.__version__} (built for CUDA {torch.version.cuda}) sees no GPU: torch.cuda.is_available() is false; the installed torch does not fit the driver, or there is no GPU')
+end(True, f'torch {torch.__version__} on the CPU')
 """
 MODULE = """
 import importlib, sys
 sys.path.insert(0, '')
+name = sys.argv[1]
 try:
-    module = importlib.import_module(sys.argv[1])
+    module = importlib.import_module(name)
 except Exception as error:
-    print(f'{type(error).__name__}: {error}; install it in the setup script')
+    missing = isinstance(error, ModuleNotFoundError) and error.name == name
+    print(f'{type(error).__name__}: {error}; install it in the setup script' + (', or take it out of gate.modules if the workload does not import it' if missing else ''))
     sys.exit(1)
 print(getattr(module, '__version__', 'imports'))
 """
 
 
 # `dataset`: folder in the workspace that holds it, and folders under it that must not be empty. `uploads`: whose files are
-# checked against their manifest. `configs`: what setup makes, or (`sha256`) over what overrides were laid at home. `gpu`: required or optional. `architecture`: as `uname -m` prints it. `disk`: free GiB
-# space that the workspace's disk must have. `modules`: Python modules that must import. `command`: must exit with 0, run in
-# the workspace. `seconds`: for the Python checks and for the command, each.
+# checked against their manifest. `configs`: what setup makes, or (`sha256`) over what overrides were laid at home. `gpu`:
+# required or optional. `architecture`: as `uname -m` prints it. `disk`: free GiB space that the workspace's disk must have.
+# `modules`: Python modules that must import. `trains`: the commands that train, whose Python is asked, each with its folder
+# in the workspace. `command`: must exit with 0, run in the workspace. `seconds`: for the Python checks and for the command,
+# each.
 @takes(
     workspace=str,
     dataset=Maybe({"target": str, "splits": [str]}),
@@ -56,11 +90,12 @@ print(getattr(module, '__version__', 'imports'))
     architecture=Maybe(str),
     disk=float,
     modules=[str],
+    trains=Maybe([{"command": str, "directory": str}]),
     command=Maybe(str),
     seconds=int,
     configs=Maybe([{"path": str, "sha256": Maybe(str)}]),
 )
-def verify(workspace, dataset, uploads, gpu, architecture, disk, modules, command, seconds, configs):
+def verify(workspace, dataset, uploads, gpu, architecture, disk, modules, trains, command, seconds, configs):
     """Prints "ok NAME: …" or "FAIL NAME: …" lines. Exit codes: 0 all hold, 1 something failed."""
     gate = Gate(under_home(workspace), gpu == "required", seconds)
     gate.check_workspace()
@@ -73,9 +108,12 @@ def verify(workspace, dataset, uploads, gpu, architecture, disk, modules, comman
     for config in configs or []:
         gate.check_config(config["path"], config["sha256"])
     gate.check_driver()
-    gate.in_python("cuda", CUDA, gpu)
-    for module in modules:
-        gate.in_python(f"module {module}", MODULE, module)
+    for python in gate.pythons(trains or []):
+        if not gate.in_python(python, "python", PYTHON):
+            continue
+        gate.in_python(python, "cuda", CUDA, gpu, next((name for name in FRAMEWORKS if name in modules), ""))
+        for module in modules:
+            gate.in_python(python, f"module {module}", MODULE, module)
     if command:
         gate.check_command(command)
     sys.exit(1 if gate.failed else 0)
@@ -190,13 +228,21 @@ class Gate:
         else:
             self.report(True, "driver", "no GPU here, and none is required")
 
-    def in_python(self, name, code, word):
-        """A line of evidence from the workload's Python; the code exits with 0 where the check holds."""
-        status, said = self.run(["python3", "-c", code, word])
+    def pythons(self, trains):
+        """Shell words of each Python that trains."""
+        found = [python_of(each["command"], os.path.join(self.workspace, each["directory"])) for each in trains]
+        return list(dict.fromkeys(found or [USUAL]))
+
+    def in_python(self, python, name, code, *words):
+        """A line of evidence from the workload's Python; the code exits with 0 where the check holds. Gives whether it does."""
+        status, said = self.run(["bash", "-c", f'exec {python} "$@"', "agent", "-c", code, *words])
         if status is None:
-            self.report(False, name, f"no answer from python3 within {self.seconds} s")
+            self.report(False, name, f"no answer from {python} within {self.seconds} s")
+        elif status in (NOT_EXECUTABLE, NOT_FOUND) and name == "python":
+            self.report(False, name, f"training calls `{python}`, which can't be run in the workload's environment")
         else:
             self.report(status == 0, name, said.split("\n")[-1])
+        return status == 0
 
     def check_command(self, command):
         # Without pipefail: `nvidia-smi | grep -q A100` ends with what grep says, although grep does not read to the end.

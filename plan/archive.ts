@@ -1,0 +1,42 @@
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { localEnvironment } from "../local/command";
+import { projectFolder } from "../local/paths";
+
+/** Statuses with which the agent's look at an archive refuses it: damaged or hostile, and of another layout. */
+const refusals: readonly unknown[] = [4, 6];
+
+/**
+ * Looks at an archive of this machine by the agent's own rules, without extracting it.
+ * @param target Folder in the workspace for the dataset.
+ * @param cache Folder in which is noted which archives are right: of a compressed one all is read.
+ * @returns why the instance would refuse it; undefined if it would not, or if that can't be told here.
+ */
+export async function archiveFault(
+  path: string,
+  { target, splits }: { readonly target: string; readonly splits: readonly string[] },
+  cache: string,
+): Promise<string | undefined> {
+  const { size, mtimeNs, ino } = statSync(path, { bigint: true });
+  const name = target.split("/").at(-1) ?? target;
+  const key = JSON.stringify([path, String(size), String(mtimeNs), String(ino), name, splits]);
+  const known = join(cache, "archives", createHash("sha256").update(key).digest("hex"));
+  if (existsSync(known)) return undefined;
+  const document = Buffer.from(JSON.stringify({ path, name, splits })).toString("hex");
+  const agent = join(projectFolder(), "scripts/agent");
+  const said = await new Promise<string | undefined>((settle, fail) => {
+    const words = ["-BIS", agent, "archive-look", document];
+    execFile("python3", words, { env: localEnvironment() }, (error, _stdout, stderr) => {
+      if (error === null) settle("");
+      else if (refusals.includes(error.code)) settle(stderr.trim() || "it can't be used");
+      else if (error.code === "ENOENT" || typeof error.code === "number") settle(undefined);
+      else fail(error);
+    });
+  });
+  if (said !== "") return said;
+  mkdirSync(dirname(known), { recursive: true });
+  writeFileSync(known, "");
+  return undefined;
+}
