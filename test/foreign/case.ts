@@ -18,8 +18,8 @@ export interface ForeignCase {
   readonly home: readonly Place[];
   /** Patterns of all that setup and training wrote besides: it must stay. Relative to the home folder, or absolute. */
   readonly stays: readonly string[];
-  /** Folders of which everything is root's alone when training has ended, in the same form. */
-  readonly closed?: readonly string[];
+  /** Folders of which everything is root's alone when training has ended, in the same form, and what `down` says of each. */
+  readonly closed?: Readonly<Record<string, string>>;
   /** Part of the sample that the default test run takes. */
   readonly inDefault?: boolean;
 }

@@ -15,6 +15,9 @@ export const dockerRoot: ForeignCase = {
     { from: "/opt/artifacts", to: "beside/disk/opt/artifacts", files: ["model.onnx"] },
   ],
   stays: [],
-  closed: ["docker-root/checkpoints", "/opt/artifacts"],
+  closed: {
+    "docker-root/checkpoints": "beside/checkpoints",
+    "/opt/artifacts": "beside/disk/opt/artifacts/model.onnx",
+  },
   inDefault: true,
 };
