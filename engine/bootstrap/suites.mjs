@@ -39,6 +39,12 @@ export const suites = {
     env: { SCALE_DIVISOR: "1" },
     options: { "--divisor": "SCALE_DIVISOR" },
   },
+  "test:foreign": {
+    what: "ten repositories shaped like well-known ones, from up to down: --case <text>",
+    config: "test/foreign/vitest.config.mts",
+    env: { FOREIGN: "all" },
+    options: { "--case": "FOREIGN_CASE" },
+  },
 };
 
 /** Arguments of vitest for a suite, and the variables that carry the suite's own options. */

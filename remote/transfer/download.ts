@@ -1,7 +1,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Manifest } from "../../local/folder/manifest";
-import { quoted, quotedFew } from "../../local/folder/manifest";
+import { quotedFew } from "../../local/folder/manifest";
 import type { Listener } from "../../local/listener";
 import { takeLock } from "../../local/lock";
 import type { SshSession } from "../session";
@@ -147,20 +147,19 @@ interface Collected extends Listing {
 }
 
 /** Once the run has ended all files must be here: a last download that leaves some behind would lose them. */
-function requireAll({ unstable, skipped }: Collected, partial: string): void {
+function requireAll({ unstable, skipped, access }: Collected, partial: string): void {
   const kept = `What has arrived is kept in ${partial}.`;
-  const [changing] = unstable;
-  if (changing !== undefined) {
+  if (unstable.length > 0) {
     throw new Error(
-      `${unstable.length} files kept changing, although the run has ended. The first is ${quoted(changing)}. ` +
+      `Files kept changing, although the run has ended (${unstable.length}): ${quotedFew(unstable)}. ` +
         `${kept} See which program on the instance still writes to them, and run the command again.`,
     );
   }
-  const [closed] = skipped;
-  if (closed !== undefined) {
+  if (skipped.length > 0) {
+    const give = `\`npm run exec -- sudo chown -R ${access.user}: <path there>\``;
     throw new Error(
-      `${skipped.length} files can't be opened on the instance. The first is ${quoted(closed)}. ` +
-        `${kept} Make them readable there, or remove them, and run the command again.`,
+      `Files or folders can't be opened on the instance (${skipped.length}): ${quotedFew(skipped.toSorted())}. ` +
+        `${kept} Make them readable there (${give} gives away what root wrote), or remove them, and run the command again.`,
     );
   }
 }

@@ -205,10 +205,18 @@ describe("the command", () => {
     expect(help.err).toMatch(/node engine\/bootstrap\.mjs setup/);
   });
 
-  it("tells a suite's own options", async () => {
-    const { code, out } = await machine.node([bootstrap, "test:faults", "--help"]);
-    expect(code).toBe(0);
-    expect(out).toMatch(/npm run test:faults: .*--case <text>/);
+  it("tells the options of each suite", async () => {
+    const suites = (await machine.evaluate("suites", "m.suites")) as Record<
+      string,
+      { options: object; flags?: object }
+    >;
+    expect(Object.keys(suites)).toContain("test:foreign");
+    for (const [suite, { options, flags }] of Object.entries(suites)) {
+      const { code, out } = await machine.node([bootstrap, suite, "--help"]);
+      expect(code).toBe(0);
+      for (const option of Object.keys({ ...options, ...flags }))
+        expect(out).toMatch(new RegExp(`^npm run ${suite}: .*${option}\\b`));
+    }
   });
 
   it("tells the parts without making anything ready, and how to get what is missing", async () => {

@@ -255,7 +255,7 @@ describe("download", () => {
     try {
       expect((await fetch()).unstable.toSorted()).toEqual(["closed", "locked.pt"]);
       const message =
-        /2 files can't be opened on the instance. The first is "(closed|locked\.pt)"\..*Make them readable/;
+        /can't be opened on the instance \(2\): "closed", "locked\.pt"\. .*Make them readable.*sudo chown -R \w+:/;
       await expect(fetch({ runEnded: true })).rejects.toThrow(message);
     } finally {
       await rm(python);

@@ -113,7 +113,7 @@ describe("a hostile instance", () => {
     const shown = '"a\\u001b[2J\\u009b1m"';
     expect(told).toEqual([expect.stringMatching(/holds them \(3\): .{1,500}$/)]);
     expect(told[0]).toContain(`(3): ${shown}, "${"b".repeat(200)}", `);
-    expect(String(error)).toContain(`3 files can't be opened on the instance. The first is ${shown}.`);
+    expect(String(error)).toContain(`Files or folders can't be opened on the instance (3): ${shown}, `);
   });
 
   it("that sends other content than it lists keeps the final folder away", async () => {

@@ -1,0 +1,26 @@
+import { afterAll, describe, it } from "vitest";
+import { nameOf } from "./case";
+import { allCases } from "./cases";
+import { chosen } from "./options";
+import { Trainings } from "./run-case";
+
+/** Repositories that nobody wrote for this stack: what their training writes comes home, whatever they are shaped like. */
+describe("a repository, from up to down", { timeout: 300_000 }, () => {
+  let trainings: Trainings | undefined;
+  const end = async (): Promise<void> => {
+    await trainings?.dispose();
+    trainings = undefined;
+  };
+  afterAll(end);
+
+  it.each(chosen(allCases).map((one) => [nameOf(one), one] as const))("%s", async (_, one) => {
+    trainings ??= await Trainings.open();
+    try {
+      await trainings.train(one);
+    } catch (error) {
+      // The next one must not begin with what this one has left.
+      await end();
+      throw error;
+    }
+  });
+});
