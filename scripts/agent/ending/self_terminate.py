@@ -123,12 +123,19 @@ def unsafe_results(settings):
     return None if byhand is None else f"{byhand} was written outside of any run (npm run down)"
 
 
+def take_up_all():
+    """A run that has lost its supervisor gets another, though nobody else looks: its limits hold again."""
+    for run in runs():
+        try:
+            if is_unsupervised(run.newest()):
+                take_up(run)
+        except OSError:
+            pass  # The disk is full: the next look tries anew.
+
+
 def look(settings):
     """One look. Returns seconds until the next one."""
-    for run in runs():
-        # Its limits hold again, though nobody else looks.
-        if is_unsupervised(run.newest()):
-            take_up(run)
+    take_up_all()
     after = settings["after"]
     busy = works()
     if busy is not None:

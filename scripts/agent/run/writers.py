@@ -15,7 +15,10 @@ from base.processes import stat_of
 # A look takes at most this part of one processor.
 SHARE = 1 / 100
 SHORTEST_PAUSE = 1
-SECONDS = 20
+# Between two questions to root, each of which starts processes and is logged: the first, and the longest. And how long one
+# may take.
+ROOTS_PAUSES = (2, 15)
+SECONDS = 5
 MOST_PLACES = 500
 # No files, or nothing that is there afterwards.
 NOWHERE = ("/proc/", "/sys/", "/dev/pts/", "/memfd:", "/dev/nvidia")
@@ -38,7 +41,8 @@ class Writers:
     def __init__(self, run, processes):
         self.run, self.processes = run, processes
         self.known = set(written_by(run))
-        self.due = 0
+        self.due = self.roots_due = 0
+        self.roots_pause = ROOTS_PAUSES[0]
 
     def look(self):
         began = time.monotonic()
@@ -46,8 +50,13 @@ class Writers:
             return
         # As the processor's time, not the clock's: the machine may be busy with training.
         spent = time.process_time()
-        found = {os.path.dirname(path) for path in open_files(self.processes.now())}
-        new = sorted(each for each in found - self.known if each != "/")[: MOST_PLACES - len(self.known)]
+        found, closed = open_files(self.processes.now())
+        if closed and began >= self.roots_due:
+            self.roots_due = began + self.roots_pause
+            self.roots_pause = min(self.roots_pause * 2, ROOTS_PAUSES[1])
+            found.update(roots_files(closed))
+        folders = {os.path.dirname(path) for path in found if is_elsewhere(path) and is_regular(path)} - {"/"}
+        new = sorted(folders - self.known)[: max(0, MOST_PLACES - len(self.known))]
         if new:
             self.known.update(new)
             try:
@@ -58,7 +67,7 @@ class Writers:
 
 
 def open_files(pids):
-    """Regular files outside of the home folder that processes have open for writing."""
+    """What processes have open for writing; and those of them of which only root may know."""
     found, closed = set(), []
     for pid in pids:
         try:
@@ -71,14 +80,11 @@ def open_files(pids):
             closed.append(pid)
         except OSError:
             pass  # It has ended.
-    found.update(roots_files([pid for pid in closed if stat_of(pid)]))
-    return {path for path in found if is_elsewhere(path) and is_regular(path)}
+    return found, [pid for pid in closed if stat_of(pid)]
 
 
 def roots_files(pids):
-    """The same of another user's processes, as with `sudo python train.py`."""
-    if not pids:
-        return []
+    """Files that another user's processes have open for writing, as with `sudo python train.py`."""
     folders = [f"/proc/{pid}/fd" for pid in pids]
     try:
         said = subprocess.run(
