@@ -89,7 +89,7 @@ describe("the emulator's process", { timeout: 60_000 }, () => {
     const run = await ensureCloud(folder, { instances: "none" });
     await stopCloud(folder);
     writeFileSync(join(folder, "cloud", "state.json"), "{}");
-    await expect(ensureCloud(folder)).rejects.toThrow(/state.json is no state of this emulated cloud/);
+    await expect(ensureCloud(folder)).rejects.toThrow(/state.json is damaged: it isn.t a state of this version/);
     expect(run.started).toBe(true);
     await resetCloud(folder);
     expect(existsSync(join(folder, "cloud"))).toBe(false);
