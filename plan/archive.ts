@@ -5,8 +5,11 @@ import { dirname, join } from "node:path";
 import { localEnvironment } from "../local/command";
 import { projectFolder } from "../local/paths";
 
-/** Statuses with which the agent's look at an archive refuses it: damaged or hostile, and of another layout. */
-const refusals: readonly unknown[] = [4, 6];
+/** What to do, by the status with which the agent's look at an archive refuses it: damaged or hostile, of another layout. */
+const remedies = new Map<unknown, string>([
+  [4, "Make the archive anew, or give the folder that it was made of"],
+  [6, "Pack the folders on top of it, or name what it has in dataset.splits"],
+]);
 
 /**
  * Looks at an archive of this machine by the agent's own rules, without extracting it.
@@ -18,7 +21,7 @@ export async function archiveFault(
   path: string,
   { target, splits }: { readonly target: string; readonly splits: readonly string[] },
   cache: string,
-): Promise<string | undefined> {
+): Promise<{ readonly message: string; readonly next?: string } | undefined> {
   const { size, mtimeNs, ino } = statSync(path, { bigint: true });
   const name = target.split("/").at(-1) ?? target;
   const key = JSON.stringify([path, String(size), String(mtimeNs), String(ino), name, splits]);
@@ -26,16 +29,18 @@ export async function archiveFault(
   if (existsSync(known)) return undefined;
   const document = Buffer.from(JSON.stringify({ path, name, splits })).toString("hex");
   const agent = join(projectFolder(), "scripts/agent");
-  const said = await new Promise<string | undefined>((settle, fail) => {
+  const looked = await new Promise<Awaited<ReturnType<typeof archiveFault>> | "right">((settle, fail) => {
     const words = ["-BIS", agent, "archive-look", document];
     execFile("python3", words, { env: localEnvironment() }, (error, _stdout, stderr) => {
-      if (error === null) settle("");
-      else if (refusals.includes(error.code)) settle(stderr.trim() || "it can't be used");
+      const next = remedies.get(error?.code);
+      const message = stderr.trim().replace(/\.$/, "");
+      if (error === null) settle("right");
+      else if (next !== undefined) settle({ message, next: message.includes("in dataset.splits") ? undefined : next });
       else if (error.code === "ENOENT" || typeof error.code === "number") settle(undefined);
       else fail(error);
     });
   });
-  if (said !== "") return said;
+  if (looked !== "right") return looked;
   mkdirSync(dirname(known), { recursive: true });
   writeFileSync(known, "");
   return undefined;

@@ -231,7 +231,7 @@ async function datasetPlan(
     onStatus?.("reading the dataset", "looking into the archive");
     const fault = await archiveFault(source.path, { target, splits }, cacheFolder());
     const field = "dataset.source";
-    if (fault !== undefined) throw new PlanError([{ field, value: experiment.dataset?.source, message: fault }]);
+    if (fault !== undefined) throw new PlanError([{ field, value: experiment.dataset?.source, ...fault }]);
   }
   return { source, target, splits, hash };
 }

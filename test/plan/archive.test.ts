@@ -24,7 +24,8 @@ async function faultOf(
     cwd: folder,
     env: { ...process.env, OUT: path },
   });
-  return archiveFault(path, { target: "data", splits }, join(folder, "cache"));
+  const fault = await archiveFault(path, { target: "data", splits }, join(folder, "cache"));
+  return fault && `${fault.message}. ${fault.next ?? ""}`;
 }
 
 const zip = (python: string): string => `python3 - "$OUT" <<'P'\nimport sys, zipfile\n${python}\nP`;
@@ -88,6 +89,9 @@ P`,
     writeFileSync(join(folder, "d.tar"), "no archive any more");
     expect(
       await archiveFault(join(folder, "d.tar"), { target: "data", splits: ["train", "test"] }, join(folder, "cache")),
-    ).toContain("could not be read");
+    ).toEqual({
+      message: expect.stringContaining("could not be read"),
+      next: "Make the archive anew, or give the folder that it was made of",
+    });
   });
 });

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Member, splits, tarOf, writeArchive } from "../archives";
 import type { FaultCase } from "../case";
@@ -91,9 +91,10 @@ export const archiveCases: readonly FaultCase[] = [
       await world.cloud.admin.addLinkFault({ match: {}, trouble: { kind: "throttle", bytesPerSecond: 1_500_000 } });
     },
     act: (world) =>
-      whileArriving(world, ".lambda-train/archives", () =>
-        writeFileSync(join(world.project.folder, "data.tar"), Buffer.alloc(bigBytes, "y")),
-      ),
+      whileArriving(world, ".lambda-train/archives", () => {
+        const path = join(world.project.folder, "data.tar");
+        writeFileSync(path, Buffer.alloc(statSync(path).size, "y"));
+      }),
     outcome: "told",
     message: /data\.tar no longer has the checksum .* it changed during the upload. Run the command again/,
     heal: async (world) => {
