@@ -1,4 +1,4 @@
-import { afterAll, describe, it } from "vitest";
+import { afterAll, afterEach, describe, it } from "vitest";
 import { nameOf } from "./case";
 import { allCases } from "./cases";
 import { chosen } from "./options";
@@ -12,6 +12,13 @@ describe("a repository, from up to down", { timeout: 300_000 }, () => {
     trainings = undefined;
   };
   afterAll(end);
+
+  // Vitest tells of a file's tests only at its end.
+  afterEach(({ task }) => {
+    const { state = "fail", errors = [] } = task.result ?? {};
+    const reason = errors.map(({ message }) => `: ${message.split("\n")[0]}`).join("");
+    if (process.env.FOREIGN === "all") process.stdout.write(`${state.padEnd(4)} ${task.name}${reason}\n`);
+  });
 
   it.each(chosen(allCases).map((one) => [nameOf(one), one] as const))("%s", async (_, one) => {
     trainings ??= await Trainings.open();
