@@ -31,6 +31,9 @@ const heads =
 /** A progress bar of tqdm, with or without a known end, and one of Keras. */
 export const bar = /\d%\|[^|]*\|\s*(\d+)\/(\d+)\s*\[|(?:^|\s)(\d+)it \[\d|^\s*(\d+)\/(\d+)\s+(?:━|\[[=>.])/;
 
+/** The title of a bar, with the beginning of its percentage. */
+const stepsTitle = /(?:^|[\s_])(?:steps?|iterations?)\W*\d*$/i;
+
 /**
  * The counts in a line; undefined where it has none.
  * @param isOpen The line has no end yet: a number at its end may go on.
@@ -61,7 +64,9 @@ export function countsIn(text: string, isOpen: boolean): Counts | undefined {
   }
   if (bars !== null) {
     const [, at = bars[3] ?? bars[4], of = bars[5]] = bars;
-    found.batch ??= { at: Number(at), of: of === undefined ? undefined : Number(of) };
+    // A bar titled so counts all of training, as in the scripts of diffusers.
+    if (stepsTitle.test(text.slice(0, bars.index)) && found.epoch === undefined) found.step ??= Number(at);
+    else found.batch ??= { at: Number(at), of: of === undefined ? undefined : Number(of) };
   }
   if (found.epoch !== undefined && !Number.isInteger(found.epoch)) found = { step: found.step, epoch: found.epoch };
   return found.step === undefined && found.epoch === undefined && found.batch === undefined ? undefined : found;
