@@ -14,6 +14,10 @@ class Facts:
     def has(self, name):
         return self.get(name) is not None
 
+    def asked_hash(self):
+        """The hash by which the stack calls its settings; None where nothing is known."""
+        return self.get("askedHash", self.get("hash"))
+
     def try_put(self, **facts):
         """As put, where work must go on without it."""
         try:

@@ -177,10 +177,6 @@ class Attempt(Facts):
         value = self.run.document().get("attempts", {}).get(str(self.number), {}).get(name)
         return default if value is None else value
 
-    def asked_hash(self):
-        """The hash by which the stack calls its settings; None where nothing is known."""
-        return self.get("askedHash", self.get("hash"))
-
     def put(self, **facts):
         """Writes facts down; None takes one away. @raises OSError on a disk that stays full"""
 
