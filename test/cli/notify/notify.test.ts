@@ -42,7 +42,7 @@ describe("a notice", () => {
   const folder = mkdtempSync(join(tmpdir(), "lambda-train-notice-"));
   afterAll(() => rmSync(folder, { recursive: true }));
   const told = (id?: string) => {
-    const run = { experiment: "ink" } as RunPlan;
+    const run = { experiment: "ink", hash: "0123456789abcdef" } as RunPlan;
     const instance = id === undefined ? undefined : { id, type: "gpu_1x_a10", region: "us-east-1", priceCents: 129 };
     const job = { machine: "machine", run, resultsFolder: folder, instance };
     return noticeOf({ stack: "test", jobs: [job] }, "finished", "training has finished", Date.now());
