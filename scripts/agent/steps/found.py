@@ -42,7 +42,8 @@ def recipe_of(target):
     for name in ("GNUmakefile", "makefile", "Makefile"):
         if os.path.isfile(name):
             with open(name, encoding="utf-8", errors="replace") as file:
-                found = re.search(rf"^{re.escape(target)}\s*:[^=].*\n((?:\t.*\n?)*)", file.read() + "\n", re.MULTILINE)
+                rule = rf"^(?:[^\n:#]*\s)?{re.escape(target)}(?:\s[^\n:]*)?::?(?!=).*\n((?:\t.*\n?)*)"
+                found = re.search(rule, file.read() + "\n", re.MULTILINE)
             return found.group(1) if found else ""
     return ""
 
