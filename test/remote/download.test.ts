@@ -275,7 +275,9 @@ describe("download", () => {
     const { unstable } = await fetch();
     expect(unstable).toContain("state");
     expect(await withoutRecord()).toEqual({ stable: "s" });
-    await expect(fetch({ runEnded: true })).rejects.toThrow(/Files kept changing, although the run has ended \(1\): "(state|\.t)"/);
+    await expect(fetch({ runEnded: true })).rejects.toThrow(
+      /Files kept changing, although the run has ended \(1\): "(state|\.t)"/,
+    );
     expect(await withoutRecord()).toEqual({ stable: "s" });
     await writeFile(join(place.sshd.home, `${place.root}.stop`), "");
     await changing;
