@@ -1,6 +1,6 @@
 /** Lines with numbers that training did not make: calls, warnings, what is loaded or aimed at. */
 const noStep =
-  /\b(?!tensor\(|array\()[a-z_]\w*\(\s*[a-z_]\w*\s*=|\b\w*warning: |\bsanity\b|\b(?:until|target|threshold|patience|early stopp?\w*|using|initial|baseline|default|overriding|python\d?)\b|\b(?:loaded|loading|resumed|resuming|resume|restored|restoring|restore|continuing)\b/i;
+  /\b(?!tensor\(|array\()[a-z_]\w*\(\s*[a-z_]\w*\s*=|\b\w*warning: |\bsanity\b|\b(?:until|target|threshold|patience|early stopp?\w*|using|initial|baseline|default|overriding)\b|\bpython[\d.]*\s|\b(?:loaded|loading|resumed|resuming|resume|restored|restoring|restore|continuing)\b/i;
 const setting =
   /["']?\b(optimizer|optim|batch_size|epochs|num_epochs|max_epochs|max_steps|seed|hidden_size|dropout|num_workers|weight_decay|warmup_steps|loss_fn|criterion|data_dir|dataset|output_dir|scheduler)["']?\s*[:=]/gi;
 /** What loggers put before a message. */

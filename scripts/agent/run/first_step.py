@@ -56,8 +56,8 @@ TITLE = re.compile(r"(?:(?:train(?:ing)?|epochs?|steps?|iter(?:ation)?s?)\b[\s\d
 ROW = re.compile(r"^\s*(\d+)/\d+\s+[\d.]+G\s+(?:[\d.]+|nan|inf)\s+(?:[\d.]+|nan|inf)\s", re.I)
 NO_STEP = re.compile(
     r"\b(?!tensor\(|array\()[a-z_]\w*\(\s*[a-z_]\w*\s*="
-    r"|\b\w*warning: |\bsanity\b|\b(?:until|target|threshold|patience|early stopp?\w*|using|initial|baseline|default|overriding|"
-    r"python\d?)\b|\b(?:loaded|loading|resumed|resuming|resume|restored|restoring|restore|continuing)\b",
+    r"|\b\w*warning: |\bsanity\b|\b(?:until|target|threshold|patience|early stopp?\w*|using|initial|baseline|default|overriding)\b|"
+    r"\bpython[\d.]*\s|\b(?:loaded|loading|resumed|resuming|resume|restored|restoring|restore|continuing)\b",
     re.I,
 )
 SETTING = re.compile(
