@@ -95,10 +95,11 @@ export function heldPlan(old: StandingPlan, next: StandingPlan): StandingPlan {
 }
 
 function heldRun(old: PlannedRun, next: PlannedRun = old): PlannedRun {
-  const { experiment, command, directory, variables, madeConfig, outputs, hash } = old.run;
+  const { experiment, command, directory, variables, madeConfig, overriddenConfig, outputs, hash } = old.run;
+  const held = { experiment, command, directory, variables, madeConfig, overriddenConfig, outputs, hash };
   return {
     ...old,
-    run: { ...next.run, experiment, command, directory, variables, madeConfig, outputs, hash },
+    run: { ...next.run, ...held },
     dashboard: next.dashboard,
   };
 }
