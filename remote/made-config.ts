@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import type { MadeConfig } from "../plan/types";
+import { isJson } from "../plan/workload";
 import { layOver, OverrideProblem } from "../plan/yaml/override";
 import { YamlProblem } from "../plan/yaml/tree";
 import { shellQuote } from "./quote";
@@ -46,7 +47,7 @@ export async function layOverMade(session: SshSession, { workspace, directory, c
 
 function rendered(text: string, path: string, tree: Parameters<typeof layOver>[1]): string {
   try {
-    return layOver(text, tree, /\.json$/i.test(path));
+    return layOver(text, tree, isJson(path));
   } catch (error) {
     if (!(error instanceof YamlProblem)) throw error;
     const next = error.next === undefined ? "" : ` ${error.next}.`;

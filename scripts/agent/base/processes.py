@@ -122,6 +122,22 @@ def quietly(command, seconds=20):
         return False
 
 
+def fields_of(command, seconds):
+    """What a program that need not be there prints within some seconds, parted by NUL; nothing where it doesn't end."""
+    try:
+        said = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=seconds,
+            check=False,
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return said.split(b"\0")
+
+
 def end_marked(mark, grace):
     """TERM, up to `grace` seconds of patience, then KILL."""
     until = time.monotonic() + grace

@@ -1,8 +1,8 @@
 """Files in folders that only root can list, as training by `sudo` leaves them."""
 
 import os
-import subprocess
 
+from base.processes import fields_of
 from results.rules import TOOLS
 
 SECONDS = 20
@@ -22,17 +22,6 @@ class Closed:
         self.asked += 1
         words = ["sudo", "-n", "find", folder, "-xdev", "-name", ".*", "-prune", "-o", "-type", "f"]
         words += ["-newerct", f"@{self.since / 1e9:.9f}", "-printf", "%s\\0%p\\0"]
-        try:
-            said = subprocess.run(
-                words,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                timeout=SECONDS,
-                check=False,
-            ).stdout
-        except (OSError, subprocess.TimeoutExpired):
-            return []
-        fields = said.split(b"\0")
+        fields = fields_of(words, SECONDS)
         found = [(os.fsdecode(path), int(size)) for size, path in zip(fields[::2], fields[1::2])]
         return [each for each in found if not any(map(TOOLS.fullmatch, each[0].split("/")))]

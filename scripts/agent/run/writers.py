@@ -6,11 +6,10 @@ the place is looked through.
 
 import os
 import stat
-import subprocess
 import time
 
 from base.files import BASE, read_json, write_json
-from base.processes import stat_of
+from base.processes import fields_of, stat_of
 
 # A look takes at most this part of one processor.
 SHARE = 1 / 100
@@ -86,18 +85,8 @@ def open_files(pids):
 def roots_files(pids):
     """Files that another user's processes have open for writing, as with `sudo python train.py`."""
     folders = [f"/proc/{pid}/fd" for pid in pids]
-    try:
-        said = subprocess.run(
-            ["sudo", "-n", "find", *folders, "-type", "l", "-perm", "-200", "-lname", "/*", "-printf", "%l\\0"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=SECONDS,
-            check=False,
-        ).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return [os.fsdecode(path) for path in said.split(b"\0") if path]
+    words = ["sudo", "-n", "find", *folders, "-type", "l", "-perm", "-200", "-lname", "/*", "-printf", "%l\\0"]
+    return [os.fsdecode(path) for path in fields_of(words, SECONDS) if path]
 
 
 def is_elsewhere(path):
