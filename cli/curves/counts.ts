@@ -72,6 +72,17 @@ export function countsIn(text: string, isOpen: boolean): Counts | undefined {
   return found.step === undefined && found.epoch === undefined && found.batch === undefined ? undefined : found;
 }
 
+/** Where the first count in a line is. */
+export function firstCountAt(text: string): number | undefined {
+  const found = [
+    text.search(heads),
+    text.search(bar),
+    ...[...text.matchAll(named)].slice(0, 1).map(({ index }) => index),
+  ];
+  const at = Math.min(...found.filter((index) => index >= 0));
+  return Number.isFinite(at) ? at : undefined;
+}
+
 function unnamed(text: string): Counts {
   const match = heads.exec(text);
   if (match === null) return {};

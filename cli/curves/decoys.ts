@@ -1,6 +1,10 @@
-/** Lines with numbers that training did not make: calls, warnings, what is loaded or aimed at. */
+/** What a number is aimed at, or was before training. */
+const aims = "until|target|threshold|initial|baseline|default";
+const aimed = new RegExp(`\\b(?:${aims}|patience|early stopp?\\w*|using|overriding)\\b`, "i");
+const beside = new RegExp(`\\b(?:best|${aims})\\W*$`, "i");
+/** Calls, warnings, what is loaded. */
 const noStep =
-  /\b(?!tensor\(|array\()[a-z_]\w*\(\s*[a-z_]\w*\s*=|\b\w*warning: |\bsanity\b|\b(?:until|target|threshold|patience|early stopp?\w*|using|initial|baseline|default|overriding)\b|\bpython[\d.]*\s|\b(?:loaded|loading|resumed|resuming|resume|restored|restoring|restore|continuing)\b/i;
+  /\b(?!tensor\(|array\()[a-z_]\w*\(\s*[a-z_]\w*\s*=|\b\w*warning: |\bsanity\b|\bpython[\d.]*\s|\b(?:loaded|(?<!data[ _])loading(?![ _]time)|resumed|resuming|resume|restored|restoring|restore|continuing)\b/i;
 const setting =
   /["']?\b(optimizer|optim|batch_size|epochs|num_epochs|max_epochs|max_steps|seed|hidden_size|dropout|num_workers|weight_decay|warmup_steps|loss_fn|criterion|data_dir|dataset|output_dir|scheduler)["']?\s*[:=]/gi;
 /** What loggers put before a message. */
@@ -9,10 +13,24 @@ const prefix =
 const mostPrefixes = 8;
 const title = /^(?:(?:train(?:ing)?|epochs?|steps?|iter(?:ation)?s?)\b[\s\d/:,[\]()#=-]*)+$/i;
 
-/** Whether a line looks like a step, and is none. */
-export function isDecoy(text: string): boolean {
-  if (noStep.test(text)) return true;
+/**
+ * Whether a line looks like a step, and is none: its numbers are not of training. In a line that counts steps, what stands
+ * behind the numbers is an aside: `epoch 3 loss 0.5 (target 0.1)`.
+ * @param countAt Where its first count is; undefined without one.
+ * @param measureAt Where its first measure is.
+ */
+export function isDecoy(text: string, countAt: number | undefined, measureAt: number = text.length): boolean {
+  const isAside = (found: RegExpExecArray, from: number) => countAt !== undefined && found.index > from;
+  const aim = aimed.exec(text);
+  if (aim !== null && !isAside(aim, Math.min(countAt ?? 0, measureAt))) return true;
+  const other = noStep.exec(text);
+  if (other !== null && !isAside(other, measureAt)) return true;
   return new Set([...text.matchAll(setting)].map(([, name = ""]) => name.toLowerCase())).size > 1;
+}
+
+/** Whether the number that comes behind a text is none of now: `best loss 0.3`, `target: loss 0.1`. */
+export function isBeside(before: string): boolean {
+  return beside.test(before.slice(-24));
 }
 
 /** A line without what a logger puts before it. */

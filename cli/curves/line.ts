@@ -1,6 +1,6 @@
 import { plainText } from "../../remote/log-text";
-import { bar, type Counts, countsIn, type Reading } from "./counts";
-import { isDecoy, isTrainingTitle } from "./decoys";
+import { bar, type Counts, countsIn, firstCountAt, type Reading } from "./counts";
+import { isBeside, isDecoy, isTrainingTitle } from "./decoys";
 import { isDrawn, isLoss, isMeasure, isOfEvaluation, isOfTraining, isTold, mayTell } from "./names";
 import { mayGoOn, number, numberOf } from "./numbers";
 import { type Table, tableHead, tableRow } from "./table-line";
@@ -48,11 +48,11 @@ export class LineReader {
   }
 
   private readingOf(text: string, isOpen: boolean): Reading | undefined {
-    if (isDecoy(text)) return undefined;
-    const row = tableRow(text, this.table);
-    if (row !== undefined) return row;
     const found = pairsIn(text, isOpen);
     const told = found.filter(({ name }) => isMeasure(name) || this.wanted.includes(name));
+    if (isDecoy(text, firstCountAt(text), told[0]?.at)) return undefined;
+    const row = tableRow(text, this.table);
+    if (row !== undefined) return row;
     const counts = countsIn(text, isOpen);
     if (told.length === 0) return this.readBar(text, counts);
     const trains = told.some(({ name, isOther }) => isOfTraining(name) || (isLoss(name) && !isOther));
@@ -92,7 +92,7 @@ export class LineReader {
     if (text.trim() === "") return;
     this.table = tableHead(text) ?? this.table;
     const epoch = context.exec(text)?.[1];
-    if (epoch !== undefined && !isDecoy(text)) this.epoch = Number(epoch);
+    if (epoch !== undefined && !isDecoy(text, undefined)) this.epoch = Number(epoch);
     else if (reading?.epoch !== undefined && this.epoch !== undefined) this.epoch = Math.floor(reading.epoch);
     const name = plainPair.exec(text)?.[1];
     if (name === undefined) this.inSettings = false;
@@ -103,6 +103,7 @@ export class LineReader {
 interface Pair {
   readonly name: string;
   readonly value: number;
+  readonly at: number;
   /** Of other data than those of training. */
   readonly isOther: boolean;
 }
@@ -122,10 +123,12 @@ function pairsIn(text: string, isOpen: boolean): Pair[] {
       .filter((part) => part !== undefined)
       .join("_")
       .toLowerCase();
-    if ((!/[:=]/.test(joint) && !isDrawn(own)) || /\bbest\W*$/i.test(text.slice(0, match.index))) return [];
+    if ((!/[:=]/.test(joint) && !isDrawn(own)) || isBeside(text.slice(0, match.index))) return [];
     const wordAt = match.index + (before === undefined ? 0 : before.length + 1);
     const of = scopes.findLast(({ end: scopeEnd }) => scopeEnd <= wordAt)?.of ?? "train";
     const isScoped = !isOfTraining(own) && !isOfEvaluation(own) && !of.startsWith("train");
-    return [{ name: isScoped ? `${of}_${own}` : own, value, isOther: isScoped || isOfEvaluation(own) }];
+    return [
+      { name: isScoped ? `${of}_${own}` : own, value, at: match.index, isOther: isScoped || isOfEvaluation(own) },
+    ];
   });
 }

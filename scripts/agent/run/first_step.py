@@ -54,10 +54,14 @@ BAR = re.compile(r"\d%\|[^|]*\|\s*(\d+)/\d+\s*\[|(?:^|\s)(\d+)it \[\d|^\s*(\d+)/
 TITLE = re.compile(r"(?:(?:train(?:ing)?|epochs?|steps?|iter(?:ation)?s?)\b[\s\d/:,\[\]()#=-]*)+$", re.I)
 # Of YOLO's table: epoch, memory, losses.
 ROW = re.compile(r"^\s*(\d+)/\d+\s+[\d.]+G\s+(?:[\d.]+|nan|inf)\s+(?:[\d.]+|nan|inf)\s", re.I)
+# What a number is aimed at, or was before training.
+AIMS = r"until|target|threshold|initial|baseline|default"
+AIMED = re.compile(r"\b(?:" + AIMS + r"|patience|early stopp?\w*|using|overriding)\b", re.I)
+BESIDE = re.compile(r"\b(?:best|" + AIMS + r")\W*$", re.I)
+# Calls, warnings, what is loaded.
 NO_STEP = re.compile(
     r"\b(?!tensor\(|array\()[a-z_]\w*\(\s*[a-z_]\w*\s*="
-    r"|\b\w*warning: |\bsanity\b|\b(?:until|target|threshold|patience|early stopp?\w*|using|initial|baseline|default|overriding)\b|"
-    r"\bpython[\d.]*\s|\b(?:loaded|loading|resumed|resuming|resume|restored|restoring|restore|continuing)\b",
+    r"|\b\w*warning: |\bsanity\b|\bpython[\d.]*\s|\b(?:loaded|(?<!data[ _])loading(?![ _]time)|resumed|resuming|resume|restored|restoring|restore|continuing)\b",
     re.I,
 )
 SETTING = re.compile(
@@ -81,7 +85,7 @@ TELLING = re.compile("|".join(["loss", "epoch", r"%\|", r"it \[", "g  ", *sorted
 
 
 def measures_in(text, is_open):
-    """(whether it is of training, end) of each number that tells how training goes."""
+    """(where it is, whether it is of training) of each number that tells how training goes."""
     scopes = [(scope.end(), scope.group(1) is None) for scope in SCOPE.finditer(text)]
     for pair in PAIR.finditer(text):
         # A line that goes on may have more digits.
@@ -94,19 +98,35 @@ def measures_in(text, is_open):
         is_loss = any(LOSS.search(part) for part in parts)
         if not is_loss and not any(part in MEASURES for part in parts):
             continue
+        if BESIDE.search(text, max(0, pair.start() - 24), pair.start()):
+            continue
         evaluates = any(EVALUATES.match(part) for part in [before, *parts])
         trains = any(TRAINS.match(part) for part in [before, *parts])
         scoped = next((of for end, of in reversed(scopes) if end <= pair.start(2)), False)
-        yield trains or (is_loss and not evaluates and not scoped)
+        yield pair.start(), trains or (is_loss and not evaluates and not scoped)
 
 
 def counts_in(text):
-    """The counts of steps and epochs in a line."""
-    found = [match.group(1) for match in NAMED.finditer(text)]
+    """(where it is, how far) of each count of steps or epochs in a line."""
+    found = [(match.start(), match.group(1)) for match in NAMED.finditer(text)]
     for pattern in (HEADS, BAR):
         match = pattern.search(text)
-        found += [group for group in (match.groups() if match else ()) if group]
-    return [float(count.replace(",", "")) for count in found]
+        found += [(match.start(), group) for group in (match.groups() if match else ()) if group]
+    return [(at, float(count.replace(",", ""))) for at, count in found]
+
+
+def is_decoy(text, counts, measures):
+    """
+    Whether a line looks like a step, and is none. In a line that counts steps, what stands behind the numbers is an aside:
+    `epoch 3 loss 0.5 (target 0.1)`.
+    """
+    measure_at = min((at for at, _ in measures), default=len(text))
+    count_at = min((at for at, _ in counts), default=0)
+    for pattern, numbers_at in ((AIMED, min(count_at, measure_at)), (NO_STEP, measure_at)):
+        found = pattern.search(text)
+        if found and not (counts and found.start() > numbers_at):
+            return True
+    return len({match.group().strip("\"' :=").lower() for match in SETTING.finditer(text)}) > 1
 
 
 class FirstStep:
@@ -129,16 +149,16 @@ class FirstStep:
         return found
 
     def is_step(self, text, is_open):
-        if NO_STEP.search(text) or len({match.group().strip("\"' :=").lower() for match in SETTING.finditer(text)}) > 1:
+        measures, counts = list(measures_in(text, is_open)), counts_in(text)
+        if is_decoy(text, counts, measures):
             return False
         if ROW.match(text):
             return True
-        trains = list(measures_in(text, is_open))
-        counts = counts_in(text)
+        trains = [of_training for _, of_training in measures]
         if not trains:
             return self.is_bar(text)
         if counts:
-            return any(trains) or max(counts) > 0
+            return any(trains) or max(count for _, count in counts) > 0
         return any(trains) and self.is_bare(text, is_open)
 
     def is_bar(self, text):
