@@ -111,10 +111,10 @@ export function emulatorArguments(localDir: string, { port, timeScale, instances
   ];
 }
 
-/** How to start the emulator's process: compiled where it is, else straight from its source. */
+/** How to start the emulator's process: its bundle, beside the one that this is in, else straight from its source. */
 export function emulatorCommand(): [string, ...string[]] {
-  const compiled = path.join(__dirname, "main.js");
-  if (fs.existsSync(compiled)) return [process.execPath, compiled];
+  const bundle = path.join(__dirname, "..", "emulator", "main.js");
+  if (fs.existsSync(bundle)) return [process.execPath, bundle];
   return [process.execPath, "-r", "ts-node/register/transpile-only", path.join(__dirname, "main.ts")];
 }
 

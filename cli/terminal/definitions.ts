@@ -6,12 +6,11 @@ import { definitionsIn } from "./command";
 
 /** The operator commands by name, as their own files define them. None of them runs. */
 export async function definedCommands(): Promise<ReadonlyMap<string, Command>> {
-  const folder = join(__dirname, "..");
   const found = new Map<string, Command>();
-  for (const file of readdirSync(folder)) {
-    const name = /^([a-z-]+)\.(?:js|ts)$/.exec(file)?.[1];
+  for (const file of readdirSync(join(projectFolder(), "cli"))) {
+    const name = /^([a-z-]+)\.ts$/.exec(file)?.[1];
     if (name === undefined || !isLoadable(name)) continue;
-    for (const command of await definitionsIn(() => import(join(folder, file)))) found.set(name, command);
+    for (const command of await definitionsIn(() => import(`../${name}.ts`))) found.set(name, command);
   }
   return found;
 }

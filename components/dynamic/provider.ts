@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { dynamic } from "@pulumi/pulumi";
 import { engineAlive } from "../../engine/link/address";
 import { endWithEngine, inFlight } from "../../engine/link/watchdog";
@@ -7,23 +6,28 @@ import { CreatedButFailed, type DynamicHandler, type HandlerContext } from "./ha
 import { interrupted } from "./interrupt";
 import { talk } from "./talk";
 
-/** Root of the compiled tree: `dist`. Provider texts in the state name modules relative to it. */
-const root = join(__dirname, "..", "..");
-
 /**
- * Where a handler lies that a state names. Releases up to 0.1.0 kept handlers in other folders, and their states name
+ * The name in `components/resources` of a handler's module that a state names. Releases up to 0.1.0 kept handlers in other folders, and their states name
  * them there for as long as they live.
  */
 export function handlerModule(named: string): string {
-  return named.replace(/^components\/(?:lambda|remote)\/handlers\/([a-z-]+)$/, "components/resources/$1-handler");
+  return named
+    .replace(/^components\/(?:lambda|remote)\/handlers\/([a-z-]+)$/, "$1-handler")
+    .replace(/^components\/resources\//, "");
 }
 
 /**
  * The provider that the engine's provider process sees: forwards every call to the `handler` that the module exports.
- * The module is loaded at the first call. `module` is relative to the compiled tree, without extension.
+ * The module is loaded at the first call.
+ * @param module Of the handler, as the state names it: `components/resources/boot-handler`.
  * @param urn The resource whose row shows what happens. States written before have none: then it is the stack's.
+ * @param find Loads a module of `components/resources` by its name.
  */
-export function provider(module: string, urn?: string): Required<dynamic.ResourceProvider> {
+export function provider(
+  module: string,
+  urn: string | undefined,
+  find: (name: string) => unknown,
+): Required<dynamic.ResourceProvider> {
   let config: HandlerContext["config"] = () => undefined;
   /** Runs one call with a context of its own, so that its status line ends with it. */
   const call = <T>(run: (context: HandlerContext) => T | Promise<T>): Promise<T> =>
@@ -39,7 +43,7 @@ export function provider(module: string, urn?: string): Required<dynamic.Resourc
       ),
     );
   const load = (): DynamicHandler<object, object> => {
-    const { handler } = require(join(root, handlerModule(module))) as {
+    const { handler } = find(handlerModule(module)) as {
       readonly handler?: DynamicHandler<object, object>;
     };
     if (handler === undefined) throw new Error(`${module} exports no "handler".`);

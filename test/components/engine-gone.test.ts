@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { resolve } from "node:path";
 import { expect, it } from "vitest";
+import { bundled } from "../support/bundled";
 
-const module = resolve(__dirname, "../../dist/components/kit/engine-gone.js");
+const module = bundled("components/kit/engine-gone.ts");
 
 /** Runs a program that ends by a rejection that nobody handles, under a handler like the SDK's. */
 const program = (error: object): ReturnType<typeof spawnSync> =>

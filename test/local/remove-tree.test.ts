@@ -2,9 +2,10 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { removeTree } from "../../local/folder/remove-tree";
+import { bundled } from "../support/bundled";
 
 describe("removing a folder", () => {
   let place: string;
@@ -39,10 +40,10 @@ describe("removing a folder", () => {
     const make = "import os, sys\nfor i in range(60000): open(os.path.join(sys.argv[1], str(i)), 'w').close()";
     execFileSync("python3", ["-c", make, place]);
     const program = `
-      require("./dist/local/folder/remove-tree.js").removeTree(process.argv[1])
+      require(process.argv[2]).removeTree(process.argv[1])
         .then(() => console.log(process.resourceUsage().maxRSS));`;
-    const cwd = resolve(__dirname, "../..");
-    const kilobytes = execFileSync(process.execPath, ["-e", program, place], { encoding: "utf8", cwd });
+    const module = bundled("local/folder/remove-tree.ts");
+    const kilobytes = execFileSync(process.execPath, ["-e", program, place, module], { encoding: "utf8" });
     expect(Number(kilobytes)).toBeLessThan(120_000);
     expect(existsSync(place)).toBe(false);
   });

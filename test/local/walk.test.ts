@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { hashText } from "../../local/folder/hashes";
@@ -17,6 +17,7 @@ import {
 } from "../../local/folder/manifest";
 import { walkAll, walkCode } from "../../local/folder/walk";
 import { tarHeader } from "../../remote/transfer/tar";
+import { bundled } from "../support/bundled";
 
 let folder: string;
 
@@ -279,15 +280,13 @@ describe("more files than a call takes arguments", () => {
       lines.join(""),
     );
     const program = `
-      const { walkAll } = require("./dist/local/folder/walk.js");
+      const { walkAll } = require(process.argv[3]);
       const told = [];
       walkAll(process.argv[1], { hashFolder: process.argv[2], onReading: (detail) => told.push(detail) }).then((tree) => {
         console.log(JSON.stringify({ files: tree.manifest.files.length, told }));
       });`;
-    const said = execFileSync(process.execPath, ["--max-old-space-size=128", "-e", program, set, hashFolder], {
-      encoding: "utf8",
-      cwd: resolve(__dirname, "../.."),
-    });
+    const args = ["-e", program, set, hashFolder, bundled("local/folder/walk.ts")];
+    const said = execFileSync(process.execPath, ["--max-old-space-size=128", ...args], { encoding: "utf8" });
     const { files, told } = JSON.parse(said) as { files: number; told: string[] };
     expect(files).toBe(side * side);
     expect(told.join("\n")).toMatch(/^[\d,]+ files found$/m);

@@ -82,6 +82,7 @@ describe("dependencies", () => {
       [
         "node_modules/@pulumi/command",
         "node_modules/cpu-features",
+        "node_modules/esbuild",
         "node_modules/protobufjs",
         "node_modules/ssh2",
       ]

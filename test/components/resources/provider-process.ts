@@ -41,8 +41,13 @@ export class ProviderProcess {
     const dynamic = join(folder, "dist", "components", "dynamic");
     mkdirSync(dynamic, { recursive: true });
     const source = JSON.stringify(join(root, "components", "dynamic", "provider.ts"));
+    // A handler of the tests is named by its whole path from the root.
+    const find = `(name) => require(${JSON.stringify(root)} + (name.includes("/") ? "/" : "/components/resources/") + name)`;
     const tsNode = JSON.stringify(join(root, "node_modules", "ts-node", "register", "transpile-only"));
-    writeFileSync(join(dynamic, "provider.js"), `require(${tsNode}); module.exports = require(${source});\n`);
+    writeFileSync(
+      join(dynamic, "provider.js"),
+      `require(${tsNode}); exports.provider = (module, urn) => require(${source}).provider(module, urn, ${find});\n`,
+    );
 
     const engine = createServer((socket) => socket.end());
     await new Promise<void>((done) => engine.listen(0, "127.0.0.1", done));

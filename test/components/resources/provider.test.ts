@@ -231,7 +231,7 @@ test.each([
   ["components/remote/handlers", ["evaluation", "results", "run", "self-termination", "standing", "upload"]],
 ])("the handlers that states of release 0.1.0 name in %s are found: %j", (folder, names) => {
   for (const each of names) {
-    const found = resolve(__dirname, "../../..", `${handlerModule(`${folder}/${each}`)}.ts`);
+    const found = resolve(__dirname, "../../../components/resources", `${handlerModule(`${folder}/${each}`)}.ts`);
     expect(existsSync(found), found).toBe(true);
   }
 });

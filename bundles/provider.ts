@@ -1,0 +1,13 @@
+import { provider as providerOf } from "../components/dynamic/provider";
+import { projectFolder } from "../local/paths";
+
+/** As the texts in the states call it. */
+export const provider = (module: string, urn?: string): ReturnType<typeof providerOf> =>
+  providerOf(module, urn, (name) => require(`../components/resources/${name}.ts`));
+
+/** The SDK's process for dynamic resources. */
+export function start(): void {
+  // The engine starts it in the program's folder, and paths in a state count from the project's.
+  process.chdir(projectFolder());
+  require("@pulumi/pulumi/cmd/dynamic-provider");
+}
