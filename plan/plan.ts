@@ -3,7 +3,6 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, posix, resolve } from "node:path";
 import { hashFile } from "../local/folder/hashes";
 import { LocalReadError, unreadable } from "../local/folder/local-error";
-import { manifestHash } from "../local/folder/manifest";
 import { reading } from "../local/folder/progress";
 import { walkAll, walkCode } from "../local/folder/walk";
 import { isPointer, refusePointers } from "../local/git/lfs";
@@ -62,7 +61,7 @@ export async function makePlan(
     originOf(workload.folder, protectedPaths),
   );
   const datasetOnInstance = dataset === undefined ? undefined : await datasetPlan(experiment, dataset, onStatus);
-  const environment = environmentPlan(experiment, workload, manifestHash(code.manifest), datasetOnInstance);
+  const environment = environmentPlan(experiment, workload, code.hash, datasetOnInstance);
   const values = { config: workload.config, experiment: experiment.experiment };
   const machine: MachinePlan = {
     machine: onlyMachine,
@@ -80,7 +79,7 @@ export async function makePlan(
       files: experiment.workload.files,
       protectedPaths,
       smoke: experiment.workload.smoke,
-      hash: manifestHash(code.manifest),
+      hash: code.hash,
     },
     dataset: datasetOnInstance,
     environment,
@@ -250,7 +249,7 @@ async function readable<T>(field: string, value: unknown, read: () => Promise<T>
 async function contentHash(source: DatasetSource, how: ReturnType<typeof reads>): Promise<string> {
   switch (source.kind) {
     case "folder":
-      return manifestHash((await walkAll(source.path, how)).manifest);
+      return (await walkAll(source.path, how)).hash;
     case "archive":
       refusePointers("dataset", dirname(source.path), isPointer(source.path) ? [basename(source.path)] : []);
       return hashArchive(source.path, how.onReading).catch((error: unknown) => unreadable(source.path, error));

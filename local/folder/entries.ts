@@ -1,59 +1,79 @@
-import type { BigIntStats } from "node:fs";
-import { lstat, readdir, readlink, stat } from "node:fs/promises";
+import { lstatSync, readlinkSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
-import { type Hashed, stampOf } from "./folder-hashes";
-import { LocalReadError, unreadable } from "./local-error";
+import { LocalReadError } from "./local-error";
 import { isSafePath } from "./manifest";
-import { filesAtOnce, inParallel } from "./parallel";
-import type { Reading } from "./progress";
 
 /** An entry that was found, or a folder. There may be a million: what is not needed of them is not kept. */
-export interface Found extends Hashed {
-  isFolder?: boolean;
+export interface Found {
+  readonly path: string;
+  readonly size: number;
+  readonly executable: boolean;
+  readonly link?: string;
+  /** True for an empty folder. */
+  readonly folder?: true;
+  /** True for a folder that is no entry itself. */
+  readonly isFolder?: boolean;
+  /** Of a file: what changes with its content. */
+  readonly stamp?: string;
+  /** Of a file: when it last changed in any way, in ms. */
+  readonly changedAt?: number;
 }
 
-/** Notes an empty folder; the root itself is made anyway. */
-export function addEmptyFolder(found: Found[], path: string): void {
-  if (path !== "") found.push({ path, size: 0, executable: false, folder: true });
+/** An empty folder. */
+export function emptyFolder(path: string): Found {
+  return { path, size: 0, executable: false, folder: true };
 }
 
-/** What lies right in a folder. */
-export async function list(root: string, relative: string, tell: Reading): Promise<Found[]> {
-  const names = await readdir(join(root, relative)).catch((error: unknown) => unreadable(join(root, relative), error));
-  const items = await inParallel(names, filesAtOnce, (name) =>
-    entryAt(root, relative === "" ? name : `${relative}/${name}`, tell),
-  );
-  return items.filter((item) => item !== undefined);
-}
-
-/** The file, link or folder at a path; undefined for one that is none of these. */
-export async function entryAt(root: string, path: string, tell: Reading): Promise<Found | undefined> {
+/**
+ * The file, link or folder at a path; undefined for one that is none of these. Asks the disk in one go: for many files
+ * that costs a fifth of what waiting for each answer does.
+ */
+export function entryAt(root: string, path: string): Found | undefined {
   if (!isSafePath(path) || path.includes("\uFFFD")) {
     throw new LocalReadError(
       `The file name ${JSON.stringify(path)} in ${root} is not valid UTF-8 (or too long); rename it.`,
     );
   }
-  tell.found();
   const absolute = join(root, path);
-  const info = await lstat(absolute, { bigint: true });
+  const info = lstatSync(absolute);
   if (info.isSymbolicLink()) {
-    const link = await readlink(absolute);
+    const link = readlinkSync(absolute);
     return { path, size: Buffer.byteLength(link), executable: false, link };
   }
   return info.isFile() || info.isDirectory() ? describeOne(path, info) : undefined;
 }
 
-function describeOne(path: string, info: BigIntStats): Found {
-  const executable = (info.mode & 0o100n) !== 0n;
-  return info.isDirectory()
-    ? { path, size: 0, executable: false, isFolder: true }
-    : { path, size: Number(info.size), executable, stamp: stampOf(info), sha256: undefined };
+/** The same of what may be gone: git's index names files that are not there, and a folder may change while it is read. */
+export function entryIfThere(root: string, path: string): Found | undefined {
+  try {
+    return entryAt(root, path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+function describeOne(path: string, info: Stats): Found {
+  if (info.isDirectory()) return { path, size: 0, executable: false, isFolder: true };
+  return {
+    path,
+    size: info.size,
+    executable: (info.mode & 0o100) !== 0,
+    stamp: stampOf(info),
+    changedAt: info.ctimeMs,
+  };
+}
+
+/** Size, times and inode of a file as one text. */
+export function stampOf({ size, mtimeMs, ctimeMs, ino }: Stats): string {
+  return `${size}:${mtimeMs}:${ctimeMs}:${ino}`;
 }
 
 /** What a link leads to, in its place. */
-export async function follow(root: string, path: string): Promise<Found> {
+export function follow(root: string, path: string): Found {
   const absolute = join(root, path);
-  const info = await stat(absolute, { bigint: true }).catch(() => undefined);
+  const info = statSync(absolute, { throwIfNoEntry: false });
   if (info === undefined) {
     throw new LocalReadError(`The symbolic link ${path} (${absolute}) leads nowhere; remove or repair it.`);
   }

@@ -26,12 +26,31 @@ export const emptySha256 = createHash("sha256").digest("hex");
 
 /** SHA-256 over all that a manifest says; the same for the same files in any order of finding. */
 export function manifestHash(manifest: Manifest): string {
-  const hash = createHash("sha256");
-  for (const { path, size, sha256, executable, link, folder } of [...manifest.files].sort(byPath)) {
+  const digest = new ManifestDigest();
+  for (const entry of [...manifest.files].sort(byPath)) digest.add(entry);
+  return digest.digest();
+}
+
+/** The same over entries that come one by one, sorted by path. */
+export class ManifestDigest {
+  private readonly hash = createHash("sha256");
+  private lines = "";
+
+  add({ path, size, sha256, executable, link, folder }: ManifestEntry): void {
     const kind = folder === true ? ["folder"] : [];
-    hash.update(`${JSON.stringify([path, size, sha256, executable, link ?? null, ...kind])}\n`);
+    this.lines += `${JSON.stringify([path, size, sha256, executable, link ?? null, ...kind])}\n`;
+    if (this.lines.length > 1 << 16) this.flush();
   }
-  return hash.digest("hex");
+
+  digest(): string {
+    this.flush();
+    return this.hash.digest("hex");
+  }
+
+  private flush(): void {
+    this.hash.update(this.lines);
+    this.lines = "";
+  }
 }
 
 /** Order of a manifest: by code unit. */

@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { orLocalError } from "../git/command";
 import { refusePointers } from "../git/lfs";
 import { type Listing, withListing } from "../git/listing";
-import { addEmptyFolder, entryAt, type Found } from "./entries";
+import { emptyFolder, entryIfThere, type Found } from "./entries";
 import { unreadable } from "./local-error";
 import { isUnder } from "./manifest";
 import { filesAtOnce, inParallel } from "./parallel";
@@ -22,10 +22,10 @@ export async function takenByGit(root: string, leftOut: readonly string[], tell:
     const full = (path: string): string => (under === "" ? path : `${under}/${path}`);
     const isCode = (path: string): boolean => basename(path) !== ".git" && !isUnder(full(path), leftOut);
     refusePointers("workload", join(root, under), listing.pointers.filter(isCode));
-    const entries = await inParallel(listing.paths.filter(isCode), filesAtOnce, (path) =>
-      entryAt(root, full(path), tell).catch(goneOr),
-    );
-    const there = entries.filter((entry) => entry !== undefined);
+    const there = listing.paths.filter(isCode).flatMap((path) => {
+      tell.found();
+      return entryIfThere(root, full(path)) ?? [];
+    });
     const links = there.flatMap(({ path, link }) => (link === undefined ? [] : [path]));
     // The index may name files below a folder that a link has replaced.
     const own = links.length === 0 ? there : there.filter(({ path }) => !isBelow(path, new Set(links)));
@@ -51,7 +51,9 @@ export async function takenByGit(root: string, leftOut: readonly string[], tell:
       const below = await inParallel(level, filesAtOnce, async (folder) => {
         const at = join(root, under, folder);
         const items = await readdir(at, { withFileTypes: true }).catch((error: unknown) => unreadable(at, error));
-        if (items.length === 0) addEmptyFolder(found, under === "" ? folder : join(under, folder));
+        const path = under === "" ? folder : join(under, folder);
+        // The root itself is made anyway.
+        if (items.length === 0 && path !== "") found.push(emptyFolder(path));
         return items
           .filter((item) => item.isDirectory())
           .map(({ name }) => (folder === "" ? name : `${folder}/${name}`));
@@ -76,11 +78,6 @@ async function within(
       throw error;
     }),
   );
-}
-
-/** What the index names may be gone. */
-function goneOr(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== "ENOENT" && error.code !== "ENOTDIR") throw error;
 }
 
 function foldersAbove(paths: readonly string[]): ReadonlySet<string> {

@@ -1,13 +1,13 @@
 import { realpath, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { refusePointers } from "../git/lfs";
-import { addEmptyFolder, type Found, follow, list } from "./entries";
-import { hashAll } from "./folder-hashes";
+import { everythingIn } from "./everything";
+import { type FolderIndex, indexOf } from "./folder-index";
 import { hashFile, hashText } from "./hashes";
 import { LocalReadError, unreadable } from "./local-error";
-import type { Manifest, ManifestEntry } from "./manifest";
-import { byPath, emptySha256, isSafePath, isUnder, normalizePaths, staysInside } from "./manifest";
-import { type Reading, reading } from "./progress";
+import type { ManifestEntry } from "./manifest";
+import { byPath, isSafePath, isUnder, ManifestDigest, normalizePaths, staysInside } from "./manifest";
+import { reading } from "./progress";
 import { checkAmount } from "./surprise";
 import { takenByGit } from "./taken";
 
@@ -23,11 +23,14 @@ export interface LocalFile extends ManifestEntry {
 export interface LocalTree {
   /** Absolute path of the folder on this machine. */
   readonly root: string;
-  /** The files as a manifest. */
-  readonly manifest: Manifest;
-  readonly files: readonly LocalFile[];
+  /** As `manifestHash` gives it. */
+  readonly hash: string;
+  /** Number of entries. */
+  readonly count: number;
   /** Bytes of content. */
   readonly bytes: number;
+  /** The entries, by path. Each call begins anew. */
+  entries(): Iterable<LocalFile>;
 }
 
 /** What belongs to the code, besides the folder itself. */
@@ -57,52 +60,43 @@ export async function walkCode(folder: string, options: WalkCodeOptions = {}): P
   const tell = reading(options.onReading);
   const found = await takenByGit(root, normalizePaths(options.protectedPaths ?? []), tell);
   checkAmount(root, found, { files: options.maxFiles ?? 20_000, bytes: options.maxBytes ?? 2 * 1024 ** 3 });
-  return describe(root, found, options, tell);
+  for (const { path, link } of found) if (link !== undefined) checkLink(path, link);
+  const given = await givenFiles(options);
+  const isReplaced = new Set(given.map(({ path }) => path));
+  const holdsGiven = (folder: string): boolean => given.some(({ path }) => isUnder(path, [folder]));
+  const own = found.filter(({ path, folder }) => !isReplaced.has(path) && (folder !== true || !holdsGiven(path)));
+  own.sort(byPath);
+  const index = await indexOf(root, () => own, { kind: "code", hashFolder: options.hashFolder, tell });
+  return given.length === 0 ? treeOf(root, index) : merged(root, index, given);
 }
 
 /**
  * Everything below a folder, without ignore rules: a dataset. Symbolic links that stay inside are kept; those that lead
- * out are followed, since datasets are often put together from other disks. Below a folder that is itself such a link, a
- * link is kept only if it leads to the same file from its place in the dataset.
+ * out are followed, since datasets are often put together from other disks.
  */
 export async function walkAll(
   folder: string,
   options: Pick<WalkCodeOptions, "hashFolder" | "onReading"> = {},
 ): Promise<LocalTree> {
   const root = await existing(folder, "dataset");
-  const found: Found[] = [];
-  const tell = reading(options.onReading);
-  const visit = async (relative: string, above: readonly string[], moved: boolean): Promise<void> => {
-    const items = await list(root, relative, tell);
-    if (items.length === 0) {
-      addEmptyFolder(found, relative);
-    }
-    for (const own of items) {
-      const { path, link } = own;
-      const kept = link === undefined || (staysInside(path, link) && (!moved || (await leadsThere(root, path, link))));
-      const item = kept ? own : await follow(root, path);
-      if (item.isFolder !== true) {
-        found.push(item);
-        continue;
-      }
-      const absolute = join(root, path);
-      const real = await realpath(absolute);
-      if (above.includes(real)) {
-        throw new LocalReadError(`The link ${absolute} leads back to a folder that holds it (${real}); remove it.`);
-      }
-      await visit(path, [...above, real], moved || !kept);
-    }
-  };
-  await visit("", [root], false);
-  return describe(root, found, options, tell, (pointers) => refusePointers("dataset", root, pointers));
+  const refuse = (pointers: readonly string[]) => refusePointers("dataset", root, pointers);
+  const { hashFolder, onReading } = options;
+  const how = { kind: "all", hashFolder, tell: reading(onReading), refuse } as const;
+  return treeOf(root, await indexOf(root, () => everythingIn(root), how));
 }
 
-/** Whether a relative link leads to the same file from its place in a tree as it does where it really lies. */
-async function leadsThere(root: string, path: string, link: string): Promise<boolean> {
-  const [really, here] = await Promise.all(
-    [join(root, path), join(root, dirname(path), link)].map((each) => realpath(each).catch(() => undefined)),
-  );
-  return really === here;
+function treeOf(root: string, index: FolderIndex): LocalTree {
+  const { hash, count, bytes } = index;
+  return { root, hash, count, bytes, entries: () => index.entries() };
+}
+
+/** A tree with files from elsewhere in it. */
+function merged(root: string, index: FolderIndex, given: readonly LocalFile[]): LocalTree {
+  const entries: LocalFile[] = [...index.entries(), ...given].sort(byPath);
+  const digest = new ManifestDigest();
+  for (const entry of entries) digest.add(entry);
+  const bytes = entries.reduce((sum, { size }) => sum + size, 0);
+  return { root, hash: digest.digest(), count: entries.length, bytes, entries: () => entries };
 }
 
 async function existing(folder: string, what: string): Promise<string> {
@@ -113,14 +107,8 @@ async function existing(folder: string, what: string): Promise<string> {
   return root;
 }
 
-async function describe(
-  root: string,
-  found: readonly Found[],
-  options: Pick<WalkCodeOptions, "hashFolder" | "extraFiles" | "broughtFiles">,
-  tell: Reading,
-  refuse?: (pointers: readonly string[]) => void,
-): Promise<LocalTree> {
-  const { hashFolder, extraFiles = {}, broughtFiles = {} } = options;
+/** What is written over a workload's own files. */
+async function givenFiles({ hashFolder, extraFiles = {}, broughtFiles = {} }: WalkCodeOptions): Promise<LocalFile[]> {
   const brought = await Promise.all(Object.entries(broughtFiles).map(([path, from]) => bring(path, from, hashFolder)));
   const given = Object.entries(extraFiles).map(([path, content]): LocalFile => {
     if (!isSafePath(path)) {
@@ -131,31 +119,19 @@ async function describe(
     return { path, size: Buffer.byteLength(content), sha256: hashText(content), executable: false, content };
   });
   given.push(...brought.flat().filter(({ path }) => extraFiles[path] === undefined));
-  const holdsGiven = (folder: string): boolean => given.some(({ path }) => isUnder(path, [folder]));
-  const isReplaced = new Set(given.map(({ path }) => path));
-  const onDisk = found.filter(({ path, folder }) => !isReplaced.has(path) && (folder !== true || !holdsGiven(path)));
-  onDisk.sort(byPath);
-  for (const item of onDisk) {
-    if (item.link !== undefined) {
-      checkLink(item.path, item.link);
-      item.sha256 = hashText(item.link);
-    } else if (item.folder === true) {
-      item.sha256 = emptySha256;
-    }
-  }
-  await hashAll(root, onDisk, hashFolder, tell, refuse);
-  // Not by the arguments of a call: there can be some hundred thousand at most.
-  const files = (onDisk as readonly LocalFile[]).concat(given);
-  if (given.length > 0) files.sort(byPath);
-  return { root, manifest: { files }, files, bytes: files.reduce((sum, file) => sum + file.size, 0) };
+  return given;
 }
 
 /** A file or folder from elsewhere, at its place in the tree. */
 async function bring(path: string, from: string, hashFolder: string | undefined): Promise<LocalFile[]> {
   const info = await stat(from).catch((error: unknown) => unreadable(from, error));
   if (info.isDirectory()) {
-    const { root, files } = await walkAll(from, { hashFolder });
-    return files.map((file) => ({ ...file, path: `${path}/${file.path}`, from: join(root, file.path) }));
+    const tree = await walkAll(from, { hashFolder });
+    return [...tree.entries()].map((file) => ({
+      ...file,
+      path: `${path}/${file.path}`,
+      from: join(tree.root, file.path),
+    }));
   }
   const sha256 = await hashFile(from).catch((error: unknown) => unreadable(from, error));
   return [{ path, size: info.size, sha256, executable: (info.mode & 0o100) !== 0, from }];

@@ -1,6 +1,8 @@
+import { lstatSync, readlinkSync } from "node:fs";
 import { lstat, mkdir, readdir, readFile, readlink, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type Hashed, hashAll, stampOf } from "../../local/folder/folder-hashes";
+import { type Found, stampOf } from "../../local/folder/entries";
+import { indexOf } from "../../local/folder/folder-index";
 import { hashFile, hashText } from "../../local/folder/hashes";
 import type { Manifest, ManifestEntry } from "../../local/folder/manifest";
 import { byPath, manifestHash } from "../../local/folder/manifest";
@@ -60,30 +62,14 @@ export class Objects {
       return;
     }
     const entries = this.earlier.manifest.files;
+    const recorded = new Map(entries.map(({ path, sha256 }) => [path, sha256]));
+    for (const entry of entries) if (!hasContent(entry) && isThere(this.final, entry)) this.inPlace.add(entry.path);
     const count = fileCounter(onStatus, "checking what is already here", entries.length);
-    const files: (Hashed & { readonly recorded: string })[] = [];
-    await inParallel(entries, filesAtOnce, async ({ path, sha256, size, executable, link, folder }) => {
-      const absolute = join(this.final, path);
-      const info = await lstat(absolute, { bigint: true }).catch(() => undefined);
-      if (folder === true) {
-        if (info?.isDirectory()) this.inPlace.add(path);
-      } else if (link !== undefined) {
-        if (info?.isSymbolicLink() && (await readlink(absolute)) === link) this.inPlace.add(path);
-      } else if (info?.isFile() && Number(info.size) === size) {
-        files.push({ path, size, executable, stamp: stampOf(info), recorded: sha256 });
-        return;
-      }
-      count(1);
-    });
-    files.sort(byPath);
-    await hashAll(this.final, files, hashFolder, {
-      found: () => {},
-      begin: (unread) => count(files.length - unread),
-      hashed: () => {},
-      done: () => count(1),
-    });
-    for (const { path, sha256, recorded } of files) {
-      if (sha256 !== recorded) continue;
+    const tell = { found: () => {}, begin: () => {}, hashed: () => {}, done: () => count(1) };
+    const how = { kind: "results", hashFolder, tell } as const;
+    const index = await indexOf(this.final, () => filesIn(this.final, entries), how);
+    for (const { path, sha256 } of index.entries()) {
+      if (sha256 !== recorded.get(path)) continue;
       this.inPlace.add(path);
       if (!this.known.has(sha256)) this.known.set(sha256, path);
     }
@@ -174,6 +160,24 @@ export class Objects {
     });
     return { missing: missing.sort(), changed: changed.sort() };
   }
+}
+
+/** The files of a record that lie in a folder with their sizes, by path. */
+function* filesIn(root: string, entries: readonly ManifestEntry[]): Generator<Found> {
+  for (const { path, size, executable } of entries.filter(hasContent).sort(byPath)) {
+    const info = lstatSync(join(root, path), { throwIfNoEntry: false });
+    if (info?.isFile() && info.size === size) {
+      yield { path, size, executable, stamp: stampOf(info), changedAt: info.ctimeMs };
+    }
+  }
+}
+
+/** Whether a folder or link of a record lies in a folder as it was recorded. */
+function isThere(root: string, { path, link }: ManifestEntry): boolean {
+  const absolute = join(root, path);
+  const info = lstatSync(absolute, { throwIfNoEntry: false });
+  if (link === undefined) return info?.isDirectory() === true;
+  return info?.isSymbolicLink() === true && readlinkSync(absolute) === link;
 }
 
 /** True for a file: the checksum of anything else is that of no content that anybody could send. */

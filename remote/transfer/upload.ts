@@ -3,10 +3,9 @@ import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { LocalReadError } from "../../local/folder/local-error";
-import type { Manifest } from "../../local/folder/manifest";
-import { manifestHash, normalizePaths } from "../../local/folder/manifest";
+import { type ManifestEntry, normalizePaths } from "../../local/folder/manifest";
 import { progressMeter } from "../../local/folder/progress";
-import type { LocalTree } from "../../local/folder/walk";
+import type { LocalFile, LocalTree } from "../../local/folder/walk";
 import { callAgent, startAgent } from "../agent";
 import { endedSoon, type SshSession, sshFailure } from "../session";
 import type { SshAccess } from "../types";
@@ -44,7 +43,7 @@ export { uploadArchive } from "./archive";
  */
 export async function uploadTree(target: SshSession | SshAccess, options: UploadTreeOptions): Promise<Uploaded> {
   const started = Date.now();
-  const sent = { files: 0, bytes: 0, fewestNeeded: options.tree.files.length };
+  const sent = { files: 0, bytes: 0, fewestNeeded: options.tree.count };
   const removed = await onTarget(target, (session, attempt) => synchronize(session, options, sent, attempt), options);
   return { sentFiles: sent.files, sentBytes: sent.bytes, removed, seconds: (Date.now() - started) / 1000 };
 }
@@ -56,24 +55,24 @@ async function synchronize(
   attempt: Attempt,
 ): Promise<number> {
   const { tree, remoteRoot, name, signal, onStatus } = options;
-  const hash = manifestHash(tree.manifest);
+  const { hash } = tree;
   const receive = async <T>(verb: "same" | "plan" | "apply", what: string, input?: Readable): Promise<T> => {
     const document = { name, root: remoteRoot, ...(verb === "same" ? { hash } : {}) };
     return JSON.parse(await callAgent(session, { verb: `upload-${verb}`, document }, what, { input, signal })) as T;
   };
-  onStatus?.("comparing", `${tree.files.length} files`);
+  onStatus?.("comparing", `${tree.count} files`);
   if ((await receive<{ same: boolean }>("same", `Comparing ${remoteRoot}`)).same) {
     return 0;
   }
   const facts = { hash, protected: normalizePaths(options.protectedPaths ?? []) };
   for (let round = 1; ; round++) {
-    const manifest = Readable.from(linesOf(facts, tree.manifest)).pipe(createGzip({ level: 1 }));
+    const manifest = Readable.from(linesOf(facts, tree.entries())).pipe(createGzip({ level: 1 }));
     const planned = await receive<{ need: readonly (readonly [first: number, end: number])[] }>(
       "plan",
       `Planning the upload to ${remoteRoot}`,
       manifest,
     );
-    const files = planned.need.flatMap(([first, end]) => tree.files.slice(first, end));
+    const files = [...picked(tree.entries(), planned.need)];
     // What a lost try has left counts, or a line that drops now and then would use up all tries. Fewer than ever, not than
     // at the last plan: content that goes bad again and again is no progress.
     if (files.length < sent.fewestNeeded) {
@@ -105,10 +104,25 @@ async function synchronize(
   }
 }
 
+/** The entries with these numbers, in ascending ranges [first, end). */
+function* picked(
+  entries: Iterable<LocalFile>,
+  ranges: readonly (readonly [first: number, end: number])[],
+): Generator<LocalFile> {
+  let [number, at] = [0, 0];
+  for (const entry of entries) {
+    const [first, end] = ranges[at] ?? [Number.POSITIVE_INFINITY, 0];
+    if (number >= first) yield entry;
+    number += 1;
+    if (number >= end) at += 1;
+    if (at === ranges.length) return;
+  }
+}
+
 /** The manifest as the agent reads it, line by line: as one text it may be longer than a text can be. */
-function* linesOf(facts: object, manifest: Manifest): Generator<string> {
+function* linesOf(facts: object, entries: Iterable<ManifestEntry>): Generator<string> {
   let lines = `${JSON.stringify(facts)}\n`;
-  for (const { path, size, sha256, executable, link, folder } of manifest.files) {
+  for (const { path, size, sha256, executable, link, folder } of entries) {
     lines += `${JSON.stringify({ path, size, sha256, executable, link, folder })}\n`;
     if (lines.length > 1 << 18) {
       yield lines;

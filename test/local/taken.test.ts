@@ -18,7 +18,7 @@ describe("the code of a folder", () => {
   });
 
   const codeOf = async (...below: string[]): Promise<string[]> =>
-    (await walkCode(join(repository.folder, ...below))).files.map(({ path }) => path);
+    [...(await walkCode(join(repository.folder, ...below))).entries()].map(({ path }) => path);
 
   it("follows the rules above it", async () => {
     repository.write({
@@ -128,7 +128,7 @@ describe("a dataset", () => {
       await expect(walkAll(folder, { hashFolder })).rejects.toThrow(/1 file is a Git LFS pointer.*"train\/x.parquet"/);
     }
     writeFileSync(join(folder, "train/x.parquet"), "content");
-    expect((await walkAll(folder, { hashFolder })).files).toHaveLength(2);
+    expect((await walkAll(folder, { hashFolder })).count).toBe(2);
     for (const each of [folder, hashFolder]) rmSync(each, { recursive: true });
   });
 });

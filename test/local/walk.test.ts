@@ -2,12 +2,14 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { hashText } from "../../local/folder/hashes";
 import type { ManifestEntry } from "../../local/folder/manifest";
 import {
+  byPath,
   checkManifest,
   isSafePath,
   isUnder,
@@ -15,7 +17,7 @@ import {
   normalizePaths,
   staysInside,
 } from "../../local/folder/manifest";
-import { walkAll, walkCode } from "../../local/folder/walk";
+import { type LocalFile, type LocalTree, walkAll, walkCode } from "../../local/folder/walk";
 import { tarHeader } from "../../remote/transfer/tar";
 import { bundled } from "../support/bundled";
 
@@ -41,7 +43,10 @@ const git = (...words: string[]): string =>
   });
 
 const paths = async (options?: Parameters<typeof walkCode>[1]): Promise<string[]> =>
-  (await walkCode(folder, options)).files.map(({ path }) => path);
+  listed(await walkCode(folder, options)).map(({ path }) => path);
+
+/** The entries of a tree, at once. */
+const listed = (tree: LocalTree): LocalFile[] => [...tree.entries()];
 
 describe("the code of a workload", () => {
   const files = {
@@ -100,7 +105,7 @@ describe("the code of a workload", () => {
       protectedPaths: ["data/", "./outputs"],
       extraFiles: { "c.yaml": "plan", "new/d.yaml": "ü" },
     });
-    expect(tree.files.map(({ path, size }) => [path, size])).toEqual([
+    expect(listed(tree).map(({ path, size }) => [path, size])).toEqual([
       ["c.yaml", 4],
       ["database/y", 0],
       ["new/d.yaml", 2],
@@ -112,8 +117,8 @@ describe("the code of a workload", () => {
     await fill({ "a/b": "x", ".gitignore": "ignored\n" });
     await symlink("../a/b", join(folder, "a/inside"));
     await symlink("/data", join(folder, "ignored"));
-    const { manifest } = await walkCode(folder);
-    expect(manifest.files.find(({ path }) => path === "a/inside")).toMatchObject({ link: "../a/b", executable: false });
+    const code = listed(await walkCode(folder));
+    expect(code.find(({ path }) => path === "a/inside")).toMatchObject({ link: "../a/b", executable: false });
     await symlink("/etc/hostname", join(folder, "a/outside"));
     await expect(walkCode(folder)).rejects.toThrow("a/outside leads out of the workload (to /etc/hostname)");
   });
@@ -130,7 +135,7 @@ describe("the code of a workload", () => {
 
   it("has one hash for the same content, and another for any change", async () => {
     await fill({ a: "1", b: "2" });
-    const hash = async (): Promise<string> => manifestHash((await walkCode(folder)).manifest);
+    const hash = async (): Promise<string> => (await walkCode(folder)).hash;
     const first = await hash();
     await utimes(join(folder, "a"), new Date(), new Date(0));
     expect(await hash()).toBe(first);
@@ -148,7 +153,7 @@ describe("empty folders", () => {
       await mkdir(join(folder, "set", path), { recursive: true });
     await mkdir(join(folder, "elsewhere"));
     await symlink(join(folder, "elsewhere"), join(folder, "set/led"));
-    const { files } = await walkAll(join(folder, "set"));
+    const files = listed(await walkAll(join(folder, "set")));
     expect(files.filter((file) => file.folder).map(({ path }) => path)).toEqual([
       "a",
       "a.b",
@@ -163,10 +168,7 @@ describe("empty folders", () => {
     await fill({ ".gitignore": "*.pt\nbuild/\n", "models/a.pt": "x", "third/.git/HEAD": "x" });
     for (const path of ["build/x", "data/train", "logs", "gen", "src/plugins"])
       await mkdir(join(folder, path), { recursive: true });
-    const walk = async (): Promise<string[]> =>
-      (await walkCode(folder, { protectedPaths: ["data"], extraFiles: { "gen/c.yaml": "" } })).files.map(
-        ({ path }) => path,
-      );
+    const walk = async (): Promise<string[]> => paths({ protectedPaths: ["data"], extraFiles: { "gen/c.yaml": "" } });
     expect(await walk()).toEqual([".gitignore", "gen/c.yaml", "logs", "src/plugins"]);
     git("init", "-q");
     expect(await walk()).toEqual([".gitignore", "gen/c.yaml", "logs", "src/plugins"]);
@@ -177,7 +179,7 @@ describe("a dataset", () => {
   it("has no ignore rules and follows links that lead out, but not in circles", async () => {
     await fill({ "set/.gitignore": "*", "set/x.pt": "1", "other/y": "2" });
     await symlink(join(folder, "other"), join(folder, "set/train"));
-    const { files } = await walkAll(join(folder, "set"));
+    const files = listed(await walkAll(join(folder, "set")));
     expect(files.map(({ path }) => path)).toEqual([".gitignore", "train/y", "x.pt"]);
     await symlink(folder, join(folder, "set/round"));
     await expect(walkAll(join(folder, "set"))).rejects.toThrow("leads back to a folder that holds it");
@@ -192,105 +194,121 @@ describe("a dataset", () => {
     await symlink("real.png", join(folder, "big/train/same.png"));
     await symlink("../raw", join(folder, "big/train/all"));
     await symlink(join(folder, "big/train"), join(folder, "set/train"));
-    const { files } = await walkAll(join(folder, "set"));
+    const files = listed(await walkAll(join(folder, "set")));
     const content = createHash("sha256").update("one").digest("hex");
     expect(files.find(({ path }) => path === "train/1.png")).toMatchObject({ size: 3, sha256: content });
     expect(files.find(({ path }) => path === "train/same.png")).toMatchObject({ link: "real.png" });
     expect(files.map(({ path }) => path)).toContain("train/all/1.png");
   });
 
-  it("is read once while nothing changes", async () => {
+  const indexed = (): { walk: () => Promise<LocalTree>; file: string } => {
     const hashFolder = join(folder, "hashes");
-    await fill({ "set/a": "one", "set/b": "two" });
-    const past = new Date(Date.now() - 60_000);
-    await utimes(join(folder, "set/a"), past, past);
-    const sha = async (path: string): Promise<string | undefined> =>
-      (await walkAll(join(folder, "set"), { hashFolder })).files.find((file) => file.path === path)?.sha256;
-    const before = await sha("a");
-    // The same size, time and inode: only a cache can give the old answer.
+    const name = hashText(join(folder, "set")).slice(0, 32);
+    return { walk: () => walkAll(join(folder, "set"), { hashFolder }), file: join(hashFolder, `${name}.all`) };
+  };
+  /** Changes what is remembered, so that it shows where nothing was read. */
+  const falsify = async (file: string, content: string): Promise<void> => {
+    const wrong = (await readFile(file, "latin1")).replaceAll(hashText(content), "f".repeat(64));
+    await writeFile(file, wrong, "latin1");
+  };
+
+  it("is read once while nothing changes", async () => {
+    const { walk, file } = indexed();
+    await fill({ "set/a": "one", "set/b": "two", "set/ü\nc": "three" });
+    await sleep(2100);
+    const { hash } = await walk();
+    for (const content of ["one", "two", "three"]) await falsify(file, content);
+    const again = await walk();
+    expect(again.hash).toBe(hash);
+    expect(listed(again).map(({ sha256 }) => sha256)).toEqual(Array(3).fill("f".repeat(64)));
+    // Another file is read, the others are not.
+    await fill({ "set/b": "TWO" });
+    expect(listed(await walk()).map(({ sha256 }) => sha256)).toEqual(["f".repeat(64), hashText("TWO"), "f".repeat(64)]);
+    // A change that hides its time shows in when the file was changed last.
+    const { atime, mtime } = await stat(join(folder, "set/a"));
     await writeFile(join(folder, "set/a"), "ONE");
-    await utimes(join(folder, "set/a"), past, past);
-    expect(await sha("a")).toBe(before);
-    // What was too fresh to be told apart by its time is read again.
-    const now = new Date();
-    await utimes(join(folder, "set/b"), now, now);
-    const b = await sha("b");
-    await writeFile(join(folder, "set/b"), "TWO");
-    await utimes(join(folder, "set/b"), now, now);
-    expect(await sha("b")).not.toBe(b);
-    await utimes(join(folder, "set/a"), past, new Date(Date.now() - 30_000));
-    expect(await sha("a")).not.toBe(before);
-    const [file] = execFileSync("ls", [hashFolder], { encoding: "utf8" }).trim().split("\n");
-    await writeFile(join(hashFolder, file ?? ""), "damaged");
-    expect(await sha("a")).not.toBe(before);
-    const lines = (await readFile(join(hashFolder, file ?? ""), "utf8")).trim().split("\n");
-    expect(lines.map((line) => (JSON.parse(line) as string[])[0])).toEqual(["a"]);
+    await utimes(join(folder, "set/a"), atime, mtime);
+    expect(listed(await walk())[0]?.sha256).toBe(hashText("ONE"));
+    await writeFile(file, "damaged");
+    expect(listed(await walk()).map(({ sha256 }) => sha256)).toEqual(["ONE", "TWO", "three"].map(hashText));
   });
 
-  it("is not read again for what an earlier release has remembered of it", async () => {
-    const hashFolder = join(folder, "hashes");
-    const set = join(folder, "set");
-    await fill({ "set/a b": "one", "set/new\nline": "two", "set/z": "three" });
-    const past = new Date(Date.now() - 60_000);
-    for (const path of ["a b", "new\nline", "z"]) await utimes(join(set, path), past, past);
-    const stored: Record<string, string> = {};
-    for (const path of ["z", "new\nline"]) {
-      const { size, mtimeNs, ino } = await stat(join(set, path), { bigint: true });
-      stored[`${size}:${mtimeNs}:${ino}:${path}`] = path.padEnd(64, "0");
-    }
-    await mkdir(hashFolder);
-    const name = createHash("sha256").update(set).digest("hex").slice(0, 32);
-    await writeFile(join(hashFolder, `${name}.json`), JSON.stringify(stored));
-    for (let round = 0; round < 2; round++) {
-      const { files } = await walkAll(set, { hashFolder });
-      expect(files.map(({ sha256 }) => sha256)).toEqual([
-        hashText("one"),
-        "new\nline".padEnd(64, "0"),
-        "z".padEnd(64, "0"),
-      ]);
-      expect(await readdir(hashFolder)).toEqual([`${name}.jsonl`]);
-    }
+  it("is read again where it is too fresh to be told apart by its times", async () => {
+    const { walk, file } = indexed();
+    await fill({ "set/a": "one" });
+    await walk();
+    await falsify(file, "one");
+    expect(listed(await walk())[0]?.sha256).toBe(hashText("one"));
+  });
+
+  it("is one index in place of what earlier releases remembered", async () => {
+    const { walk, file } = indexed();
+    await fill({ "set/a": "one", "hashes/other.json": "{}" });
+    for (const old of ["json", "jsonl"]) await writeFile(file.replace(/all$/, old), "{}");
+    await walk();
+    expect((await readdir(join(folder, "hashes"))).sort()).toEqual([basename(file), "other.json"].sort());
+  });
+
+  it("that others index meanwhile is still given as it was read", async () => {
+    const { walk } = indexed();
+    await fill({ "set/a": "one" });
+    const first = await walk();
+    await fill({ "set/b": "two" });
+    await walk();
+    expect(listed(first).map(({ path }) => path)).toEqual(["a"]);
+  });
+
+  it("gives its entries in the order of their paths, whatever their names", async () => {
+    const name = fc.stringMatching(/^[a-c.\-/ü\u{10000}\uE000]{1,6}$/u).filter((path) => isSafePath(path));
+    await fc.assert(
+      fc.asyncProperty(fc.uniqueArray(name, { maxLength: 12 }), async (names) => {
+        const set = await mkdtemp(join(folder, "set-"));
+        for (const path of names) {
+          await mkdir(dirname(join(set, path)), { recursive: true }).catch(() => {});
+          await writeFile(join(set, path), path).catch(() => {});
+        }
+        const given = listed(await walkAll(set));
+        expect(given).toEqual([...given].sort(byPath));
+        expect((await walkAll(set)).hash).toBe(manifestHash({ files: given }));
+      }),
+      { numRuns: 60 },
+    );
   });
 });
 
-describe("more files than a call takes arguments", () => {
+describe("very many files", () => {
   it("are read in bounded memory, and how far that is is told", { timeout: 120_000 }, async () => {
-    // Some hundred files and links to their folder stand for them all. Their content is remembered.
+    // Some hundred files and links to their folder stand for them all.
     const side = 360;
     const [one, set, hashFolder] = ["one", "set", "hashes"].map((name) => join(folder, name)) as [
       string,
       string,
       string,
     ];
-    for (const path of [one, set, hashFolder]) await mkdir(path);
-    const past = new Date(Date.now() - 60_000);
-    const stamps: [string, string][] = [];
+    for (const each of [one, set]) await mkdir(each);
     for (let i = 100; i < 100 + side; i++) {
       await writeFile(join(one, `f${i}`), "");
-      await utimes(join(one, `f${i}`), past, past);
-      const { mtimeNs, ino } = await stat(join(one, `f${i}`), { bigint: true });
-      stamps.push([`f${i}`, `0:${mtimeNs}:${ino}`]);
       await symlink(one, join(set, `s${i}`));
     }
-    const lines = stamps.flatMap((_, i) =>
-      stamps.map(([path, stamp]) => `${JSON.stringify([`s${i + 100}/${path}`, stamp, hashText("")])}\n`),
-    );
-    await writeFile(
-      join(hashFolder, `${createHash("sha256").update(set).digest("hex").slice(0, 32)}.jsonl`),
-      lines.join(""),
-    );
+    await sleep(2100);
     const program = `
       const { walkAll } = require(process.argv[3]);
-      const told = [];
-      walkAll(process.argv[1], { hashFolder: process.argv[2], onReading: (detail) => told.push(detail) }).then((tree) => {
-        console.log(JSON.stringify({ files: tree.manifest.files.length, told }));
-      });`;
+      const walk = async () => {
+        const told = [];
+        const onReading = (detail) => told.push(detail);
+        const { count, bytes, hash } = await walkAll(process.argv[1], { hashFolder: process.argv[2], onReading });
+        return { count, hash, told };
+      };
+      walk().then(async (first) => console.log(JSON.stringify([first, await walk(), process.resourceUsage().maxRSS])));`;
     const args = ["-e", program, set, hashFolder, bundled("local/folder/walk.ts")];
-    const said = execFileSync(process.execPath, ["--max-old-space-size=128", ...args], { encoding: "utf8" });
-    const { files, told } = JSON.parse(said) as { files: number; told: string[] };
-    expect(files).toBe(side * side);
-    expect(told.join("\n")).toMatch(/^[\d,]+ files found$/m);
-    expect(told.join("\n")).not.toContain("hashed");
+    const said = execFileSync(process.execPath, ["--max-old-space-size=48", ...args], { encoding: "utf8" });
+    const [first, again, kilobytes] = JSON.parse(said);
+    expect(first.count).toBe(side * side);
+    expect([again.count, again.hash]).toEqual([first.count, first.hash]);
+    expect(first.told.join("\n")).toMatch(/^[\d,]+ of 129,600 files, 0.0 GB hashed$/m);
+    expect(again.told.join("\n")).toMatch(/^[\d,]+ files found$/m);
+    expect(again.told.join("\n")).not.toContain("hashed");
+    expect(kilobytes).toBeLessThan(200_000);
   });
 });
 

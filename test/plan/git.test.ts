@@ -66,7 +66,7 @@ describe("a git URL", () => {
     remote.git("submodule", "--quiet", "add", `file://${third.folder}`, "lib/third");
     remote.git("config", "--file", ".gitmodules", "submodule.lib/third.url", `../${basename(third.folder)}`);
     remote.commit();
-    const { files } = await walkCode(found().folder);
+    const files = [...(await walkCode(found().folder)).entries()];
     expect(files.map(({ path }) => path)).toEqual([
       ".gitignore",
       ".gitmodules",
@@ -183,7 +183,10 @@ describe("a git URL", () => {
     program("git-lfs", 'case "$1" in pull) echo content > data.bin;; smudge | clean) cat;; esac');
     vi.stubEnv("PATH", `${join(cache, "bin")}:${process.env.PATH}`);
     expect(text("data.bin")).toBe("content\n");
-    expect((await walkCode(found().folder)).files.map(({ path }) => path)).toEqual([".gitattributes", "data.bin"]);
+    expect([...(await walkCode(found().folder)).entries()].map(({ path }) => path)).toEqual([
+      ".gitattributes",
+      "data.bin",
+    ]);
   });
 
   it("is a path that ends in .git only where a repository is there", () => {

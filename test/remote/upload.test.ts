@@ -4,7 +4,6 @@ import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { hashText } from "../../local/folder/hashes";
-import { manifestHash } from "../../local/folder/manifest";
 import { walkAll, walkCode } from "../../local/folder/walk";
 import { callAgent } from "../../remote/agent";
 import { uploadTree } from "../../remote/transfer/upload";
@@ -127,14 +126,14 @@ describe("upload", () => {
     await symlink("a", join(place.local, "link"));
     const tree = await walkAll(place.local);
     const files: Record<string, unknown> = {};
-    for (const { path, size, sha256, executable, link } of tree.files) {
+    for (const { path, size, sha256, executable, link } of tree.entries()) {
       if (link !== undefined) await symlink(link, remote(path));
       else await fill(remote(), { [path]: await readFile(join(place.local, path)) });
       // Nanoseconds are more than JavaScript counts exactly.
       const mtime = `@${(await lstat(remote(path), { bigint: true })).mtimeNs}@`;
       files[path] = [size, mtime, sha256, executable, link ?? null];
     }
-    const known = { root: join(place.sshd.home, place.root), hash: manifestHash(tree.manifest), files };
+    const known = { root: join(place.sshd.home, place.root), hash: tree.hash, files };
     const noted = join(place.sshd.home, ".lambda-train/manifests", `${place.root}.json`);
     await writeFile(noted, JSON.stringify(known).replaceAll(/"@|@"/g, ""));
     expect(await send()).toMatchObject({ sentFiles: 0, removed: 0 });
