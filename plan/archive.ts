@@ -22,9 +22,9 @@ export async function archiveFault(
   { target, splits }: { readonly target: string; readonly splits: readonly string[] },
   cache: string,
 ): Promise<{ readonly message: string; readonly next?: string } | undefined> {
-  const { size, mtimeNs, ino } = statSync(path, { bigint: true });
+  const { size, mtimeNs, ctimeNs, ino } = statSync(path, { bigint: true });
   const name = target.split("/").at(-1) ?? target;
-  const key = JSON.stringify([path, String(size), String(mtimeNs), String(ino), name, splits]);
+  const key = JSON.stringify([path, ...[size, mtimeNs, ctimeNs, ino].map(String), name, splits]);
   const known = join(cache, "archives", createHash("sha256").update(key).digest("hex"));
   if (existsSync(known)) return undefined;
   const document = Buffer.from(JSON.stringify({ path, name, splits })).toString("hex");

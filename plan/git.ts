@@ -32,7 +32,7 @@ export function checkout(url: string, ref: string | undefined, cache: string): C
   try {
     withWholeMirror(url, mirror, () => checkOut({ url, commit }, holding, folder));
   } catch (error) {
-    if (error instanceof GitError) throw unreachable(url, `commit ${commit} can't be checked out: ${error.message}`);
+    if (error instanceof GitError) throw notHad(url, `commit ${commit} can't be checked out: ${error.message}`);
     throw error;
   }
   return { folder, commit, ref: nameOf(mirror, ref), unfetched };
@@ -101,6 +101,9 @@ function mirrorOf(url: string, cache: string): string {
 
 /** The error for a URL from which nothing can be had now. */
 export function unreachable(url: string, message: string): PlanError {
-  const next = "Check the URL, the ref and your git credentials; a full commit in workload.ref needs no lookup";
+  return notHad(url, message, "Check the URL, the ref and your git credentials; a full commit needs no lookup");
+}
+
+function notHad(url: string, message: string, next?: string): PlanError {
   return new PlanError([{ field: "workload.source", value: withoutCredentials(url), message, next }]);
 }

@@ -9,8 +9,15 @@ import { isLocalUrl } from "./url";
 /** Gives the mirror of a URL that holds a commit. */
 export type MirrorOf = (url: string, commit: string) => string;
 
-/** Files as they are in the repository, and no hook of the user's in a folder of ours. */
-const settings = ["core.autocrlf=false", "core.eol=lf", "core.hooksPath=/dev/null", "core.fileMode=true"];
+/** Files as they are in the repository, whatever the user has set, and no hook of theirs in a folder of ours. */
+const settings = [
+  "core.autocrlf=false",
+  "core.eol=lf",
+  "core.attributesFile=/dev/null",
+  "core.symlinks=true",
+  "core.fileMode=true",
+  "core.hooksPath=/dev/null",
+];
 
 /** Without git-lfs's filter, which may be set and not be there: its files are brought afterwards. */
 const withoutLfs = ["-c", "filter.lfs.smudge=", "-c", "filter.lfs.process=", "-c", "filter.lfs.required=false"];
@@ -45,10 +52,13 @@ function isWhole(folder: string, commit: string): boolean {
 function fill(folder: string, { url, commit }: Wanted, mirrorOf: MirrorOf): void {
   const set = settings.flatMap((setting) => ["-c", setting]);
   // From a folder of this machine git takes all objects, linked where it can, whether a branch leads to them or not.
-  const words = ["clone", "--quiet", "--no-checkout", "--template=", ...set, "--", mirrorOf(url, commit), folder];
-  git(dirname(folder), words, { seconds: 3600 });
+  const words = ["clone", "--quiet", "--no-checkout", "--origin=origin", "--template=", ...set];
+  git(dirname(folder), [...words, "--", mirrorOf(url, commit), folder], { seconds: 3600 });
   git(folder, ["remote", "set-url", "origin", url]);
-  git(folder, [...withoutLfs, "checkout", "--quiet", "--detach", "--force", commit], { seconds: 3600 });
+  // Once more: what the environment sets outranks a clone's own settings.
+  const variables = { GIT_ATTR_NOSYSTEM: "1" };
+  const checkout = [...set, ...withoutLfs, "checkout", "--quiet", "--detach", "--force", commit];
+  git(folder, checkout, { seconds: 3600, variables });
   bringLfs(folder);
   for (const { path, ...wanted } of submodules(folder, url)) {
     try {
@@ -69,7 +79,7 @@ function bringLfs(folder: string): void {
       `Git LFS keeps ${quotedFew(pointers)}, and git-lfs isn't installed here. Install it (apt-get install git-lfs)`,
     );
   }
-  git(folder, ["lfs", "install", "--local", "--force"]);
+  git(folder, ["lfs", "install", "--local", "--force", "--skip-repo"]);
   git(folder, ["lfs", "pull"], { seconds: 2 * 3600 });
 }
 

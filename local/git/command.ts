@@ -80,7 +80,7 @@ export function orLocalError<T>(folder: string, read: () => T): T {
     return read();
   } catch (error) {
     if (!(error instanceof GitError)) throw error;
-    throw new LocalReadError(`git can't read ${folder}, so nobody knows which files are code: ${error.message}`, {
+    throw new LocalReadError(`git can't read ${folder}, so it can't be told which files are code: ${error.message}`, {
       cause: error,
     });
   }
@@ -97,5 +97,5 @@ function saidBy(stderr: string): string {
     .map((line) => line.trim())
     .filter((line) => line !== "");
   const telling = lines.filter((line) => !noCause.test(line));
-  return withoutCredentials((telling.length > 0 ? telling : lines).slice(0, 3).join(" / "));
+  return withoutCredentials((telling.length > 0 ? telling : lines).slice(0, 3).join(" / ")).replace(/\.$/, "");
 }

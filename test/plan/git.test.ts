@@ -163,6 +163,24 @@ describe("a git URL", () => {
     expect(existsSync(join(found().folder, "hooked"))).toBe(false);
   });
 
+  it.each([
+    [
+      "the environment sets",
+      { GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: "core.autocrlf", GIT_CONFIG_VALUE_0: "true" },
+      "",
+    ],
+    ["attributes of the user say", {}, "[core]\n\tattributesFile = ATTRIBUTES\n"],
+    ["the user's remotes are called", {}, "[clone]\n\tdefaultRemoteName = upstream\n"],
+  ])("has its files and its remote as they are, whatever %s", (_, variables, config) => {
+    remote.commit({ "setup.sh": "#!/bin/sh\necho\n" });
+    writeFileSync(join(cache, "attributes"), "* text eol=crlf\n");
+    writeFileSync(join(cache, "config"), config.replace("ATTRIBUTES", join(cache, "attributes")));
+    vi.stubEnv("GIT_CONFIG_GLOBAL", join(cache, "config"));
+    for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
+    expect(text("setup.sh")).toBe("#!/bin/sh\necho\n");
+    expect(gitIn(found().folder, "remote").trim()).toBe("origin");
+  });
+
   it("never lets ssh ask, and says what ssh said first", () => {
     const ssh = program("ssh", 'echo "$*" > "$0.words"; echo "Host key verification failed." >&2; exit 255');
     vi.stubEnv("GIT_SSH_COMMAND", ssh);
@@ -180,7 +198,11 @@ describe("a git URL", () => {
       '[filter "lfs"]\n\tsmudge = git-lfs smudge\n\tclean = git-lfs clean\n\trequired = true\n',
     );
     if (gitLfsIsMissing()) expect(() => found()).toThrow(/Git LFS keeps "data.bin", and git-lfs isn't installed here/);
-    program("git-lfs", 'case "$1" in pull) echo content > data.bin;; smudge | clean) cat;; esac');
+    // As git-lfs does, it wants to write hooks unless it is told not to.
+    program(
+      "git-lfs",
+      'case "$*" in pull) echo content > data.bin;; install*--skip-repo*) ;; install*) exit 2;; smudge* | clean*) cat;; esac',
+    );
     vi.stubEnv("PATH", `${join(cache, "bin")}:${process.env.PATH}`);
     expect(text("data.bin")).toBe("content\n");
     expect([...(await walkCode(found().folder)).entries()].map(({ path }) => path)).toEqual([

@@ -71,7 +71,7 @@ def setup_now(workspace, workload, manager, file, setup, activate, answer, varia
         say(f"Environment: {path}, which setup made")
         lines = found.activation(path)
     elif by_setup and not activate:
-        say("The setup command has left no environment.")
+        say(f"The setup command has left {'several environments' if left and left.several else 'no environment'}.")
         lines = made.make(folder)
         say(f"Environment: {made.manager}{f' ({made.file})' if made.file else ''}")
     login = login_lines() if setup else ""
@@ -79,7 +79,10 @@ def setup_now(workspace, workload, manager, file, setup, activate, answer, varia
     if activate:
         lines = f"{lines}\n{activated(activate, folder)}"
         write(variables, login, lines)
-    say("The environment is ready")
+    several = left.several if left else []
+    # In one line, the last: `up` shows that.
+    unused = f". WARNING: setup made several environments, and none of them is used: {', '.join(several)}. Name one in "
+    say(f"The environment is ready{unused + 'environment.activate' if several else ''}")
 
 
 def write(variables, *lines):

@@ -6,7 +6,6 @@ import re
 import shlex
 
 from base.files import BASE, read_json, write_json
-from base.say import say
 from steps import conda
 
 # `before`: the environments that were there when a setup began that has not ended well; `made`: those that came since.
@@ -75,6 +74,8 @@ class Found:
 
     def __init__(self, workspace, names):
         self.workspace, self.names = workspace, names
+        # Where it left more than one, and nothing tells which is meant.
+        self.several = []
         notes = read_json(NOTES, {})
         self.made = notes.get("made", [])
         # A setup that was cut off has made what its next try finds.
@@ -91,11 +92,7 @@ class Found:
             return named[0]
         bases = conda.roots()
         own = [path for path in self.made if path not in bases] or self.made
-        if len(own) > 1:
-            say(
-                f"WARNING: setup made several environments, and none is used: {', '.join(own)}. Name one in "
-                "environment.activate."
-            )
+        self.several = own if len(own) > 1 else []
         return own[0] if len(own) == 1 else None
 
 
