@@ -74,13 +74,8 @@ export function countsIn(text: string, isOpen: boolean): Counts | undefined {
 
 /** Where the first count in a line is. */
 export function firstCountAt(text: string): number | undefined {
-  const found = [
-    text.search(heads),
-    text.search(bar),
-    ...[...text.matchAll(named)].slice(0, 1).map(({ index }) => index),
-  ];
-  const at = Math.min(...found.filter((index) => index >= 0));
-  return Number.isFinite(at) ? at : undefined;
+  const found = [heads, bar, named].map((pattern) => text.search(pattern)).filter((at) => at >= 0);
+  return found.length === 0 ? undefined : Math.min(...found);
 }
 
 function unnamed(text: string): Counts {

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { isPointer } from "../git/lfs";
 import type { Found } from "./entries";
-import { hashFile, hashSmall, hashText, smallBytes } from "./hashes";
+import { hashFile, hashSmall, hashText, smallBytes, TextDigest } from "./hashes";
 import { unreadable } from "./local-error";
 import { emptySha256, ManifestDigest, type ManifestEntry } from "./manifest";
 import type { Reading } from "./progress";
@@ -157,35 +157,19 @@ class Breaks {
   }
 }
 
-/** A digest over what is seen, in pieces. */
-class Print {
-  private readonly hash = createHash("sha256");
-  private text = "";
-
-  add({ path, stamp, link, folder, executable }: Found): void {
-    this.text += `${path}\0${stamp ?? ""}\0${link ?? ""}\0${folder === true ? "/" : executable ? "x" : ""}\0`;
-    if (this.text.length > 1 << 16) this.flush();
-  }
-
-  digest(): string {
-    this.flush();
-    return this.hash.digest("hex");
-  }
-
-  private flush(): void {
-    this.hash.update(this.text);
-    this.text = "";
-  }
+/** What is seen of an entry without its content, as a text. */
+function seenAs({ path, stamp, link, folder, executable }: Found): string {
+  return `${path}\0${stamp ?? ""}\0${link ?? ""}\0${folder === true ? "/" : executable ? "x" : ""}\0`;
 }
 
 async function fingerprint(seen: Iterable<Found>, tell: Reading): Promise<{ print: string; count: number }> {
-  const print = new Print();
+  const print = new TextDigest();
   const breaks = new Breaks();
   let count = 0;
   for (const item of seen) {
     count += 1;
     tell.found();
-    print.add(item);
+    print.add(seenAs(item));
     await breaks.take();
   }
   return { print: print.digest(), count };
@@ -203,7 +187,7 @@ async function write(
 ): Promise<void> {
   const known = new Known(before);
   const digest = new ManifestDigest();
-  const print = new Print();
+  const print = new TextDigest();
   const breaks = new Breaks();
   const pointers: string[] = [];
   let [count, bytes, isSettled] = [0, 0, true];
@@ -212,7 +196,7 @@ async function write(
     let lines = "";
     for (const item of seen) {
       const { path, size, executable, link, folder } = item;
-      print.add(item);
+      print.add(seenAs(item));
       let sha256 = known.checksum(item);
       let stamp: string | null = item.stamp ?? null;
       if (sha256 === undefined) {

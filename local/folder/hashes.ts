@@ -46,6 +46,27 @@ export async function hashFile(path: string, onBytes?: (bytes: number) => void):
 
 const readBytes = 1024 * 1024;
 
+/** SHA-256 of a text that comes in many small pieces, hexadecimal. */
+export class TextDigest {
+  private readonly sum = createHash("sha256");
+  private text = "";
+
+  add(piece: string): void {
+    this.text += piece;
+    if (this.text.length > 1 << 16) this.flush();
+  }
+
+  digest(): string {
+    this.flush();
+    return this.sum.digest("hex");
+  }
+
+  private flush(): void {
+    this.sum.update(this.text);
+    this.text = "";
+  }
+}
+
 /** SHA-256 of a text, hexadecimal. */
 export function hashText(text: string): string {
   return hash("sha256", text, "hex");

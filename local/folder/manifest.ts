@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hashText, TextDigest } from "./hashes";
 
 /** One file, symbolic link or empty folder of a manifest. */
 export interface ManifestEntry {
@@ -22,7 +22,7 @@ export interface Manifest {
 }
 
 /** SHA-256 of no content, as the entry of an empty folder has it. */
-export const emptySha256 = createHash("sha256").digest("hex");
+export const emptySha256 = hashText("");
 
 /** SHA-256 over all that a manifest says; the same for the same files in any order of finding. */
 export function manifestHash(manifest: Manifest): string {
@@ -33,23 +33,15 @@ export function manifestHash(manifest: Manifest): string {
 
 /** The same over entries that come one by one, sorted by path. */
 export class ManifestDigest {
-  private readonly hash = createHash("sha256");
-  private lines = "";
+  private readonly lines = new TextDigest();
 
   add({ path, size, sha256, executable, link, folder }: ManifestEntry): void {
     const kind = folder === true ? ["folder"] : [];
-    this.lines += `${JSON.stringify([path, size, sha256, executable, link ?? null, ...kind])}\n`;
-    if (this.lines.length > 1 << 16) this.flush();
+    this.lines.add(`${JSON.stringify([path, size, sha256, executable, link ?? null, ...kind])}\n`);
   }
 
   digest(): string {
-    this.flush();
-    return this.hash.digest("hex");
-  }
-
-  private flush(): void {
-    this.hash.update(this.lines);
-    this.lines = "";
+    return this.lines.digest();
   }
 }
 

@@ -66,7 +66,9 @@ export async function walkCode(folder: string, options: WalkCodeOptions = {}): P
   const holdsGiven = (folder: string): boolean => given.some(({ path }) => isUnder(path, [folder]));
   const own = found.filter(({ path, folder }) => !isReplaced.has(path) && (folder !== true || !holdsGiven(path)));
   own.sort(byPath);
-  const index = await indexOf(root, () => own, { kind: "code", hashFolder: options.hashFolder, tell });
+  // The listing has told of each one.
+  const how = { kind: "code", hashFolder: options.hashFolder, tell: { ...tell, found: () => {} } } as const;
+  const index = await indexOf(root, () => own, how);
   return given.length === 0 ? treeOf(root, index) : merged(root, index, given);
 }
 

@@ -1,4 +1,4 @@
-import { lstatSync, readlinkSync } from "node:fs";
+import { lstatSync, readlinkSync, type Stats } from "node:fs";
 import { lstat, mkdir, readdir, readFile, readlink, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Found, stampOf } from "../../local/folder/entries";
@@ -65,9 +65,15 @@ export class Objects {
     const recorded = new Map(entries.map(({ path, sha256 }) => [path, sha256]));
     for (const entry of entries) if (!hasContent(entry) && isThere(this.final, entry)) this.inPlace.add(entry.path);
     const count = fileCounter(onStatus, "checking what is already here", entries.length);
-    const tell = { found: () => {}, begin: () => {}, hashed: () => {}, done: () => count(1) };
+    let left = entries.length;
+    const done = (files: number): void => {
+      left -= files;
+      count(files);
+    };
+    const tell = { found: () => {}, begin: () => {}, hashed: () => {}, done: () => done(1) };
     const how = { kind: "results", hashFolder, tell } as const;
     const index = await indexOf(this.final, () => filesIn(this.final, entries), how);
+    done(left);
     for (const { path, sha256 } of index.entries()) {
       if (sha256 !== recorded.get(path)) continue;
       this.inPlace.add(path);
@@ -165,17 +171,26 @@ export class Objects {
 /** The files of a record that lie in a folder with their sizes, by path. */
 function* filesIn(root: string, entries: readonly ManifestEntry[]): Generator<Found> {
   for (const { path, size, executable } of entries.filter(hasContent).sort(byPath)) {
-    const info = lstatSync(join(root, path), { throwIfNoEntry: false });
+    const info = statusOf(join(root, path));
     if (info?.isFile() && info.size === size) {
       yield { path, size, executable, stamp: stampOf(info), changedAt: info.ctimeMs };
     }
   }
 }
 
+/** What lies at a path; undefined where nothing does, or nobody can see it. */
+function statusOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether a folder or link of a record lies in a folder as it was recorded. */
 function isThere(root: string, { path, link }: ManifestEntry): boolean {
   const absolute = join(root, path);
-  const info = lstatSync(absolute, { throwIfNoEntry: false });
+  const info = statusOf(absolute);
   if (link === undefined) return info?.isDirectory() === true;
   return info?.isSymbolicLink() === true && readlinkSync(absolute) === link;
 }

@@ -106,36 +106,23 @@ def send(number, some):
 
 def quietly(command, seconds=20):
     """Whether a program that need not be there ends well within some seconds."""
-    try:
-        return (
-            subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=seconds,
-                check=False,
-            ).returncode
-            == 0
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+    ended = ended_within(seconds, command, subprocess.DEVNULL)
+    return ended is not None and ended.returncode == 0
 
 
 def fields_of(command, seconds):
     """What a program that need not be there prints within some seconds, parted by NUL; nothing where it doesn't end."""
+    ended = ended_within(seconds, command, subprocess.PIPE)
+    return [] if ended is None else ended.stdout.split(b"\0")
+
+
+def ended_within(seconds, command, stdout):
+    """How a program ended that reads nothing; None where it isn't there, or doesn't end."""
+    streams = {"stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": subprocess.DEVNULL}
     try:
-        said = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=seconds,
-            check=False,
-        ).stdout
+        return subprocess.run(command, timeout=seconds, check=False, **streams)
     except (OSError, subprocess.TimeoutExpired):
-        return []
-    return said.split(b"\0")
+        return None
 
 
 def end_marked(mark, grace):
