@@ -50,6 +50,18 @@ describe("what is at home stays", () => {
     expect(await verifyResults(final())).toMatchObject({ ok: true, files: 1 });
   });
 
+  it("also a file in place of a folder that had come", async () => {
+    await fill(remote(), { "sub/x": "x" });
+    await symlink("x", remote("sub/link"));
+    await fetch();
+    await rm(final("sub"), { recursive: true });
+    await writeFile(final("sub"), "mine");
+    await fetch();
+    expect(await readFile(final("sub/x"), "utf8")).toBe("x");
+    const [kept = ""] = (await readdir(final())).filter((name) => name.startsWith("sub."));
+    expect(await readFile(final(kept), "utf8")).toBe("mine");
+  });
+
   it("under a dated name where something new has theirs, or where they changed what had come", async () => {
     await fill(remote(), { "config.json": "{}", "sub/x": "x" });
     await fetch();
