@@ -198,7 +198,9 @@ describe("money", { timeout: 120_000 }, () => {
     await project.succeeds("up");
     expect((await project.run("wait")).code).toBe(1);
     const { run } = JSON.parse((await project.run("status", ["--json"])).output);
-    expect(run).toMatchObject({ state: "stopped", stopReason: "budget", exitCode: 143 });
+    expect(run).toMatchObject({ state: "stopped", stopReason: "budget" });
+    // make gives its own 2 where the training it had started ended a moment before it was told to end itself.
+    expect([143, 2]).toContain(run.exitCode);
     expect(await project.run("watch")).toMatchObject({ code: 10, output: expect.stringContaining("limit reached: $") });
     expect(await living()).toContain(ours);
   });
