@@ -125,7 +125,8 @@ export async function startAgent(session: SshSession, call: AgentCall): Promise<
   return running;
 }
 
-function documentLine({ document }: AgentCall): string {
+/** What a verb reads first. */
+export function documentLine({ document }: Pick<AgentCall, "document">): string {
   return `${JSON.stringify(document)}\n`;
 }
 

@@ -71,6 +71,9 @@ export function outputOf(session: SshSession, what: string, { code, stdout, stde
  * within about a minute, and every failure is an {@link SshError}.
  */
 export class SshSession {
+  /** Shortest round trip to the instance that was seen so far, in milliseconds; Infinity before the first command. */
+  roundTripMs = Number.POSITIVE_INFINITY;
+
   private constructor(
     readonly access: SshAccess,
     private readonly connection: Connection,
@@ -142,9 +145,12 @@ export class SshSession {
 
   private open(command: string, options: { pty?: object } = {}): Promise<RunningCommand> {
     return new Promise((resolve, reject) => {
+      const asked = performance.now();
       try {
         this.connection.client.exec(command, options, (error, channel) => {
           if (error === undefined) {
+            // One for the channel and one for the command.
+            this.roundTripMs = Math.min(this.roundTripMs, (performance.now() - asked) / 2);
             resolve(watchCommand(channel, () => this.lost()));
           } else {
             reject(this.lost(error));

@@ -32,6 +32,8 @@ VERBS = {
     "fetch-begin": "results.fetched:begin",
     "fetch-done": "results.fetched:done",
     "go-on": "run.start:go_on",
+    "lane": "machine.lanes:lane",
+    "lanes": "machine.lanes:lanes",
     "launch": "run.launch:launch",
     "list": "results.listing:list_places",
     "log-end": "run.log:end_of",
