@@ -5,6 +5,7 @@ import { type SshError, sshError } from "./ssh/error";
 import { type Forward, openForward } from "./ssh/forward";
 import { collect, type Exit, endOf, feed, type RunningCommand, tail, watchCommand } from "./ssh/process";
 import { type LocalTerminal, runInTerminal } from "./ssh/terminal";
+import { keepWindowOpen } from "./ssh/window";
 import type { SshAccess } from "./types";
 
 export { isRetryable, SshError } from "./ssh/error";
@@ -151,6 +152,7 @@ export class SshSession {
           if (error === undefined) {
             // One for the channel and one for the command.
             this.roundTripMs = Math.min(this.roundTripMs, (performance.now() - asked) / 2);
+            keepWindowOpen(channel);
             resolve(watchCommand(channel, () => this.lost()));
           } else {
             reject(this.lost(error));

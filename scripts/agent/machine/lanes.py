@@ -24,6 +24,7 @@ LONGEST = 1 << 20
 # A pipe holds 64 KiB at first, and a piece is what is read from it at once.
 PIPE = 1 << 18
 F_SETPIPE_SZ = 1031
+EARLY = 96
 SECONDS = 30
 
 
@@ -120,6 +121,8 @@ class Pieces:
     def __init__(self, stream):
         self.stream = stream
         self.next = 0
+        # Pieces that have come before their turn.
+        self.early = {}
         self.left = 0
         self.broken = None
         self.turn = threading.Condition()
@@ -155,12 +158,15 @@ class Pieces:
                 raise OSError(f"a piece of {length} bytes")
             piece = exactly(source, length)
             with self.turn:
-                self.turn.wait_for(lambda: self.broken is not None or self.next == number)
+                self.early[number] = piece
+                while self.next in self.early:
+                    write(self.stream, self.early.pop(self.next))
+                    self.next += 1
+                    self.turn.notify_all()
+                # A lane that stopped at each piece whose turn has not come would leave its window unused.
+                self.turn.wait_for(lambda: self.broken is not None or number - self.next < EARLY)
                 if self.broken is not None:
                     return
-                write(self.stream, piece)
-                self.next += 1
-                self.turn.notify_all()
 
     def give(self, sink):
         """Takes the next pieces of the stream onto a lane, as long as it is free for them."""
