@@ -41,13 +41,16 @@ const colors = ["ansiCyan", "ansiYellow", "ansiGreen", "ansiMagenta", "ansiRed",
 
 const size = { width: 860, height: 420, left: 70, right: 20, top: 50, bottom: 50 };
 
-const style = `
+/** Style of pictures, for light and dark surroundings: lines of classes c0 to c5, filled shapes of f0 to f5. */
+export const pictureStyle = `
   svg { background: #fff; color: #1f2328; font: 13px system-ui, sans-serif; }
   .grid { stroke: #d0d7de; } text { fill: currentColor; } path { fill: none; stroke-width: 2; }
   .c0 { stroke: #0969da; } .c1 { stroke: #bc4c00; } .c2 { stroke: #1a7f37; } .c3 { stroke: #8250df; } .c4 { stroke: #cf222e; } .c5 { stroke: #57606a; }
+  .f0 { fill: #0969da; } .f1 { fill: #bc4c00; } .f2 { fill: #1a7f37; } .f3 { fill: #8250df; } .f4 { fill: #cf222e; } .f5 { fill: #57606a; }
   @media (prefers-color-scheme: dark) {
     svg { background: #0d1117; color: #e6edf3; } .grid { stroke: #30363d; }
     .c0 { stroke: #58a6ff; } .c1 { stroke: #f0883e; } .c2 { stroke: #3fb950; } .c3 { stroke: #bc8cff; } .c4 { stroke: #ff7b72; } .c5 { stroke: #8b949e; }
+    .f0 { fill: #58a6ff; } .f1 { fill: #f0883e; } .f2 { fill: #3fb950; } .f3 { fill: #bc8cff; } .f4 { fill: #ff7b72; } .f5 { fill: #8b949e; }
   }`;
 
 /** Curves as a picture that suits light and dark surroundings. */
@@ -82,7 +85,7 @@ export function svgPlot(title: string, curves: readonly Curve[]): string {
       ];
     }),
   ];
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" role="img" aria-label="${escaped(title)}">\n<style>${style}</style>\n${parts.join("\n")}\n</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" role="img" aria-label="${escaped(title)}">\n<style>${pictureStyle}</style>\n${parts.join("\n")}\n</svg>\n`;
 }
 
 /** Least and largest, a little apart where they are the same. */
@@ -97,6 +100,7 @@ export function short(value: number): string {
   return String(Number(value.toPrecision(4)));
 }
 
-function escaped(text: string): string {
+/** A text as XML holds it. */
+export function escaped(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 }
