@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from base.architecture import own_architecture
 from base.checksum import sha256_of
@@ -17,6 +19,8 @@ from steps.python import USUAL, python_of
 from upload.receive import Missing, evidence
 
 GIB = 1 << 30
+# A framework's import takes some hundred megabytes.
+AT_ONCE = 4
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 FRAMEWORKS = ("torch", "jax", "tensorflow")
 PYTHON = """
@@ -98,36 +102,42 @@ print(getattr(module, '__version__', 'imports'))
 def verify(workspace, dataset, uploads, gpu, architecture, disk, modules, trains, command, seconds, configs):
     """Prints "ok NAME: …" or "FAIL NAME: …" lines. Exit codes: 0 all hold, 1 something failed."""
     gate = Gate(under_home(workspace), gpu == "required", seconds)
-    gate.check_workspace()
-    gate.check_architecture(architecture)
-    gate.check_disk(disk)
-    gate.check_tmux()
-    gate.check_uploads(uploads)
-    if dataset is not None:
-        gate.check_dataset(os.path.join(gate.workspace, dataset["target"]), dataset["splits"])
-    for config in configs or []:
-        gate.check_config(config["path"], config["sha256"])
-    gate.check_driver()
-    for python in gate.pythons(trains or []):
-        if not gate.in_python(python, "python", PYTHON):
-            continue
-        gate.in_python(python, "cuda", CUDA, gpu, next((name for name in FRAMEWORKS if name in modules), ""))
-        for module in modules:
-            gate.in_python(python, f"module {module}", MODULE, module)
+    gate.say(gate.check_workspace())
+    # What takes long here waits for other processes or the disk: side by side, and told in this order.
+    gate.say_all(
+        [
+            partial(gate.check_architecture, architecture),
+            partial(gate.check_disk, disk),
+            gate.check_tmux,
+            *(partial(gate.check_upload, upload) for upload in uploads),
+            *([] if dataset is None else [partial(gate.check_dataset, dataset["target"], dataset["splits"])]),
+            *(partial(gate.check_config, config["path"], config["sha256"]) for config in configs or []),
+            gate.check_driver,
+            *(check for python in gate.pythons(trains or []) for check in gate.python_checks(python, modules)),
+        ]
+    )
     if command:
-        gate.check_command(command)
+        gate.say(gate.check_command(command))
     sys.exit(1 if gate.failed else 0)
 
 
 class Gate:
+    """Each check gives lines of evidence: whether it holds, its name, and what was seen."""
+
     def __init__(self, workspace, gpu_required, seconds):
         self.workspace, self.gpu_required, self.seconds = workspace, gpu_required, seconds
         self.failed = False
 
-    def report(self, right, name, text):
-        plain = shown(text.encode("utf-8", "surrogateescape")).decode("utf-8", "ignore")
-        say(f"{'ok' if right else 'FAIL'} {name}: {plain}")
-        self.failed = self.failed or not right
+    def say_all(self, checks):
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            for found in [threads.submit(check) for check in checks]:
+                self.say(found.result())
+
+    def say(self, lines):
+        for right, name, text in lines:
+            plain = shown(text.encode("utf-8", "surrogateescape")).decode("utf-8", "ignore")
+            say(f"{'ok' if right else 'FAIL'} {name}: {plain}")
+            self.failed = self.failed or not right
 
     def run(self, words):
         """Status and output of a program in the workload's environment; status None where it took too long."""
@@ -147,46 +157,46 @@ class Gate:
         there = os.path.isdir(self.workspace)
         os.chdir(self.workspace if there else os.path.expanduser("~"))
         missing = "is not there; the code was not uploaded: run `pulumi up` again"
-        self.report(there, "workspace", self.workspace if there else f"{self.workspace} {missing}")
+        return [(there, "workspace", self.workspace if there else f"{self.workspace} {missing}")]
 
-    def check_uploads(self, uploads):
-        for upload in uploads:
-            name = f"upload {upload['name']}"
-            try:
-                self.report(True, name, evidence(upload["name"], under_home(upload["folder"])))
-            except Missing as error:
-                self.report(False, name, f"{error}; run `pulumi up` again")
+    def check_upload(self, upload):
+        name = f"upload {upload['name']}"
+        try:
+            return [(True, name, evidence(upload["name"], under_home(upload["folder"])))]
+        except Missing as error:
+            return [(False, name, f"{error}; run `pulumi up` again")]
 
     def check_dataset(self, target, splits):
-        if not os.path.isdir(target):
-            self.report(False, "dataset", f"{target} is not there; check dataset.source")
-            return
-        for split in splits:
-            count = sum(len(files) for _, _, files in os.walk(os.path.join(target, split), followlinks=True))
-            missing = f"no file in {target}/{split}; check dataset.source and dataset.splits"
-            self.report(count > 0, f"dataset {split}", f"{count} files" if count else missing)
+        folder = os.path.join(self.workspace, target)
+        if not os.path.isdir(folder):
+            return [(False, "dataset", f"{folder} is not there; check dataset.source")]
+        return [self.check_split(folder, split) for split in splits]
+
+    def check_split(self, folder, split):
+        count = sum(len(files) for _, _, files in os.walk(os.path.join(folder, split), followlinks=True))
+        missing = f"no file in {folder}/{split}; check dataset.source and dataset.splits"
+        return count > 0, f"dataset {split}", f"{count} files" if count else missing
 
     def check_config(self, path, checksum):
         place = os.path.join(self.workspace, path)
         if not os.path.isfile(place):
             said = f"setup ended and {path} is not there; its log is {BASE}/steps/setup/log"
-            self.report(False, "config", f"{said}. Mend setup, or name another train.config")
-        elif checksum is not None and sha256_of(place) != checksum:
+            return [(False, "config", f"{said}. Mend setup, or name another train.config")]
+        if checksum is not None and sha256_of(place) != checksum:
             changed = f"{path} was changed on the instance, and train.overrides were laid over the one at home"
-            self.report(False, "config", f"{changed}. If setup rewrites it, list it in environment.makes")
-        else:
-            self.report(True, "config", path if checksum else f"{path}, made by setup")
+            return [(False, "config", f"{changed}. If setup rewrites it, list it in environment.makes")]
+        return [(True, "config", path if checksum else f"{path}, made by setup")]
 
     def check_architecture(self, wanted):
         found = own_architecture()
         right = wanted in (None, "", found)
         other = f"this instance is {found}, gate.architecture asks for {wanted}; choose another instance type"
-        self.report(right, "architecture", found if right else other)
+        return [(right, "architecture", found if right else other)]
 
     def check_disk(self, least):
         free = shutil.disk_usage(".").free // GIB
         more = f"gate.minDiskGiB asks for {least}; choose an instance type with a bigger disk or a file system"
-        self.report(free >= least, "disk", f"{free} GiB free" + ("" if free >= least else f", {more}"))
+        return [(free >= least, "disk", f"{free} GiB free" + ("" if free >= least else f", {more}"))]
 
     def check_tmux(self):
         if shutil.which("tmux") is None:
@@ -205,52 +215,66 @@ class Gate:
                 300,
             )
         if shutil.which("tmux") is None:
-            self.report(
-                False, "tmux", "not installed, and `sudo apt-get install tmux` did not work; install it in the setup script"
-            )
-        else:
-            version = subprocess.run(["tmux", "-V"], stdout=subprocess.PIPE, check=False).stdout.decode().strip()
-            self.report(True, "tmux", version)
+            return [
+                (
+                    False,
+                    "tmux",
+                    "not installed, and `sudo apt-get install tmux` did not work; install it in the setup script",
+                )
+            ]
+        version = subprocess.run(["tmux", "-V"], stdout=subprocess.PIPE, check=False).stdout.decode().strip()
+        return [(True, "tmux", version)]
 
     def check_driver(self):
         words = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
         code, said = self.run(["timeout", "60", *words])
         if code == 0:
-            self.report(True, "driver", ";".join(said.split("\n")))
-        elif self.gpu_required:
+            return [(True, "driver", ";".join(said.split("\n")))]
+        if self.gpu_required:
             first = said.split("\n")[0]
-            self.report(
-                False,
-                "driver",
-                f"nvidia-smi does not work ({first}): no GPU or no driver here; choose a GPU instance "
-                "type or set gate.gpu to optional",
-            )
-        else:
-            self.report(True, "driver", "no GPU here, and none is required")
+            return [
+                (
+                    False,
+                    "driver",
+                    f"nvidia-smi does not work ({first}): no GPU or no driver here; choose a GPU instance "
+                    "type or set gate.gpu to optional",
+                )
+            ]
+        return [(True, "driver", "no GPU here, and none is required")]
 
     def pythons(self, trains):
         """Shell words of each Python that trains."""
         found = [python_of(each["command"], os.path.join(self.workspace, each["directory"])) for each in trains]
         return list(dict.fromkeys(found or [USUAL]))
 
+    def python_checks(self, python, modules):
+        """Checks that the workload's Python makes; only that it does not run, where it does not."""
+        runs = self.in_python(python, "python", PYTHON)
+        if not runs[0][0]:
+            return [lambda: runs]
+        framework = next((name for name in FRAMEWORKS if name in modules), "")
+        required = "required" if self.gpu_required else "optional"
+        return [
+            lambda: runs,
+            partial(self.in_python, python, "cuda", CUDA, required, framework),
+            *(partial(self.in_python, python, f"module {module}", MODULE, module) for module in modules),
+        ]
+
     def in_python(self, python, name, code, *words):
-        """A line of evidence from the workload's Python; the code exits with 0 where the check holds. Gives whether it does."""
+        """A line of evidence from the workload's Python; the code exits with 0 where the check holds."""
         status, said = self.run(["bash", "-c", f'exec {python} "$@"', "agent", "-c", code, *words])
         if status is None:
-            self.report(False, name, f"no answer from {python} within {self.seconds} s")
-        elif status in (NOT_EXECUTABLE, NOT_FOUND) and name == "python":
-            self.report(False, name, f"training calls `{python}`, which can't be run in the workload's environment")
-        else:
-            self.report(status == 0, name, said.split("\n")[-1])
-        return status == 0
+            return [(False, name, f"no answer from {python} within {self.seconds} s")]
+        if status in (NOT_EXECUTABLE, NOT_FOUND) and name == "python":
+            return [(False, name, f"training calls `{python}`, which can't be run in the workload's environment")]
+        return [(status == 0, name, said.split("\n")[-1])]
 
     def check_command(self, command):
         # Without pipefail: `nvidia-smi | grep -q A100` ends with what grep says, although grep does not read to the end.
         status, said = self.run(["bash", "-c", command])
         said = "\n".join(line[:500] for line in said.split("\n")[-3:])
         if status == 0:
-            self.report(True, "command", command)
-        elif status is None:
-            self.report(False, "command", f"`{command}` did not end within {self.seconds} s (gate.timeoutMinutes): {said}")
-        else:
-            self.report(False, "command", f"`{command}` ended with status {status}: {said}")
+            return [(True, "command", command)]
+        if status is None:
+            return [(False, "command", f"`{command}` did not end within {self.seconds} s (gate.timeoutMinutes): {said}")]
+        return [(False, "command", f"`{command}` ended with status {status}: {said}")]
