@@ -15,6 +15,8 @@ const start = (): void => {
   // Else it loads a compiler. Some hosts always ask for it.
   delete process.env.PULUMI_NODEJS_TYPESCRIPT;
   require("@pulumi/pulumi/cmd/run");
+  // While the engine answers the runner's first calls.
+  setImmediate(() => require("../index"));
 };
 
 module.exports = Object.assign(program, { start });

@@ -1,5 +1,6 @@
 // Bundles the sources into dist/: `npm run build`. What it makes starts in a fraction of the time that the modules take.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -17,7 +18,7 @@ const entries = {
   "engine/plugins/random/main": "engine/plugins/random/main.ts",
 };
 
-/** Parts of the SDK, by their files, that this program never uses and that take half of the time of its start. */
+/** Parts of packages, by their files, that nothing here uses and that take half of the time of a start. */
 const trimmed = {
   "@pulumi/pulumi/automation/index.js": "",
   // Texts of providers are written out here, not made from functions.
@@ -30,15 +31,42 @@ const trimmed = {
     "exports.start = exports.stop = nothing;",
   // There are no source maps beside a bundle, and it looks for them at each promise of the SDK.
   "source-map-support/register.js": "",
+  // It takes the stack of each promise, for a setting of its own.
+  "@pulumi/pulumi/runtime/debuggable.js": (text) =>
+    text.replace("new Error().stack", "exports.debugPromiseLeaks && new Error().stack"),
+  // Messages in other languages.
+  "zod/v4/locales/index.js": "",
 };
+
+/** Packages that take long to load, and that most processes never use: each is loaded at its first use. */
+const late = ["ssh2", "undici"];
 
 const trim = {
   name: "trim",
   setup({ onLoad }) {
     const names = Object.keys(trimmed).map((name) => name.replaceAll(/[.]/g, "\\$&"));
-    onLoad({ filter: new RegExp(`/node_modules/(?:${names.join("|")})$`) }, ({ path }) => ({
-      contents: trimmed[path.slice(path.lastIndexOf("/node_modules/") + "/node_modules/".length)],
-      loader: "js",
+    onLoad({ filter: new RegExp(`/node_modules/(?:${names.join("|")})$`) }, ({ path }) => {
+      const instead = trimmed[path.slice(path.lastIndexOf("/node_modules/") + "/node_modules/".length)];
+      return { contents: typeof instead === "string" ? instead : instead(readFileSync(path, "utf8")), loader: "js" };
+    });
+  },
+};
+
+const delay = {
+  name: "delay",
+  setup({ onResolve, onLoad }) {
+    const namespace = "late";
+    onResolve({ filter: new RegExp(`^(?:${late.join("|")})$`) }, ({ path, namespace: from }) =>
+      from === namespace ? undefined : { path, namespace },
+    );
+    onLoad({ filter: /./, namespace }, ({ path }) => ({
+      contents: Object.keys(createRequire(import.meta.url)(path))
+        .map(
+          (name) =>
+            `Object.defineProperty(exports, "${name}", { enumerable: true, get: () => require("${path}").${name} });`,
+        )
+        .join("\n"),
+      resolveDir: root,
     }));
   },
 };
@@ -62,6 +90,9 @@ function telemetry(name) {
 const sdk = (name) => JSON.parse(readFileSync(join(root, "node_modules", "@pulumi", name, "package.json"), "utf8"));
 const version = ({ version, pulumi }) => ({ version, pulumi });
 
+/** Keeps what V8 makes of a bundle, also where nothing has set `NODE_COMPILE_CACHE`. */
+const compiled = 'require("node:module").enableCompileCache?.();';
+
 /** Small files that lead to the bundles from where the engine looks for a program, an SDK and its plugins. */
 const pointers = {
   "program/package.json": JSON.stringify({ name: "lambda-train", main: "index.js" }),
@@ -71,9 +102,8 @@ const pointers = {
     name: "@pulumi/pulumi",
     ...version(sdk("pulumi")),
   }),
-  "program/node_modules/@pulumi/pulumi/cmd/run/index.js": 'require("../../../../../index.js").start();\n',
-  "program/node_modules/@pulumi/pulumi/cmd/dynamic-provider/index.js":
-    'require("../../../../../provider.js").start();\n',
+  "program/node_modules/@pulumi/pulumi/cmd/run/index.js": `${compiled}\nrequire("../../../../../index.js").start();\n`,
+  "program/node_modules/@pulumi/pulumi/cmd/dynamic-provider/index.js": `${compiled}\nrequire("../../../../../provider.js").start();\n`,
   ...Object.fromEntries(
     ["command", "random"].map((name) => [
       `program/node_modules/@pulumi/${name}/package.json`,
@@ -97,7 +127,7 @@ await build({
   target: "node22",
   format: "cjs",
   external,
-  plugins: [trim],
+  plugins: [trim, delay],
   logLevel: "error",
 });
 for (const [path, text] of Object.entries(pointers)) {
