@@ -8,6 +8,11 @@ import { build } from "esbuild";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const dist = join(root, "dist");
 
+/** Large packages that most processes never use: each is a bundle of its own. */
+const apart = ["fastify", "nodemailer", "ssh2", "undici"];
+/** Those of them that modules import which every process loads. They are loaded at their first use. */
+const late = ["ssh2", "undici"];
+
 /** Bundles by their place in dist/. */
 const entries = {
   "program/index": "bundles/program.ts",
@@ -16,6 +21,8 @@ const entries = {
   "emulator/main": "emulator/main.ts",
   "engine/plugins/command/main": "engine/plugins/command/main.ts",
   "engine/plugins/random/main": "engine/plugins/random/main.ts",
+  // Where Node.js looks for a package from all of the above.
+  ...Object.fromEntries(apart.map((name) => [`node_modules/${name}/index`, name])),
 };
 
 /** Parts of packages, by their files, that nothing here uses and that take half of the time of a start. */
@@ -38,9 +45,6 @@ const trimmed = {
   "zod/v4/locales/index.js": "",
 };
 
-/** Packages that take long to load, and that most processes never use: each is loaded at its first use. */
-const late = ["ssh2", "undici"];
-
 const trim = {
   name: "trim",
   setup({ onLoad }) {
@@ -52,21 +56,20 @@ const trim = {
   },
 };
 
-const delay = {
-  name: "delay",
+const separate = {
+  name: "separate",
   setup({ onResolve, onLoad }) {
-    const namespace = "late";
-    onResolve({ filter: new RegExp(`^(?:${late.join("|")})$`) }, ({ path, namespace: from }) =>
-      from === namespace ? undefined : { path, namespace },
-    );
-    onLoad({ filter: /./, namespace }, ({ path }) => ({
+    onResolve({ filter: new RegExp(`^(?:${apart.join("|")})$`) }, ({ path, namespace, kind }) => {
+      if (kind === "entry-point") return undefined;
+      return late.includes(path) && namespace !== "late" ? { path, namespace: "late" } : { path, external: true };
+    });
+    onLoad({ filter: /./, namespace: "late" }, ({ path }) => ({
       contents: Object.keys(createRequire(import.meta.url)(path))
         .map(
           (name) =>
             `Object.defineProperty(exports, "${name}", { enumerable: true, get: () => require("${path}").${name} });`,
         )
         .join("\n"),
-      resolveDir: root,
     }));
   },
 };
@@ -127,7 +130,8 @@ await build({
   target: "node22",
   format: "cjs",
   external,
-  plugins: [trim, delay],
+  plugins: [trim, separate],
+  minifyWhitespace: true,
   logLevel: "error",
 });
 for (const [path, text] of Object.entries(pointers)) {
