@@ -4,7 +4,6 @@ import { checkedPlan } from "./components/kit/checked-plan";
 import { endWithoutEngine } from "./components/kit/engine-gone";
 import { outputsOf } from "./components/kit/outputs";
 import { previewPrices } from "./components/kit/price-preview";
-import { startProviders } from "./components/kit/providers-ahead";
 import { stackConfig } from "./components/kit/stack-config";
 import { userError } from "./components/kit/user-error";
 import { Machine } from "./components/machine";
@@ -14,7 +13,6 @@ import { PlanError } from "./plan/problems";
 /** The program: configuration → plan → machines → runs → outputs. */
 async function program(): Promise<pulumi.Output<Record<string, unknown>> | Record<string, unknown>> {
   endWithoutEngine();
-  startProviders();
   const config = stackConfig();
   const plan = await checkedPlan(config).catch((error: unknown) => {
     throw error instanceof PlanError ? userError(error.message) : error;

@@ -4,14 +4,13 @@ import { getVersion as randomVersion } from "@pulumi/random/utilities";
 
 /**
  * Has the engine start the providers while the plan is made. By itself it starts each when the first resource comes that
- * needs it, one after another.
+ * needs it; in any case one after another, so that those come first for which the most waits.
  */
-export function startProviders(): void {
-  const ask = (name: string, options: pulumi.InvokeOptions = {}): void => {
+export async function startProviders(): Promise<void> {
+  const start = (name: string, options: pulumi.InvokeOptions = {}): Promise<unknown> =>
     // No provider has this function. The engine starts it in order to ask.
     pulumi.runtime.invoke(`${name}:index:none`, {}, options).catch(() => {});
-  };
-  ask("pulumi-nodejs");
-  ask("random", { version: randomVersion() });
-  ask("command", { version: commandVersion() });
+  await start("pulumi-nodejs");
+  await start("random", { version: randomVersion() });
+  await start("command", { version: commandVersion() });
 }

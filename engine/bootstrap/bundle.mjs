@@ -41,6 +41,8 @@ const trimmed = {
   // It takes the stack of each promise, for a setting of its own.
   "@pulumi/pulumi/runtime/debuggable.js": (text) =>
     text.replace("new Error().stack", "exports.debugPromiseLeaks && new Error().stack"),
+  // Lines of a bundle tell nothing. The state would hold them, and change with each bundle.
+  "@pulumi/pulumi/resource.js": (text) => text.replace("Resource.stackTrace(4)", "[]"),
   // Messages in other languages.
   "zod/v4/locales/index.js": "",
 };
