@@ -69,13 +69,14 @@ async function start(project: Project, changes: { dataset?: object }): Promise<v
   await project.succeeds("up");
 }
 
-/** A dataset of small files. Gives its path. */
+/** A dataset of small files, of which training reads a few. Gives its path. */
 function writeMany(folder: string): string {
-  const content = "x".repeat(1800);
-  for (const split of ["train", "valid", "test"]) mkdirSync(join(folder, split), { recursive: true });
-  for (let i = 0; i < manyFiles; i++) {
-    writeFileSync(join(folder, i % 10 > 1 ? "train" : i % 10 > 0 ? "valid" : "test", `${i}.inkml`), content + i);
+  for (const split of ["train", "valid", "test"]) {
+    mkdirSync(join(folder, split), { recursive: true });
+    writeFileSync(join(folder, split, "0.jsonl"), "[1, 3]\n[2, 6]\n");
   }
+  const content = "x".repeat(1800);
+  for (let i = 0; i < manyFiles; i++) writeFileSync(join(folder, "test", `${i}.inkml`), content + i);
   return folder;
 }
 
