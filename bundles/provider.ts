@@ -10,4 +10,6 @@ export function start(): void {
   // The engine starts it in the program's folder, and paths in a state count from the project's.
   process.chdir(projectFolder());
   require("@pulumi/pulumi/cmd/dynamic-provider");
+  // It has most of what the others need, too. The engine has greeted this process by then, and starts another one.
+  setTimeout(() => require("../components/resources/claim-handler"), 50);
 }

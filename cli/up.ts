@@ -3,6 +3,7 @@ import { localFolder } from "../local/paths";
 import { restartVariable } from "../plan/standing";
 import { tellAfterUp } from "./notify/notify";
 import { mendAfterKill, noteWhole } from "./stack/killed-cli";
+import { selectedHere, stateFile } from "./stack/local-state";
 import { lookAtAccount, sawGone } from "./stack/look";
 import { isEmulated, pulumi, pulumiOutput, stackName } from "./stack/pulumi";
 import { readView, stackView } from "./stack/read";
@@ -44,6 +45,7 @@ run(async () => {
 
 /** Makes the stack where there is none. One that was named is not selected, as with `pulumi up --stack`. */
 async function createStack(stack: string, select: boolean): Promise<void> {
+  if (stateFile(stack) !== undefined && (!select || selectedHere() === stack)) return;
   const args = select ? ["select", "--create", stack] : ["init", "--no-select", stack];
   await pulumiOutput(["stack", ...args]).catch((error: Error) => {
     if (!error.message.includes("already exists")) throw error;

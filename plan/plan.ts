@@ -58,7 +58,7 @@ export async function makePlan(
     }),
   );
   const origin = await readable("workload.source", experiment.workload.source, () =>
-    originOf(workload.folder, protectedPaths),
+    originOf(workload.folder, protectedPaths, code.repositories),
   );
   const datasetOnInstance = dataset === undefined ? undefined : await datasetPlan(experiment, dataset, onStatus);
   const environment = environmentPlan(experiment, workload, code.hash, datasetOnInstance);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { globSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { projectFolder } from "../local/paths";
@@ -24,7 +24,8 @@ let known: { readonly files: readonly AgentFile[]; readonly name: string } | und
 function agent(): NonNullable<typeof known> {
   if (known === undefined) {
     const folder = join(projectFolder(), "scripts/agent");
-    const paths = globSync("**/*.{py,mk}", { cwd: folder, exclude: (path) => path === "tests" }).sort();
+    const all = readdirSync(folder, { recursive: true, encoding: "utf8" });
+    const paths = all.filter((path) => /\.(py|mk)$/.test(path) && !path.startsWith("tests/")).sort();
     const files = paths.map((path) => ({ path, content: readFileSync(join(folder, path)) }));
     const hash = createHash("sha256");
     for (const { path, content } of files) hash.update(`${path}\0${content.length}\0`).update(content);

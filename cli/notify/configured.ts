@@ -1,5 +1,6 @@
 import { readTargets, type Target } from "../../notices/targets";
-import { project, pulumiOutput, rawStackConfig } from "../stack/pulumi";
+import { project } from "../stack/names";
+import { pulumiOutput, rawStackConfig } from "../stack/pulumi";
 
 /** The targets of a stack's configuration; none where nothing is configured. @throws PlanError where they are wrong */
 export async function targetsOf(stack: string): Promise<Target[]> {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
-import { project } from "./pulumi";
+import { project } from "./names";
 
 /** A state as it was at some time. Its secrets are encrypted with the stack's passphrase. */
 export interface Backup {

@@ -4,6 +4,7 @@ import { differences, type StandingPlan, standingOf } from "../../plan/standing"
 import { onlyMachine, onlyRun } from "../../plan/types";
 import type { SshAccess } from "../../remote/types";
 import { claimsIn, dynamicType, type StateResource } from "./claims";
+import { secretSignature } from "./names";
 import type { MachineView, RunView, StackProgress, StackView } from "./stack-view";
 
 interface Resource extends StateResource {
@@ -145,9 +146,6 @@ function progressOf({ resources = [], pending_operations: begun = [] }: Deployme
 function nameOf({ urn }: Resource): string {
   return urn.slice(urn.lastIndexOf("::") + 2);
 }
-
-/** In an export with secrets shown, a secret is an object that holds its value as JSON text. */
-const secretSignature = "4dabf18193072939515e22adb298388d";
 
 /** Replaces secrets by their values, at any depth. */
 function reveal(value: unknown): unknown {

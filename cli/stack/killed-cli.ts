@@ -11,12 +11,13 @@ import {
 import { hostname, tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { isAliveAs } from "../../emulator/run-file";
 import { engineAlive } from "../../engine/link/address";
 import { readJson } from "../../local/json";
 import { localFolder, projectFolder } from "../../local/paths";
-import { project, pulumiOutput } from "./pulumi";
+import { backendFolder, stateFile } from "./local-state";
+import { project } from "./names";
+import { pulumiOutput } from "./pulumi";
 
 /**
  * Mends what a killed CLI left behind in the file backend: its lock, files that it had begun to write, and operations
@@ -25,15 +26,15 @@ import { project, pulumiOutput } from "./pulumi";
  * the state as it was before, so that the next `up` must look at everything again. {@link noteWhole} ends that.
  */
 export async function mendAfterKill(stack: string): Promise<boolean> {
-  const backend = process.env.PULUMI_BACKEND_URL ?? "";
-  if (!backend.startsWith("file://")) return false;
-  const root = join(fileURLToPath(backend.replace(/\?.*$/, "")), ".pulumi");
+  const backend = backendFolder();
+  if (backend === undefined) return false;
+  const root = join(backend, ".pulumi");
   const stacks = join(root, "stacks", project);
   const locks = join(root, "locks", "organization", project, stack);
   const held = await locksIn(locks);
   if (held.some((lock) => lock !== undefined && isHeld(lock))) return false;
-  const state = join(stacks, `${stack}.json`);
-  const hasBegun = existsSync(state) && /"pending_operations":/.test(readFileSync(state, "utf8"));
+  const state = stateFile(stack);
+  const hasBegun = state !== undefined && /"pending_operations":/.test(readFileSync(state, "utf8"));
   // Written to a file before any repair: this command may be killed too.
   if (held.length > 0 || hasBegun) noteCut(stack);
   if (held.length > 0) {
@@ -51,9 +52,9 @@ export async function mendAfterKill(stack: string): Promise<boolean> {
 
 /** Whether a command that is known to live works on the stack. Of another kind of backend than a folder: not known, so not. */
 export async function isWorkedOn(stack: string): Promise<boolean> {
-  const backend = process.env.PULUMI_BACKEND_URL ?? "";
-  if (!backend.startsWith("file://")) return false;
-  const root = join(fileURLToPath(backend.replace(/\?.*$/, "")), ".pulumi");
+  const backend = backendFolder();
+  if (backend === undefined) return false;
+  const root = join(backend, ".pulumi");
   const held = await locksIn(join(root, "locks", "organization", project, stack));
   return held.some((lock) => lock !== undefined && isHeld(lock));
 }

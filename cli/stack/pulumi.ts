@@ -5,9 +5,8 @@ import { dirname, join } from "node:path";
 import { parse } from "yaml";
 import { interruptMark } from "../../components/dynamic/interrupt";
 import { projectFolder } from "../../local/paths";
-
-/** Project name of Pulumi.yaml, and namespace of the configuration. */
-export const project = "lambda-train";
+import { selectedHere } from "./local-state";
+import { project } from "./names";
 
 /** Runs the Pulumi CLI in the project with this terminal. Resolves to its exit code; 128 and a signal's number where one ended it. */
 export function pulumi(args: readonly string[]): Promise<number> {
@@ -67,6 +66,8 @@ export function pulumiOutput(args: readonly string[]): Promise<string> {
 export async function stackName(named: string | undefined): Promise<string> {
   if (named !== undefined) return named;
   if (process.env.PULUMI_STACK) return process.env.PULUMI_STACK;
+  const here = selectedHere();
+  if (here !== undefined) return here;
   try {
     const selected = (await pulumiOutput(["stack", "--show-name"])).trim();
     if (selected !== "") return selected;

@@ -1,6 +1,9 @@
+import { Client } from "ssh2";
+import { Agent } from "undici";
 import { openWay } from "../../lambda/account/way";
 import { CommandError, exitCodes } from "../terminal/command";
 import { viewOf } from "./exported";
+import { stateOf } from "./local-state";
 import { pulumiOutput, stackName } from "./pulumi";
 import { connectStack } from "./stack-cloud";
 import type { StackView } from "./stack-view";
@@ -25,6 +28,11 @@ export async function stackView(named: string | undefined): Promise<StackView> {
  * @throws CommandError when there is no such stack.
  */
 export async function readView(stack: string): Promise<StackView> {
+  const reading = stateOf(stack);
+  // While the passphrase becomes a key, which takes a core of its own 150 ms.
+  setImmediate(() => [Client, Agent]);
+  const here = await reading;
+  if (here !== undefined) return viewOf(stack, here);
   try {
     return viewOf(stack, await pulumiOutput(["stack", "export", "--show-secrets", "--stack", stack]));
   } catch (error) {

@@ -1,5 +1,6 @@
 import { type Cloud, connectCloud } from "../../lambda/api/connect";
-import { project, pulumiOutput, rawStackConfig } from "./pulumi";
+import { project } from "./names";
+import { pulumiOutput, rawStackConfig } from "./pulumi";
 import type { StackView } from "./stack-view";
 
 /** Connects to a stack's cloud as its providers do: with LAMBDA_API_KEY, or else with the key in its configuration. */

@@ -1,11 +1,17 @@
 // Bundles the sources into dist/: `npm run build`. What it makes starts in a fraction of the time that the modules take.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const dist = join(root, "dist");
+
+/** Large packages that most processes never use: each is a bundle of its own. */
+const apart = ["fastify", "nodemailer", "ssh2", "undici"];
+/** Those of them that modules import which every process loads. They are loaded at their first use. */
+const late = ["ssh2", "undici"];
 
 /** Bundles by their place in dist/. */
 const entries = {
@@ -15,9 +21,11 @@ const entries = {
   "emulator/main": "emulator/main.ts",
   "engine/plugins/command/main": "engine/plugins/command/main.ts",
   "engine/plugins/random/main": "engine/plugins/random/main.ts",
+  // Where Node.js looks for a package from all of the above.
+  ...Object.fromEntries(apart.map((name) => [`node_modules/${name}/index`, name])),
 };
 
-/** Parts of the SDK, by their files, that this program never uses and that take half of the time of its start. */
+/** Parts of packages, by their files, that nothing here uses and that take half of the time of a start. */
 const trimmed = {
   "@pulumi/pulumi/automation/index.js": "",
   // Texts of providers are written out here, not made from functions.
@@ -30,15 +38,40 @@ const trimmed = {
     "exports.start = exports.stop = nothing;",
   // There are no source maps beside a bundle, and it looks for them at each promise of the SDK.
   "source-map-support/register.js": "",
+  // It takes the stack of each promise, for a setting of its own.
+  "@pulumi/pulumi/runtime/debuggable.js": (text) =>
+    text.replace("new Error().stack", "exports.debugPromiseLeaks && new Error().stack"),
+  // Lines of a bundle tell nothing. The state would hold them, and change with each bundle.
+  "@pulumi/pulumi/resource.js": (text) => text.replace("Resource.stackTrace(4)", "[]"),
+  // Messages in other languages.
+  "zod/v4/locales/index.js": "",
 };
 
 const trim = {
   name: "trim",
   setup({ onLoad }) {
     const names = Object.keys(trimmed).map((name) => name.replaceAll(/[.]/g, "\\$&"));
-    onLoad({ filter: new RegExp(`/node_modules/(?:${names.join("|")})$`) }, ({ path }) => ({
-      contents: trimmed[path.slice(path.lastIndexOf("/node_modules/") + "/node_modules/".length)],
-      loader: "js",
+    onLoad({ filter: new RegExp(`/node_modules/(?:${names.join("|")})$`) }, ({ path }) => {
+      const instead = trimmed[path.slice(path.lastIndexOf("/node_modules/") + "/node_modules/".length)];
+      return { contents: typeof instead === "string" ? instead : instead(readFileSync(path, "utf8")), loader: "js" };
+    });
+  },
+};
+
+const separate = {
+  name: "separate",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: new RegExp(`^(?:${apart.join("|")})$`) }, ({ path, namespace, kind }) => {
+      if (kind === "entry-point") return undefined;
+      return late.includes(path) && namespace !== "late" ? { path, namespace: "late" } : { path, external: true };
+    });
+    onLoad({ filter: /./, namespace: "late" }, ({ path }) => ({
+      contents: Object.keys(createRequire(import.meta.url)(path))
+        .map(
+          (name) =>
+            `Object.defineProperty(exports, "${name}", { enumerable: true, get: () => require("${path}").${name} });`,
+        )
+        .join("\n"),
     }));
   },
 };
@@ -62,6 +95,9 @@ function telemetry(name) {
 const sdk = (name) => JSON.parse(readFileSync(join(root, "node_modules", "@pulumi", name, "package.json"), "utf8"));
 const version = ({ version, pulumi }) => ({ version, pulumi });
 
+/** Keeps what V8 makes of a bundle, also where nothing has set `NODE_COMPILE_CACHE`. */
+const compiled = 'require("node:module").enableCompileCache?.();';
+
 /** Small files that lead to the bundles from where the engine looks for a program, an SDK and its plugins. */
 const pointers = {
   "program/package.json": JSON.stringify({ name: "lambda-train", main: "index.js" }),
@@ -71,9 +107,8 @@ const pointers = {
     name: "@pulumi/pulumi",
     ...version(sdk("pulumi")),
   }),
-  "program/node_modules/@pulumi/pulumi/cmd/run/index.js": 'require("../../../../../index.js").start();\n',
-  "program/node_modules/@pulumi/pulumi/cmd/dynamic-provider/index.js":
-    'require("../../../../../provider.js").start();\n',
+  "program/node_modules/@pulumi/pulumi/cmd/run/index.js": `${compiled}\nrequire("../../../../../index.js").start();\n`,
+  "program/node_modules/@pulumi/pulumi/cmd/dynamic-provider/index.js": `${compiled}\nrequire("../../../../../provider.js").start();\n`,
   ...Object.fromEntries(
     ["command", "random"].map((name) => [
       `program/node_modules/@pulumi/${name}/package.json`,
@@ -97,7 +132,8 @@ await build({
   target: "node22",
   format: "cjs",
   external,
-  plugins: [trim],
+  plugins: [trim, separate],
+  minifyWhitespace: true,
   logLevel: "error",
 });
 for (const [path, text] of Object.entries(pointers)) {

@@ -48,19 +48,41 @@ export class SharedPacer implements Pacer {
   constructor(private readonly options: SharedPacerOptions) {}
 
   async turn(kind: PaceKind, signal?: AbortSignal): Promise<void> {
-    const { clock, jitterMs = 0 } = this.options;
+    const { clock } = this.options;
     for (;;) {
       const { wait, taken } = await this.reserve((turns, now) => {
         // The next launch may be far away: it is waited for without a reservation, which would hold up other calls.
         if (kind === "launch" && turns.launch > now) return { wait: turns.launch - now, taken: false };
-        const at = Math.max(now, turns.call);
-        turns.call = at + intervals.call * 1000 + jitterMs;
-        if (kind === "launch") turns.launch = at + intervals.launch * 1000 + jitterMs;
+        const behind = this.besideLaunches(Math.max(now, turns.call), turns.launch);
+        const at = kind === "launch" ? Math.min(behind, this.nextLaunch(now, turns.launch)) : behind;
+        turns.call = Math.max(turns.call, at + this.gap("call"));
+        if (kind === "launch") turns.launch = at + this.gap("launch");
         return { wait: at - now, taken: true };
       });
       await clock.sleep(wait, signal);
       if (taken) return;
     }
+  }
+
+  private gap(kind: PaceKind): number {
+    return intervals[kind] * 1000 + (this.options.jitterMs ?? 0);
+  }
+
+  /**
+   * The first time from `at` on that isn't kept free for launches. Those of a hundred machines are due one after another,
+   * while as many instances are asked whether they have booted: a launch that queued up behind these would be late.
+   */
+  private besideLaunches(at: number, launch: number): number {
+    const [call, every] = [this.gap("call"), this.gap("launch")];
+    if (at <= launch - call) return at;
+    const since = (at - launch + call) % every;
+    return since < 2 * call ? at + 2 * call - since : at;
+  }
+
+  /** The first time from now on that is kept free for a launch. One that has just begun serves. */
+  private nextLaunch(now: number, launch: number): number {
+    const since = (now - launch) % this.gap("launch");
+    return since < this.gap("call") / 2 ? now : now + this.gap("launch") - since;
   }
 
   async holdOff(kind: PaceKind, seconds: number): Promise<void> {

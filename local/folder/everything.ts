@@ -1,4 +1,4 @@
-import { type Dirent, readdirSync, realpathSync } from "node:fs";
+import { type Dirent, opendirSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { emptyFolder, entryIfThere, type Found, follow } from "./entries";
 import { LocalReadError, unreadable } from "./local-error";
@@ -7,21 +7,19 @@ import { staysInside } from "./manifest";
 /** A folder that is to be read, and how one came to it. */
 interface Folder {
   readonly path: string;
-  readonly names: readonly Dirent[];
   /** Real paths of the folders that led to it, and its own. */
   readonly reals: readonly string[];
   /** It is not where it lies on the disk: a link leads to it that is followed. */
   readonly moved: boolean;
 }
 
-interface Item {
-  /** What it is sorted by: the entries of a folder have a `/` after its name. */
-  readonly key: string;
-  readonly path: string;
-  /** What is known of it. A file is looked at when it is its turn. */
-  readonly found?: Found;
-  /** Of a folder that is not empty. */
-  readonly inside?: Folder;
+/** What lies in a folder. There may be a million files: only their names are kept, and each is looked at in its turn. */
+interface Content {
+  readonly folder: Folder;
+  /** Names, the next one last. That of a folder with something in it ends with `/`, by which it is sorted. */
+  readonly names: string[];
+  /** Those that are no files, by their names. */
+  readonly others: ReadonlyMap<string, Found | Folder>;
 }
 
 /**
@@ -30,52 +28,70 @@ interface Item {
  * in the tree.
  */
 export function* everythingIn(root: string): Generator<Found> {
-  // Items of each folder on the way, the next one last.
-  const levels = [itemsOf(root, { path: "", names: namesIn(root, ""), reals: [root], moved: false })];
+  // The content of each folder on the way.
+  const levels = [contentOf(root, { path: "", reals: [root], moved: false })];
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
-    const item = level.pop();
-    if (item === undefined) {
+    const name = level.names.pop();
+    if (name === undefined) {
       levels.pop();
-    } else if (item.inside !== undefined) {
-      levels.push(itemsOf(root, item.inside));
+      continue;
+    }
+    const other = level.others.get(name);
+    if (other !== undefined && "reals" in other) {
+      levels.push(contentOf(root, other));
     } else {
-      const found = item.found ?? entryIfThere(root, item.path);
+      const found = other ?? entryIfThere(root, below(level.folder.path, name));
       if (found !== undefined) yield found;
     }
   }
 }
 
-function namesIn(root: string, relative: string): Dirent[] {
-  const folder = join(root, relative);
+function below(folder: string, name: string): string {
+  return folder === "" ? name : `${folder}/${name}`;
+}
+
+function* entriesOf(absolute: string): Generator<Dirent> {
   try {
-    const all = readdirSync(folder, { withFileTypes: true });
-    return all.filter((each) => each.isFile() || each.isDirectory() || each.isSymbolicLink());
+    const handle = opendirSync(absolute, { bufferSize: 1024 });
+    try {
+      for (let each = handle.readSync(); each !== null; each = handle.readSync()) {
+        if (each.isFile() || each.isDirectory() || each.isSymbolicLink()) yield each;
+      }
+    } finally {
+      handle.closeSync();
+    }
   } catch (error) {
-    return unreadable(folder, error);
+    unreadable(absolute, error);
   }
 }
 
-function itemsOf(root: string, folder: Folder): Item[] {
-  const items = folder.names.map((name) => itemAt(root, folder, name));
-  return items.sort((a, b) => (a.key < b.key ? 1 : a.key > b.key ? -1 : 0));
+function contentOf(root: string, folder: Folder): Content {
+  const names: string[] = [];
+  const others = new Map<string, Found | Folder>();
+  for (const entry of entriesOf(join(root, folder.path))) {
+    const other = entry.isFile() ? undefined : otherAt(root, folder, below(folder.path, entry.name));
+    const name = other !== undefined && "reals" in other ? `${entry.name}/` : entry.name;
+    names.push(name);
+    if (other !== undefined) others.set(name, other);
+  }
+  return { folder, names: names.sort().reverse(), others };
 }
 
-function itemAt(root: string, { path: above, reals, moved }: Folder, name: Dirent): Item {
-  const path = above === "" ? name.name : `${above}/${name.name}`;
-  const own = name.isFile() ? undefined : entryIfThere(root, path);
-  if (own === undefined) return { key: path, path };
+/** What is no file; undefined for what has become one, or is gone. */
+function otherAt(root: string, { reals, moved }: Folder, path: string): Found | Folder | undefined {
+  const own = entryIfThere(root, path);
+  if (own === undefined) return undefined;
   const { link } = own;
   const isKept = link === undefined || (staysInside(path, link) && (!moved || leadsThere(root, path, link)));
   const found = isKept ? own : follow(root, path);
-  if (found.isFolder !== true) return { key: path, path, found };
+  if (found.isFolder !== true) return found;
   const absolute = join(root, path);
   const real = realpathSync.native(absolute);
   if (reals.includes(real)) {
     throw new LocalReadError(`The link ${absolute} leads back to a folder that holds it (${real}); remove it.`);
   }
-  const names = namesIn(root, path);
-  if (names.length === 0) return { key: path, path, found: emptyFolder(path) };
-  return { key: `${path}/`, path, inside: { path, names, reals: [...reals, real], moved: moved || !isKept } };
+  for (const _ of entriesOf(absolute)) return { path, reals: [...reals, real], moved: moved || !isKept };
+  return emptyFolder(path);
 }
 
 /** Whether a relative link leads to the same file from its place in a tree as it does where it really lies. */

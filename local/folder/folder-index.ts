@@ -79,6 +79,8 @@ const kinds = ["file", "executable", "link", "folder"] as const;
 type Line = readonly [kind: number, path: string, size: number, sha256: string, more: string | null];
 
 const blockBytes = 1 << 20;
+/** Text that waits to be written. It is small: what lives longer makes the heap grow. */
+const linesBytes = 1 << 16;
 /** The last line is shorter. */
 const factsBytes = 1024;
 
@@ -210,7 +212,7 @@ async function write(
       bytes += size;
       const kind = link !== undefined ? 2 : folder === true ? 3 : executable ? 1 : 0;
       lines += `${JSON.stringify([kind, path, size, sha256, link ?? stamp] satisfies Line)}\n`;
-      if (lines.length > blockBytes) {
+      if (lines.length > linesBytes) {
         await handle.write(lines);
         lines = "";
       }

@@ -50,14 +50,12 @@ export function byPath(a: Pick<ManifestEntry, "path">, b: Pick<ManifestEntry, "p
   return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
 }
 
+/** A part that is none, `.` or `..`; or a NUL. */
+const unsafePart = /(?:^|\/)\.{0,2}(?:\/|$)|\0/;
+
 /** True for a relative path that names something strictly below its root, whatever machine it comes from. */
 export function isSafePath(path: string): boolean {
-  return (
-    path.length > 0 &&
-    path.length <= 4096 &&
-    !path.includes("\0") &&
-    path.split("/").every((part) => part !== "" && part !== "." && part !== ".." && part.length <= 255)
-  );
+  return path.length <= 4096 && !unsafePart.test(path) && (path.length <= 255 || !/[^/]{256}/.test(path));
 }
 
 /** A path from an instance as messages show it: short, and without characters that a terminal would obey. */

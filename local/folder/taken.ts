@@ -10,18 +10,27 @@ import { isUnder } from "./manifest";
 import { filesAtOnce, inParallel } from "./parallel";
 import type { Reading } from "./progress";
 
+/** What git takes of a folder. */
+export interface Taken {
+  /** Files, links and empty folders. */
+  readonly found: Found[];
+  /** Places of the repositories; the empty one is the folder itself. */
+  readonly repositories: readonly string[];
+}
+
 /**
- * The files, links and empty folders below a root that git takes, those of submodules and other clones inside by their
- * own rules.
+ * What git takes below a root, of submodules and other clones inside by their own rules.
  * @param leftOut Paths that are not code, relative to the root.
  * @throws LocalReadError where git can't tell, or where pointers lie in place of files
  */
-export async function takenByGit(root: string, leftOut: readonly string[], tell: Reading): Promise<Found[]> {
+export async function takenByGit(root: string, leftOut: readonly string[], tell: Reading): Promise<Taken> {
   const found: Found[] = [];
+  const places: string[] = [];
   const collect = async (under: string, listing: Listing): Promise<void> => {
     const full = (path: string): string => (under === "" ? path : `${under}/${path}`);
     const isCode = (path: string): boolean => basename(path) !== ".git" && !isUnder(full(path), leftOut);
-    refusePointers("workload", join(root, under), listing.pointers.filter(isCode));
+    if (listing.isInRepository) places.push(under);
+    refusePointers("workload", join(root, under), listing.pointers().filter(isCode));
     const there = listing.paths.filter(isCode).flatMap((path) => {
       tell.found();
       return entryIfThere(root, full(path)) ?? [];
@@ -30,7 +39,10 @@ export async function takenByGit(root: string, leftOut: readonly string[], tell:
     // The index may name files below a folder that a link has replaced.
     const own = links.length === 0 ? there : there.filter(({ path }) => !isBelow(path, new Set(links)));
     for (const entry of own) if (entry.isFolder !== true) found.push(entry);
-    const repositories = own.filter(({ isFolder }) => isFolder).map(({ path }) => path);
+    const repositories = own
+      .filter(({ isFolder }) => isFolder)
+      .map(({ path }) => path)
+      .sort();
     await addEmptyFolders(own, { under, isCode, listing });
     for (const path of repositories) {
       // A submodule that was never checked out has no `.git`, and is no repository.
@@ -65,7 +77,7 @@ export async function takenByGit(root: string, leftOut: readonly string[], tell:
   };
 
   await within(root, (listing) => collect("", listing));
-  return found;
+  return { found, repositories: places };
 }
 
 async function within(

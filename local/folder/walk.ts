@@ -33,6 +33,12 @@ export interface LocalTree {
   entries(): Iterable<LocalFile>;
 }
 
+/** A workload's code. */
+export interface CodeTree extends LocalTree {
+  /** Places of its repositories; the empty one is the workload itself. */
+  readonly repositories: readonly string[];
+}
+
 /** What belongs to the code, besides the folder itself. */
 export interface WalkCodeOptions {
   /** Files that are written over the folder's own, path → content. */
@@ -55,10 +61,10 @@ export interface WalkCodeOptions {
  * The code of a workload: everything that git would take (tracked or not ignored), without `.git` and the protected paths,
  * and with the files of submodules. A symbolic link that leads out of the folder is an error.
  */
-export async function walkCode(folder: string, options: WalkCodeOptions = {}): Promise<LocalTree> {
+export async function walkCode(folder: string, options: WalkCodeOptions = {}): Promise<CodeTree> {
   const root = await existing(folder, "workload");
   const tell = reading(options.onReading);
-  const found = await takenByGit(root, normalizePaths(options.protectedPaths ?? []), tell);
+  const { found, repositories } = await takenByGit(root, normalizePaths(options.protectedPaths ?? []), tell);
   checkAmount(root, found, { files: options.maxFiles ?? 20_000, bytes: options.maxBytes ?? 2 * 1024 ** 3 });
   for (const { path, link } of found) if (link !== undefined) checkLink(path, link);
   const given = await givenFiles(options);
@@ -69,7 +75,7 @@ export async function walkCode(folder: string, options: WalkCodeOptions = {}): P
   // The listing has told of each one.
   const how = { kind: "code", hashFolder: options.hashFolder, tell: { ...tell, found: () => {} } } as const;
   const index = await indexOf(root, () => own, how);
-  return given.length === 0 ? treeOf(root, index) : merged(root, index, given);
+  return { ...(given.length === 0 ? treeOf(root, index) : merged(root, index, given)), repositories };
 }
 
 /**

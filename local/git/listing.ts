@@ -6,12 +6,14 @@ import { pointersIn } from "./lfs";
 
 /** What git takes of a folder. */
 export interface Listing {
+  /** Whether the folder is in a repository that knows of it. */
+  readonly isInRepository: boolean;
   /** Files and links that are tracked or not ignored, and repositories inside, relative to the folder. */
   readonly paths: readonly string[];
-  /** Those that are pointers in place of files that Git LFS keeps. */
-  readonly pointers: readonly string[];
   /** Submodules and other clones inside that are checked out. */
-  repositories(): readonly string[];
+  readonly repositories: readonly string[];
+  /** Those of the paths that are pointers in place of files that Git LFS keeps. */
+  pointers(): readonly string[];
   /** Which folders git ignores. */
   ignored(folders: readonly string[]): ReadonlySet<string>;
 }
@@ -26,10 +28,10 @@ export async function withListing<T>(
   read: (listing: Listing) => Promise<T>,
   isInRepository = belongsToRepository(folder),
 ): Promise<T> {
-  if (isInRepository) return read(list(folder, []));
+  if (isInRepository) return read(list(folder));
   const empty = emptyRepository();
   try {
-    return await read(list(folder, [`--git-dir=${empty}`, `--work-tree=${folder}`]));
+    return await read(list(folder, empty));
   } finally {
     rmSync(empty, { recursive: true, force: true });
   }
@@ -70,18 +72,19 @@ function hasGit(folder: string): boolean {
   return false;
 }
 
-function list(folder: string, words: readonly string[]): Listing {
-  const paths = parts(git(folder, [...words, "ls-files", "-co", "--exclude-standard", "-z"], { seconds: 600 }));
+/** @param empty The repository by which a folder is read that belongs to none. */
+function list(folder: string, empty?: string): Listing {
+  const words = empty === undefined ? [] : [`--git-dir=${empty}`, `--work-tree=${folder}`];
+  const lines = parts(git(folder, [...words, "ls-files", "-cost", "--exclude-standard", "-z"], { seconds: 600 }));
+  // Of a path that the index has: a letter, its mode, its object and its stage before a tab. Of another: `? `.
+  const all = lines.map((line) => line.slice(line.startsWith("? ") ? 2 : line.indexOf("\t") + 1).replace(/\/$/, ""));
+  const mayBeRepository = (line: string): boolean => /^(\S 160000 |\? .*\/$)/s.test(line);
+  const folders = all.filter((_, i) => mayBeRepository(lines[i] ?? ""));
   return {
-    paths: [...new Set(paths.map((path) => path.replace(/\/$/, "")))],
-    pointers: pointersIn(folder, words),
-    repositories: () => {
-      const links = parts(git(folder, [...words, "ls-files", "--stage", "-z"])).flatMap((line) =>
-        line.startsWith("160000 ") ? [line.slice(line.indexOf("\t") + 1)] : [],
-      );
-      const others = paths.flatMap((path) => (path.endsWith("/") ? [path.slice(0, -1)] : []));
-      return [...links, ...others].filter((path) => existsSync(join(folder, path, ".git"))).sort();
-    },
+    isInRepository: empty === undefined,
+    paths: [...new Set(all)],
+    repositories: [...new Set(folders)].filter((path) => existsSync(join(folder, path, ".git"))).sort(),
+    pointers: () => pointersIn(folder, words),
     ignored: (folders) => {
       if (folders.length === 0) return new Set();
       const input = folders.map((path) => `./${path}/\0`).join("");

@@ -32,10 +32,15 @@ export interface Origin {
 /**
  * What a folder is a state of, as far as a repository knows.
  * @param leftOut Paths that are not code.
+ * @param places Its repositories, where they are known.
  * @throws LocalReadError where git can't tell
  */
-export async function originOf(folder: string, leftOut: readonly string[]): Promise<Origin> {
-  const all = await repositoriesIn(folder, leftOut);
+export async function originOf(
+  folder: string,
+  leftOut: readonly string[],
+  places?: readonly string[],
+): Promise<Origin> {
+  const all = described(folder, places ?? (await placesIn(folder, leftOut)));
   return orLocalError(folder, () => {
     const own = all.find(({ path }) => path === "");
     const known = all.map(({ path, commit, branch, remote, folder: at }) => {
@@ -55,12 +60,21 @@ export async function originOf(folder: string, leftOut: readonly string[]): Prom
  * @throws LocalReadError where git can't tell
  */
 export async function repositoriesIn(root: string, leftOut: readonly string[]): Promise<Repository[]> {
-  const found: Repository[] = [];
+  return described(root, await placesIn(root, leftOut));
+}
+
+function described(root: string, places: readonly string[]): Repository[] {
+  return places.flatMap((path) => orLocalError(join(root, path), () => describe(path, join(root, path))) ?? []);
+}
+
+/** Places of a workload's repositories in it; the empty one is the workload itself. */
+async function placesIn(root: string, leftOut: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
   const visit = async (path: string): Promise<void> => {
     const folder = join(root, path);
-    const own = orLocalError(folder, () => (belongsToRepository(folder) ? describe(path, folder) : undefined));
-    if (own !== undefined) found.push(own);
-    const inside = await withListing(folder, async (listing) => listing.repositories());
+    const isOne = orLocalError(folder, () => belongsToRepository(folder));
+    if (isOne) found.push(path);
+    const inside = await withListing(folder, async ({ repositories }) => repositories, isOne);
     for (const each of inside.map((below) => (path === "" ? below : `${path}/${below}`))) {
       if (!isUnder(each, normalizePaths(leftOut))) await visit(each);
     }
@@ -79,6 +93,7 @@ function describe(path: string, folder: string): Repository | undefined {
 /** The remote of the branch, or the only one, or the one that has the usual name. */
 function remoteOf(folder: string, branch: string | undefined): Repository["remote"] {
   const names = (gitOrNone(folder, ["remote"]) ?? "").split("\n").filter((name) => name !== "");
+  if (names.length === 0) return undefined;
   const ofBranch = branch === undefined ? undefined : gitOrNone(folder, ["config", `branch.${branch}.remote`]);
   const usual = names.includes("origin") ? "origin" : names[0];
   const name = ofBranch !== undefined && names.includes(ofBranch) ? ofBranch : usual;

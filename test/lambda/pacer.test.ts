@@ -64,6 +64,18 @@ test("launches are twelve seconds apart and hold up no other calls", async () =>
   expect(Math.max(...calls) - start).toBeLessThan(12_000);
 });
 
+test("launches don't queue up behind calls, and come a second apart from each", async () => {
+  const scale = 10;
+  const clock = cloudClock(scale);
+  const pacer = new SharedPacer({ folder, identity: () => "a", clock });
+  await pacer.turn("launch");
+  const start = clock.now();
+  const calls = turns(pacer, "call", 40, clock.now);
+  const launches = await turns(pacer, "launch", 2, clock.now);
+  expect(Math.max(...launches) - start).toBeLessThan(30_000);
+  expectApart([...launches, ...(await calls)], 1, scale);
+});
+
 test("a refusal holds off the next call of every pacer of that key", async () => {
   const clock = cloudClock(10);
   const [one, two, other] = ["k", "k", "l"].map((key) => new SharedPacer({ folder, identity: () => key, clock }));
