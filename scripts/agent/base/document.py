@@ -68,13 +68,13 @@ def parsed(word):
 
 def first_line():
     """The first line of standard input, and no byte after it: what follows may be for another program."""
-    line = b""
+    line = bytearray()
     while not line.endswith(b"\n") and len(line) < LONGEST:
         letter = os.read(0, 1)
         if letter == b"":
             break
         line += letter
-    return line
+    return bytes(line)
 
 
 def checked(value, shape, at):
