@@ -33,7 +33,6 @@ VERBS = {
     "fetch-done": "results.fetched:done",
     "go-on": "run.start:go_on",
     "launch": "run.launch:launch",
-    "list": "results.listing:list_places",
     "log-end": "run.log:end_of",
     "metrics": "results.metrics:read",
     "notebook-now": "machine.notebook:become",

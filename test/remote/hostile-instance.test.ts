@@ -3,7 +3,7 @@ import { lstat, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { type DownloadTreeOptions, downloadTree } from "../../remote/transfer/download";
-import { HostileStreamError } from "../../remote/transfer/taker";
+import { HostileStreamError } from "../../remote/transfer/hostile";
 import { useTransferPlace } from "./transfer-place";
 
 const place = useTransferPlace();
