@@ -118,10 +118,10 @@ class Conversation {
   private wish(entry: RemoteEntry, number: number): number | undefined {
     const { size, sha256 } = entry;
     const offset = entry.key === undefined ? 0 : this.objects.begun(entry);
-    if (sha256 === undefined && offset === 0 && this.objects.hasSize(size)) return -1;
+    const mayBeHere = this.objects.hasSize(size) || this.taker.awaits(size);
+    if (sha256 === undefined && offset === 0 && mayBeHere) return -1;
     this.listing.accept(entry);
     if (sha256 !== undefined && (this.objects.has(entry as ManifestEntry) || this.taker.awaits(sha256))) return undefined;
-    this.objects.noteSize(size);
     this.taker.expect(number, { entry, offset });
     this.wanted.files += 1;
     this.wanted.bytes += size - offset;

@@ -177,13 +177,9 @@ export class Objects {
     return [this.tree, ...this.left, this.before];
   }
 
-  /** True where something of this size is here, or is asked for: what is like it may be the same. */
+  /** True where content of this size is here: another one may be the same. */
   hasSize(size: number): boolean {
     return this.sizes.has(size);
-  }
-
-  noteSize(size: number): void {
-    this.sizes.add(size);
   }
 
   /** Where content goes while it arrives. */
@@ -207,15 +203,17 @@ export class Objects {
     }
     chmodSync(to, modeOf(executable));
     this.tree.files.set(sha256, path);
+    this.sizes.add(content.length);
   }
 
   /** Takes a file that has been checked. */
-  addFile({ path, sha256, executable }: Placed, part: string): void {
+  addFile({ path, size, sha256, executable }: Placed & { readonly size: number }, part: string): void {
     const to = this.placeFor(path);
     if (statusOf(to) !== undefined) throw sameName(to);
     chmodSync(part, modeOf(executable));
     renameSync(part, to);
     this.tree.files.set(sha256, path);
+    this.sizes.add(size);
   }
 
   /** The path of a file in the new results, in a folder that is there. */

@@ -26,8 +26,8 @@ export class Taker {
   files = 0;
   bytes = 0;
   private readonly requests = new Map<number, Request>();
-  /** Checksums of what is asked for. */
-  private readonly awaited = new Set<string>();
+  /** Checksums and sizes of what is asked for. */
+  private readonly awaited = new Set<string | number>();
   private current: Arrival | undefined;
 
   constructor(
@@ -42,12 +42,14 @@ export class Taker {
 
   expect(number: number, request: Request): void {
     this.requests.set(number, request);
-    if (request.entry.sha256 !== undefined) this.awaited.add(request.entry.sha256);
+    const { sha256, size } = request.entry;
+    this.awaited.add(size);
+    if (sha256 !== undefined) this.awaited.add(sha256);
   }
 
-  /** True where content with this checksum is on its way. */
-  awaits(sha256: string): boolean {
-    return this.awaited.has(sha256);
+  /** True where content with this checksum, or of this size, is on its way. */
+  awaits(what: string | number): boolean {
+    return this.awaited.has(what);
   }
 
   async take({ kind, number, content }: Piece): Promise<void> {

@@ -71,12 +71,12 @@ class Sender:
                 listed = self.places.with_checksum(item, known)
                 if listed is not None:
                     self.tell([listed])
-            elif more and len(self.asked) < AHEAD and not self.questions.is_there():
+            elif more and (not self.asked or (len(self.asked) < AHEAD and not self.questions.is_there())):
                 some = next(lists, None)
                 more = some is not None
                 if some:
                     self.tell(some)
-            elif self.asked:
+            else:
                 self.answer(self.asked.popleft(), self.questions.next())
         self.blocks.add(END, 0, json.dumps(self.places.end()).encode())
         self.blocks.flush()
