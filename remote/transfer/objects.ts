@@ -1,4 +1,17 @@
-import { chmodSync, linkSync, lstatSync, mkdirSync, readdirSync, readlinkSync, renameSync, type Stats, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  fchmodSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  type Stats,
+  writeSync,
+} from "node:fs";
 import { lstat, mkdir, readdir, readFile, readlink, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Breaks } from "../../local/folder/breaks";
@@ -195,13 +208,13 @@ export class Objects {
 
   /** Writes content that has been checked. */
   add({ path, sha256, executable }: Placed, content: Buffer): void {
-    const to = this.placeFor(path);
+    const file = create(this.placeFor(path));
     try {
-      writeFileSync(to, content, { flag: "wx", mode: 0o600 });
-    } catch (error) {
-      throw sameName(to, error);
+      for (let written = 0; written < content.length; ) written += writeSync(file, content, written);
+      fchmodSync(file, modeOf(executable));
+    } finally {
+      closeSync(file);
     }
-    chmodSync(to, modeOf(executable));
     this.tree.files.set(sha256, path);
     this.sizes.add(content.length);
   }
@@ -223,7 +236,7 @@ export class Objects {
       mkdirSync(join(this.tree.at, folder), { recursive: true });
       this.folders.add(folder);
     }
-    return join(this.tree.at, path);
+    return `${this.tree.at}/${path}`;
   }
 
   /**
@@ -274,6 +287,15 @@ export function sameName(path: string, cause?: unknown): unknown {
   if (cause !== undefined && (cause as NodeJS.ErrnoException).code !== "EEXIST") return cause;
   const message = `${path} exists already: this disk takes two names of the results for the same (upper and lower case).`;
   return new Error(message, { cause });
+}
+
+/** Opens a file that must not be there yet. */
+function create(path: string): number {
+  try {
+    return openSync(path, "wx", 0o600);
+  } catch (error) {
+    throw sameName(path, error);
+  }
 }
 
 /** Gives a file a second name. False on a disk without hard links. */

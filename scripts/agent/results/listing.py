@@ -12,9 +12,9 @@ import os
 import re
 import stat
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePath
 
-from base.batches import in_threads
 from base.checksum import sha256_of
 from base.files import BASE, inside, read_json, under_home, write_json
 from results import written
@@ -25,6 +25,7 @@ SETTLED_NS = 2_000_000_000
 NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 EMPTY = hashlib.sha256(b"").hexdigest()
 LONGEST_NAME = 255
+THREADS = min(16, (os.cpu_count() or 1) * 2)
 # How much one thread takes at once, and how many of these are one list.
 TASK_FILES = 64
 TASK_BYTES = 1 << 20
@@ -179,8 +180,13 @@ class Item:
         self.known = True
         if info is not None:
             self.size, self.mtime = info.st_size, info.st_mtime_ns
-            facts = f"{info.st_size}:{info.st_mtime_ns}:{info.st_ino}:".encode() + os.fsencode(full)
-            self.key = hashlib.blake2b(facts, digest_size=16).hexdigest()
+            self.key = key_of(full, info) if info.st_size > KEPT else None
+
+
+def key_of(full, info):
+    """Tells the content of a file from that of others, and from what it was before."""
+    facts = f"{info.st_size}:{info.st_mtime_ns}:{info.st_ino}:".encode() + os.fsencode(full)
+    return hashlib.blake2b(facts, digest_size=16).hexdigest()
 
 
 def tasks(items):
@@ -209,15 +215,23 @@ class Places:
         self.skipped = []
         self.hollow = []
         self.told = {}
+        self.pool = ThreadPoolExecutor(THREADS)
 
     def lists(self):
         groups = tasks(self.found())
-        while True:
-            batch = list(itertools.islice(groups, BATCH_TASKS))
-            if not batch:
-                return
-            done = in_threads(lambda group: [self.described(*each) for each in group], batch)
-            yield [item for item in itertools.chain.from_iterable(done) if item is not None]
+        some = self.begin(groups)
+        while some:
+            # These are read while those before them are on their way.
+            more = self.begin(groups)
+            yield [item for group in some for item in group.result() if item is not None]
+            some = more
+
+    def begin(self, groups):
+        """Starts to read what is one list."""
+        return [self.pool.submit(self.described_all, group) for group in itertools.islice(groups, BATCH_TASKS)]
+
+    def described_all(self, group):
+        return [self.described(*each) for each in group]
 
     def found(self):
         """Where it is listed, the path to show, facts of a file, target of a link, and the full path."""
@@ -256,9 +270,12 @@ class Places:
     def read(self, item):
         """Reads as much of a file as its entry needs."""
         checksum = self.checksums.get(item.key)
-        if checksum is None and item.size <= KEPT:
-            with open(item.full, "rb", buffering=0) as file:
-                item.content = file.read(item.size) or b""
+        if item.size <= KEPT:
+            file = os.open(item.full, os.O_RDONLY)
+            try:
+                item.content = os.read(file, item.size)
+            finally:
+                os.close(file)
             item.entry["size"] = item.size = len(item.content)
             checksum = hashlib.sha256(item.content).hexdigest()
         elif checksum is None and item.size <= HASHED:
