@@ -7,7 +7,7 @@ import { isWorkedOn } from "./stack/killed-cli";
 import type { Verdict } from "./stack/limits";
 import { lookAtAccount, runStatus } from "./stack/look";
 import { refuseProtected } from "./stack/protection";
-import { stackView } from "./stack/read";
+import { exportOf, stackView } from "./stack/read";
 import { endingOf, type Seen, type SeenJob, seenOf, toldOf } from "./stack/seen";
 import { jobsOf } from "./stack/stack-view";
 import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
@@ -79,7 +79,7 @@ async function watchOnce({ stack, destroy, json, every = 0 }: Options): Promise<
   if (destroy !== true || due.length === 0) return { code: codes[seen.outcome], over };
   if (isStray) return strayDestroyed(view.stack, args);
   // Before the run is stopped: a protected one keeps running.
-  await refuseProtected(view.stack);
+  refuseProtected(view.stack, await exportOf(view.stack));
   for (const each of due) await stopFor(each);
   return destroyed(view.stack, args);
 }

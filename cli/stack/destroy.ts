@@ -4,10 +4,11 @@ import { isEnding } from "../../lambda/api/schemas";
 import { localFolder } from "../../local/paths";
 import { loseResultsVariable } from "../../remote/results";
 import { CommandError, exitCodes } from "../terminal/command";
+import { viewOf } from "./exported";
 import { mendAfterKill, noteCut, noteWhole } from "./killed-cli";
 import { refuseProtected } from "./protection";
 import { isEmulated, pulumi, pulumiOutput } from "./pulumi";
-import { stackView } from "./read";
+import { exportOf } from "./read";
 import { removeSshFiles } from "./ssh-files";
 import { type Choice, chosenJob, type StackView } from "./stack-view";
 
@@ -30,11 +31,13 @@ export async function destroyStack(stack: string, options: DestroyOptions = {}):
   const emulated = isEmulated(stack);
   const args = options.args ?? [];
   const partial = args.some(isPartial);
-  if (!partial) await refuseProtected(stack);
   await mendAfterKill(stack);
+  // Where the state cannot be read, the destroy says so.
+  const reading = exportOf(stack).catch(() => undefined);
   if (emulated) await ensureCloud(localFolder());
-  // Reading the state also sees that the results can be reached from here. Where it cannot be read, the destroy says so.
-  const view = await stackView(stack).catch(() => undefined);
+  const exported = await reading;
+  if (!partial && exported !== undefined) refuseProtected(stack, exported);
+  const view = exported === undefined ? undefined : viewOf(stack, exported);
   if (options.loseResults === true) process.env[loseResultsVariable] = givenUp(view, options);
   // On the emulated cloud nothing costs anything, so nothing is asked. The preview of a part sees what is protected.
   const without = partial ? ["--yes"] : ["--yes", "--skip-preview"];

@@ -83,15 +83,20 @@ class Conversation {
   ) {
     this.taker = new Taker(objects, options.progressed);
     this.listed = fileCounter(options.onStatus, "listing the results");
-    this.meter = progressMeter("downloading", () => this.wanted.bytes, (phase, detail) => {
-      if (this.wanted.files > 0) options.onStatus?.(phase, detail);
-    });
+    this.meter = progressMeter(
+      "downloading",
+      () => this.wanted.bytes,
+      (phase, detail) => {
+        if (this.wanted.files > 0) options.onStatus?.(phase, detail);
+      },
+    );
   }
 
   async hear(pieces: Iterable<Piece>): Promise<void> {
     const { files, bytes } = this.taker;
     for (const piece of pieces) {
-      if (this.found !== undefined) throw new Error("The instance went on after the end of its results; they are refused.");
+      if (this.found !== undefined)
+        throw new Error("The instance went on after the end of its results; they are refused.");
       if (piece.kind === entriesPiece) await this.answer(piece);
       else if (piece.kind === endPiece) this.found = this.listing.end(piece.content);
       else await this.taker.take(piece);
@@ -121,7 +126,8 @@ class Conversation {
     const mayBeHere = this.objects.hasSize(size) || this.taker.awaits(size);
     if (sha256 === undefined && offset === 0 && mayBeHere) return -1;
     this.listing.accept(entry);
-    if (sha256 !== undefined && (this.objects.has(entry as ManifestEntry) || this.taker.awaits(sha256))) return undefined;
+    if (sha256 !== undefined && (this.objects.has(entry as ManifestEntry) || this.taker.awaits(sha256)))
+      return undefined;
     this.taker.expect(number, { entry, offset });
     this.wanted.files += 1;
     this.wanted.bytes += size - offset;

@@ -99,7 +99,10 @@ describe("a hostile instance", () => {
     "a piece that is longer than its block": [listed, block(content(0, "1234").subarray(0, 11))],
     "a block that is longer than any": [listed, block(Buffer.alloc(9 << 20))],
     "a block that unpacks to more than it says": [listed, block(content(0, "1234"), 1, bomb, 8 << 20)],
-    "a block that unpacks to less than it says": [listed, block(content(0, "1234"), 1, deflateSync(content(0, "")), 99)],
+    "a block that unpacks to less than it says": [
+      listed,
+      block(content(0, "1234"), 1, deflateSync(content(0, "")), 99),
+    ],
     "a block that is packed in no way": [listed, block(content(0, "1234"), 7)],
     "a block that cannot be unpacked": [listed, block(content(0, "1234"), 1)],
   };
