@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
-import { project } from "./pulumi";
+import { project, pulumiOutput } from "./pulumi";
 
 /** A state as it was at some time. Its secrets are encrypted with the stack's passphrase. */
 export interface Backup {
@@ -13,12 +13,22 @@ export interface Backup {
   readonly text: string;
 }
 
+/** Folder of a file backend. */
+function rootOf(backend: string): string {
+  return join(fileURLToPath(backend.replace(/\?.*$/, "")), ".pulumi");
+}
+
+/** Folder of a file backend that holds the stacks' states. */
+function stacksFolder(backend: string): string {
+  return join(rootOf(backend), "stacks", project);
+}
+
 /** Folders of Pulumi's file backend that hold states of a stack, and the names that they have there. */
 function places(backend: string, stack: string): { readonly folder: string; readonly name: RegExp }[] {
-  const root = join(backend, ".pulumi");
+  const root = rootOf(backend);
   const exact = stack.replace(/[.]/g, "\\.");
   return [
-    { folder: join(root, "stacks", project), name: new RegExp(`^${exact}\\.json(\\.gz)?(\\.bak)?$`) },
+    { folder: stacksFolder(backend), name: new RegExp(`^${exact}\\.json(\\.gz)?(\\.bak)?$`) },
     { folder: join(root, "backups", project, stack), name: /\.json(\.gz)?$/ },
     { folder: join(root, "history", project, stack), name: /\.checkpoint\.json(\.gz)?$/ },
   ];
@@ -30,8 +40,7 @@ function places(backend: string, stack: string): { readonly folder: string; read
  */
 export function backupsOf(stack: string, backend = process.env.PULUMI_BACKEND_URL ?? ""): Backup[] {
   if (!backend.startsWith("file://")) return [];
-  const folder = fileURLToPath(backend.replace(/\?.*$/, ""));
-  const found = places(folder, stack).flatMap(({ folder: place, name }) =>
+  const found = places(backend, stack).flatMap(({ folder: place, name }) =>
     list(place).flatMap((file) => (name.test(file) ? readBackup(join(place, file)) : [])),
   );
   return found.sort((a, b) => Date.parse(b.time) - Date.parse(a.time));
@@ -39,15 +48,27 @@ export function backupsOf(stack: string, backend = process.env.PULUMI_BACKEND_UR
 
 /** Reads a backup, or what `pulumi stack export` wrote. Empty where the file holds neither. */
 export function readBackup(file: string): Backup[] {
+  const { version = 3, deployment } = stored(file) ?? {};
+  if (!Array.isArray(deployment?.resources)) return [];
+  const text = JSON.stringify({ version, deployment });
+  return [{ file, time: deployment.manifest?.time ?? new Date(0).toISOString(), text }];
+}
+
+/** The state of a stack as `pulumi stack export` prints it, secrets encrypted. A file is read without the CLI. */
+export async function currentState(stack: string, backend = process.env.PULUMI_BACKEND_URL ?? ""): Promise<string> {
+  const found = backend.startsWith("file://") ? stored(join(stacksFolder(backend), `${stack}.json`)) : undefined;
+  return found === undefined ? pulumiOutput(["stack", "export", "--stack", stack]) : JSON.stringify(found);
+}
+
+/** What a file of the backend, or of `pulumi stack export`, holds; undefined where that is no state. */
+function stored(file: string): { readonly version?: number; readonly deployment: Deployment } | undefined {
   try {
     const bytes = readFileSync(file);
     const content = JSON.parse((bytes[0] === 0x1f ? gunzipSync(bytes) : bytes).toString()) as Stored;
     const deployment = content.checkpoint?.latest ?? content.deployment;
-    if (!Array.isArray(deployment?.resources)) return [];
-    const text = JSON.stringify({ version: content.version ?? 3, deployment });
-    return [{ file, time: deployment.manifest?.time ?? new Date(0).toISOString(), text }];
+    return deployment === undefined ? undefined : { version: content.version, deployment };
   } catch {
-    return [];
+    return undefined;
   }
 }
 

@@ -26,14 +26,9 @@ export async function stackView(named: string | undefined): Promise<StackView> {
  */
 export async function readView(stack: string): Promise<StackView> {
   try {
-    return viewOf(stack, await exportOf(stack));
+    return viewOf(stack, await pulumiOutput(["stack", "export", "--show-secrets", "--stack", stack]));
   } catch (error) {
     if (!/no stack named/.test((error as Error).message)) throw error;
     throw new CommandError(`There is no stack ${stack}. \`npm run up\` creates it.`, exitCodes.nothing);
   }
-}
-
-/** The stack's state as `pulumi stack export` prints it, its secrets in clear. */
-export function exportOf(stack: string): Promise<string> {
-  return pulumiOutput(["stack", "export", "--show-secrets", "--stack", stack]);
 }
