@@ -87,7 +87,8 @@ function* split(block: Buffer): Generator<Piece> {
   }
 }
 
-function foreign(cause?: unknown): HostileStreamError {
+/** The error for what is no part of a stream of results. */
+export function foreign(cause?: unknown): HostileStreamError {
   return new HostileStreamError(
     "The instance sent something other than results. The transfer was ended; nothing of it was used.",
     { cause },

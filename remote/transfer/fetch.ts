@@ -7,7 +7,7 @@ import { progressMeter } from "../../local/folder/progress";
 import { showBytes } from "../../local/folder/surprise";
 import { startAgent } from "../agent";
 import { endedSoon, type RemoteProcess, type SshSession, sshFailure } from "../session";
-import { type Piece, piecesOf, unpacks } from "./blocks";
+import { foreign, type Piece, piecesOf, unpacks } from "./blocks";
 import { isBrokenStream } from "./broken";
 import { fileCounter } from "./counter";
 import { IncomingListing, type Listing, type ListingOptions, type RemoteEntry } from "./listing";
@@ -22,6 +22,7 @@ interface FetchOptions extends ListingOptions {
 /** Kinds of pieces (`scripts/agent/results/sending.py`); those of content are the taker's. */
 const entriesPiece = 0;
 const endPiece = 4;
+const mostToldBytes = 256 << 20;
 
 /**
  * Lists the results on the instance and fetches what of them is not here, in one conversation: lists come, and while the
@@ -69,6 +70,8 @@ class Conversation {
   private readonly taker: Taker;
   private readonly listed: (files: number) => void;
   private readonly meter: (bytes: number) => void;
+  private readonly told: Buffer[] = [];
+  private toldBytes = 0;
   private found: ReturnType<IncomingListing["end"]> | undefined;
   /** Files and bytes that are asked for, and the room that these take. */
   private wanted = { files: 0, bytes: 0, room: 0 };
@@ -97,12 +100,23 @@ class Conversation {
     for (const piece of pieces) {
       if (this.found !== undefined)
         throw new Error("The instance went on after the end of its results; they are refused.");
-      if (piece.kind === entriesPiece) await this.answer(piece);
-      else if (piece.kind === endPiece) this.found = this.listing.end(piece.content);
-      else await this.taker.take(piece);
+      const isContent = piece.kind !== entriesPiece && piece.kind !== endPiece;
+      // What tells nothing could come for ever.
+      if (!isContent && piece.content.length === 0) throw foreign();
+      if (isContent) await this.taker.take(piece);
+      else if (piece.kind === endPiece) this.hearEnd(piece);
+      else await this.answer(piece);
     }
     this.options.count(this.taker.files - files, this.taker.bytes - bytes);
     if (this.taker.bytes > bytes) this.meter(this.taker.bytes - bytes);
+  }
+
+  private hearEnd({ number, content }: Piece): void {
+    this.told.push(content);
+    this.toldBytes += content.length;
+    if (this.toldBytes > mostToldBytes)
+      throw new Error(`The end of the results has over ${mostToldBytes} bytes; that is refused.`);
+    if (number === 0) this.found = this.listing.end(Buffer.concat(this.told));
   }
 
   /** Asks for what is not here of a list. */
@@ -120,18 +134,18 @@ class Conversation {
   }
 
   /** From where on to ask for an entry's content; -1 for its checksum, which may be one that is here. */
-  private wish(entry: RemoteEntry, number: number): number | undefined {
+  private wish({ entry, key, held }: RemoteEntry, number: number): number | undefined {
     const { size, sha256 } = entry;
-    const offset = entry.key === undefined ? 0 : this.objects.begun(entry);
+    const isKnown = sha256 !== "";
+    const offset = key === undefined ? 0 : this.objects.begun({ entry, key });
     const mayBeHere = this.objects.hasSize(size) || this.taker.awaits(size);
-    if (sha256 === undefined && offset === 0 && mayBeHere) return -1;
+    if (!isKnown && offset === 0 && mayBeHere) return -1;
     this.listing.accept(entry);
-    if (sha256 !== undefined && (this.objects.has(entry as ManifestEntry) || this.taker.awaits(sha256)))
-      return undefined;
-    this.taker.expect(number, { entry, offset });
+    if (isKnown && (this.objects.has(entry) || this.taker.awaits(sha256))) return undefined;
+    this.taker.expect(number, { entry, key, offset });
     this.wanted.files += 1;
     this.wanted.bytes += size - offset;
-    this.wanted.room += Math.max(0, (entry.held ?? size) - offset);
+    this.wanted.room += Math.max(0, (held ?? size) - offset);
     return offset;
   }
 
@@ -155,13 +169,9 @@ class Conversation {
   result(): Listing {
     if (this.found === undefined || this.taker.left > 0) throw this.listing.early();
     const entries = this.listing.entries.sort(byPath);
-    const isHere = (entry: RemoteEntry): entry is RemoteEntry & { sha256: string } =>
-      entry.sha256 !== undefined && this.objects.has(entry as ManifestEntry);
-    return {
-      ...this.found,
-      entries: entries.filter(isHere).map(({ held: _held, key: _key, ...entry }) => entry),
-      unstable: entries.filter((entry) => !isHere(entry)).map(({ path }) => path),
-    };
+    const isHere = (entry: ManifestEntry): boolean => entry.sha256 !== "" && this.objects.has(entry);
+    const unstable = entries.filter((entry) => !isHere(entry)).map(({ path }) => path);
+    return { ...this.found, entries: unstable.length === 0 ? entries : entries.filter(isHere), unstable };
   }
 }
 

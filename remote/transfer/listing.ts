@@ -8,10 +8,14 @@ import { isOwnName, linkAtHome, movedText, pathAtHome, topOf } from "./names";
 import type { TransferOptions } from "./retry";
 import { parseRunRecord, type RunRecord } from "./run-record";
 
+/** An entry of the results whose checksum may become known only when its content has come: until then it is empty. */
+export interface IncomingEntry extends ManifestEntry {
+  sha256: string;
+}
+
 /** A file on the instance. */
-export interface RemoteEntry extends Omit<ManifestEntry, "sha256"> {
-  /** Of a large file, the instance may tell it only when it has sent it. */
-  sha256?: string;
+export interface RemoteEntry {
+  readonly entry: IncomingEntry;
   /** Of a large file: tells its content from that of other files, and from what it was before. */
   readonly key?: string;
   /** Bytes that it takes on a disk, where these are far fewer than its size. */
@@ -61,7 +65,7 @@ const mostFiles = 2_000_000;
 
 /** The listing of an instance, as it comes. What comes is refused unless it is sane. */
 export class IncomingListing {
-  readonly entries: RemoteEntry[] = [];
+  readonly entries: IncomingEntry[] = [];
   private readonly check: ManifestCheck;
   private readonly tops = new Set<string>();
   private lines = 0;
@@ -89,8 +93,8 @@ export class IncomingListing {
       });
   }
 
-  accept(entry: RemoteEntry): void {
-    this.check.add({ ...entry, sha256: entry.sha256 ?? emptySha256 });
+  accept(entry: IncomingEntry): void {
+    this.check.add(entry.sha256 === "" ? { ...entry, sha256: emptySha256 } : entry);
     this.entries.push(entry);
   }
 
@@ -113,8 +117,9 @@ export class IncomingListing {
 }
 
 /** A line of the listing: a file, below `at` where it is not of the results' own folder. */
-interface Line extends RemoteEntry {
+interface Line extends Omit<ManifestEntry, "sha256">, Pick<RemoteEntry, "key" | "held"> {
   readonly at?: string;
+  readonly sha256?: string;
 }
 
 interface End {
@@ -138,27 +143,26 @@ function entryAtHome(
   below: string | undefined,
   tops: Set<string>,
 ): RemoteEntry {
-  if (sha256 === undefined && (typeof key !== "string" || !/^[0-9a-f]{32}$/.test(key))) {
+  if (sha256 === "" || (sha256 === undefined && (typeof key !== "string" || !/^[0-9a-f]{32}$/.test(key)))) {
     throw new Error("The instance sent a listing without checksums; it is refused.");
   }
   if (typeof listed !== "string" || (at !== undefined && !(typeof at === "string" && isOwnName(topOf(at))))) {
     throw new Error("The instance sent a listing of files in places that were not asked for; it is refused.");
   }
-  const entry = { size, sha256, executable: executable === true };
   const path = at === undefined && below !== undefined ? posix.join(below, listed) : listed;
   if (at === undefined) tops.add(topOf(path));
   const home = at === undefined ? pathAtHome(path) : path === "" ? at : `${at}/${path}`;
+  const entry = { path: home, size, sha256: sha256 ?? "", executable: executable === true };
   if (link !== undefined) {
     if (typeof link !== "string") throw new Error("The instance sent a link that leads to no path; it is refused.");
     // Below a folder all names are as they were.
     const target = at === undefined && below === undefined ? linkAtHome(path, link) : link;
-    return { ...entry, path: home, size: Buffer.byteLength(target), sha256: hashText(target), link: target };
+    return { entry: { ...entry, size: Buffer.byteLength(target), sha256: hashText(target), link: target } };
   }
+  if (folder !== undefined) return { entry: { ...entry, folder } };
   return {
-    ...entry,
-    path: home,
-    ...(folder === undefined ? {} : { folder }),
-    ...(typeof key === "string" ? { key } : {}),
-    ...(typeof held === "number" && held < size ? { held } : {}),
+    entry,
+    key: typeof key === "string" ? key : undefined,
+    held: typeof held === "number" && held < size ? held : undefined,
   };
 }

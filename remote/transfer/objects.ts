@@ -23,6 +23,7 @@ import { byPath, manifestHash } from "../../local/folder/manifest";
 import { filesAtOnce, inParallel } from "../../local/folder/parallel";
 import type { Listener } from "../../local/listener";
 import { fileCounter } from "./counter";
+import type { RemoteEntry } from "./listing";
 import { parseResults, type ResultsRecord, resultsFile } from "./results-file";
 import { copySparse } from "./sparse";
 
@@ -30,17 +31,6 @@ import { copySparse } from "./sparse";
 interface Source {
   at: string;
   readonly files: Map<string, string>;
-}
-
-/** What a file is like that is to be put into the new results. */
-type Placed = Pick<ManifestEntry, "path" | "executable"> & { readonly sha256: string };
-
-/** What tells content that is on its way. */
-interface Incoming {
-  readonly path: string;
-  readonly size: number;
-  readonly key?: string;
-  readonly sha256?: string;
 }
 
 /**
@@ -196,18 +186,19 @@ export class Objects {
   }
 
   /** Where content goes while it arrives. */
-  partOf({ path, key, sha256 }: Incoming): string {
-    return join(this.parts, hashText(`${path}\0${key ?? sha256}`));
+  partOf({ entry, key = entry.sha256 }: RemoteEntry): string {
+    return join(this.parts, hashText(`${entry.path}\0${key}`));
   }
 
   /** How many bytes of a content an earlier try has left; at least the last one of it is still to come. */
-  begun(entry: Incoming): number {
-    const arrived = statusOf(this.partOf(entry))?.size ?? 0;
-    return arrived > entry.size ? 0 : Math.min(arrived, entry.size - 1);
+  begun(remote: RemoteEntry): number {
+    const { size } = remote.entry;
+    const arrived = statusOf(this.partOf(remote))?.size ?? 0;
+    return arrived > size ? 0 : Math.min(arrived, size - 1);
   }
 
   /** Writes content that has been checked. */
-  add({ path, sha256, executable }: Placed, content: Buffer): void {
+  add({ path, sha256, executable }: ManifestEntry, content: Buffer): void {
     const file = create(this.placeFor(path));
     try {
       for (let written = 0; written < content.length; ) written += writeSync(file, content, written);
@@ -220,7 +211,7 @@ export class Objects {
   }
 
   /** Takes a file that has been checked. */
-  addFile({ path, size, sha256, executable }: Placed & { readonly size: number }, part: string): void {
+  addFile({ path, size, sha256, executable }: ManifestEntry, part: string): void {
     const to = this.placeFor(path);
     if (statusOf(to) !== undefined) throw sameName(to);
     chmodSync(part, modeOf(executable));
@@ -243,7 +234,7 @@ export class Objects {
    * Puts a file into the new results whose content is here. No two paths, and no two folders of results, share an inode:
    * who edits one would change the other.
    */
-  async place({ path, sha256, executable }: Placed, replacesEarlier: boolean): Promise<void> {
+  async place({ path, sha256, executable }: ManifestEntry, replacesEarlier: boolean): Promise<void> {
     const source = this.sources.find(({ files }) => files.has(sha256));
     const from = source?.files.get(sha256);
     if (source === undefined || from === undefined) throw new Error(`The content ${sha256} was not fetched.`);

@@ -1,6 +1,7 @@
 import { createHash, type Hash, hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
+import type { ManifestEntry } from "../../local/folder/manifest";
 import { quoted } from "../../local/folder/manifest";
 import type { Piece } from "./blocks";
 import { HostileStreamError } from "./hostile";
@@ -9,8 +10,7 @@ import type { Objects } from "./objects";
 import { writeSparse } from "./sparse";
 
 /** Content that was asked for, and from where on. */
-export interface Request {
-  readonly entry: RemoteEntry;
+export interface Request extends Pick<RemoteEntry, "entry" | "key"> {
   readonly offset: number;
 }
 
@@ -43,8 +43,7 @@ export class Taker {
   expect(number: number, request: Request): void {
     this.requests.set(number, request);
     const { sha256, size } = request.entry;
-    this.awaited.add(size);
-    if (sha256 !== undefined) this.awaited.add(sha256);
+    this.awaited.add(size).add(sha256);
   }
 
   /** True where content with this checksum, or of this size, is on its way. */
@@ -59,43 +58,45 @@ export class Taker {
     }
     const { entry, offset } = request;
     if (kind === gonePiece) return this.gone(number, request);
-    if (kind === sumPiece && this.current !== undefined && entry.sha256 === undefined && content.length === 32) {
+    if (kind === sumPiece && this.current !== undefined && entry.sha256 === "" && content.length === 32) {
       entry.sha256 = content.toString("hex");
       return this.complete(number, this.current);
     }
     const arrived = this.current?.at ?? offset;
-    if (kind !== contentPiece || content.length > entry.size - arrived) {
-      throw hostile(`more than the ${entry.size} bytes of ${quoted(entry.path)}`);
+    // What brings nothing could come for ever.
+    const isMore = content.length > 0 || entry.size === 0;
+    if (kind !== contentPiece || !isMore || content.length > entry.size - arrived) {
+      throw hostile(`something other than the ${entry.size} bytes of ${quoted(entry.path)}`);
     }
     this.bytes += content.length;
-    if (content.length === entry.size && entry.sha256 !== undefined) {
-      this.takeWhole(number, request, content);
+    if (content.length === entry.size && entry.sha256 !== "") {
+      this.takeWhole(number, entry, content);
       return;
     }
-    this.current ??= await Arrival.begin(request, this.objects.partOf(entry));
+    this.current ??= await Arrival.begin(request, this.objects.partOf(request));
     await this.current.add(content);
-    if (this.current.at === entry.size && entry.sha256 !== undefined) await this.complete(number, this.current);
+    if (this.current.at === entry.size && entry.sha256 !== "") await this.complete(number, this.current);
   }
 
-  private takeWhole(number: number, { entry }: Request, content: Buffer): void {
-    const sha256 = hash("sha256", content, "hex");
-    if (sha256 === entry.sha256) this.objects.add({ ...entry, sha256 }, content);
-    this.done(number, sha256 === entry.sha256);
+  private takeWhole(number: number, entry: ManifestEntry, content: Buffer): void {
+    const isRight = hash("sha256", content, "hex") === entry.sha256;
+    if (isRight) this.objects.add(entry, content);
+    this.done(number, isRight);
   }
 
-  private async complete(number: number, { request, part, at }: Arrival): Promise<void> {
-    const { entry } = request;
-    if (at !== entry.size) throw hostile(`${at} of the ${entry.size} bytes of ${quoted(entry.path)}`);
-    const sha256 = await this.current?.end();
+  private async complete(number: number, current: Arrival): Promise<void> {
+    const { entry } = current.request;
+    if (current.at !== entry.size) throw hostile(`${current.at} of the ${entry.size} bytes of ${quoted(entry.path)}`);
     this.current = undefined;
-    if (sha256 === entry.sha256 && sha256 !== undefined) this.objects.addFile({ ...entry, sha256 }, part);
-    else await rm(part, { force: true });
-    this.done(number, sha256 === entry.sha256);
+    const isRight = (await current.end()) === entry.sha256;
+    if (isRight) this.objects.addFile(entry, current.part);
+    else await rm(current.part, { force: true });
+    this.done(number, isRight);
   }
 
-  private async gone(number: number, { entry }: Request): Promise<void> {
+  private async gone(number: number, request: Request): Promise<void> {
     await this.close();
-    await rm(this.objects.partOf(entry), { force: true });
+    await rm(this.objects.partOf(request), { force: true });
     this.done(number, false);
   }
 

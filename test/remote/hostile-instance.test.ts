@@ -95,6 +95,9 @@ describe("a hostile instance", () => {
       block(Buffer.concat([content(0, "12"), sum(0, "12")])),
     ],
     "a checksum without content": [block(entries(large("a"))), block(sum(0, ""))],
+    "nothing, as a part of a file": [listed, block(content(0, ""))],
+    "nothing, as a list": [block(entries())],
+    "nothing, as a part of its end": [block(piece(4, 1))],
     "a piece of no kind": [listed, block(piece(9, 0))],
     "a piece that is longer than its block": [listed, block(content(0, "1234").subarray(0, 11))],
     "a block that is longer than any": [listed, block(Buffer.alloc(9 << 20))],
@@ -111,6 +114,17 @@ describe("a hostile instance", () => {
     expect(await fetch()).toBeInstanceOf(HostileStreamError);
     await expect(lstat(join(place.local, "out/exp"))).rejects.toThrow("ENOENT");
     expect(await readdir(place.local)).toEqual(["out"]);
+  });
+
+  it("is heard when its end comes in parts", async () => {
+    const text = JSON.stringify({ skipped: [], hollow: [] });
+    await sending(
+      listed,
+      block(content(0, "1234")),
+      block(piece(4, 1, text.slice(0, 9))),
+      block(piece(4, 0, text.slice(9))),
+    );
+    expect(await fetch()).toMatchObject({ files: 1, unstable: [] });
   });
 
   it("that goes on after its end is refused", async () => {

@@ -5,7 +5,7 @@ Out go blocks of pieces (blocks.py):
   CONTENT  number of an entry; content of it, which may take several pieces. No other piece comes between these
   SUM      number of an entry that was listed without a checksum; SHA-256 of its content, which has all been sent
   GONE     number of an entry whose content cannot be sent as it was listed
-  END      nothing more comes: a JSON object, see listing.py
+  END      what is told at the end (listing.py), a JSON object; number: 1 where it goes on in the next piece
 In comes a JSON line for each ENTRIES: a list of [number, offset], for what is to be sent from an offset on. Offset -1: list
 it again, with a checksum.
 """
@@ -27,6 +27,8 @@ ENTRIES, CONTENT, SUM, GONE, END = range(5)
 # Lists that wait for an answer: what small files hold is kept so long.
 AHEAD = 4
 PIECE = 1 << 20
+# Of lists whose names are very long.
+LONGEST = 4 << 20
 
 
 class Questions:
@@ -78,15 +80,22 @@ class Sender:
                     self.tell(some)
             else:
                 self.answer(self.asked.popleft(), self.questions.next())
-        self.blocks.add(END, 0, json.dumps(self.places.end()).encode())
+        told = json.dumps(self.places.end()).encode()
+        for at in range(0, len(told), PIECE):
+            self.blocks.add(END, int(at + PIECE < len(told)), told[at : at + PIECE])
         self.blocks.flush()
 
     def tell(self, items):
-        lines = "".join(f"{json.dumps(item.entry)}\n" for item in items)
-        self.blocks.add(ENTRIES, self.count, lines.encode())
+        lines = "".join(f"{json.dumps(item.entry)}\n" for item in items).encode()
+        if len(lines) > LONGEST and len(items) > 1:
+            half = len(items) // 2
+            self.tell(items[:half])
+            return self.tell(items[half:])
+        self.blocks.add(ENTRIES, self.count, lines)
         self.blocks.flush()
         self.asked.append((self.count, items))
         self.count += len(items)
+        return None
 
     def answer(self, asked, wanted):
         first, items = asked
