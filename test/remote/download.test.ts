@@ -173,6 +173,28 @@ describe("download", () => {
     expect(await withoutRecord()).toEqual({ a: "1" });
   });
 
+  it.each([
+    ["a large file packed", 150_000, undefined, [0, 0.9]],
+    ["a small one packed", 4_000, "exit 1", [0, 0.9]],
+    ["what cannot be packed as it is", 150_000, "exit 1", [1, 1.1]],
+  ])("brings %s", async (_, lines, zstd, [least = 0, most = 1]) => {
+    const line = (step: number): string => `{"step": ${step}, "loss": ${Math.sin(step)}, "lr": 0.001}\n`;
+    const text = Array.from({ length: lines }, (_, step) => line(step)).join("");
+    await fill(remote(), { "metrics.jsonl": text });
+    const program = join(place.sshd.bin, "zstd");
+    if (zstd !== undefined) await writeFile(program, `#!/bin/bash\n${zstd}\n`, { mode: 0o755 });
+    const before = place.relay.received;
+    try {
+      await fetch({}, through());
+    } finally {
+      await rm(program, { force: true });
+    }
+    expect(await readFile(final("metrics.jsonl"), "utf8")).toBe(text);
+    const share = (place.relay.received - before) / text.length;
+    expect(share).toBeGreaterThan(least);
+    expect(share).toBeLessThan(most);
+  });
+
   it("survives a crash between the renames", async () => {
     await fill(remote(), { a: "1" });
     await fetch();

@@ -65,7 +65,8 @@ class Blocks:
 
     def packed(self, parts, size):
         """The parts of a block, its head first."""
-        if self.packs.value < self.line.value or not shrinks(parts):
+        # Where packing is slower than the line, it pays for nothing but what takes no time.
+        if (size >= LARGE and self.packs.value < self.line.value) or not shrinks(parts):
             return [BLOCK.pack(PLAIN, size, size), *parts]
         how = ZSTD if self.zstd and size >= LARGE else ZLIB
         with self.packs.of(size):
@@ -92,6 +93,9 @@ class Rate:
         return Timed(self, size)
 
     def add(self, size, seconds):
+        # What is small tells how long a beginning takes.
+        if size < LARGE:
+            return
         self.known = [*self.known[-3:], (size, seconds)]
         self.value = sum(size for size, _ in self.known) / max(sum(seconds for _, seconds in self.known), 1e-9)
 
