@@ -6,9 +6,12 @@ import { HostileStreamError } from "./hostile";
 export interface Piece {
   readonly kind: number;
   readonly number: number;
-  /** Valid until the next block. */
+  /** Valid until the next block is asked for. */
   readonly content: Buffer;
 }
+
+/** Kind of the pieces of content. */
+export const contentPiece = 1;
 
 const blockHead = 9;
 const pieceHead = 9;
@@ -22,34 +25,72 @@ const unzstd = (zlib as Partial<typeof zlib>).zstdDecompressSync;
 export const unpacks: readonly string[] = unzstd === undefined ? [] : ["zstd"];
 
 /**
- * The pieces of a stream, a block's at a time. No more is unpacked than a block may have, whatever comes.
- * @throws Error `premature close` where the stream ends within a block; {@link HostileStreamError} where it is none of ours
+ * The pieces of a stream, a block's at a time. No more is unpacked than a block may have, whatever comes. Where the stream
+ * breaks, what has come of a block is not lost.
+ * @throws what the stream fails with; Error `premature close` where it ends within a block; {@link HostileStreamError} where
+ * it is none of ours
  */
 export async function* piecesOf(stream: Readable): AsyncGenerator<Generator<Piece>> {
-  const head = Buffer.alloc(blockHead);
-  let headed = 0;
-  let body: Buffer | undefined;
-  let filled = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    for (let at = 0; at < chunk.length; ) {
-      if (body === undefined) {
-        const some = chunk.copy(head, headed, at, at + blockHead - headed);
-        headed += some;
-        at += some;
-        if (headed < blockHead) break;
-        body = Buffer.allocUnsafe(sizeOf(head));
-        filled = 0;
+  const incoming = new IncomingBlock();
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      for (let at = 0; at < chunk.length; ) {
+        at += incoming.fill(chunk, at);
+        if (incoming.isWhole) yield split(incoming.take());
       }
-      const some = chunk.copy(body, filled, at);
-      filled += some;
-      at += some;
-      if (filled < body.length) break;
-      yield split(unpacked(head, body));
-      body = undefined;
-      headed = 0;
     }
+  } catch (error) {
+    if (!(error instanceof HostileStreamError)) yield split(incoming.plainSoFar(), true);
+    throw error;
   }
-  if (headed > 0) throw new Error("premature close");
+  yield split(incoming.plainSoFar(), true);
+  if (incoming.isBegun) throw new Error("premature close");
+}
+
+/** A block that comes in parts. */
+class IncomingBlock {
+  private readonly head = Buffer.alloc(blockHead);
+  private headed = 0;
+  // One for all blocks: the collector has enough to do with what comes.
+  private room = Buffer.alloc(0);
+  private size = 0;
+  private filled = 0;
+
+  get isBegun(): boolean {
+    return this.headed > 0;
+  }
+
+  get isWhole(): boolean {
+    return this.headed === blockHead && this.filled === this.size;
+  }
+
+  /** Takes what it needs of a chunk, and tells how much that was. */
+  fill(chunk: Buffer, at: number): number {
+    if (this.headed === blockHead) {
+      const some = chunk.copy(this.room, this.filled, at, at + this.size - this.filled);
+      this.filled += some;
+      return some;
+    }
+    const some = chunk.copy(this.head, this.headed, at);
+    this.headed += some;
+    if (this.headed === blockHead) {
+      this.size = sizeOf(this.head);
+      if (this.room.length < this.size) this.room = Buffer.allocUnsafe(this.size);
+    }
+    return some;
+  }
+
+  /** Its content, once it is whole. The next one may come then. */
+  take(): Buffer {
+    const content = unpacked(this.head, this.room.subarray(0, this.size));
+    this.headed = this.filled = this.size = 0;
+    return content;
+  }
+
+  /** What has come of it where it is not packed. */
+  plainSoFar(): Buffer {
+    return this.room.subarray(0, this.head[0] === 0 ? this.filled : 0);
+  }
 }
 
 /** Bytes of a block in the stream. */
@@ -76,13 +117,17 @@ function unpack(packing: number | undefined, body: Buffer, size: number): Buffer
   }
 }
 
-function* split(block: Buffer): Generator<Piece> {
+/** @param isCut The block ends somewhere: of its last piece, content is a part. */
+function* split(block: Buffer, isCut = false): Generator<Piece> {
   for (let at = 0; at < block.length; ) {
-    if (at + pieceHead > block.length) throw foreign();
     const begin = at + pieceHead;
+    if (begin >= block.length && isCut) return;
+    if (begin > block.length) throw foreign();
     const end = begin + block.readUInt32BE(at + 5);
-    if (end > block.length) throw foreign();
-    yield { kind: block.readUInt8(at), number: block.readUInt32BE(at + 1), content: block.subarray(begin, end) };
+    const kind = block.readUInt8(at);
+    if (end > block.length && !isCut) throw foreign();
+    if (end > block.length && kind !== contentPiece) return;
+    yield { kind, number: block.readUInt32BE(at + 1), content: block.subarray(begin, end) };
     at = end;
   }
 }

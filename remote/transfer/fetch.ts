@@ -112,7 +112,7 @@ class Conversation {
   }
 
   private hearEnd({ number, content }: Piece): void {
-    this.told.push(content);
+    this.told.push(Buffer.from(content));
     this.toldBytes += content.length;
     if (this.toldBytes > mostToldBytes)
       throw new Error(`The end of the results has over ${mostToldBytes} bytes; that is refused.`);

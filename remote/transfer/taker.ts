@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import type { ManifestEntry } from "../../local/folder/manifest";
 import { quoted } from "../../local/folder/manifest";
-import type { Piece } from "./blocks";
+import { contentPiece, type Piece } from "./blocks";
 import { HostileStreamError } from "./hostile";
 import type { RemoteEntry } from "./listing";
 import type { Objects } from "./objects";
@@ -15,10 +15,7 @@ export interface Request extends Pick<RemoteEntry, "entry" | "key"> {
 }
 
 /** Kinds of pieces (`scripts/agent/results/sending.py`). */
-const [contentPiece, sumPiece, gonePiece] = [1, 2, 3];
-
-/** Most bytes that wait to be written. */
-const mostWaiting = 16 << 20;
+const [sumPiece, gonePiece] = [2, 3];
 
 /** Takes content as it comes: what was asked for, each once, of the size asked for. */
 export class Taker {
@@ -116,9 +113,6 @@ export class Taker {
 
 /** A large file that arrives. */
 class Arrival {
-  private writes: Promise<void> = Promise.resolve();
-  private waiting = 0;
-
   private constructor(
     readonly request: Request,
     readonly part: string,
@@ -139,25 +133,16 @@ class Arrival {
     return new Arrival(request, part, await open(part, offset > 0 ? "r+" : "w", 0o600), sum, offset);
   }
 
-  /** Writes go on while more arrives; how much of it waits for them is bounded. */
   async add(content: Buffer): Promise<void> {
-    const position = this.at;
+    const writing = writeSparse(this.handle, content, this.at);
     this.at += content.length;
-    this.waiting += content.length;
-    this.writes = this.writes.then(async () => {
-      await writeSparse(this.handle, content, position);
-      this.waiting -= content.length;
-    });
-    // Whoever waits next is told.
-    this.writes.catch(() => {});
     this.sum.update(content);
-    if (this.waiting >= mostWaiting) await this.writes;
+    await writing;
   }
 
-  /** The checksum of all that has arrived, once it is written. */
+  /** The checksum of all that has arrived. */
   async end(): Promise<string> {
     try {
-      await this.writes;
       // What came last may have been zeros, which were not written.
       await this.handle.truncate(this.at);
     } finally {

@@ -110,6 +110,18 @@ describe("download", () => {
     expect(await readdir(join(place.local, "results"))).toEqual(["exp"]);
   });
 
+  it("goes on within a block where the connection is lost again and again", async () => {
+    await fill(remote(), { big: random(1_000_000, 21) });
+    const before = place.relay.received;
+    for (let cut = 1; cut <= 3; cut++) {
+      place.relay.cutAfter(300_000, "received");
+      await expect(fetch({}, await SshSession.connect(through()))).rejects.toThrow("lost");
+    }
+    await fetch({}, through());
+    expect(await readFile(final("big"))).toEqual(random(1_000_000, 21));
+    expect(place.relay.received - before).toBeLessThan(1_500_000);
+  });
+
   it("knows a lost connection wherever the stream was cut", async () => {
     await fill(remote(), { a: "1", b: random(30_000, 2), big: random(900_000, 12) });
     for (let cut = 1; cut <= 16; cut++) {

@@ -67,7 +67,7 @@ describe("what training writes elsewhere", () => {
     const stream = run("send", document, wanted);
     const found: Buffer[] = [];
     for await (const pieces of piecesOf(Readable.from([stream]))) {
-      for (const piece of pieces) if (piece.kind === kind) found.push(piece.content);
+      for (const piece of pieces) if (piece.kind === kind) found.push(Buffer.from(piece.content));
     }
     return found;
   };

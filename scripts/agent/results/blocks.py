@@ -16,9 +16,11 @@ BLOCK = struct.Struct(">BII")
 PIECE = struct.Struct(">BII")
 PLAIN, ZLIB, ZSTD = range(3)
 MOST = 8 << 20
-# A block goes out when it has so many bytes.
-FULL = 4 << 20
-# Zstandard's program is started for each block: for less, zlib is quicker.
+# A block goes out when it has so many bytes: short ones keep both ends at work at the same time.
+FULL = 1 << 20
+# One that is packed: Zstandard's program is started for each.
+FULL_PACKED = 4 << 20
+# For less, zlib is quicker.
 LARGE = 1 << 18
 # Blocks that are packed while others are on their way.
 AHEAD = 2
@@ -36,6 +38,7 @@ class Blocks:
         self.waiting = deque()
         self.parts = []
         self.size = 0
+        self.full = FULL
         # Bytes a second: of the line, and of packing.
         self.line = Rate()
         self.packs = Rate()
@@ -46,7 +49,7 @@ class Blocks:
             self.close()
         self.parts += [PIECE.pack(kind, number, len(content)), content]
         self.size += size
-        if self.size >= FULL:
+        if self.size >= self.full:
             self.close()
 
     def close(self):
@@ -66,7 +69,9 @@ class Blocks:
     def packed(self, parts, size):
         """The parts of a block, its head first."""
         # Where packing is slower than the line, it pays for nothing but what takes no time.
-        if (size >= LARGE and self.packs.value < self.line.value) or not shrinks(parts):
+        pays = (size < LARGE or self.packs.value >= self.line.value) and shrinks(parts)
+        self.full = FULL_PACKED if pays else FULL
+        if not pays:
             return [BLOCK.pack(PLAIN, size, size), *parts]
         how = ZSTD if self.zstd and size >= LARGE else ZLIB
         with self.packs.of(size):

@@ -288,7 +288,7 @@ class Places:
             item.entry["sha256"] = checksum
         else:
             del item.entry["sha256"]
-        if item.size > HASHED:
+        if item.key is not None:
             item.entry["key"] = item.key
 
     def skip(self, item):

@@ -26,7 +26,7 @@ from results.listing import Places
 ENTRIES, CONTENT, SUM, GONE, END = range(5)
 # Lists that wait for an answer: what small files hold is kept so long.
 AHEAD = 4
-PIECE = 1 << 20
+PIECE = 1 << 19
 # Of lists whose names are very long.
 LONGEST = 4 << 20
 
