@@ -111,15 +111,16 @@ describe("download", () => {
   });
 
   it("goes on within a block where the connection is lost again and again", async () => {
-    await fill(remote(), { big: random(1_000_000, 21) });
+    await fill(remote(), { big: random(3_000_000, 21) });
     const before = place.relay.received;
     for (let cut = 1; cut <= 3; cut++) {
-      place.relay.cutAfter(300_000, "received");
+      place.relay.cutAfter(800_000, "received");
       await expect(fetch({}, await SshSession.connect(through()))).rejects.toThrow("lost");
     }
     await fetch({}, through());
-    expect(await readFile(final("big"))).toEqual(random(1_000_000, 21));
-    expect(place.relay.received - before).toBeLessThan(1_500_000);
+    expect(await readFile(final("big"))).toEqual(random(3_000_000, 21));
+    // What the last packets brought is lost.
+    expect(place.relay.received - before).toBeLessThan(4_500_000);
   });
 
   it("knows a lost connection wherever the stream was cut", async () => {
