@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { stopRun } from "../remote/run";
 import { tellOfLimits, tellOfMaintenance, tellOfRun } from "./notify/notify";
 import { bringHomeBeforeMaintenance } from "./results/before-maintenance";
+import { currentState } from "./stack/backups";
 import { destroyStack } from "./stack/destroy";
 import { isWorkedOn } from "./stack/killed-cli";
 import type { Verdict } from "./stack/limits";
@@ -79,7 +80,7 @@ async function watchOnce({ stack, destroy, json, every = 0 }: Options): Promise<
   if (destroy !== true || due.length === 0) return { code: codes[seen.outcome], over };
   if (isStray) return strayDestroyed(view.stack, args);
   // Before the run is stopped: a protected one keeps running.
-  await refuseProtected(view.stack);
+  refuseProtected(view.stack, await currentState(view.stack));
   for (const each of due) await stopFor(each);
   return destroyed(view.stack, args);
 }

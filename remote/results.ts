@@ -11,7 +11,7 @@ import { type Downloaded, downloadTree } from "./transfer/download";
 import { namedBelow, outputsAtHome, pathAtHome } from "./transfer/names";
 import { parseResults, recordHead, resultsFile } from "./transfer/results-file";
 import { sourceOf } from "./transfer/results-source";
-import { withRetries } from "./transfer/retry";
+import { onOneConnection, withRetries } from "./transfer/retry";
 import type { RunRecord } from "./transfer/run-record";
 import type { RunStatus, SshAccess, Written } from "./types";
 import { elsewhereLines, filesText, isCheckpoint, leftCheckpoint, leftText, ownLogs, parseWritten } from "./written";
@@ -116,7 +116,11 @@ export function requireResults({ instanceId, run }: Pick<ResultsPlace, "instance
  * exec or in a notebook.
  * @throws SshError when the instance cannot be reached; Error when the download cannot be verified.
  */
-export async function bringHome(place: ResultsPlace, listener: Listener): Promise<BroughtHome | undefined> {
+export function bringHome(place: ResultsPlace, listener: Listener): Promise<BroughtHome | undefined> {
+  return onOneConnection(place.access, (access) => bringHomeBy({ ...place, access }, listener));
+}
+
+async function bringHomeBy(place: ResultsPlace, listener: Listener): Promise<BroughtHome | undefined> {
   const { instanceId, access, run, workspace, directory } = place;
   const { status, token } = await look(access, run.experiment, async (session, status) => ({
     status,
@@ -245,16 +249,16 @@ function look<T>(
  * reached if that is not done or failed, and brings the results home.
  * @param reason Why it is stopped, as the run's record keeps it.
  */
-export async function endRun(
-  place: ResultsPlace,
-  reason: string,
-  listener: Listener,
-): Promise<BroughtHome | undefined> {
+export function endRun(place: ResultsPlace, reason: string, listener: Listener): Promise<BroughtHome | undefined> {
+  return onOneConnection(place.access, (access) => endRunBy({ ...place, access }, reason, listener));
+}
+
+async function endRunBy(place: ResultsPlace, reason: string, listener: Listener): Promise<BroughtHome | undefined> {
   const { access, run, evaluation } = place;
   const { experiment, graceSeconds } = run;
   listener.status?.("looking at the run");
   let status = await look(access, experiment, async (_session, seen) => seen);
-  if (status.state === "absent") return bringHome(place, listener);
+  if (status.state === "absent") return bringHomeBy(place, listener);
   // Training may have outlived its supervisor: then nothing tells how it ended, and it may go on.
   const mayGoOn = status.state === "failed" && status.exitCode === undefined;
   if (status.state === "starting" || status.state === "running" || mayGoOn) {
@@ -274,7 +278,7 @@ export async function endRun(
       );
     }
   }
-  return bringHome(place, listener);
+  return bringHomeBy(place, listener);
 }
 
 /** Exit status of an evaluation that was ended at its time limit. */

@@ -2,7 +2,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
+import { stateFile } from "./local-state";
 import { project } from "./names";
+import { pulumiOutput } from "./pulumi";
 
 /** A state as it was at some time. Its secrets are encrypted with the stack's passphrase. */
 export interface Backup {
@@ -39,15 +41,28 @@ export function backupsOf(stack: string, backend = process.env.PULUMI_BACKEND_UR
 
 /** Reads a backup, or what `pulumi stack export` wrote. Empty where the file holds neither. */
 export function readBackup(file: string): Backup[] {
+  const { version = 3, deployment } = stored(file) ?? {};
+  if (!Array.isArray(deployment?.resources)) return [];
+  const text = JSON.stringify({ version, deployment });
+  return [{ file, time: deployment.manifest?.time ?? new Date(0).toISOString(), text }];
+}
+
+/** The state of a stack as `pulumi stack export` prints it, secrets encrypted. A file is read without the CLI. */
+export async function currentState(stack: string): Promise<string> {
+  const file = stateFile(stack);
+  const found = file === undefined ? undefined : stored(file);
+  return found === undefined ? pulumiOutput(["stack", "export", "--stack", stack]) : JSON.stringify(found);
+}
+
+/** What a file of the backend, or of `pulumi stack export`, holds; undefined where that is no state. */
+function stored(file: string): { readonly version?: number; readonly deployment: Deployment } | undefined {
   try {
     const bytes = readFileSync(file);
     const content = JSON.parse((bytes[0] === 0x1f ? gunzipSync(bytes) : bytes).toString()) as Stored;
     const deployment = content.checkpoint?.latest ?? content.deployment;
-    if (!Array.isArray(deployment?.resources)) return [];
-    const text = JSON.stringify({ version: content.version ?? 3, deployment });
-    return [{ file, time: deployment.manifest?.time ?? new Date(0).toISOString(), text }];
+    return deployment === undefined ? undefined : { version: content.version, deployment };
   } catch {
-    return [];
+    return undefined;
   }
 }
 

@@ -4,10 +4,11 @@ import { isEnding } from "../../lambda/api/schemas";
 import { localFolder } from "../../local/paths";
 import { loseResultsVariable } from "../../remote/results";
 import { CommandError, exitCodes } from "../terminal/command";
+import { currentState } from "./backups";
 import { mendAfterKill, noteCut, noteWhole } from "./killed-cli";
 import { refuseProtected } from "./protection";
-import { isEmulated, pulumi, pulumiOutput } from "./pulumi";
-import { stackView } from "./read";
+import { isEmulated, pulumi } from "./pulumi";
+import { readView } from "./read";
 import { removeSshFiles } from "./ssh-files";
 import { type Choice, chosenJob, type StackView } from "./stack-view";
 
@@ -30,12 +31,13 @@ export async function destroyStack(stack: string, options: DestroyOptions = {}):
   const emulated = isEmulated(stack);
   const args = options.args ?? [];
   const partial = args.some(isPartial);
-  if (!partial) await refuseProtected(stack);
   await mendAfterKill(stack);
+  // Where the state cannot be read, the destroy says so.
+  if (!partial) refuseProtected(stack, await currentState(stack).catch(() => "{}"));
   if (emulated) await ensureCloud(localFolder());
-  // Reading the state also sees that the results can be reached from here. Where it cannot be read, the destroy says so.
-  const view = await stackView(stack).catch(() => undefined);
-  if (options.loseResults === true) process.env[loseResultsVariable] = givenUp(view, options);
+  if (options.loseResults === true) {
+    process.env[loseResultsVariable] = givenUp(await readView(stack).catch(() => undefined), options);
+  }
   // On the emulated cloud nothing costs anything, so nothing is asked. The preview of a part sees what is protected.
   const without = partial ? ["--yes"] : ["--yes", "--skip-preview"];
   const unasked = emulated || options.unasked === true ? without : [];
@@ -66,7 +68,7 @@ function isPartial(arg: string): boolean {
  * @throws CommandError where something is left
  */
 async function requireEmpty(stack: string): Promise<void> {
-  const exported = await pulumiOutput(["stack", "export", "--stack", stack]).catch((error: Error) => {
+  const exported = await currentState(stack).catch((error: Error) => {
     // With `--remove` the stack itself is gone.
     if (error.message.includes("no stack named")) return '{"deployment":{}}';
     throw error;

@@ -1,5 +1,4 @@
 import { CommandError } from "../terminal/command";
-import { pulumiOutput } from "./pulumi";
 
 interface Protectable {
   readonly urn: string;
@@ -11,11 +10,10 @@ interface Protectable {
 /**
  * Refuses to destroy a stack of which something is protected. The engine would refuse as well, but without a preview only
  * after it has deleted the rest.
+ * @param exported As `pulumi stack export` prints it.
  * @throws CommandError that names what is protected, and how to lift that
  */
-export async function refuseProtected(stack: string): Promise<void> {
-  // Where the state cannot be read, the destroy says so.
-  const exported = await pulumiOutput(["stack", "export", "--stack", stack]).catch(() => "{}");
+export function refuseProtected(stack: string, exported: string): void {
   const { deployment } = JSON.parse(exported) as { deployment?: { resources?: readonly Protectable[] } };
   const found = (deployment?.resources ?? []).filter((each) => each.protect === true && each.delete !== true);
   if (found.length === 0) return;

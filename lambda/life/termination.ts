@@ -75,7 +75,7 @@ export async function terminateAndConfirm(cloud: Cloud, id: string, options: Ter
   const gone = await waitFor(look, {
     clock: cloud.clock,
     timeoutSeconds,
-    firstPauseSeconds: 3,
+    firstPauseSeconds: 1,
     longestPauseSeconds: 10,
     onWait: () => status?.("terminating", `instance ${id}`),
   });

@@ -3,8 +3,8 @@ import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { isPointer } from "../git/lfs";
+import { Breaks } from "./breaks";
 import type { Found } from "./entries";
 import { hashFile, hashSmall, hashText, smallBytes, TextDigest } from "./hashes";
 import { unreadable } from "./local-error";
@@ -147,17 +147,6 @@ class StoredIndex implements FolderIndex {
 }
 
 const closing = new FinalizationRegistry<number>((file) => closeSync(file));
-
-/** Lets others run now and then while something is done in one go. */
-class Breaks {
-  private last = performance.now();
-
-  async take(): Promise<void> {
-    if (performance.now() - this.last < 25) return;
-    await nextTurn();
-    this.last = performance.now();
-  }
-}
 
 /** What is seen of an entry without its content, as a text. */
 function seenAs({ path, stamp, link, folder, executable }: Found): string {

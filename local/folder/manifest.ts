@@ -110,34 +110,53 @@ export function normalizePaths(paths: readonly string[]): string[] {
  * inside, nothing below a file or link, whole sizes, SHA-256 checksums. `origin` names it in the error.
  */
 export function checkManifest(manifest: Manifest, origin: string): void {
-  const refuse = (path: string, why: string): never => {
-    throw new Error(`The manifest from ${origin} is refused: ${quoted(path)} ${why}.`);
-  };
-  const files = new Set<string>();
-  for (const entry of manifest.files) {
-    const { path, size, sha256, link, folder } = entry;
+  const check = new ManifestCheck(origin);
+  for (const entry of manifest.files) check.add(entry);
+}
+
+/** The same of entries that come one by one. */
+export class ManifestCheck {
+  /** Paths of all entries, and of the folders that they lie in. */
+  private readonly paths = new Set<string>();
+  private readonly folders = new Set<string>();
+
+  constructor(private readonly origin: string) {}
+
+  add({ path, size, sha256, link, folder }: ManifestEntry): void {
     if (typeof path !== "string" || !isSafePath(path)) {
-      refuse(String(path), "is not a path below the folder");
+      this.refuse(String(path), "is not a path below the folder");
     }
-    if (files.has(path)) {
-      refuse(path, "is listed twice");
+    if (this.paths.has(path)) {
+      this.refuse(path, "is listed twice");
     }
-    files.add(path);
     if (!Number.isSafeInteger(size) || size < 0 || typeof sha256 !== "string" || !/^[0-9a-f]{64}$/.test(sha256)) {
-      refuse(path, "has no proper size and checksum");
+      this.refuse(path, "has no proper size and checksum");
     }
     if (folder !== undefined && (folder !== true || size !== 0 || sha256 !== emptySha256 || link !== undefined)) {
-      refuse(path, "is no proper empty folder");
+      this.refuse(path, "is no proper empty folder");
     }
     if (link !== undefined && (typeof link !== "string" || !staysInside(path, link))) {
-      refuse(path, `is a link that leads out of the folder (${quoted(String(link))})`);
+      this.refuse(path, `is a link that leads out of the folder (${quoted(String(link))})`);
+    }
+    this.addPath(path);
+  }
+
+  private addPath(path: string): void {
+    this.paths.add(path);
+    if (this.folders.has(path)) {
+      this.refuse(path, "is not a folder, and something lies below it");
+    }
+    for (let cut = path.lastIndexOf("/"); cut > 0; cut = path.lastIndexOf("/", cut - 1)) {
+      const above = path.slice(0, cut);
+      if (this.folders.has(above)) return;
+      if (this.paths.has(above)) {
+        this.refuse(path, "lies below something that is not a folder");
+      }
+      this.folders.add(above);
     }
   }
-  for (const path of files) {
-    for (let cut = path.indexOf("/"); cut !== -1; cut = path.indexOf("/", cut + 1)) {
-      if (files.has(path.slice(0, cut))) {
-        refuse(path, "lies below something that is not a folder");
-      }
-    }
+
+  private refuse(path: string, why: string): never {
+    throw new Error(`The manifest from ${this.origin} is refused: ${quoted(path)} ${why}.`);
   }
 }

@@ -1,10 +1,18 @@
 import type { Listener } from "../listener";
 
-/** Counts what goes over the line, and tells how much of it and how fast: `312.0 of 900.0 MB, 40.2 MB/s`. */
-export function progressMeter(phase: string, bytes: number, onStatus: Listener["status"]): (bytes: number) => void {
+/**
+ * Counts what goes over the line, and tells how much of it and how fast: `312.0 of 900.0 MB, 40.2 MB/s`.
+ * @param total Where it becomes known only meanwhile, a function.
+ */
+export function progressMeter(
+  phase: string,
+  total: number | (() => number),
+  onStatus: Listener["status"],
+): (bytes: number) => void {
   const started = Date.now();
   let done = 0;
   const tell = (): void => {
+    const bytes = typeof total === "number" ? total : total();
     const seconds = (Date.now() - started) / 1000;
     // What was handed over is still on its way for as long as the other side has not confirmed it.
     const rest = done >= bytes && bytes > 0 ? ", the last of it on its way" : "";

@@ -66,10 +66,11 @@ export function dial(access: SshAccess, options: ConnectOptions = {}): Promise<C
       }
       end(lost);
     });
+    // Before the login: its small packets would wait for acknowledgements that come late, 160 ms in all.
+    client.on("connect", () => client.setNoDelay(true));
     client.on("ready", () => {
       ready = true;
       signal?.removeEventListener("abort", abort);
-      client.setNoDelay(true);
       resolve({ client, ended });
     });
     client.connect({

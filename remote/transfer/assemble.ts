@@ -1,20 +1,19 @@
 import { execFile } from "node:child_process";
-import { createWriteStream } from "node:fs";
-import { chmod, link, lstat, mkdir, open, rename, stat, symlink } from "node:fs/promises";
+import { createWriteStream, mkdirSync, symlinkSync } from "node:fs";
+import { lstat, open, rename, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
-import type { Manifest, ManifestEntry } from "../../local/folder/manifest";
+import { Breaks } from "../../local/folder/breaks";
+import type { Manifest } from "../../local/folder/manifest";
 import { quotedFew } from "../../local/folder/manifest";
-import { filesAtOnce, inParallel } from "../../local/folder/parallel";
 import { removeTree } from "../../local/folder/remove-tree";
 import type { Listener } from "../../local/listener";
 import { fileCounter } from "./counter";
-import type { Objects } from "./objects";
+import { type Objects, sameName } from "./objects";
 import { formatResults, type ResultsRecord, resultsFile } from "./results-file";
 import type { RunRecord } from "./run-record";
-import { copySparse } from "./sparse";
 import { stampOf, takeOver } from "./take-over";
 
 /** What becomes what. */
@@ -34,7 +33,7 @@ export interface Assembly {
 }
 
 /**
- * Builds the folder from checked content, writes its record last, brings all of it to the disk and swaps it in. What
+ * Completes the folder with content that was here before, writes its record last, brings all of it to the disk and swaps it in. What
  * people put into the old folder is taken over; an old folder that came from elsewhere is kept under a name of its own.
  */
 export async function assemble(assembly: Assembly): Promise<void> {
@@ -47,19 +46,16 @@ export async function assemble(assembly: Assembly): Promise<void> {
     await removeTree(partial);
     return;
   }
-  const tree = join(partial, "tree");
-  await removeTree(tree);
-  await mkdir(tree, { recursive: true });
-  const folders = new Set(
-    manifest.files.map(({ path, folder }) => (folder === true ? join(tree, path) : dirname(join(tree, path)))),
-  );
-  await inParallel([...folders], filesAtOnce, (folder) => mkdir(folder, { recursive: true }));
-  const used = new Set<string>();
+  const tree = objects.root;
+  const breaks = new Breaks();
   const count = fileCounter(onStatus, "putting into place", manifest.files.length);
-  await inParallel(manifest.files, filesAtOnce, async (entry) => {
-    await place(entry, join(tree, entry.path), objects, isSame, used);
+  for (const entry of manifest.files) {
+    if (entry.folder === true) mkdirSync(objects.placeFor(entry.path), { recursive: true });
+    else if (entry.link !== undefined) putLink(entry.link, objects.placeFor(entry.path));
+    else await objects.place(entry, isSame);
     count(1);
-  });
+    await breaks.take();
+  }
   if (isSame) {
     const renamed = await takeOver(final, tree, objects);
     if (renamed.length > 0) {
@@ -74,26 +70,12 @@ export async function assemble(assembly: Assembly): Promise<void> {
   await removeTree(partial);
 }
 
-/** Puts one entry into the tree. No two paths, and no two folders of results, share an inode: who edits one would change the other. */
-async function place(
-  entry: ManifestEntry,
-  path: string,
-  objects: Objects,
-  replacesEarlier: boolean,
-  used: Set<string>,
-): Promise<void> {
-  if (entry.folder === true) return;
-  if (entry.link !== undefined) {
-    await symlink(entry.link, path).catch((error: unknown) => {
-      throw (error as NodeJS.ErrnoException).code === "EEXIST" ? sameName(path, error) : error;
-    });
-    return;
+function putLink(target: string, path: string): void {
+  try {
+    symlinkSync(target, path);
+  } catch (error) {
+    throw sameName(path, error);
   }
-  const content = objects.sourceOf(entry.sha256);
-  const isItsOwn = !used.has(entry.sha256) && (replacesEarlier || !content.isEarlier);
-  used.add(entry.sha256);
-  await (isItsOwn ? linkOrCopy(content.path, path) : copyOnce(content.path, path));
-  await chmod(path, entry.executable ? 0o755 : 0o644);
 }
 
 /** Written elsewhere first: every name in the folder may be one of the results. */
@@ -101,31 +83,6 @@ async function writeRecord(folder: string, partial: string, record: ResultsRecor
   const path = join(partial, resultsFile);
   await pipeline(Readable.from(formatResults(record)), createWriteStream(path, { flush: true }));
   await rename(path, join(folder, resultsFile));
-}
-
-async function linkOrCopy(from: string, to: string): Promise<void> {
-  try {
-    await link(from, to);
-  } catch (error) {
-    // A disk without hard links.
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") {
-      return copyOnce(from, to);
-    }
-    throw sameName(to, error);
-  }
-}
-
-async function copyOnce(from: string, to: string): Promise<void> {
-  try {
-    await copySparse(from, to);
-  } catch (error) {
-    throw (error as NodeJS.ErrnoException).code === "EEXIST" ? sameName(to, error) : error;
-  }
-}
-
-function sameName(path: string, cause: unknown): Error {
-  const message = `${path} exists already: this disk takes two names of the results for the same (upper and lower case).`;
-  return new Error(message, { cause });
 }
 
 const mostSingleSyncs = 500;

@@ -7,8 +7,8 @@ import { takeLock } from "../../local/lock";
 import type { SshSession } from "../session";
 import type { SshAccess, Written } from "../types";
 import { assemble, recoverSwap } from "./assemble";
-import { fetchObjects } from "./fetch";
-import { type Listing, type ListingOptions, listRemote } from "./listing";
+import { fetchResults } from "./fetch";
+import type { Listing, ListingOptions } from "./listing";
 import { Objects } from "./objects";
 import { parseResults, resultsFile } from "./results-file";
 import { type Attempt, onTarget } from "./retry";
@@ -101,7 +101,7 @@ async function downloadAlone(
   const started = Date.now();
   await recoverSwap(final);
   const { onProgress, onStatus } = options;
-  const objects = await Objects.open(join(partial, "objects"), final, options.hashFolder, onStatus);
+  const objects = await Objects.open(partial, final, options.hashFolder, onStatus);
   const fetched = { files: 0, bytes: 0 };
   const collect = (session: SshSession, attempt: Attempt): Promise<Collected> =>
     collectContent(session, options, objects, attempt, (files, bytes) => {
@@ -120,7 +120,7 @@ async function downloadAlone(
   if (options.runEnded === true) {
     requireAll(collected, partial);
   }
-  const manifest: Manifest = { files: entries.map(({ id: _id, ...entry }) => entry) };
+  const manifest: Manifest = { files: entries };
   const source = options.source ?? `${access.user}@${access.host}:${options.remoteRoot}`;
   options.signal.throwIfAborted();
   const { formerSource } = options;
@@ -141,8 +141,6 @@ async function downloadAlone(
 }
 
 interface Collected extends Listing {
-  /** Files that kept changing while they were read. */
-  readonly unstable: readonly string[];
   readonly access: SshAccess;
 }
 
@@ -173,23 +171,9 @@ async function collectContent(
   count: (files: number, bytes: number) => void,
 ): Promise<Collected> {
   for (let round = 1; ; round++) {
-    options.onStatus?.("listing the results");
-    const { entries, skipped, hollow, moved, written, run } = await listRemote(session, options);
-    const missing = objects.missing(entries);
-    await fetchObjects(session, missing, objects, { ...options, count, progressed: attempt.progressed });
-    const unstable = entries.filter((entry) => !objects.has(entry)).map(({ path }) => path);
-    if (unstable.length === 0 || round === rounds) {
-      return {
-        entries: entries.filter((entry) => objects.has(entry)),
-        unstable,
-        skipped,
-        hollow,
-        moved,
-        written,
-        run,
-        access: session.access,
-      };
-    }
+    await objects.renew();
+    const found = await fetchResults(session, objects, { ...options, count, progressed: attempt.progressed });
+    if (found.unstable.length === 0 || round === rounds) return { ...found, access: session.access };
   }
 }
 

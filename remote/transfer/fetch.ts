@@ -1,111 +1,188 @@
 import { statfs } from "node:fs/promises";
-import { dirname } from "node:path";
-import { Readable } from "node:stream";
+import { addAbortSignal } from "node:stream";
 import { text } from "node:stream/consumers";
-import { pipeline } from "node:stream/promises";
-import { createGunzip } from "node:zlib";
-import { extract } from "tar-stream";
+import type { ManifestEntry } from "../../local/folder/manifest";
+import { byPath } from "../../local/folder/manifest";
 import { progressMeter } from "../../local/folder/progress";
 import { showBytes } from "../../local/folder/surprise";
 import { startAgent } from "../agent";
-import { endedSoon, type SshSession, sshFailure } from "../session";
+import { endedSoon, type RemoteProcess, type SshSession, sshFailure } from "../session";
+import { foreign, type Piece, piecesOf, unpacks } from "./blocks";
 import { isBrokenStream } from "./broken";
-import type { RemoteEntry } from "./listing";
+import { fileCounter } from "./counter";
+import { IncomingListing, type Listing, type ListingOptions, type RemoteEntry } from "./listing";
 import type { Objects } from "./objects";
-import type { TransferOptions } from "./retry";
-import { type Request, Taker } from "./taker";
+import { Taker } from "./taker";
 
-interface FetchOptions extends TransferOptions {
+interface FetchOptions extends ListingOptions {
   readonly count: (files: number, bytes: number) => void;
   readonly progressed: () => void;
 }
 
+/** Kinds of pieces (`scripts/agent/results/sending.py`); those of content are the taker's. */
+const entriesPiece = 0;
+const endPiece = 4;
+const mostToldBytes = 256 << 20;
+
 /**
- * Fetches content as one compressed tar. Entries carry numbers instead of names, so that where something is written is
- * decided here alone; an entry that was not asked for, or is not as announced, ends the transfer.
- * Content that is not what the listing had said (it is written to at this moment) is left out.
+ * Lists the results on the instance and fetches what of them is not here, in one conversation: lists come, and while the
+ * next one is made, what is asked for comes as well. What has not the content of its listing (it is written to at this
+ * moment) is left out.
  */
-export async function fetchObjects(
-  session: SshSession,
-  wanted: readonly RemoteEntry[],
-  objects: Objects,
-  options: FetchOptions,
-): Promise<void> {
-  if (wanted.length === 0) {
-    return;
-  }
-  const { signal } = options;
-  const begun = await objects.begun();
-  const requests = wanted.map((entry) => ({ entry, offset: begun(entry.sha256, entry.size) }));
-  const bytes = requests.reduce((sum, { entry, offset }) => sum + entry.size - offset, 0);
-  await checkSpace(
-    objects,
-    requests.reduce((sum, { entry, offset }) => sum + Math.max(0, (entry.held ?? entry.size) - offset), 0),
-  );
-  const meter = progressMeter("downloading", bytes, options.onStatus);
-  const received = (files: number, more: number): void => {
-    meter(more);
-    options.count(files, more);
-  };
-  const remote = await startAgent(session, { verb: "send", document: {} });
+export async function fetchResults(session: SshSession, objects: Objects, options: FetchOptions): Promise<Listing> {
+  const { signal, remoteRoot } = options;
+  signal?.throwIfAborted();
+  options.onStatus?.("listing the results");
+  const places = Object.entries({ "": remoteRoot, ...options.also }).map(([at, path]) => ({ at, path }));
+  const { experiment, include = [], exclude = [] } = options.writtenBy ?? {};
+  const written = experiment === undefined ? undefined : { experiment, keys: { include, exclude } };
+  const remote = await startAgent(session, {
+    verb: "send",
+    document: { places, written, record: options.recordOf, unpacks },
+  });
   const said = text(remote.stderr).catch(() => "");
-  const asking = pipeline(Readable.from(askingFor(requests)), remote.stdin).catch(() => {});
-  const taker = new Taker(requests, objects, received, options.progressed);
+  const conversation = new Conversation(remote, objects, options, new IncomingListing(options, session.access.host));
+  const stdout = signal === undefined ? remote.stdout : addAbortSignal(signal, remote.stdout);
   let broken: unknown;
   try {
-    const entries = extract();
-    const unpacking = pipeline(remote.stdout, createGunzip(), entries, { signal });
-    unpacking.catch(() => {});
-    for await (const entry of entries) {
-      await taker.take(entry);
-    }
-    await unpacking;
+    for await (const pieces of piecesOf(stdout)) await conversation.hear(pieces);
   } catch (error) {
     if (signal?.aborted === true || !isBrokenStream(error)) {
       remote.kill();
       throw signal?.aborted === true ? signal.reason : localReason(error, objects);
     }
     broken = error;
+  } finally {
+    await conversation.close();
   }
-  await taker.settled().catch((error: unknown) => {
-    throw localReason(error, objects);
-  });
-  await asking;
+  signal?.throwIfAborted();
+  remote.stdin.end();
   // Where the stream broke, how the command or the connection ended tells why.
   const exit = await endedSoon(remote);
-  if (exit.code !== 0 || broken !== undefined || taker.left > 0) {
-    const reason = (await said) || (broken === undefined ? `${taker.left} files did not come.` : String(broken));
-    throw sshFailure(session, exit.code, "Sending the results", reason);
+  if (exit.code !== 0 || broken !== undefined) {
+    throw sshFailure(session, exit.code, `Downloading ${remoteRoot}`, (await said) || String(broken ?? ""));
   }
+  return conversation.result();
 }
 
-/** The lines that ask for content, some hundreds at once. */
-function* askingFor(requests: readonly Request[]): Generator<string> {
-  for (let at = 0; at < requests.length; at += 500) {
-    const some = requests.slice(at, at + 500);
-    yield some.map(({ entry, offset }) => `${JSON.stringify([entry.id, offset, entry.size - offset])}\n`).join("");
-  }
-}
+/** What is said between here and the instance. */
+class Conversation {
+  private readonly taker: Taker;
+  private readonly listed: (files: number) => void;
+  private readonly meter: (bytes: number) => void;
+  private readonly told: Buffer[] = [];
+  private toldBytes = 0;
+  private found: ReturnType<IncomingListing["end"]> | undefined;
+  /** Files and bytes that are asked for, and the room that these take. */
+  private wanted = { files: 0, bytes: 0, room: 0 };
+  private free: number | undefined;
+  private number = 0;
 
-async function checkSpace(objects: Objects, bytes: number): Promise<void> {
-  const folder = dirname(objects.partPath(""));
-  const { bavail, bsize } = await statfs(folder);
-  if (bavail * bsize < bytes) {
-    throw new Error(
-      `The results need ${showBytes(bytes)} more, but the disk of ${folder} has ${showBytes(bavail * bsize)} free. Make room, or set results.directory to another disk, and run the command again.`,
+  constructor(
+    private readonly remote: RemoteProcess,
+    private readonly objects: Objects,
+    private readonly options: FetchOptions,
+    private readonly listing: IncomingListing,
+  ) {
+    this.taker = new Taker(objects, options.progressed);
+    this.listed = fileCounter(options.onStatus, "listing the results");
+    this.meter = progressMeter(
+      "downloading",
+      () => this.wanted.bytes,
+      (phase, detail) => {
+        if (this.wanted.files > 0) options.onStatus?.(phase, detail);
+      },
     );
   }
+
+  async hear(pieces: Iterable<Piece>): Promise<void> {
+    const { files, bytes } = this.taker;
+    for (const piece of pieces) {
+      if (this.found !== undefined)
+        throw new Error("The instance went on after the end of its results; they are refused.");
+      const isContent = piece.kind !== entriesPiece && piece.kind !== endPiece;
+      // What tells nothing could come for ever.
+      if (!isContent && piece.content.length === 0) throw foreign();
+      if (isContent) await this.taker.take(piece);
+      else if (piece.kind === endPiece) this.hearEnd(piece);
+      else await this.answer(piece);
+    }
+    this.options.count(this.taker.files - files, this.taker.bytes - bytes);
+    if (this.taker.bytes > bytes) this.meter(this.taker.bytes - bytes);
+  }
+
+  private hearEnd({ number, content }: Piece): void {
+    this.told.push(Buffer.from(content));
+    this.toldBytes += content.length;
+    if (this.toldBytes > mostToldBytes)
+      throw new Error(`The end of the results has over ${mostToldBytes} bytes; that is refused.`);
+    if (number === 0) this.found = this.listing.end(Buffer.concat(this.told));
+  }
+
+  /** Asks for what is not here of a list. */
+  private async answer({ content }: Piece): Promise<void> {
+    const wanted: [number: number, offset: number][] = [];
+    const entries = this.listing.read(content);
+    for (const entry of entries) {
+      const offset = this.wish(entry, this.number);
+      if (offset !== undefined) wanted.push([this.number, offset]);
+      this.number += 1;
+    }
+    if (this.wanted.files === 0) this.listed(entries.length);
+    await this.checkSpace();
+    this.remote.stdin.write(`${JSON.stringify(wanted)}\n`);
+  }
+
+  /** From where on to ask for an entry's content; -1 for its checksum, which may be one that is here. */
+  private wish({ entry, key, held }: RemoteEntry, number: number): number | undefined {
+    const { size, sha256 } = entry;
+    const isKnown = sha256 !== "";
+    const offset = key === undefined ? 0 : this.objects.begun({ entry, key });
+    const mayBeHere = this.objects.hasSize(size) || this.taker.awaits(size);
+    if (!isKnown && offset === 0 && mayBeHere) return -1;
+    this.listing.accept(entry);
+    if (isKnown && (this.objects.has(entry) || this.taker.awaits(sha256))) return undefined;
+    this.taker.expect(number, { entry, key, offset });
+    this.wanted.files += 1;
+    this.wanted.bytes += size - offset;
+    this.wanted.room += Math.max(0, (held ?? size) - offset);
+    return offset;
+  }
+
+  private async checkSpace(): Promise<void> {
+    if (this.free === undefined) {
+      const { bavail, bsize } = await statfs(this.objects.root);
+      this.free = bavail * bsize;
+    }
+    if (this.free < this.wanted.room) {
+      throw new Error(
+        `The results need ${showBytes(this.wanted.room)} more, but the disk of ${this.objects.root} has ${showBytes(this.free)} free. Make room, or set results.directory to another disk, and run the command again.`,
+      );
+    }
+  }
+
+  /** Ends what is under way; what has arrived of it stays. */
+  close(): Promise<void> {
+    return this.taker.close();
+  }
+
+  result(): Listing {
+    if (this.found === undefined || this.taker.left > 0) throw this.listing.early();
+    const entries = this.listing.entries.sort(byPath);
+    const isHere = (entry: ManifestEntry): boolean => entry.sha256 !== "" && this.objects.has(entry);
+    const unstable = entries.filter((entry) => !isHere(entry)).map(({ path }) => path);
+    return { ...this.found, entries: unstable.length === 0 ? entries : entries.filter(isHere), unstable };
+  }
 }
 
-function localReason(error: unknown, objects: Objects): unknown {
-  const folder = dirname(objects.partPath(""));
+function localReason(error: unknown, { root }: Objects): unknown {
   const { code, message } = error as { code?: string; message: string };
   if (code === "ENOSPC" || code === "EDQUOT") {
     return new Error(
-      `The disk of ${folder} is full. What has arrived stays there. Make room and run the command again.`,
+      `The disk of ${root} is full. What has arrived stays there. Make room and run the command again.`,
       { cause: error },
     );
   }
   const local = ["EACCES", "EROFS", "EIO", "EFBIG", "ENOTDIR", "ENAMETOOLONG"].includes(code ?? "");
-  return local ? new Error(`Couldn't write the results to ${folder}: ${message}`, { cause: error }) : error;
+  return local ? new Error(`Couldn't write the results to ${root}: ${message}`, { cause: error }) : error;
 }

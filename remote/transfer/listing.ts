@@ -1,32 +1,33 @@
 import { posix } from "node:path";
-import { text } from "node:stream/consumers";
-import { pipeline } from "node:stream/promises";
-import { createGunzip } from "node:zlib";
 import { hashText } from "../../local/folder/hashes";
 import type { ManifestEntry } from "../../local/folder/manifest";
-import { byPath, checkManifest, isSafePath } from "../../local/folder/manifest";
-import { type AgentCall, startAgent } from "../agent";
-import { endedSoon, type SshSession, sshFailure } from "../session";
+import { emptySha256, isSafePath, ManifestCheck } from "../../local/folder/manifest";
 import type { Written } from "../types";
 import { parseWritten } from "../written";
-import { isBrokenStream } from "./broken";
-import { fileCounter } from "./counter";
-import { linesOf } from "./lines";
 import { isOwnName, linkAtHome, movedText, pathAtHome, topOf } from "./names";
 import type { TransferOptions } from "./retry";
 import { parseRunRecord, type RunRecord } from "./run-record";
 
+/** An entry of the results whose checksum may become known only when its content has come: until then it is empty. */
+export interface IncomingEntry extends ManifestEntry {
+  sha256: string;
+}
+
 /** A file on the instance. */
-export interface RemoteEntry extends ManifestEntry {
-  /** How to ask for it. */
-  readonly id: string;
+export interface RemoteEntry {
+  readonly entry: IncomingEntry;
+  /** Of a large file: tells its content from that of other files, and from what it was before. */
+  readonly key?: string;
   /** Bytes that it takes on a disk, where these are far fewer than its size. */
   readonly held?: number;
 }
 
 /** What was found. */
 export interface Listing {
-  readonly entries: readonly RemoteEntry[];
+  /** What is here of it, by path. */
+  readonly entries: readonly ManifestEntry[];
+  /** Files that changed while they were read: their content is not here. */
+  readonly unstable: readonly string[];
   /** Paths that could not be opened. */
   readonly skipped: readonly string[];
   /** Symbolic links without content: they lead nowhere, or to a folder that holds them. */
@@ -61,93 +62,67 @@ export interface ListingOptions extends TransferOptions {
 }
 
 const mostFiles = 2_000_000;
-const mostListingBytes = 4 * 1024 ** 3;
 
-/** Lists a folder on the instance with checksums. What comes back is refused unless it is sane. */
-export async function listRemote(session: SshSession, options: ListingOptions): Promise<Listing> {
-  const places = Object.entries({ "": options.remoteRoot, ...options.also }).map(([at, path]) => ({ at, path }));
-  const { experiment, include = [], exclude = [] } = options.writtenBy ?? {};
-  const written = experiment === undefined ? undefined : { experiment, keys: { include, exclude } };
-  const what = `Listing ${options.remoteRoot}`;
-  const origin = session.access.host;
-  const entries: RemoteEntry[] = [];
-  const tops = new Set<string>();
-  let last: Last | undefined;
-  const count = fileCounter(options.onStatus, "listing the results");
-  const take = (lines: readonly string[]): void => {
-    for (const line of lines) {
-      const value = JSON.parse(line) as Line & Last;
-      if (last !== undefined) throw new Error(`The listing from ${origin} continues after its end, so it is refused.`);
-      if (value.end === true) last = value;
-      else entries.push(entryAtHome(value, options.below, tops));
-    }
-    if (entries.length > mostFiles) {
-      throw new Error(
-        `${options.remoteRoot} on ${origin} has over ${mostFiles.toLocaleString("en-US")} files; that is refused.`,
-      );
-    }
-    count(lines.length);
-  };
-  await readLines(
-    session,
-    { verb: "list", document: { places, written, record: options.recordOf } },
-    what,
-    take,
-    options.signal,
-  );
-  if (last?.end !== true || !Array.isArray(last.skipped) || !Array.isArray(last.hollow)) {
-    throw new Error(`${what} on ${origin} ended too early. Run the command again.`);
-  }
-  checkManifest({ files: entries }, origin);
-  const moved = [...tops].filter(isOwnName).sort().map(movedText);
-  return {
-    entries: entries.sort(byPath),
-    skipped: saneNames(last.skipped),
-    hollow: saneNames(last.hollow),
-    moved,
-    written: written && parseWritten(last.written, origin),
-    run: parseRunRecord(last.run),
-  };
-}
+/** The listing of an instance, as it comes. What comes is refused unless it is sane. */
+export class IncomingListing {
+  readonly entries: IncomingEntry[] = [];
+  private readonly check: ManifestCheck;
+  private readonly tops = new Set<string>();
+  private lines = 0;
 
-/** Calls a verb whose packed output is lines, and hands these on as they come. */
-async function readLines(
-  session: SshSession,
-  call: AgentCall,
-  what: string,
-  take: (lines: readonly string[]) => void,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  signal?.throwIfAborted();
-  const remote = await startAgent(session, call);
-  remote.stdin.end();
-  const said = text(remote.stderr).catch(() => "");
-  let broken = false;
-  try {
-    const unpacked = createGunzip();
-    const unpacking = pipeline(remote.stdout, unpacked, { signal });
-    unpacking.catch(() => {});
-    for await (const lines of linesOf(unpacked, mostListingBytes)) take(lines);
-    await unpacking;
-  } catch (error) {
-    if (signal?.aborted === true || !isBrokenStream(error)) {
-      remote.kill();
-      throw signal?.aborted === true ? signal.reason : error;
-    }
-    broken = true;
+  constructor(
+    private readonly options: ListingOptions,
+    private readonly origin: string,
+  ) {
+    this.check = new ManifestCheck(origin);
   }
-  // Where the stream broke, how the command or the connection ended tells why.
-  const exit = await endedSoon(remote);
-  if (exit.code !== 0 || broken) throw sshFailure(session, exit.code, what, await said);
+
+  /** Some entries, as JSON lines. {@link accept} takes them among the results. */
+  read(lines: Buffer): RemoteEntry[] {
+    return lines
+      .toString("utf8")
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => {
+        if (++this.lines > mostFiles) {
+          throw new Error(
+            `${this.options.remoteRoot} on ${this.origin} has over ${mostFiles.toLocaleString("en-US")} files; that is refused.`,
+          );
+        }
+        return entryAtHome(JSON.parse(line) as Line, this.options.below, this.tops);
+      });
+  }
+
+  accept(entry: IncomingEntry): void {
+    this.check.add(entry.sha256 === "" ? { ...entry, sha256: emptySha256 } : entry);
+    this.entries.push(entry);
+  }
+
+  /** What was found, once the instance has told the end of it. */
+  end(told: Buffer): Omit<Listing, "entries" | "unstable"> {
+    const { skipped, hollow, written, run } = JSON.parse(told.toString("utf8")) as End;
+    if (!Array.isArray(skipped) || !Array.isArray(hollow)) throw this.early();
+    return {
+      skipped: saneNames(skipped),
+      hollow: saneNames(hollow),
+      moved: [...this.tops].filter(isOwnName).sort().map(movedText),
+      written: this.options.writtenBy && parseWritten(written, this.origin),
+      run: parseRunRecord(run),
+    };
+  }
+
+  early(): Error {
+    return new Error(`Listing ${this.options.remoteRoot} on ${this.origin} ended too early. Run the command again.`);
+  }
 }
 
 /** A line of the listing: a file, below `at` where it is not of the results' own folder. */
-interface Line extends RemoteEntry {
+interface Line extends Omit<ManifestEntry, "sha256">, Pick<RemoteEntry, "key" | "held"> {
   readonly at?: string;
+  readonly sha256?: string;
 }
 
-interface Last {
-  readonly end?: boolean;
+interface End {
   readonly skipped?: unknown;
   readonly hollow?: unknown;
   readonly written?: unknown;
@@ -164,30 +139,30 @@ function saneNames(names: readonly unknown[]): string[] {
  * names its own gets another name.
  */
 function entryAtHome(
-  { at, path: listed, size, sha256, executable, link, folder, id, held }: Line,
+  { at, path: listed, size, sha256, executable, link, folder, key, held }: Line,
   below: string | undefined,
   tops: Set<string>,
 ): RemoteEntry {
-  if (typeof id !== "string" || !/^[0-9a-f]+$/.test(id)) {
-    throw new Error("The instance sent a listing without ids; it is refused.");
+  if (sha256 === "" || (sha256 === undefined && (typeof key !== "string" || !/^[0-9a-f]{32}$/.test(key)))) {
+    throw new Error("The instance sent a listing without checksums; it is refused.");
   }
   if (typeof listed !== "string" || (at !== undefined && !(typeof at === "string" && isOwnName(topOf(at))))) {
     throw new Error("The instance sent a listing of files in places that were not asked for; it is refused.");
   }
-  const entry = { size, sha256, executable: executable === true, id };
   const path = at === undefined && below !== undefined ? posix.join(below, listed) : listed;
   if (at === undefined) tops.add(topOf(path));
   const home = at === undefined ? pathAtHome(path) : path === "" ? at : `${at}/${path}`;
+  const entry = { path: home, size, sha256: sha256 ?? "", executable: executable === true };
   if (link !== undefined) {
     if (typeof link !== "string") throw new Error("The instance sent a link that leads to no path; it is refused.");
     // Below a folder all names are as they were.
     const target = at === undefined && below === undefined ? linkAtHome(path, link) : link;
-    return { ...entry, path: home, size: Buffer.byteLength(target), sha256: hashText(target), link: target };
+    return { entry: { ...entry, size: Buffer.byteLength(target), sha256: hashText(target), link: target } };
   }
+  if (folder !== undefined) return { entry: { ...entry, folder } };
   return {
-    ...entry,
-    path: home,
-    ...(folder === undefined ? {} : { folder }),
-    ...(typeof held === "number" && held < size ? { held } : {}),
+    entry,
+    key: typeof key === "string" ? key : undefined,
+    held: typeof held === "number" && held < size ? held : undefined,
   };
 }

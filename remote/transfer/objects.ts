@@ -1,61 +1,126 @@
-import { lstatSync, readlinkSync, type Stats } from "node:fs";
-import { lstat, mkdir, readdir, readFile, readlink, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import {
+  chmodSync,
+  closeSync,
+  fchmodSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  type Stats,
+  writeSync,
+} from "node:fs";
+import { lstat, mkdir, readdir, readFile, readlink, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Breaks } from "../../local/folder/breaks";
 import { type Found, stampOf } from "../../local/folder/entries";
 import { indexOf } from "../../local/folder/folder-index";
-import { hashFile, hashText } from "../../local/folder/hashes";
+import { hashFile, hashSmall, hashText, smallBytes } from "../../local/folder/hashes";
 import type { Manifest, ManifestEntry } from "../../local/folder/manifest";
 import { byPath, manifestHash } from "../../local/folder/manifest";
 import { filesAtOnce, inParallel } from "../../local/folder/parallel";
 import type { Listener } from "../../local/listener";
 import { fileCounter } from "./counter";
+import type { RemoteEntry } from "./listing";
 import { parseResults, type ResultsRecord, resultsFile } from "./results-file";
+import { copySparse } from "./sparse";
 
-/** Content of files, found by checksum: what a download has fetched so far, and what an earlier one left. */
+/** A folder with files whose content is known: checksum → path of one. */
+interface Source {
+  at: string;
+  readonly files: Map<string, string>;
+}
+
+/**
+ * The new results while they grow, `<partial>/tree`, and content that is here already: in an earlier download, and in what
+ * tries that broke off have left in `<partial>`.
+ */
 export class Objects {
-  /** Checksums of what has been fetched. */
-  private readonly fetched = new Set<string>();
-  /** Checksum → path in the earlier results of a file with that content. */
-  private readonly known = new Map<string, string>();
-  /** Paths of the earlier results that are as their record says. */
-  private readonly inPlace = new Set<string>();
   /** Record of the earlier results, where there are any. */
   earlier: ResultsRecord | undefined;
+  /** Paths of the earlier results that are as their record says. */
+  private readonly inPlace = new Set<string>();
+  private readonly before: Source;
+  private readonly left: Source[] = [];
+  private tree: Source;
+  private readonly folders = new Set<string>();
+  /** Sizes of all content that is here. */
+  private readonly sizes = new Set<number>();
+  /** Content that has a name of the new results already, and must be copied for another one. */
+  private readonly used = new Set<string>();
 
   private constructor(
-    private readonly folder: string,
-    private readonly final: string,
-  ) {}
+    private readonly partial: string,
+    final: string,
+  ) {
+    this.before = { at: final, files: new Map() };
+    this.tree = { at: join(partial, "tree"), files: new Map() };
+  }
 
   /**
-   * `folder`: where fetched content goes; `final`: results of an earlier download. Both are checked, not trusted.
-   * `hashFolder`: where checksums of the earlier results are remembered.
+   * `final`: results of an earlier download. They are checked like what lies in `partial`, not trusted. `hashFolder`: where
+   * checksums of the earlier results are remembered.
    */
   static async open(
-    folder: string,
+    partial: string,
     final: string,
     hashFolder: string | undefined,
     onStatus?: Listener["status"],
   ): Promise<Objects> {
-    const objects = new Objects(folder, final);
-    await mkdir(folder, { recursive: true });
-    await inParallel(await readdir(folder), filesAtOnce, async (name) => {
-      if (!/^[0-9a-f]{64}(\.part)?$/.test(name)) {
-        await rm(join(folder, name), { recursive: true, force: true });
-      } else if (!name.endsWith(".part")) {
-        if ((await hashFile(join(folder, name))) === name) {
-          objects.fetched.add(name);
-        } else {
-          await rm(join(folder, name), { force: true });
-        }
-      }
-    });
+    const objects = new Objects(partial, final);
+    await objects.addLeft();
     await objects.addEarlier(hashFolder, onStatus);
     return objects;
   }
 
+  /** The folder of the new results. */
+  get root(): string {
+    return this.tree.at;
+  }
+
+  /** Folder of what has arrived in part. */
+  private get parts(): string {
+    return join(this.partial, "parts");
+  }
+
+  private async addLeft(): Promise<void> {
+    await mkdir(this.parts, { recursive: true });
+    for (const item of await readdir(this.partial, { withFileTypes: true })) {
+      const at = join(this.partial, item.name);
+      if (!item.isDirectory()) await rm(at);
+      else if (at !== this.parts && at !== this.tree.at) await this.addSource(at);
+    }
+    // Its name is that of the next one.
+    if (statusOf(this.tree.at) !== undefined) await this.addSource(await this.putAside());
+    mkdirSync(this.tree.at);
+  }
+
+  private async addSource(at: string): Promise<void> {
+    const source: Source = { at, files: new Map() };
+    this.left.push(source);
+    const breaks = new Breaks();
+    for (const path of filesBelow(at)) {
+      const size = statusOf(join(at, path))?.size ?? 0;
+      this.sizes.add(size);
+      source.files.set(await (size > smallBytes ? hashFile : hashSmall)(join(at, path)), path);
+      await breaks.take();
+    }
+  }
+
+  private async putAside(): Promise<string> {
+    const taken = new Set(readdirSync(this.partial));
+    let number = 1;
+    while (taken.has(`left-${number}`)) number++;
+    const at = join(this.partial, `left-${number}`);
+    await rename(this.tree.at, at);
+    return at;
+  }
+
   private async addEarlier(hashFolder: string | undefined, onStatus: Listener["status"]): Promise<void> {
-    const file = join(this.final, resultsFile);
+    const { at: final, files } = this.before;
+    const file = join(final, resultsFile);
     try {
       this.earlier = parseResults(await readFile(file), file);
     } catch {
@@ -63,7 +128,7 @@ export class Objects {
     }
     const entries = this.earlier.manifest.files;
     const recorded = new Map(entries.map(({ path, sha256 }) => [path, sha256]));
-    for (const entry of entries) if (!hasContent(entry) && isThere(this.final, entry)) this.inPlace.add(entry.path);
+    for (const entry of entries) if (!hasContent(entry) && isThere(final, entry)) this.inPlace.add(entry.path);
     const count = fileCounter(onStatus, "checking what is already here", entries.length);
     let left = entries.length;
     const done = (files: number): void => {
@@ -72,13 +137,24 @@ export class Objects {
     };
     const tell = { found: () => {}, begin: () => {}, hashed: () => {}, done: () => done(1) };
     const how = { kind: "results", hashFolder, tell } as const;
-    const index = await indexOf(this.final, () => filesIn(this.final, entries), how);
+    const index = await indexOf(final, () => filesIn(final, entries), how);
     done(left);
-    for (const { path, sha256 } of index.entries()) {
+    for (const { path, size, sha256 } of index.entries()) {
       if (sha256 !== recorded.get(path)) continue;
       this.inPlace.add(path);
-      if (!this.known.has(sha256)) this.known.set(sha256, path);
+      this.sizes.add(size);
+      if (!files.has(sha256)) files.set(sha256, path);
     }
+  }
+
+  /** Begins the new results anew. What has arrived so far is here already. */
+  async renew(): Promise<void> {
+    if (this.tree.files.size === 0) return;
+    this.tree.at = await this.putAside();
+    this.left.push(this.tree);
+    this.tree = { at: join(this.partial, "tree"), files: new Map() };
+    this.folders.clear();
+    mkdirSync(this.tree.at);
   }
 
   /** True where the earlier results hold just this already. */
@@ -97,56 +173,81 @@ export class Objects {
 
   /** True where the content of this entry is here. Links and empty folders need none, whatever checksum they have. */
   has(entry: ManifestEntry): boolean {
-    return !hasContent(entry) || this.hasContentOf(entry.sha256);
+    return !hasContent(entry) || this.sources.some(({ files }) => files.has(entry.sha256));
   }
 
-  /** One entry for each content that is not here. */
-  missing<T extends ManifestEntry>(entries: readonly T[]): T[] {
-    const asked = new Set<string>();
-    return entries.filter((entry) => {
-      if (this.has(entry) || asked.has(entry.sha256)) return false;
-      asked.add(entry.sha256);
-      return true;
-    });
+  private get sources(): readonly Source[] {
+    return [this.tree, ...this.left, this.before];
   }
 
-  private hasContentOf(sha256: string): boolean {
-    return this.fetched.has(sha256) || this.known.has(sha256);
-  }
-
-  /** A file with this content, and whether it is one of the earlier results. */
-  sourceOf(sha256: string): { readonly path: string; readonly isEarlier: boolean } {
-    if (this.fetched.has(sha256)) return { path: join(this.folder, sha256), isEarlier: false };
-    const path = this.known.get(sha256);
-    if (path === undefined) {
-      throw new Error(`The content ${sha256} was not fetched.`);
-    }
-    return { path: join(this.final, path), isEarlier: true };
-  }
-
-  /** How many bytes of a content, at most its size, an earlier try has left. */
-  async begun(): Promise<(sha256: string, size: number) => number> {
-    const names = (await readdir(this.folder)).filter((name) => name.endsWith(".part"));
-    const sizes = new Map<string, number>();
-    await inParallel(names, filesAtOnce, async (name) => {
-      const info = await stat(join(this.folder, name)).catch(() => undefined);
-      if (info !== undefined) sizes.set(name.slice(0, -".part".length), info.size);
-    });
-    return (sha256, size) => {
-      const arrived = sizes.get(sha256) ?? 0;
-      return arrived > size ? 0 : arrived;
-    };
+  /** True where content of this size is here: another one may be the same. */
+  hasSize(size: number): boolean {
+    return this.sizes.has(size);
   }
 
   /** Where content goes while it arrives. */
-  partPath(sha256: string): string {
-    return join(this.folder, `${sha256}.part`);
+  partOf({ entry, key = entry.sha256 }: RemoteEntry): string {
+    return join(this.parts, hashText(`${entry.path}\0${key}`));
   }
 
-  /** Gives arrived and checked content its name. */
-  async complete(sha256: string): Promise<void> {
-    await rename(this.partPath(sha256), join(this.folder, sha256));
-    this.fetched.add(sha256);
+  /** How many bytes of a content an earlier try has left; at least the last one of it is still to come. */
+  begun(remote: RemoteEntry): number {
+    const { size } = remote.entry;
+    const arrived = statusOf(this.partOf(remote))?.size ?? 0;
+    return arrived > size ? 0 : Math.min(arrived, size - 1);
+  }
+
+  /** Writes content that has been checked. */
+  add({ path, sha256, executable }: ManifestEntry, content: Buffer): void {
+    const file = create(this.placeFor(path));
+    try {
+      for (let written = 0; written < content.length; ) written += writeSync(file, content, written);
+      fchmodSync(file, modeOf(executable));
+    } finally {
+      closeSync(file);
+    }
+    this.tree.files.set(sha256, path);
+    this.sizes.add(content.length);
+  }
+
+  /** Takes a file that has been checked. */
+  addFile({ path, size, sha256, executable }: ManifestEntry, part: string): void {
+    const to = this.placeFor(path);
+    if (statusOf(to) !== undefined) throw sameName(to);
+    chmodSync(part, modeOf(executable));
+    renameSync(part, to);
+    this.tree.files.set(sha256, path);
+    this.sizes.add(size);
+  }
+
+  /** The path of a file in the new results, in a folder that is there. */
+  placeFor(path: string): string {
+    const folder = dirname(path);
+    if (!this.folders.has(folder)) {
+      mkdirSync(join(this.tree.at, folder), { recursive: true });
+      this.folders.add(folder);
+    }
+    return `${this.tree.at}/${path}`;
+  }
+
+  /**
+   * Puts a file into the new results whose content is here. No two paths, and no two folders of results, share an inode:
+   * who edits one would change the other.
+   */
+  async place({ path, sha256, executable }: ManifestEntry, replacesEarlier: boolean): Promise<void> {
+    const source = this.sources.find(({ files }) => files.has(sha256));
+    const from = source?.files.get(sha256);
+    if (source === undefined || from === undefined) throw new Error(`The content ${sha256} was not fetched.`);
+    if (source === this.tree && from === path) return;
+    const to = this.placeFor(path);
+    const isItsOwn = source !== this.tree && !this.used.has(sha256) && (replacesEarlier || source !== this.before);
+    this.used.add(sha256);
+    try {
+      if (!isItsOwn || !linked(join(source.at, from), to)) await copySparse(join(source.at, from), to);
+    } catch (error) {
+      throw sameName(to, error);
+    }
+    chmodSync(to, modeOf(executable));
   }
 
   /** Which files of a manifest a folder lacks, and which have other content. Reads everything. */
@@ -168,6 +269,45 @@ export class Objects {
   }
 }
 
+function modeOf(executable: boolean): number {
+  return executable ? 0o755 : 0o644;
+}
+
+/** The reason why a file could not be made, in words where its name is the reason. */
+export function sameName(path: string, cause?: unknown): unknown {
+  if (cause !== undefined && (cause as NodeJS.ErrnoException).code !== "EEXIST") return cause;
+  const message = `${path} exists already: this disk takes two names of the results for the same (upper and lower case).`;
+  return new Error(message, { cause });
+}
+
+/** Opens a file that must not be there yet. */
+function create(path: string): number {
+  try {
+    return openSync(path, "wx", 0o600);
+  } catch (error) {
+    throw sameName(path, error);
+  }
+}
+
+/** Gives a file a second name. False on a disk without hard links. */
+function linked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") throw error;
+    return false;
+  }
+}
+
+/** Paths of the files below a folder. */
+function* filesBelow(root: string, under = ""): Generator<string> {
+  for (const item of readdirSync(join(root, under), { withFileTypes: true })) {
+    const path = join(under, item.name);
+    if (item.isDirectory()) yield* filesBelow(root, path);
+    else if (item.isFile()) yield path;
+  }
+}
 /** The files of a record that lie in a folder with their sizes, by path. */
 function* filesIn(root: string, entries: readonly ManifestEntry[]): Generator<Found> {
   for (const { path, size, executable } of entries.filter(hasContent).sort(byPath)) {

@@ -25,6 +25,21 @@ export interface Attempt {
   readonly progressed: () => void;
 }
 
+/** Connections that are kept for what comes next. */
+const kept = new WeakMap<SshAccess, { session?: SshSession }>();
+
+/** Runs `fn` with an access whose connection {@link withRetries} keeps from one call to the next, until `fn` has ended. */
+export async function onOneConnection<T>(access: SshAccess, fn: (access: SshAccess) => Promise<T>): Promise<T> {
+  const own = { ...access };
+  const holder: { session?: SshSession } = {};
+  kept.set(own, holder);
+  try {
+    return await fn(own);
+  } finally {
+    holder.session?.close();
+  }
+}
+
 /**
  * Runs `fn` on a connection, and again on a new one as often as the connection is lost. `fn` must be able to go on
  * where it was. Errors that time does not heal are thrown at once.
@@ -38,13 +53,17 @@ export async function withRetries<T>(
   let vain = 0;
   for (let number = 1; ; number++) {
     signal?.throwIfAborted();
-    let session: SshSession | undefined;
+    const holder = kept.get(access);
+    let session = holder?.session;
+    if (holder !== undefined) holder.session = undefined;
     try {
-      session = await SshSession.connect(access, { signal });
+      session ??= await SshSession.connect(access, { signal });
       const progressed = (): void => {
         vain = 0;
       };
-      return await fn(session, { number, progressed });
+      const result = await fn(session, { number, progressed });
+      if (holder !== undefined) [holder.session, session] = [session, undefined];
+      return result;
     } catch (error) {
       signal?.throwIfAborted();
       vain++;

@@ -6,13 +6,20 @@ const zeros = Buffer.alloc(blockBytes);
 
 /** Writes to a file, except blocks of zeros: these stay holes, which take no room. The caller gives the file its length. */
 export async function writeSparse(handle: FileHandle, chunk: Buffer, position: number): Promise<void> {
+  let begin = 0;
   for (let at = 0; at < chunk.length; at += blockBytes) {
     const block = chunk.subarray(at, at + blockBytes);
-    if (block.equals(zeros.subarray(0, block.length))) continue;
-    for (let written = 0; written < block.length; ) {
-      const { bytesWritten } = await handle.write(block, written, block.length - written, position + at + written);
-      written += bytesWritten;
-    }
+    if (!block.equals(zeros.subarray(0, block.length))) continue;
+    await writeAll(handle, chunk.subarray(begin, at), position + begin);
+    begin = at + block.length;
+  }
+  await writeAll(handle, chunk.subarray(begin), position + begin);
+}
+
+async function writeAll(handle: FileHandle, content: Buffer, position: number): Promise<void> {
+  for (let written = 0; written < content.length; ) {
+    const { bytesWritten } = await handle.write(content, written, content.length - written, position + written);
+    written += bytesWritten;
   }
 }
 

@@ -1,136 +1,157 @@
-import { createHash, type Hash } from "node:crypto";
+import { createHash, type Hash, hash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, open, rm, writeFile } from "node:fs/promises";
-import type { Extract } from "tar-stream";
+import { type FileHandle, open, rm } from "node:fs/promises";
+import type { ManifestEntry } from "../../local/folder/manifest";
+import { quoted } from "../../local/folder/manifest";
+import { contentPiece, type Piece } from "./blocks";
+import { HostileStreamError } from "./hostile";
 import type { RemoteEntry } from "./listing";
 import type { Objects } from "./objects";
 import { writeSparse } from "./sparse";
 
-/** The instance sent something that was not asked for. Never retried. */
-export class HostileStreamError extends Error {
-  override readonly name = "HostileStreamError";
-}
-
-/** An entry of the tar: its content is to be read before the next one comes. */
-type Entry = Extract extends AsyncIterable<infer Source> ? Source : never;
-
-/** Content that was asked for, and how much of it is here. */
-export interface Request {
-  readonly entry: RemoteEntry;
+/** Content that was asked for, and from where on. */
+export interface Request extends Pick<RemoteEntry, "entry" | "key"> {
   readonly offset: number;
 }
 
-const smallBytes = 256 * 1024;
+/** Kinds of pieces (`scripts/agent/results/sending.py`). */
+const [sumPiece, gonePiece] = [2, 3];
 
-const writesAtOnce = 16;
-
-/** Takes the entries of the tar: each one asked for, each once, each of the size asked for. */
+/** Takes content as it comes: what was asked for, each once, of the size asked for. */
 export class Taker {
-  /** Entries that have not come yet. */
-  left: number;
-  private readonly taken = new Set<number>();
-  private readonly writes = new Set<Promise<void>>();
+  /** Files and bytes that came. */
+  files = 0;
+  bytes = 0;
+  private readonly requests = new Map<number, Request>();
+  /** Checksums and sizes of what is asked for. */
+  private readonly awaited = new Set<string | number>();
+  private current: Arrival | undefined;
 
   constructor(
-    private readonly requests: readonly Request[],
     private readonly objects: Objects,
-    private readonly received: (files: number, bytes: number) => void,
     private readonly progressed: () => void,
-  ) {
-    this.left = requests.length;
+  ) {}
+
+  /** How much has not come yet. */
+  get left(): number {
+    return this.requests.size;
   }
 
-  async take(item: Entry): Promise<void> {
-    const { name, type, size } = item.header;
-    const [, digits, gone] = /^(0|[1-9][0-9]{0,8})(\.gone)?$/.exec(name) ?? [];
-    const number = Number(digits);
-    const request = digits === undefined ? undefined : this.requests[number];
-    if (request === undefined || type !== "file" || this.taken.has(number)) {
-      throw new HostileStreamError(
-        `The instance sent ${type ?? "something"} ${JSON.stringify(name.slice(0, 200))}, which was not asked for. The transfer was ended; nothing of it was used.`,
-      );
+  expect(number: number, request: Request): void {
+    this.requests.set(number, request);
+    const { sha256, size } = request.entry;
+    this.awaited.add(size).add(sha256);
+  }
+
+  /** True where content with this checksum, or of this size, is on its way. */
+  awaits(what: string | number): boolean {
+    return this.awaited.has(what);
+  }
+
+  async take({ kind, number, content }: Piece): Promise<void> {
+    const request = this.requests.get(number);
+    if (request === undefined || (this.current !== undefined && this.current.request !== request)) {
+      throw hostile(`content of number ${number}, which was not asked for`);
     }
-    this.taken.add(number);
-    this.left--;
     const { entry, offset } = request;
-    if (gone !== undefined && size === 0) {
-      item.resume();
+    if (kind === gonePiece) return this.gone(number, request);
+    if (kind === sumPiece && this.current !== undefined && entry.sha256 === "" && content.length === 32) {
+      entry.sha256 = content.toString("hex");
+      return this.complete(number, this.current);
+    }
+    const arrived = this.current?.at ?? offset;
+    // What brings nothing could come for ever.
+    const isMore = content.length > 0 || entry.size === 0;
+    if (kind !== contentPiece || !isMore || content.length > entry.size - arrived) {
+      throw hostile(`something other than the ${entry.size} bytes of ${quoted(entry.path)}`);
+    }
+    this.bytes += content.length;
+    if (content.length === entry.size && entry.sha256 !== "") {
+      this.takeWhole(number, entry, content);
       return;
     }
-    if (size !== entry.size - offset) {
-      throw new HostileStreamError(
-        `The instance sent ${size} bytes for ${entry.path}, ${entry.size - offset} were announced. The transfer was ended; nothing of it was used.`,
-      );
-    }
-    if (offset === 0 && entry.size <= smallBytes) {
-      await this.takeSmall(item, entry);
-    } else {
-      await this.took(entry, await this.takeBig(item, request));
-    }
+    this.current ??= await Arrival.begin(request, this.objects.partOf(request));
+    await this.current.add(content);
+    if (this.current.at === entry.size && entry.sha256 !== "") await this.complete(number, this.current);
   }
 
-  /** Resolves when everything taken is on the disk; rejects with the first failure of that. */
-  async settled(): Promise<void> {
-    await Promise.all(this.writes);
+  private takeWhole(number: number, entry: ManifestEntry, content: Buffer): void {
+    const isRight = hash("sha256", content, "hex") === entry.sha256;
+    if (isRight) this.objects.add(entry, content);
+    this.done(number, isRight);
   }
 
-  private async took(entry: RemoteEntry, right: boolean): Promise<void> {
-    if (right) {
-      await this.objects.complete(entry.sha256);
-      this.progressed();
-    } else {
-      await rm(this.objects.partPath(entry.sha256), { force: true });
-    }
-    this.received(1, 0);
+  private async complete(number: number, current: Arrival): Promise<void> {
+    const { entry } = current.request;
+    if (current.at !== entry.size) throw hostile(`${current.at} of the ${entry.size} bytes of ${quoted(entry.path)}`);
+    this.current = undefined;
+    const isRight = (await current.end()) === entry.sha256;
+    if (isRight) this.objects.addFile(entry, current.part);
+    else await rm(current.part, { force: true });
+    this.done(number, isRight);
   }
 
-  /** Writes go on while the next entry is read; their number is bounded. */
-  private async takeSmall(item: Entry, entry: RemoteEntry): Promise<void> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of item) {
-      chunks.push(chunk as Buffer);
-    }
-    const content = Buffer.concat(chunks);
-    this.received(0, content.length);
-    const right = createHash("sha256").update(content).digest("hex") === entry.sha256;
-    const write = (async () => {
-      if (right) {
-        await writeFile(this.objects.partPath(entry.sha256), content, { mode: 0o600 });
-      }
-      await this.took(entry, right);
-    })();
-    this.writes.add(write);
-    write.then(
-      () => this.writes.delete(write),
-      () => {},
-    );
-    if (this.writes.size >= writesAtOnce) {
-      await Promise.race(this.writes);
-    }
+  private async gone(number: number, request: Request): Promise<void> {
+    await this.close();
+    await rm(this.objects.partOf(request), { force: true });
+    this.done(number, false);
   }
 
-  private async takeBig(item: Entry, { entry, offset }: Request): Promise<boolean> {
-    const path = this.objects.partPath(entry.sha256);
-    const hash: Hash = createHash("sha256");
+  private done(number: number, isRight: boolean): void {
+    this.requests.delete(number);
+    this.files += 1;
+    if (isRight) this.progressed();
+  }
+
+  /** Closes what is under way. What has arrived of it stays. */
+  async close(): Promise<void> {
+    const { current } = this;
+    this.current = undefined;
+    await current?.end();
+  }
+}
+
+/** A large file that arrives. */
+class Arrival {
+  private constructor(
+    readonly request: Request,
+    readonly part: string,
+    private readonly handle: FileHandle,
+    private readonly sum: Hash,
+    /** Bytes that have arrived. */
+    public at: number,
+  ) {}
+
+  static async begin(request: Request, part: string): Promise<Arrival> {
+    const { offset } = request;
+    const sum = createHash("sha256");
     if (offset > 0) {
-      for await (const chunk of createReadStream(path, { end: offset - 1 })) {
-        hash.update(chunk as Buffer);
+      for await (const chunk of createReadStream(part, { end: offset - 1, highWaterMark: 1 << 20 })) {
+        sum.update(chunk as Buffer);
       }
     }
-    const handle: FileHandle = await open(path, offset > 0 ? "r+" : "w", 0o600);
-    try {
-      let at = offset;
-      for await (const chunk of item) {
-        hash.update(chunk as Buffer);
-        await writeSparse(handle, chunk as Buffer, at);
-        at += (chunk as Buffer).length;
-        this.received(0, (chunk as Buffer).length);
-      }
-      // What came last may have been zeros, which were not written.
-      await handle.truncate(at);
-    } finally {
-      await handle.close();
-    }
-    return hash.digest("hex") === entry.sha256;
+    return new Arrival(request, part, await open(part, offset > 0 ? "r+" : "w", 0o600), sum, offset);
   }
+
+  async add(content: Buffer): Promise<void> {
+    const writing = writeSparse(this.handle, content, this.at);
+    this.at += content.length;
+    this.sum.update(content);
+    await writing;
+  }
+
+  /** The checksum of all that has arrived. */
+  async end(): Promise<string> {
+    try {
+      // What came last may have been zeros, which were not written.
+      await this.handle.truncate(this.at);
+    } finally {
+      await this.handle.close();
+    }
+    return this.sum.digest("hex");
+  }
+}
+
+function hostile(what: string): HostileStreamError {
+  return new HostileStreamError(`The instance sent ${what}. The transfer was ended; nothing of it was used.`);
 }

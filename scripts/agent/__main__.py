@@ -35,7 +35,6 @@ VERBS = {
     "lane": "machine.lanes:lane",
     "lanes": "machine.lanes:lanes",
     "launch": "run.launch:launch",
-    "list": "results.listing:list_places",
     "log-end": "run.log:end_of",
     "metrics": "results.metrics:read",
     "notebook-now": "machine.notebook:become",

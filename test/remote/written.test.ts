@@ -12,9 +12,10 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { gunzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { piecesOf } from "../../remote/transfer/blocks";
 import type { Written } from "../../remote/types";
 import { elsewhereLines, parseWritten } from "../../remote/written";
 
@@ -47,10 +48,10 @@ describe("what training writes elsewhere", () => {
     put(`${facts}/run.env`, "export LT_WORKSPACE=work\nexport LT_DIRECTORY=sub\nexport LT_OUTPUTS=outputs\n");
     put(`${facts}/mark`, "");
   };
-  const run = (verb: string, document: object): Buffer =>
+  const run = (verb: string, document: object, answer: readonly object[] = []): Buffer =>
     execFileSync("python3", ["-IS", agent, verb], {
       env: { PATH: process.env.PATH, HOME: home, LAMBDA_TRAIN_DISK: home },
-      input: `${JSON.stringify(document)}\n`,
+      input: `${JSON.stringify(document)}\n${JSON.stringify(answer)}\n`,
     });
   const look = (): Written => {
     run("written", { experiment: "exp", end: true });
@@ -61,20 +62,36 @@ describe("what training writes elsewhere", () => {
   const keys = (include: string[], exclude: string[] = []): void => {
     put(".lambda-train/runs/exp/results.json", JSON.stringify({ include, exclude }));
   };
-  /** What a download would list: name at home → content, or `-> target` of a link. */
-  const listed = (...places: string[]): Record<string, string> => {
+  /** The pieces of one kind that an instance sends, which is asked for this content. */
+  const sent = async (document: object, kind: number, wanted: readonly object[] = []): Promise<Buffer[]> => {
+    const stream = run("send", document, wanted);
+    const found: Buffer[] = [];
+    for await (const pieces of piecesOf(Readable.from([stream]))) {
+      for (const piece of pieces) if (piece.kind === kind) found.push(Buffer.from(piece.content));
+    }
+    return found;
+  };
+  /** What a download would bring: name at home → content, or `-> target` of a link. */
+  const listed = async (...places: string[]): Promise<Record<string, string>> => {
     const asked = places.flatMap((at, index) => (index % 2 === 0 ? [{ at, path: places[index + 1] }] : []));
-    const written = { experiment: "exp", keys: { include: [], exclude: [] } };
-    const text = gunzipSync(run("list", { places: asked, written })).toString();
-    const lines = text.trimEnd().split("\n").slice(0, -1);
-    const entries = lines
-      .map((line) => JSON.parse(line) as { at?: string; path: string; id: string; link?: string })
-      .map(({ at = "", path, ...rest }) => ({ name: [at, path].filter((part) => part !== "").join("/"), ...rest }));
+    const document = { places: asked, written: { experiment: "exp", keys: { include: [], exclude: [] } }, unpacks: [] };
+    const entries = Buffer.concat(await sent(document, 0))
+      .toString()
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { at?: string; path: string; link?: string })
+      .map(({ at = "", path, link }) => ({ name: [at, path].filter((part) => part !== "").join("/"), link }));
     expect(new Set(entries.map(({ name }) => name)).size).toBe(entries.length);
+    const numbers = entries.flatMap(({ link }, number) => (link === undefined ? [number] : []));
+    const contents = await sent(
+      document,
+      1,
+      numbers.map((number) => [number, 0]),
+    );
     return Object.fromEntries(
-      entries.map(({ name, id, link }) => [
+      entries.map(({ name, link }, number) => [
         name,
-        link === undefined ? readFileSync(Buffer.from(id, "hex"), "utf8") : `-> ${link}`,
+        link === undefined ? String(contents[numbers.indexOf(number)]) : `-> ${link}`,
       ]),
     );
   };
@@ -189,7 +206,7 @@ describe("what training writes elsewhere", () => {
     });
   });
 
-  it("finds what lies behind a link, each folder once, and keeps the links among it", () => {
+  it("finds what lies behind a link, each folder once, and keeps the links among it", async () => {
     const disk = mkdtempSync(join(tmpdir(), "lambda-train-disk-"));
     try {
       writeFileSync(join(disk, "a.pt"), "a");
@@ -202,7 +219,7 @@ describe("what training writes elsewhere", () => {
       symlinkSync("run-1", join(home, "work/wandb/latest"));
       symlinkSync(join(home, "work/wandb/run-1/log"), join(home, "log"));
       put("work/uploaded", "x");
-      const names = listed("", "work/outputs/exp");
+      const names = await listed("", "work/outputs/exp");
       expect(names).toMatchObject({
         "beside/wandb/run-1/log": "log",
         "beside/wandb/latest": "-> run-1",
@@ -214,7 +231,7 @@ describe("what training writes elsewhere", () => {
     }
   });
 
-  it("gives each file a name of its own at home, whatever its folder is called", () => {
+  it("gives each file a name of its own at home, whatever its folder is called", async () => {
     put("work/outputs/exp/best.pt", "0");
     put("work/outputs/logs/a", "1");
     put("work/logs/a", "2");
@@ -225,7 +242,7 @@ describe("what training writes elsewhere", () => {
     put("work/workspace/home/a", "7");
     put(".lambda-train/runs/exp/attempts/1/output_path", join(home, "work/outputs/exp"));
     put(".lambda-train/runs/exp/attempts/1/output_beside", join(home, "work/outputs/logs"));
-    const names = listed("", "work/outputs/exp", "beside/logs", "work/outputs/logs");
+    const names = await listed("", "work/outputs/exp", "beside/logs", "work/outputs/logs");
     expect(Object.values(names).sort()).toEqual(["0", "1", "2", "3", "4", "5", "6", "7"]);
     expect(names).toMatchObject({
       "best.pt": "0",

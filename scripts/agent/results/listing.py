@@ -6,20 +6,16 @@ time of listing, and its checksum is of that many bytes: a log that grows stays 
 """
 
 import errno
-import gzip
 import hashlib
 import itertools
-import json
 import os
 import re
 import stat
-import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePath
 
-from base.batches import in_threads
 from base.checksum import sha256_of
-from base.document import Maybe, takes
 from base.files import BASE, inside, read_json, under_home, write_json
 from results import written
 from results.record import kept_record, record_of
@@ -29,10 +25,14 @@ SETTLED_NS = 2_000_000_000
 NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 EMPTY = hashlib.sha256(b"").hexdigest()
 LONGEST_NAME = 255
-# Files that are listed at the same time, and how much one thread takes at once.
-BATCH_FILES = 4096
+THREADS = min(16, (os.cpu_count() or 1) * 2)
+# How much one thread takes at once, and how many of these are one list.
 TASK_FILES = 64
-TASK_BYTES = 4 << 20
+TASK_BYTES = 1 << 20
+BATCH_TASKS = 16
+# The content of a file of so many bytes is kept until it is asked for; one of more bytes than these is not read before.
+KEPT = 64 << 10
+HASHED = 4 << 20
 # A file whose blocks are fewer than its size by this much has holes.
 HOLES = 1 << 20
 
@@ -139,15 +139,6 @@ class Listing:
         return os.path.realpath(full) != os.path.realpath(here)
 
 
-class SingleFile:
-    """A place that is one file, as what training wrote elsewhere is listed."""
-
-    def __init__(self, at, root, skipped):
-        self.at = at
-        self.root = root
-        self.skipped = skipped
-
-
 class Checksums:
     """Checksums of files that have not changed since the last listing of the same places."""
 
@@ -159,16 +150,16 @@ class Checksums:
         self.changed = False
         self.now = time.time_ns()
 
-    def of(self, full, info):
-        facts = f"{info.st_size}:{info.st_mtime_ns}:{info.st_ino}:".encode() + os.fsencode(full)
-        key = hashlib.blake2b(facts, digest_size=16).hexdigest()
+    def get(self, key):
         checksum = self.fresh.get(key) or self.known.pop(key, None)
-        if checksum is None:
-            checksum = sha256_of(full, info.st_size)
-            self.changed = True
-        if self.now - info.st_mtime_ns > SETTLED_NS:
+        if checksum is not None:
             self.fresh[key] = checksum
         return checksum
+
+    def put(self, key, checksum, mtime):
+        self.changed = True
+        if self.now - mtime > SETTLED_NS:
+            self.fresh[key] = checksum
 
     def save(self):
         if self.changed or self.known:
@@ -178,28 +169,24 @@ class Checksums:
                 pass  # The disk is full: the next listing reads more, this one is as good.
 
 
-def described(listing, item, checksums):
-    """A line of the listing, or None where the file cannot be opened."""
-    path, info, link = item
-    full = os.path.join(listing.root, path) if path else listing.root
-    entry = {"path": shown(path), "id": os.fsencode(full).hex(), "size": 0, "sha256": EMPTY, "executable": False}
-    if listing.at:
-        entry["at"] = listing.at
-    if link is not None:
-        entry["link"] = shown(link)
-    elif info is None:
-        entry["folder"] = True
-    else:
-        try:
-            entry["sha256"] = checksums.of(full, info)
-        except OSError:
-            listing.skipped.append(named(listing.at, path))
-            return None
-        entry.update(size=info.st_size, executable=bool(info.st_mode & 0o100))
-        held = info.st_blocks * 512
-        if held + HOLES < info.st_size:
-            entry["held"] = held
-    return json.dumps(entry)
+class Item:
+    """What was listed of one file, link or folder: its entry, and what it takes to send it."""
+
+    __slots__ = ("at", "content", "entry", "full", "key", "known", "mtime", "path", "size")
+
+    def __init__(self, at, path, entry, full, info):
+        self.at, self.path, self.entry, self.full = at, path, entry, full
+        self.content = None
+        self.known = True
+        if info is not None:
+            self.size, self.mtime = info.st_size, info.st_mtime_ns
+            self.key = key_of(full, info) if info.st_size > KEPT else None
+
+
+def key_of(full, info):
+    """Tells the content of a file from that of others, and from what it was before."""
+    facts = f"{info.st_size}:{info.st_mtime_ns}:{info.st_ino}:".encode() + os.fsencode(full)
+    return hashlib.blake2b(facts, digest_size=16).hexdigest()
 
 
 def tasks(items):
@@ -207,7 +194,7 @@ def tasks(items):
     group, size = [], 0
     for item in items:
         group.append(item)
-        size += item[1].st_size if item[1] is not None else 0
+        size += item[2].st_size if item[2] is not None else 0
         if len(group) >= TASK_FILES or size >= TASK_BYTES:
             yield group
             group, size = [], 0
@@ -215,52 +202,119 @@ def tasks(items):
         yield group
 
 
-@takes(
-    places=[{"at": str, "path": str}],
-    written=Maybe({"experiment": str, "keys": {"include": [str], "exclude": [str]}}),
-    record=Maybe({"experiment": str, "aside": Maybe(str)}),
-)
-def list_places(places, written, record):
+class Places:
     """
-    Prints one JSON object a line, all packed, for each file, link and empty folder under the given places: path in its
-    place, at where that is not empty, size, sha256, executable, link where it is a symbolic link, folder where it is an
-    empty one, held (bytes on the disk) where a file has holes, and id to ask for it. A place is a folder, or one file; one
-    that is not there is left out. Last line: {"end": true, "skipped": [path…], "hollow": [path…]}.
-    `written`: also what training wrote elsewhere (see written.py), below beside/; the last line tells of it in "written".
-    `record`: the last line tells in "run" what ran, or what ran of results that are kept apart.
-    skipped: what cannot be opened. hollow: links that lead nowhere, or to a folder that holds them; they have no content.
+    All that is listed, a list of items at a time. An entry: path in its place, at where that is not empty, size,
+    executable, link where it is a symbolic link, folder where it is an empty one, held (bytes on the disk) where a file has
+    holes. sha256: not of a large file whose checksum is not known; key: tells content of one from other content.
     """
-    # As deep as a path can be.
-    sys.setrecursionlimit(10_000)
-    with gzip.GzipFile(fileobj=sys.stdout.buffer, mode="wb", compresslevel=1, mtime=0) as packed:
-        for line in lines_of(places, written, record):
-            packed.write(f"{line}\n".encode())
 
+    def __init__(self, places, elsewhere, record):
+        self.places, self.elsewhere, self.record = places, elsewhere, record
+        self.checksums = Checksums([word for place in places for word in (place["at"], place["path"])])
+        self.skipped = []
+        self.hollow = []
+        self.told = {}
+        self.pool = ThreadPoolExecutor(THREADS)
 
-def lines_of(places, elsewhere, record):
-    checksums = Checksums([word for place in places for word in (place["at"], place["path"])])
-    skipped = []
-    hollow = []
-    for place in places:
-        listing = Listing(place["at"], place["path"], skipped, hollow)
-        groups = tasks(listing.items())
-        while True:
-            batch = list(itertools.islice(groups, BATCH_FILES // TASK_FILES))
-            if not batch:
-                break
-            done = in_threads(lambda group: [described(listing, item, checksums) for item in group], batch)
-            yield from (line for line in itertools.chain.from_iterable(done) if line is not None)
-    told = {}
-    if elsewhere is not None:
-        ats = [place["at"] for place in places]
-        items, unread, told["written"] = written.listing(elsewhere["experiment"], elsewhere["keys"], ats)
-        skipped += [shown(name) for name in unread]
-        for at, full, info, link in items:
-            line = described(SingleFile(shown(at), full, skipped), ("", info, link), checksums)
-            if line is not None:
-                yield line
-    if record is not None:
-        run, aside = Run(record["experiment"]), record["aside"]
-        told["run"] = record_of(run) if aside is None else kept_record(run, aside)
-    checksums.save()
-    yield json.dumps({"end": True, "skipped": skipped, "hollow": hollow, **told})
+    def lists(self):
+        groups = tasks(self.found())
+        some = self.begin(groups)
+        while some:
+            # These are read while those before them are on their way.
+            more = self.begin(groups)
+            yield [item for group in some for item in group.result() if item is not None]
+            some = more
+
+    def begin(self, groups):
+        """Starts to read what is one list."""
+        return [self.pool.submit(self.described_all, group) for group in itertools.islice(groups, BATCH_TASKS)]
+
+    def described_all(self, group):
+        return [self.described(*each) for each in group]
+
+    def found(self):
+        """Where it is listed, the path to show, facts of a file, target of a link, and the full path."""
+        for place in self.places:
+            listing = Listing(place["at"], place["path"], self.skipped, self.hollow)
+            for path, info, link in listing.items():
+                yield place["at"], path, info, link, os.path.join(listing.root, path) if path else listing.root
+        if self.elsewhere is not None:
+            ats = [place["at"] for place in self.places]
+            items, unread, self.told["written"] = written.listing(self.elsewhere["experiment"], self.elsewhere["keys"], ats)
+            self.skipped += [shown(name) for name in unread]
+            for at, full, info, link in items:
+                yield shown(at), "", info, link, full
+
+    def described(self, at, path, info, link, full):
+        """An item, or None where a file cannot be opened."""
+        entry = {"path": shown(path), "size": 0, "sha256": EMPTY, "executable": False}
+        item = Item(at, path, entry, full, info)
+        if at:
+            entry["at"] = at
+        if link is not None:
+            entry["link"] = shown(link)
+        elif info is None:
+            entry["folder"] = True
+        else:
+            entry.update(size=info.st_size, executable=bool(info.st_mode & 0o100))
+            held = info.st_blocks * 512
+            if held + HOLES < info.st_size:
+                entry["held"] = held
+            try:
+                self.read(item)
+            except OSError:
+                return self.skip(item)
+        return item
+
+    def read(self, item):
+        """Reads as much of a file as its entry needs."""
+        checksum = self.checksums.get(item.key)
+        if item.size <= KEPT:
+            file = os.open(item.full, os.O_RDONLY)
+            try:
+                item.content = os.read(file, item.size)
+            finally:
+                os.close(file)
+            item.entry["size"] = item.size = len(item.content)
+            checksum = hashlib.sha256(item.content).hexdigest()
+        elif checksum is None and item.size <= HASHED:
+            checksum = sha256_of(item.full, item.size)
+            self.checksums.put(item.key, checksum, item.mtime)
+        elif checksum is None:
+            with open(item.full, "rb"):
+                item.known = False
+        if item.known:
+            item.entry["sha256"] = checksum
+        else:
+            del item.entry["sha256"]
+        if item.key is not None:
+            item.entry["key"] = item.key
+
+    def skip(self, item):
+        self.skipped.append(named(item.at, item.path))
+
+    def with_checksum(self, item, known):
+        """The same item, with its checksum; None where it cannot be read any more."""
+        try:
+            self.learned(item, bytes.fromhex(known.result()))
+        except OSError:
+            return self.skip(item)
+        return item
+
+    def learned(self, item, digest):
+        """Notes the checksum of an item's content."""
+        item.known, item.entry["sha256"] = True, digest.hex()
+        self.checksums.put(item.key, digest.hex(), item.mtime)
+        return digest
+
+    def end(self):
+        """
+        What is told at the end. skipped: what cannot be opened. hollow: links that lead nowhere, or to a folder that holds
+        them; they have no content.
+        """
+        self.checksums.save()
+        if self.record is not None:
+            run, aside = Run(self.record["experiment"]), self.record["aside"]
+            self.told["run"] = record_of(run) if aside is None else kept_record(run, aside)
+        return {"skipped": self.skipped, "hollow": self.hollow, **self.told}

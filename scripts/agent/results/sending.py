@@ -1,70 +1,179 @@
-"""Sends files of this instance."""
+"""Sends results home, in one conversation: lists what there is, and sends what is asked for.
 
-import gzip
+Out go blocks of pieces (blocks.py):
+  ENTRIES  number of the first one; JSON lines as listing.py describes them
+  CONTENT  number of an entry; content of it, which may take several pieces. No other piece comes between these
+  SUM      number of an entry that was listed without a checksum; SHA-256 of its content, which has all been sent
+  GONE     number of an entry whose content cannot be sent as it was listed
+  END      what is told at the end (listing.py), a JSON object; number: 1 where it goes on in the next piece
+In comes a JSON line for each ENTRIES: a list of [number, offset], for what is to be sent from an offset on. Offset -1: list
+it again, with a checksum.
+"""
+
+import hashlib
 import json
 import os
+import select
 import sys
-import tarfile
-import zlib
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 
-from base.document import takes
+from base.checksum import sha256_of
+from base.document import Maybe, takes
+from results.blocks import Blocks
+from results.listing import Places
 
-
-class Exactly:
-    """Reads exactly `size` bytes of a file from an offset on; zeros where it has fewer."""
-
-    def __init__(self, file, size):
-        self.file = file
-        self.left = size
-
-    def read(self, count):
-        count = min(count, self.left)
-        block = self.file.read(count)
-        self.left -= count
-        return block + bytes(count - len(block))
+ENTRIES, CONTENT, SUM, GONE, END = range(5)
+# Lists that wait for an answer: what small files hold is kept so long.
+AHEAD = 4
+PIECE = 1 << 19
+# Of lists whose names are very long.
+LONGEST = 4 << 20
 
 
-def gzip_level(requests):
-    """1 where samples of the files shrink, 0 where they do not: compressing checkpoints is slower than the line."""
-    total = sum(size for _, _, size in requests)
-    sample = []
-    passed = 0
-    for name, offset, size in requests:
-        passed += size
-        if size > 0 and passed >= total * len(sample) / 24 and len(sample) < 24:
-            try:
-                with open(os.fsdecode(bytes.fromhex(name)), "rb") as file:
-                    file.seek(offset)
-                    sample.append(file.read(min(size, 65536)))
-            except OSError:
-                pass
-    content = b"".join(sample)
-    return 1 if len(zlib.compress(content, 1)) < len(content) * 0.92 else 0
+class Questions:
+    """Lines of standard input."""
+
+    def __init__(self):
+        self.rest = b""
+
+    def is_there(self):
+        return b"\n" in self.rest or bool(select.select([0], [], [], 0)[0])
+
+    def next(self):
+        parts = [self.rest]
+        while b"\n" not in parts[-1]:
+            block = os.read(0, 1 << 20)
+            if not block:
+                raise SystemExit("The other side has ended the conversation.")
+            parts.append(block)
+        line, _, self.rest = b"".join(parts).partition(b"\n")
+        return json.loads(line)
 
 
-@takes()
-def send():
+class Sender:
+    """`places`: what is listed; `blocks`: where it goes."""
+
+    def __init__(self, places, blocks):
+        self.places, self.blocks = places, blocks
+        self.questions = Questions()
+        # Lists that have not been answered.
+        self.asked = deque()
+        self.count = 0
+        # Where checksums are made, and what is to be listed again when its checksum is known.
+        self.hashing = ThreadPoolExecutor(1)
+        self.again = deque()
+
+    def run(self):
+        lists = self.places.lists()
+        more = True
+        while more or self.asked or self.again:
+            if self.again and (self.again[0][1].done() or not (more or self.asked)):
+                item, known = self.again.popleft()
+                listed = self.places.with_checksum(item, known)
+                if listed is not None:
+                    self.tell([listed])
+            elif more and (not self.asked or (len(self.asked) < AHEAD and not self.questions.is_there())):
+                some = next(lists, None)
+                more = some is not None
+                if some:
+                    self.tell(some)
+            else:
+                self.answer(self.asked.popleft(), self.questions.next())
+        told = json.dumps(self.places.end()).encode()
+        for at in range(0, len(told), PIECE):
+            self.blocks.add(END, int(at + PIECE < len(told)), told[at : at + PIECE])
+        self.blocks.flush()
+
+    def tell(self, items):
+        lines = "".join(f"{json.dumps(item.entry)}\n" for item in items).encode()
+        if len(lines) > LONGEST and len(items) > 1:
+            half = len(items) // 2
+            self.tell(items[:half])
+            return self.tell(items[half:])
+        self.blocks.add(ENTRIES, self.count, lines)
+        self.blocks.flush()
+        self.asked.append((self.count, items))
+        self.count += len(items)
+        return None
+
+    def answer(self, asked, wanted):
+        first, items = asked
+        for number, offset in wanted:
+            item = items[number - first]
+            if offset < 0:
+                self.again.append((item, self.hashing.submit(sha256_of, item.full, item.size)))
+            elif item.content is not None:
+                self.blocks.add(CONTENT, number, item.content[offset:])
+            else:
+                self.send(number, item, offset)
+        if not self.asked:
+            self.blocks.flush()
+
+    def send(self, number, item, offset):
+        try:
+            with open(item.full, "rb", buffering=0) as file:
+                checksum = None if item.known else Running(self.hashing)
+                right = self.send_open(number, item, offset, file, checksum)
+        except OSError:
+            right = False
+        if not right:
+            self.blocks.add(GONE, number)
+        elif checksum is not None:
+            self.blocks.add(SUM, number, self.places.learned(item, checksum.digest()))
+
+    def send_open(self, number, item, offset, file, checksum):
+        """Whether all of it was sent, as it was listed."""
+        at = 0
+        if checksum is None:
+            at = file.seek(offset)
+        while at < item.size:
+            block = file.read(min(PIECE, item.size - at))
+            if not block:
+                return False
+            if checksum is not None:
+                checksum.update(block)
+            if at + len(block) > offset:
+                self.blocks.add(CONTENT, number, block[max(0, offset - at) :])
+            at += len(block)
+        if checksum is None or os.fstat(file.fileno()).st_mtime_ns == item.mtime:
+            return True
+        # It was written to meanwhile. A log that grows still begins as it was sent.
+        return sha256_of(item.full, item.size) == checksum.digest().hex()
+
+
+class Running:
+    """A checksum that is made while the content is on its way."""
+
+    def __init__(self, pool):
+        self.pool, self.sum = pool, hashlib.sha256()
+        self.last = None
+
+    def update(self, block):
+        self.wait()
+        self.last = self.pool.submit(self.sum.update, block)
+
+    def wait(self):
+        if self.last is not None:
+            self.last.result()
+
+    def digest(self):
+        self.wait()
+        return self.sum.digest()
+
+
+@takes(
+    places=[{"at": str, "path": str}],
+    written=Maybe({"experiment": str, "keys": {"include": [str], "exclude": [str]}}),
+    record=Maybe({"experiment": str, "aside": Maybe(str)}),
+    unpacks=[str],
+)
+def send(places, written, record, unpacks):
     """
-    Reads JSON lines [id, offset, size], writes a gzipped tar with one entry for each, named by its number in the input. A
-    file that has got shorter is filled up with zeros, one that is gone is sent as "NUMBER.gone".
+    Lists what is under the given places, and sends what is asked for. A place is a folder, or one file; one that is not
+    there is left out. `written`: also what training wrote elsewhere (see written.py), below beside/. `record`: the end tells
+    what ran, or what ran of results that are kept apart. `unpacks`: how blocks may be packed besides zlib: zstd.
     """
-    requests = [json.loads(line) for line in sys.stdin]
-    level = gzip_level(requests)
-    packed = gzip.GzipFile(fileobj=sys.stdout.buffer, mode="wb", compresslevel=level, mtime=0)
-    with packed, tarfile.open(fileobj=packed, mode="w|", format=tarfile.GNU_FORMAT, bufsize=1 << 18) as tar:
-        tar.copybufsize = 1 << 20
-        for number, (name, offset, size) in enumerate(requests):
-            header = tarfile.TarInfo(str(number))
-            try:
-                file = open(os.fsdecode(bytes.fromhex(name)), "rb")
-            except OSError:
-                header.name += ".gone"
-                tar.addfile(header)
-                tar.members = []
-                continue
-            with file:
-                file.seek(offset)
-                header.size = size
-                tar.addfile(header, Exactly(file, size))
-            # It would remember every file that it has sent.
-            tar.members = []
+    # As deep as a path can be.
+    sys.setrecursionlimit(10_000)
+    Sender(Places(places, written, record), Blocks(sys.stdout.buffer, unpacks)).run()

@@ -36,8 +36,10 @@ const startedWith =
 
 /** Whether content of the results has come home, of a download that goes on. */
 function someArrived(world: World): boolean {
-  const partial = join(results(world), "test", `.partial-${experiment}`, "objects");
-  return existsSync(partial) && readdirSync(partial).length > 0;
+  const partial = join(results(world), "test", `.partial-${experiment}`);
+  return ["tree", "parts"].some(
+    (name) => existsSync(join(partial, name)) && readdirSync(join(partial, name)).length > 0,
+  );
 }
 
 /** The instance lives on, with its results. */
@@ -63,13 +65,13 @@ const ofTheDisk: readonly FaultCase[] = [
     kind: "local",
     stage: "download",
     fault: "the disk fills up while the results come",
-    before: startedWith(600_000),
-    inject: (world) => slowly(world, 100_000),
-    act: withDisk("size=1m", (world) =>
+    before: startedWith(3_000_000),
+    inject: (world) => slowly(world, 300_000),
+    act: withDisk("size=4m", (world) =>
       world.during("down", async () => {
         await world.until(() => someArrived(world));
         try {
-          writeFileSync(join(results(world), "filler"), Buffer.alloc(2_000_000, 1));
+          writeFileSync(join(results(world), "filler"), Buffer.alloc(5_000_000, 1));
         } catch {
           // Full, as it should be.
         }
@@ -122,7 +124,7 @@ export const homeCases: readonly FaultCase[] = [
     stage: "download",
     fault: "another download into the folder goes on",
     before: startedWith(3_000_000),
-    inject: (world) => slowly(world, 20_000),
+    inject: (world) => slowly(world, 100_000),
     act: async (world) => {
       const first = unwatched(world, "results");
       await world.until(() => someArrived(world));
