@@ -71,22 +71,35 @@ async function* piecesOf(
   offset: number,
   count: (bytes: number) => void,
 ): AsyncGenerator<Buffer> {
-  let left = file.size - offset;
-  const source = sourceOf(root, file);
-  const pieces =
-    file.content === undefined ? piecesFrom(source, offset, file.size) : [Buffer.from(file.content).subarray(offset)];
-  for await (const piece of pieces) {
-    left -= piece.length;
-    count(piece.length);
-    yield piece;
+  if (file.content === undefined) {
+    yield* piecesFrom(sourceOf(root, file), offset, file.size, count);
+    return;
   }
-  if (left > 0) shrunk(source);
+  const rest = Buffer.from(file.content).subarray(offset);
+  count(rest.length);
+  yield rest;
 }
 
-/** The bytes of a file from `start` to `end`, as far as there are any. */
-export async function* piecesFrom(source: string, start: number, end: number): AsyncGenerator<Buffer> {
-  if (start >= end) return;
-  // Caught here alone: an error that the reader throws in must not count as the disk's.
+/** The bytes of a file from `start` to `end`. @throws LocalReadError where it has not as many */
+export async function* piecesFrom(
+  source: string,
+  start: number,
+  end: number,
+  count: (bytes: number) => void,
+): AsyncGenerator<Buffer> {
+  let at = start;
+  if (at < end) {
+    for await (const piece of fromDisk(source, start, end)) {
+      at += piece.length;
+      count(piece.length);
+      yield piece;
+    }
+  }
+  if (at < end) shrunk(source);
+}
+
+/** A generator of its own: an error that the reader of the pieces throws into the outer one must not count as the disk's. */
+async function* fromDisk(source: string, start: number, end: number): AsyncGenerator<Buffer> {
   try {
     yield* createReadStream(source, { start, end: end - 1, highWaterMark: batchBytes }) as AsyncIterable<Buffer>;
   } catch (error) {

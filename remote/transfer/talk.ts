@@ -1,4 +1,4 @@
-import { Readable } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { LocalReadError } from "../../local/folder/local-error";
@@ -18,7 +18,8 @@ export class Talk {
     private readonly remote: RemoteProcess,
     private readonly signal: AbortSignal | undefined,
   ) {
-    this.words = wordsOf(remote.stdout);
+    // Read at once, or the end of the channel would never come.
+    this.words = wordsOf(remote.stdout.pipe(new PassThrough({ highWaterMark: longest })));
     this.complaint = text(remote.stderr).catch(() => "");
     signal?.addEventListener("abort", this.close);
   }

@@ -17,7 +17,6 @@ VERBS = {
     "alive": "ending.self_terminate:alive",
     "archive-append": "upload.archive:append",
     "archive-look": "steps.listing:look",
-    "archive-size": "upload.archive:size",
     "arm": "ending.self_terminate:arm",
     "aside-done": "results.aside:done",
     "aside-keep": "results.aside:keep",

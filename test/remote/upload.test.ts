@@ -1,16 +1,23 @@
 import { chmod, lstat, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { Readable } from "node:stream";
-import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { hashText } from "../../local/folder/hashes";
+import type { ManifestEntry } from "../../local/folder/manifest";
 import { walkAll, walkCode } from "../../local/folder/walk";
 import { callAgent } from "../../remote/agent";
+import { packedManifest } from "../../remote/transfer/manifest-lines";
 import { uploadTree } from "../../remote/transfer/upload";
 import { contents, fill, nastyNames, useTransferPlace } from "./transfer-place";
 
 const place = useTransferPlace();
 const { remote, send } = place;
+
+const buffers = async (source: AsyncIterable<Buffer>): Promise<Buffer[]> => {
+  const all: Buffer[] = [];
+  for await (const each of source) all.push(each);
+  return all;
+};
 
 describe("upload", () => {
   it("brings every name, link and mode over", async () => {
@@ -18,7 +25,7 @@ describe("upload", () => {
     await fill(place.local, { "tool.sh": "#!/bin/sh\n", empty: "", twin: "content of plain.txt" });
     await chmod(join(place.local, "tool.sh"), 0o755);
     await symlink("../plain.txt", join(place.local, ".hidden/link"));
-    expect((await send()).sentFiles).toBe(nastyNames.length + 2);
+    expect((await send()).sentFiles).toBe(nastyNames.length + 3);
     expect(await contents(remote())).toEqual(await contents(place.local));
     expect((await stat(remote("tool.sh"))).mode & 0o111).toBe(0o111);
     expect((await stat(remote("plain.txt"))).mode & 0o111).toBe(0);
@@ -78,7 +85,7 @@ describe("upload", () => {
     await fill(place.local, { "v2/a": "x", zlatest: "v2", run: "same", "run.txt": "same" });
     await symlink("v2", join(place.local, "current"));
     await chmod(join(place.local, "run"), 0o755);
-    expect((await send()).sentFiles).toBe(3);
+    expect((await send()).sentFiles).toBe(4);
     expect(await contents(remote())).toEqual(await contents(place.local));
     const modes = await Promise.all(["run", "run.txt"].map(async (path) => (await stat(remote(path))).mode & 0o100));
     expect(modes).toEqual([0o100, 0]);
@@ -148,21 +155,23 @@ describe("upload", () => {
 
   it("takes little memory on the instance for each file", async () => {
     const many = 100_000;
-    const lines = [JSON.stringify({ hash: "h", protected: [] })];
+    const files: ManifestEntry[] = [];
     for (let i = 0; i < many; i++) {
       const path = `train/${String(i).padStart(16, "0")}.inkml`;
-      lines.push(JSON.stringify({ path, size: 1, sha256: hashText(path), executable: false }));
+      files.push({ path, size: 1, sha256: hashText(path), executable: false });
     }
     const measured =
       "import resource, subprocess, sys\n" +
       "print(subprocess.run(sys.argv[1:], stdout=subprocess.PIPE).stdout.decode())\n" +
       "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3)";
-    const receive = `python3 -B ${resolve("scripts/agent")} upload-plan`;
-    const document = `${JSON.stringify({ name: place.root, root: place.root })}\n`;
-    const stdin = Readable.from([document, gzipSync(`${lines.join("\n")}\n`, { level: 1 })]);
+    const receive = `python3 -B ${resolve("scripts/agent")} upload-apply`;
+    const document = { name: place.root, root: place.root, hash: "h", protected: [] };
+    const manifest = packedManifest(files, new Set());
+    const stdin = Readable.from([`${JSON.stringify(document)}\n`, ...(await buffers(manifest)), '{"packed":"none"}\n']);
     const said = await place.session.run(`python3 -c '${measured}' ${receive}`, "Planning", { stdin });
-    const [answer, megabytes] = said.trim().split(/\n+/);
-    expect(JSON.parse(answer ?? "")).toEqual({ need: [[0, many]] });
+    const [, answer, megabytes] = said.trim().split(/\n+/);
+    const { need, bytes } = JSON.parse(answer ?? "");
+    expect([need, bytes]).toEqual([Buffer.alloc(many / 8, 0xff).toString("base64"), many]);
     expect(Number(megabytes)).toBeLessThan(100);
   });
 

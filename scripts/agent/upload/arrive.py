@@ -10,16 +10,28 @@ import subprocess
 import sys
 from array import array
 
+from base.document import checked, first_line
 from upload.compare import ARRIVED, BIG, COPY, MADE
 
+PACKERS = ("gzip", "zstd")
 PIECE = 1 << 20
 PIPE_BYTES = 1031  # F_SETPIPE_SZ, which Python 3.8 has no name for.
 
 
+def packers():
+    """Programs here that unpack what comes."""
+    return [each for each in PACKERS if shutil.which(each)]
+
+
+def packing():
+    """What the sender says of what comes next."""
+    return checked(json.loads(first_line()), {"packed": str}, "")["packed"]
+
+
 @contextlib.contextmanager
 def unpacked(packed):
-    """Standard input as it was before it was packed with `gzip`, `zstd` or `none`."""
-    if packed not in ("gzip", "zstd"):
+    """Standard input as it was before it was packed by this program, or "none"."""
+    if packed not in PACKERS:
         yield open(0, "rb", buffering=PIECE, closefd=False)
         return
     with subprocess.Popen([packed, "-dc"], stdout=subprocess.PIPE, bufsize=PIECE) as program:
@@ -95,14 +107,8 @@ class Arrival:
         file = os.open(path, os.O_WRONLY | os.O_CREAT, mode)
         os.lseek(file, done, os.SEEK_SET)
         left = entry["size"] - done
-        while left > 0:
-            piece = source.read1(min(left, PIECE))
-            if not piece:
-                self.end_early()
-            # What has arrived when the connection breaks is there for the next try.
-            write(file, piece)
-            digest.update(piece)
-            left -= len(piece)
+        if copy_in(source, file, left, digest) < left:
+            self.end_early()
         if digest.hexdigest() == entry["sha256"]:
             self.finish(number, file, mode)
         else:
@@ -118,6 +124,20 @@ class Arrival:
 
     def end_early(self):
         sys.exit("Not all of the upload arrived.")
+
+
+def copy_in(source, file, size, digest):
+    """Writes what comes, as far as this size, and adds it to a digest. Gives how much came."""
+    done = 0
+    while done < size:
+        piece = source.read1(min(size - done, PIECE))
+        if not piece:
+            break
+        # What has arrived when the connection breaks is there for the next try.
+        write(file, piece)
+        digest.update(piece)
+        done += len(piece)
+    return done
 
 
 def write(file, content):

@@ -90,6 +90,8 @@ class Plan:
         self.next = Lines(manifest_path(found.name, ".next"))
         self.read(manifest)
         self.next.finish()
+        # Somebody else may remove it.
+        self.planned = open(self.next.path, "rb")
         for path in self.earlier:
             shutil.rmtree(path)
 
@@ -242,10 +244,10 @@ class Plan:
 
     def lines(self, least):
         """Number, need and line of each entry that needs as much as this."""
-        with open(self.next.path, "rb") as file:
-            for number, (need, line) in enumerate(zip(self.needs, file)):
-                if need >= least:
-                    yield number, need, line
+        self.planned.seek(0)
+        for number, (need, line) in enumerate(zip(self.needs, self.planned)):
+            if need >= least:
+                yield number, need, line
 
 
 def digest_in(line):

@@ -5,17 +5,17 @@ What an upload put is kept in ~/.lambda-train/manifests/NAME.json. `root` relati
 
 import base64
 import gzip
-import json
 import os
 import shutil
 import sys
 import tempfile
 import time
 
-from base.document import checked, first_line, takes
+from base.document import takes
 from base.files import BASE, under_home
 from base.locks import lock, locked, release
-from upload.arrive import Arrival, unpacked
+from base.say import word
+from upload.arrive import Arrival, packers, packing, unpacked
 from upload.compare import Found, Plan
 from upload.place import Placing
 from upload.times import Times
@@ -44,19 +44,19 @@ def apply(name, root, hash, protected):
     with locked(f"{name}.apply"):
         found = Found(name, root)
     if found.holds(hash):
-        say({"same": True})
+        word({"same": True})
         return
     known = [] if foreign(name, root) else list(found.blocks)
-    say({"same": False, "blocks": known, "packers": [each for each in ("gzip", "zstd") if shutil.which(each)]})
+    word({"same": False, "blocks": known, "packers": packers()})
     manifest = manifest_of(sys.stdin.buffer)
     with locked(f"{name}.apply"):
         seen = time.monotonic()
         plan = Plan(found, manifest)
     require_space(plan.fresh, plan.bytes + plan.copied)
     begun = [[number, size] for number, (_, size) in plan.begun.items()]
-    say({"need": base64.b64encode(plan.coming).decode(), "bytes": plan.bytes, "begun": begun})
+    word({"need": base64.b64encode(plan.coming).decode(), "bytes": plan.bytes, "begun": begun})
     arrival = Arrival(plan, Times(found.stored.latest))
-    with unpacked(checked(json.loads(first_line()), {"packed": str}, "")["packed"]) as source:
+    with unpacked(packing()) as source:
         arrival.take(source)
     lock(f"{name}.apply")
     release(taking)
@@ -64,13 +64,9 @@ def apply(name, root, hash, protected):
         sys.exit(f"No upload of {name} was planned.")
     bad = arrival.bad or ([] if time.monotonic() - seen < FRESH_SECONDS else plan.lost())
     if bad:
-        say({"removed": 0, "bad": len(bad), "first": bad[0]})
+        word({"removed": 0, "bad": len(bad), "first": bad[0]})
         return
-    say({"removed": Placing(plan, arrival, hash, protected).run(), "bad": 0})
-
-
-def say(word):
-    print(json.dumps(word), flush=True)
+    word({"removed": Placing(plan, arrival, hash, protected).run(), "bad": 0})
 
 
 def manifest_of(stdin):
