@@ -6,6 +6,7 @@ import { hashText } from "../../local/folder/hashes";
 import type { ManifestEntry } from "../../local/folder/manifest";
 import { walkAll, walkCode } from "../../local/folder/walk";
 import { callAgent } from "../../remote/agent";
+import { SshSession } from "../../remote/session";
 import { packedManifest } from "../../remote/transfer/manifest-lines";
 import { uploadTree } from "../../remote/transfer/upload";
 import { contents, fill, nastyNames, useTransferPlace } from "./transfer-place";
@@ -150,6 +151,39 @@ describe("upload", () => {
     expect(await send()).toMatchObject({ sentFiles: 1, removed: 1 });
     expect(await contents(remote())).toEqual(await contents(place.local));
     expect(await readFile(noted, "utf8")).not.toContain('"files"');
+    expect(await send()).toMatchObject({ sentFiles: 0, removed: 0 });
+  });
+
+  it("tells of many files only those near to what changed, and misses nothing", async () => {
+    const name = (i: number): string => `train/${i % 7}/${String(i).padStart(6, "0")}`;
+    await fill(place.local, Object.fromEntries(Array.from({ length: 4000 }, (_, i) => [name(i), `content ${i}`])));
+    await send();
+    expect(await send()).toMatchObject({ sentFiles: 0, removed: 0 });
+    const session = await SshSession.connect(place.through());
+    const before = place.relay.sent;
+    await fill(place.local, { [name(1234)]: "changed" });
+    expect(await send(session)).toMatchObject({ sentFiles: 1, removed: 0 });
+    // All lines are 250 kB when packed.
+    expect(place.relay.sent - before).toBeLessThan(60_000);
+    session.close();
+    for (let round = 0; round < 3; round++) {
+      const at = 500 * round;
+      await fill(place.local, {
+        [name(at)]: `changed ${round}`,
+        [`new/${round}`]: "added",
+        [`train/0/a${round}`]: "x",
+      });
+      await rm(join(place.local, name(at + 1)));
+      await chmod(join(place.local, name(at + 2)), 0o755);
+      await writeFile(remote(name(at + 3)), "written there");
+      await rm(remote(name(at + 4)));
+      await fill(remote(), { [`theirs/${round}`]: "theirs" });
+      expect(await send()).toMatchObject({ sentFiles: 5, removed: 1 });
+      expect(await contents(remote("theirs"))).toHaveProperty(String(round));
+      await rm(remote("theirs"), { recursive: true });
+      expect(await contents(remote())).toEqual(await contents(place.local));
+      expect((await stat(remote(name(at + 2)))).mode & 0o100).toBe(0o100);
+    }
     expect(await send()).toMatchObject({ sentFiles: 0, removed: 0 });
   });
 
