@@ -1,11 +1,11 @@
-import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import { Readable } from "node:stream";
 import { progressMeter } from "../../local/folder/progress";
-import { callAgent } from "../agent";
 import type { SshSession } from "../session";
 import type { SshAccess } from "../types";
+import { packed } from "./compression";
+import { piecesFrom } from "./contents";
 import { type Attempt, onTarget, type TransferOptions } from "./retry";
+import { Talk } from "./talk";
 
 /** A single big file to upload. */
 export interface UploadArchiveOptions extends TransferOptions {
@@ -48,34 +48,19 @@ export async function uploadArchive(
 
 async function uploadOnce(
   session: SshSession,
-  options: UploadArchiveOptions,
+  { localArchive, remotePath, sha256, signal }: UploadArchiveOptions,
   total: number,
   count: (bytes: number) => void,
 ): Promise<boolean> {
-  const { localArchive, remotePath, sha256, signal } = options;
-  const look = { verb: "archive-size", document: { file: remotePath } };
-  const seen = await callAgent(session, look, `Looking at ${remotePath}`, { signal });
-  const there = JSON.parse(seen) as { complete: boolean; size: number; sha256?: string };
-  if (there.complete && there.sha256 === sha256) {
-    return true;
-  }
-  const offset = there.complete ? 0 : Math.min(there.size, total);
-  const source = Readable.from(piecesOf(localArchive, offset, total, count), { objectMode: true, highWaterMark: 2 });
-  const append = { verb: "archive-append", document: { file: remotePath, offset, size: total, sha256 } };
-  const answer = await callAgent(session, append, `Receiving ${remotePath}`, { input: source, signal });
-  return (JSON.parse(answer) as { right: boolean }).right;
-}
-
-async function* piecesOf(
-  path: string,
-  offset: number,
-  total: number,
-  count: (bytes: number) => void,
-): AsyncGenerator<Buffer> {
-  if (offset < total) {
-    for await (const piece of createReadStream(path, { start: offset, end: total - 1, highWaterMark: 1 << 18 })) {
-      count((piece as Buffer).length);
-      yield piece as Buffer;
-    }
+  const document = { file: remotePath, size: total, sha256 };
+  const talk = await Talk.start(session, { verb: "archive-append", document }, signal);
+  try {
+    const seen = await talk.hear<{ complete: boolean; size: number }>(`Looking at ${remotePath}`);
+    if (seen.complete) return true;
+    const receiving = `Receiving ${remotePath}`;
+    await talk.send(packed(piecesFrom(localArchive, seen.size, total, count), undefined), receiving, { last: true });
+    return (await talk.hear<{ right: boolean }>(receiving)).right;
+  } finally {
+    talk.close();
   }
 }

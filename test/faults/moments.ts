@@ -147,7 +147,9 @@ export function whileArriving(world: World, folder: string, strike: () => void):
     const arrives = async (): Promise<boolean> => {
       const [instance] = await world.living();
       const place = join(world.memory.homeOf(instance?.id ?? "none"), folder);
-      return existsSync(place) && readdirSync(place).some((name) => statSync(join(place, name)).size > 500_000);
+      if (!existsSync(place)) return false;
+      const names = readdirSync(place, { recursive: true, encoding: "utf8" });
+      return names.some((name) => statSync(join(place, name)).size > 500_000);
     };
     await meet(world, arrives, output, pid);
     strike();

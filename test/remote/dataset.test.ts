@@ -8,10 +8,18 @@ import { hashFile } from "../../local/folder/hashes";
 import { walkAll } from "../../local/folder/walk";
 import type { DatasetPlan } from "../../plan/types";
 import { archivePath, datasetPath, renderExtract, uploadName } from "../../remote/scripts";
+import { SshSession } from "../../remote/session";
+import { packed } from "../../remote/transfer/compression";
+import { contentsOf } from "../../remote/transfer/contents";
+import { packedManifest } from "../../remote/transfer/manifest-lines";
+import { Needed } from "../../remote/transfer/needed";
+import { Talk } from "../../remote/transfer/talk";
 import { type Uploaded, uploadTree } from "../../remote/transfer/upload";
+import type { SshAccess } from "../../remote/types";
+import { startRelay } from "../support/relay";
 import { testPlan } from "./plan";
 import { useScriptHost } from "./script-host";
-import { contents, fill as fillFolder } from "./transfer-place";
+import { contents, fill as fillFolder, random } from "./transfer-place";
 
 const run = promisify(execFile);
 const host = useScriptHost();
@@ -143,12 +151,15 @@ P`,
     const second = { "train/a": "second a", "test/new": "second" };
 
     /** Uploads these files to the dataset's place, as the stack does. */
-    const upload = async (files: Readonly<Record<string, string>>): Promise<Uploaded> => {
+    const upload = async (
+      files: Readonly<Record<string, string | Buffer>>,
+      to: SshSession | SshAccess = host.sshd.access,
+    ): Promise<Uploaded> => {
       await rm(home("local"), { recursive: true, force: true });
       await fillFolder(home("local"), files);
       const target = datasetPath(folderPlan);
       const tree = await walkAll(home("local"));
-      return uploadTree(host.sshd.access, { tree, remoteRoot: target, name: uploadName(target) });
+      return uploadTree(to, { tree, remoteRoot: target, name: uploadName(target) });
     };
     const extract = async (plan: typeof folderPlan): Promise<void> => {
       const result = await send(renderExtract(plan));
@@ -210,10 +221,11 @@ P`,
     it("leaves the earlier dataset until all of it has arrived, and is put right where emptying was cut", async () => {
       await archive(`${fill}; tar -czf "$OUT" train test`);
       await extract(archivePlan);
-      const tar = join(host.sshd.bin, "tar");
-      await writeFile(tar, "#!/bin/sh\ncat >/dev/null; echo cut >&2; exit 2\n", { mode: 0o755 });
-      await expect(upload(second)).rejects.toThrow("cut");
-      await rm(tar);
+      const relay = await startRelay(host.sshd.access.port);
+      relay.cutAfter(3_000_000);
+      const session = await SshSession.connect({ ...host.sshd.access, port: relay.port });
+      await expect(upload({ ...second, "train/more": random(8_000_000, 1) }, session)).rejects.toThrow("lost");
+      await relay.close();
       expect(await contents(home("work/data"))).toEqual({ "train/a": "a\n", "test/b c": "b\n" });
       // As an emptying that was killed leaves it.
       await rm(home("work/data/train"), { recursive: true });
@@ -225,16 +237,17 @@ P`,
       await fillFolder(home("nfs/set"), shared);
       const name = uploadName(datasetPath(folderPlan));
       await upload(first);
-      await mkdir(home(".lambda-train/staging", name), { recursive: true });
-      await writeFile(
-        home(`.lambda-train/manifests/${name}.next.json`),
-        JSON.stringify({ root: home("work/data"), hash: "h", files: [], kept: {}, protected: [] }),
-      );
+      await fillFolder(home("local"), second);
+      const tree = await walkAll(home("local"));
+      const document = { name, root: "work/data", hash: tree.hash, protected: [] };
+      const talk = await Talk.start(host.session, { verb: "upload-apply", document });
+      await talk.hear("Comparing");
+      await talk.send(packedManifest(tree.entries(), new Set()), "Planning");
+      const needed = new Needed(tree, await talk.hear("Planning"));
       await extract(linkPlan);
-      expect(await host.ask("upload-apply", { name, root: "work/data" })).toMatchObject({
-        code: 1,
-        stderr: expect.stringContaining("No upload of work-data was planned"),
-      });
+      const sending = contentsOf(tree.root, needed.contents(), () => {});
+      await talk.send(packed(sending, undefined), "Sending", { last: true });
+      await expect(talk.hear("Placing")).rejects.toThrow("No upload of work-data was planned");
       expect((await lstat(home("work/data"))).isSymbolicLink()).toBe(true);
       expect(await contents(home("nfs/set"))).toEqual(shared);
     });

@@ -155,8 +155,8 @@ describe("an instance that may end itself", { timeout: 60_000 }, () => {
   });
 
   it("does not end while a dataset is sent to it", async () => {
-    await session.run("mkdir -p .lambda-train/staging/set", "making room");
-    const sent = await startAgent(session, { verb: "upload-take", document: { name: "set" } });
+    const document = { name: "set", root: "set", hash: "h", protected: [] };
+    const sent = await startAgent(session, { verb: "upload-apply", document });
     await arm({ after: 600 });
     await utimes(own("active"), 1, 1);
     await becomes("busy");

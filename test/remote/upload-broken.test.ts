@@ -1,15 +1,16 @@
-import { appendFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { appendFile, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { hashFile } from "../../local/folder/hashes";
 import { walkAll, walkCode } from "../../local/folder/walk";
-import { startAgent } from "../../remote/agent";
 import { SshError, SshSession } from "../../remote/session";
-import { uploadArchive, uploadTree } from "../../remote/transfer/upload";
+import { Talk } from "../../remote/transfer/talk";
+import { type Uploaded, uploadArchive, uploadTree } from "../../remote/transfer/upload";
 import { contents, fill, random, useTransferPlace } from "./transfer-place";
 
 const place = useTransferPlace();
 const { remote, send, through } = place;
+const staging = (): string => join(place.sshd.home, ".lambda-train/staging", place.root);
 
 describe("an upload that breaks off", () => {
   it("remembers what it had put even where putting it into place broke off", async () => {
@@ -42,7 +43,7 @@ describe("an upload that breaks off", () => {
     expect(again.sentFiles).toBeGreaterThan(20);
     expect(again.sentFiles).toBeLessThan(100);
     expect(await contents(remote())).toEqual(await contents(place.local));
-    await expect(stat(join(place.sshd.home, ".lambda-train/staging", place.root))).rejects.toThrow("ENOENT");
+    await expect(stat(staging())).rejects.toThrow("ENOENT");
   });
 
   it("makes lost connections again by itself when given an access", async () => {
@@ -83,36 +84,62 @@ describe("an upload that breaks off", () => {
     expect(await contents(remote())).toEqual(await contents(place.local));
   });
 
-  it("takes a file that never arrives whole for no progress", async () => {
-    await fill(place.local, { "1": "small", "2": random(8_000_000, 2) });
-    const cut = (): void => place.relay.cutAfter(4_000_000);
+  it("goes on in the middle of a file, which counts as progress, also from another call", async () => {
+    await fill(place.local, { "1": "small", "2": random(24_000_000, 2) });
+    // More than all buffers on the way, as above.
+    const cut = (): void => place.relay.cutAfter(6_000_000);
     const told: string[] = [];
     const stop = new AbortController();
+    const upload = async (signal?: AbortSignal): Promise<Uploaded> =>
+      uploadTree(through(), {
+        tree: await walkAll(place.local),
+        remoteRoot: place.root,
+        name: place.root,
+        signal,
+        onProgress: (line) => {
+          if (told.push(line) < 2) cut();
+          else stop.abort(new Error("seen enough"));
+        },
+      });
     cut();
-    const upload = uploadTree(through(), {
-      tree: await walkAll(place.local),
-      remoteRoot: place.root,
-      name: place.root,
-      signal: stop.signal,
-      onProgress: (line) => {
-        if (told.push(line) < 4) cut();
-        else stop.abort(new Error("seen enough"));
-      },
-    });
-    await expect(upload).rejects.toThrow("seen enough");
-    // The small one came with the first try, which begins the count anew once.
-    expect(told.map((line) => /in \d+ s/.exec(line)?.[0])).toEqual(["in 1 s", "in 1 s", "in 2 s", "in 4 s"]);
+    await expect(upload(stop.signal)).rejects.toThrow("seen enough");
+    expect(told.map((line) => /in \d+ s/.exec(line)?.[0])).toEqual(["in 1 s", "in 1 s"]);
+    await expect(stat(remote())).rejects.toThrow("ENOENT");
+    const { sentFiles, sentBytes } = await upload();
+    expect(sentFiles).toBe(1);
+    expect(sentBytes).toBeLessThan(20_000_000);
+    expect(await contents(remote())).toEqual(await contents(place.local));
+  });
+
+  it("takes what arrived of a file for what it is", async () => {
+    await fill(place.local, { big: random(12_000_000, 2) });
+    const abort = async (): Promise<void> => {
+      place.relay.cutAfter(6_000_000);
+      await expect(send(await SshSession.connect(through()))).rejects.toThrow("lost");
+    };
+    await abort();
+    // As a power cut may leave it.
+    const [tree = ""] = await readdir(staging());
+    const part = await open(join(staging(), tree, "big"), "r+");
+    await part.write(Buffer.alloc(1000), 0, 1000, 5000);
+    await part.close();
+    expect(await send()).toMatchObject({ sentFiles: 2 });
+    expect(await contents(remote())).toEqual(await contents(place.local));
+    await fill(place.local, { big: random(12_000_000, 3) });
+    await abort();
+    await fill(place.local, { big: random(12_000_001, 4) });
+    await send();
+    expect(await contents(remote())).toEqual(await contents(place.local));
   });
 
   it("is not kept waiting by one whose connection died before its manifest came", async () => {
-    const silent = await startAgent(place.session, {
-      verb: "upload-plan",
-      document: { name: place.root, root: place.root },
-    });
+    const document = { name: place.root, root: place.root, hash: "h", protected: [] };
+    const silent = await Talk.start(place.session, { verb: "upload-apply", document });
+    await silent.hear("Comparing");
     await fill(place.local, { a: "1" });
     await send();
     expect(await contents(remote())).toEqual({ a: "1" });
-    silent.kill();
+    silent.close();
   });
 
   it("sees a file that changes under its hands", async () => {
@@ -135,15 +162,19 @@ describe("an upload that breaks off", () => {
 
   it("tells in its own words why the instance cannot take it", async () => {
     await fill(place.local, { big: random(8_000_000, 1) });
+    // In place of a disk that is full.
+    const python = join(place.sshd.bin, "python3");
     await writeFile(
-      join(place.sshd.bin, "tar"),
-      "#!/bin/sh\nhead -c 1000000 >/dev/null; echo 'tar: big: No space left on device' >&2; exit 2\n",
-      { mode: 0o755 },
+      python,
+      '#!/bin/sh\nulimit -f 4000; exec /usr/bin/env -S PATH=/usr/local/bin:/usr/bin:/bin python3 "$@"\n',
+      {
+        mode: 0o755,
+      },
     );
     const error = await send().catch((e: unknown) => e);
-    await rm(join(place.sshd.bin, "tar"));
-    expect((error as SshError).facts).toMatchObject({ kind: "exit", code: 2, retryable: false });
-    expect((error as SshError).message).toContain("No space left on device");
+    await rm(python);
+    expect((error as SshError).facts).toMatchObject({ kind: "exit", code: 1, retryable: false });
+    expect((error as SshError).message).toContain("File too large");
   });
 
   it("one archive goes on at the byte where it broke and is checked", async () => {

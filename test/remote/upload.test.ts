@@ -1,16 +1,24 @@
 import { chmod, lstat, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { Readable } from "node:stream";
-import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { hashText } from "../../local/folder/hashes";
+import type { ManifestEntry } from "../../local/folder/manifest";
 import { walkAll, walkCode } from "../../local/folder/walk";
 import { callAgent } from "../../remote/agent";
+import { SshSession } from "../../remote/session";
+import { packedManifest } from "../../remote/transfer/manifest-lines";
 import { uploadTree } from "../../remote/transfer/upload";
 import { contents, fill, nastyNames, useTransferPlace } from "./transfer-place";
 
 const place = useTransferPlace();
 const { remote, send } = place;
+
+const buffers = async (source: AsyncIterable<Buffer>): Promise<Buffer[]> => {
+  const all: Buffer[] = [];
+  for await (const each of source) all.push(each);
+  return all;
+};
 
 describe("upload", () => {
   it("brings every name, link and mode over", async () => {
@@ -18,7 +26,7 @@ describe("upload", () => {
     await fill(place.local, { "tool.sh": "#!/bin/sh\n", empty: "", twin: "content of plain.txt" });
     await chmod(join(place.local, "tool.sh"), 0o755);
     await symlink("../plain.txt", join(place.local, ".hidden/link"));
-    expect((await send()).sentFiles).toBe(nastyNames.length + 2);
+    expect((await send()).sentFiles).toBe(nastyNames.length + 3);
     expect(await contents(remote())).toEqual(await contents(place.local));
     expect((await stat(remote("tool.sh"))).mode & 0o111).toBe(0o111);
     expect((await stat(remote("plain.txt"))).mode & 0o111).toBe(0);
@@ -78,7 +86,7 @@ describe("upload", () => {
     await fill(place.local, { "v2/a": "x", zlatest: "v2", run: "same", "run.txt": "same" });
     await symlink("v2", join(place.local, "current"));
     await chmod(join(place.local, "run"), 0o755);
-    expect((await send()).sentFiles).toBe(3);
+    expect((await send()).sentFiles).toBe(4);
     expect(await contents(remote())).toEqual(await contents(place.local));
     const modes = await Promise.all(["run", "run.txt"].map(async (path) => (await stat(remote(path))).mode & 0o100));
     expect(modes).toEqual([0o100, 0]);
@@ -146,23 +154,58 @@ describe("upload", () => {
     expect(await send()).toMatchObject({ sentFiles: 0, removed: 0 });
   });
 
+  it("tells of many files only those near to what changed, and misses nothing", async () => {
+    const name = (i: number): string => `train/${i % 7}/${String(i).padStart(6, "0")}`;
+    await fill(place.local, Object.fromEntries(Array.from({ length: 4000 }, (_, i) => [name(i), `content ${i}`])));
+    await send();
+    expect(await send()).toMatchObject({ sentFiles: 0, removed: 0 });
+    const session = await SshSession.connect(place.through());
+    const before = place.relay.sent;
+    await fill(place.local, { [name(1234)]: "changed" });
+    expect(await send(session)).toMatchObject({ sentFiles: 1, removed: 0 });
+    // All lines are 250 kB when packed.
+    expect(place.relay.sent - before).toBeLessThan(60_000);
+    session.close();
+    for (let round = 0; round < 3; round++) {
+      const at = 500 * round;
+      await fill(place.local, {
+        [name(at)]: `changed ${round}`,
+        [`new/${round}`]: "added",
+        [`train/0/a${round}`]: "x",
+      });
+      await rm(join(place.local, name(at + 1)));
+      await chmod(join(place.local, name(at + 2)), 0o755);
+      await writeFile(remote(name(at + 3)), "written there");
+      await rm(remote(name(at + 4)));
+      await fill(remote(), { [`theirs/${round}`]: "theirs" });
+      expect(await send()).toMatchObject({ sentFiles: 5, removed: 1 });
+      expect(await contents(remote("theirs"))).toHaveProperty(String(round));
+      await rm(remote("theirs"), { recursive: true });
+      expect(await contents(remote())).toEqual(await contents(place.local));
+      expect((await stat(remote(name(at + 2)))).mode & 0o100).toBe(0o100);
+    }
+    expect(await send()).toMatchObject({ sentFiles: 0, removed: 0 });
+  });
+
   it("takes little memory on the instance for each file", async () => {
     const many = 100_000;
-    const lines = [JSON.stringify({ hash: "h", protected: [] })];
+    const files: ManifestEntry[] = [];
     for (let i = 0; i < many; i++) {
       const path = `train/${String(i).padStart(16, "0")}.inkml`;
-      lines.push(JSON.stringify({ path, size: 1, sha256: hashText(path), executable: false }));
+      files.push({ path, size: 1, sha256: hashText(path), executable: false });
     }
     const measured =
       "import resource, subprocess, sys\n" +
       "print(subprocess.run(sys.argv[1:], stdout=subprocess.PIPE).stdout.decode())\n" +
       "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3)";
-    const receive = `python3 -B ${resolve("scripts/agent")} upload-plan`;
-    const document = `${JSON.stringify({ name: place.root, root: place.root })}\n`;
-    const stdin = Readable.from([document, gzipSync(`${lines.join("\n")}\n`, { level: 1 })]);
+    const receive = `python3 -B ${resolve("scripts/agent")} upload-apply`;
+    const document = { name: place.root, root: place.root, hash: "h", protected: [] };
+    const manifest = packedManifest(files, new Set());
+    const stdin = Readable.from([`${JSON.stringify(document)}\n`, ...(await buffers(manifest)), '{"packed":"none"}\n']);
     const said = await place.session.run(`python3 -c '${measured}' ${receive}`, "Planning", { stdin });
-    const [answer, megabytes] = said.trim().split(/\n+/);
-    expect(JSON.parse(answer ?? "")).toEqual({ need: [[0, many]] });
+    const [, answer, megabytes] = said.trim().split(/\n+/);
+    const { need, bytes } = JSON.parse(answer ?? "");
+    expect([need, bytes]).toEqual([Buffer.alloc(many / 8, 0xff).toString("base64"), many]);
     expect(Number(megabytes)).toBeLessThan(100);
   });
 

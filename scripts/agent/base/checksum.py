@@ -5,6 +5,11 @@ import hashlib
 
 def sha256_of(path, limit=None):
     """SHA-256 of a file's content, or of its first `limit` bytes."""
+    return digest_of(path, limit).hexdigest()
+
+
+def digest_of(path, limit=None):
+    """The same as a digest that can go on."""
     digest = hashlib.sha256()
     left = limit
     with open(path, "rb", buffering=0) as file:
@@ -15,4 +20,4 @@ def sha256_of(path, limit=None):
             digest.update(block)
             if left is not None:
                 left -= len(block)
-    return digest.hexdigest()
+    return digest

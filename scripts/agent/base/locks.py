@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import contextmanager
 
 from base.files import BASE
 
@@ -22,8 +23,8 @@ def release(handle):
 
 def lock(name, take_over=False, patience=120):
     """
-    Holds a lock for the life of this process. A holder whose connection is gone may never end by itself: with
-    `take_over` it is ended, otherwise it gets `patience` seconds to finish.
+    Holds a lock until `release`, or for the life of this process; gives its descriptor. A holder whose connection is gone
+    may never end by itself: with `take_over` it is ended, otherwise it gets `patience` seconds to finish.
     """
     os.makedirs(os.path.join(BASE, "locks"), exist_ok=True)
     handle = os.open(os.path.join(BASE, "locks", name), os.O_RDWR | os.O_CREAT, 0o600)
@@ -46,3 +47,14 @@ def lock(name, take_over=False, patience=120):
     os.pwrite(handle, str(os.getpid()).encode(), 0)
     # Also what this process turns into by exec holds it.
     os.set_inheritable(handle, True)
+    return handle
+
+
+@contextmanager
+def locked(name):
+    """Holds a lock for a block of code."""
+    handle = lock(name)
+    try:
+        yield
+    finally:
+        release(handle)

@@ -1,9 +1,16 @@
 """What verbs say to whoever called them."""
 
+import json
+
 
 def say(text):
     """A line for the person who reads along."""
     print(text, flush=True)
+
+
+def word(value):
+    """A line for the program that called, as JSON."""
+    print(json.dumps(value), flush=True)
 
 
 class Failed(SystemExit):

@@ -6,13 +6,14 @@ import lzma
 import os
 import shutil
 import stat
-import subprocess
 import tarfile
 import zipfile
 import zlib
 
 from base.files import inside
 from base.say import die
+from steps import tar
+from steps.tar import Damaged, Unusual
 
 REFUSED, WRONG_LAYOUT, NO_ROOM = 4, 6, 7
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -46,10 +47,6 @@ def checked(path, name=None):
     return parts
 
 
-class Damaged(Exception):
-    pass
-
-
 class Writer:
     """Writes below one folder; never through a symbolic link, whatever order the members come in."""
 
@@ -57,8 +54,17 @@ class Writer:
         self.root = root
         self.links = set()
         self.made = {()}
+        # The folder of the last member, which is made and below no link.
+        self.last = None
 
     def place(self, parts, name):
+        above = parts[:-1]
+        if above != self.last:
+            self.check(parts, name)
+            self.last = above
+        return "/".join((self.root, *parts))
+
+    def check(self, parts, name):
         for depth in range(1, len(parts)):
             above = tuple(parts[:depth])
             if above in self.links:
@@ -66,7 +72,6 @@ class Writer:
             if above not in self.made:
                 self.make(above)
                 self.made.add(above)
-        return os.path.join(self.root, *parts)
 
     def make(self, parts):
         os.makedirs(os.path.join(self.root, *parts), exist_ok=True)
@@ -79,18 +84,30 @@ class Writer:
 
     def file(self, parts, name, source, executable):
         path = self.place(parts, name)
-        if os.path.lexists(path):
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        mode = 0o755 if executable else 0o644
+        try:
+            target = os.open(path, flags, mode)
+        except FileExistsError:
             os.unlink(path)
             self.links.discard(tuple(parts))
-        with open(path, "wb") as target:
-            shutil.copyfileobj(source, target, 1 << 20)
-        os.chmod(path, 0o755 if executable else 0o644)
+            target = os.open(path, flags, mode)
+        try:
+            # The user's mask may have taken some of it.
+            os.fchmod(target, mode)
+            piece = source.read(1 << 20)
+            while piece:
+                write(target, piece)
+                piece = source.read(1 << 20)
+        finally:
+            os.close(target)
 
     def link(self, parts, name, target):
         if not inside("/".join(parts), target):
             raise Refused(f"the link {name!r} leads out of the dataset, to {target!r}")
         self.put_link(self.place(parts, name), target)
         self.links.add(tuple(parts))
+        self.last = None
 
     def put_link(self, path, target):
         if os.path.lexists(path):
@@ -107,7 +124,26 @@ class Writer:
         os.link(source, path)
 
 
-def extract_tar(stream, mode, writer):
+def extract_tar(path, head, writer):
+    with tar.unpacked(path, head) as source:
+        for kind, name, target, executable, content in tar.members(source):
+            parts = checked(name)
+            if not parts:
+                continue
+            if kind == tar.FILE:
+                writer.file(parts, name, content, executable)
+            elif kind == tar.FOLDER:
+                writer.folder(parts, name)
+            elif kind == tar.LINK:
+                writer.link(parts, name, target)
+            elif kind == tar.HARD_LINK:
+                writer.hard_link(parts, name, target)
+            else:
+                raise Refused(f"{name!r} is a device or pipe")
+
+
+def extract_rare_tar(stream, mode, writer):
+    """The same by Python's module, which knows more."""
     with tarfile.open(fileobj=stream, mode=mode) as archive:
         for member in archive:
             # The archive keeps all that it has read, of which there may be a million.
@@ -125,6 +161,12 @@ def extract_tar(stream, mode, writer):
                 writer.file(parts, member.name, archive.extractfile(member), bool(member.mode & 0o100))
             else:
                 raise Refused(f"{member.name!r} is a device or pipe")
+
+
+def write(target, piece):
+    left = memoryview(piece)
+    while left:
+        left = left[os.write(target, left) :]
 
 
 def extract_zip(path, writer):
@@ -156,26 +198,31 @@ def head_of(path):
         return file.read(512)
 
 
-def extract(path, writer):
+def extract(path, new_writer):
+    """`new_writer` makes what writes, anew where all begins anew."""
     head = head_of(path)
+    if head.startswith(ZSTD) and shutil.which("zstd") is None:
+        raise Refused("it is compressed with zstd, which is not installed: sudo apt-get install zstd")
+    if head.startswith(b"PK"):
+        extract_zip(path, new_writer())
+        return
+    other = next((words for start, words in OTHERS if head.lstrip().lower().startswith(start)), None)
+    if other:
+        raise Damaged(f"it is {other}, neither tar nor zip")
+    try:
+        extract_tar(path, head, new_writer())
+    except Unusual:
+        extract_rare(path, head, new_writer())
+
+
+def extract_rare(path, head, writer):
     if head.startswith(ZSTD):
-        if shutil.which("zstd") is None:
-            raise Refused("it is compressed with zstd, which is not installed: sudo apt-get install zstd")
-        with subprocess.Popen(["zstd", "-dc", path], stdout=subprocess.PIPE) as zstd:
-            extract_tar(zstd.stdout, "r|", writer)
-            while zstd.stdout.read(1 << 20):
-                pass
-        if zstd.returncode != 0:
-            raise Refused("zstd could not read it to its end")
-    elif head.startswith(b"PK"):
-        extract_zip(path, writer)
+        with tar.unpacked(path, head) as source:
+            extract_rare_tar(source, "r|", writer)
     else:
-        other = next((words for start, words in OTHERS if head.lstrip().lower().startswith(start)), None)
-        if other:
-            raise Damaged(f"it is {other}, neither tar nor zip")
         with open(path, "rb") as file:
             try:
-                extract_tar(file, "r:*", writer)
+                extract_rare_tar(file, "r:*", writer)
             except tarfile.ReadError as error:
                 # Its text has a line for each form that was tried.
                 unknown = "could not be opened" in str(error)
@@ -249,11 +296,15 @@ def unpack(archive, folder, name, splits):
     the splits are not in it, 7: the disk is full.
     """
     work = folder + ".work"
-    shutil.rmtree(work, ignore_errors=True)
-    os.makedirs(work)
+
+    def new_writer():
+        shutil.rmtree(work, ignore_errors=True)
+        os.makedirs(work)
+        return Writer(work)
+
     try:
         with refusing("extracted"):
-            extract(archive, Writer(work))
+            extract(archive, new_writer)
             os.rename(os.path.join(work, *top_of(tree_of(work, depth_for(splits)), name, splits)), folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -59,9 +59,15 @@ def look(path, name, splits):
     """
     if head_of(path).startswith(ZSTD) and shutil.which("zstd") is None:
         return
-    listing = Listing(depth_for(splits))
+    listing = None
+
+    def new_listing():
+        nonlocal listing
+        listing = Listing(depth_for(splits))
+        return listing
+
     with refusing("read"):
-        extract(path, listing)
+        extract(path, new_listing)
     top = top_of(listing.tree, name, splits)
     for split in splits:
         if (*top, *split.split("/")) not in listing.filled:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 import struct
+import time
 
 EXTENDED = 0x4000
 SKIP_WORKTREE = 0x4000
@@ -37,7 +38,9 @@ def status_of(root, entry):
     except (FileNotFoundError, NotADirectoryError):
         return None
     kind = stat.S_IFMT(int(entry["mode"], 8))
-    return info if stat.S_IFMT(info.st_mode) == kind else None
+    # Git compares whole seconds: a change within this one would not show.
+    is_young = int(info.st_mtime) >= int(time.time())
+    return info if stat.S_IFMT(info.st_mode) == kind and not is_young else None
 
 
 def written_entry(entry, info):

@@ -1,157 +1,109 @@
-"""Receives an upload: plans what is needed, takes it into a staging folder by checksum, then puts it into place.
+"""Receives an upload: compares, takes what is needed into a staging folder, then puts it into place.
 
 What an upload put is kept in ~/.lambda-train/manifests/NAME.json. `root` relative: below the home folder.
 """
 
+import base64
 import gzip
-import json
 import os
 import shutil
 import sys
 import tempfile
+import time
 
-from base.batches import batches, in_threads
-from base.checksum import sha256_of
 from base.document import takes
 from base.files import BASE, under_home
-from base.locks import lock
-from upload import place
-from upload.entries import Lines, joined
-from upload.uploads import Stored, foreign, is_file, manifest_path, staged_right, staging_of, status_of, unchanged
+from base.locks import lock, locked, release
+from base.say import word
+from upload.arrive import Arrival, packers, packing, unpacked
+from upload.compare import Found, Plan
+from upload.place import Placing
+from upload.times import Times
+from upload.uploads import Stored, foreign, manifest_path, unchanged
+
+# What was seen longer ago is looked at again before anything is placed.
+FRESH_SECONDS = 10
 
 
-@takes(name=str, root=str, hash=str)
-def same(name, root, hash):
-    """Prints {"same": true} where the root holds exactly the manifest with this hash."""
-    root = under_home(root)
-    last = Stored(name, root)
-    holds = last.hash == hash and not foreign(name, root) and os.path.isdir(root)
-    print(json.dumps({"same": holds and sum(unchanged(root, record) for record in last.records()) == last.count}))
-
-
-@takes(name=str, root=str)
-def plan(name, root):
+@takes(name=str, root=str, hash=str, protected=[str])
+def apply(name, root, hash, protected):
     """
-    Reads a gzipped manifest, a line of facts and one for each entry; prints {"need": [[first, end]…]}: the entries whose
-    content is not here yet, by number.
+    Makes the root hold what the manifest with this hash says, besides what others put there. Paths that are `protected`
+    stay. A conversation, each word a line of JSON:
+
+    it says {"same": true}, or {"same": false, "blocks": [digests of what it knows], "packers": [programs it has]};
+    it reads the manifest (see `manifest_of`);
+    it says {"need": the entries whose content it needs, as bits in base64, "bytes": how much that is, "begun": [[number of
+    an entry, bytes of it that have arrived]…]};
+    it reads {"packed": program or "none"}, and these contents, one after another;
+    it says {"removed": n, "bad": n, "first": path}. Bad content has not arrived as the manifest has it: nothing is placed.
     """
     root = under_home(root)
-    with received() as lines:
-        # Not before: where the connection dies silently the manifest never comes, and nobody else would get the lock.
-        lock(f"{name}.apply")
-        facts = json.loads(next(lines))
-        upcoming = Lines(manifest_path(name, ".next"))
-        upcoming.write({**facts, "root": root})
-        entries = map(json.loads, lines)
-        # Nothing is kept of what is not an upload's, however alike: it goes once all has arrived.
-        known = ((entry, None) for entry in entries) if foreign(name, root) else examined(name, root, entries)
-        need = {}
-        size = 0
-        for number, (entry, kept) in enumerate(known):
-            upcoming.write({**entry, "kept": kept})
-            checksum = bytes.fromhex(entry["sha256"])
-            if kept is None and is_file(entry) and checksum not in need:
-                need[checksum] = number
-                size += entry["size"]
-        upcoming.finish()
-    staging = staging_of(name)
-    os.makedirs(staging, exist_ok=True)
-    arrived = os.listdir(staging)
-    for checksum, right in zip(arrived, in_threads(lambda c: bytes_of(c) in need and staged_right(name, c), arrived)):
-        path = os.path.join(staging, checksum)
-        if right:
-            del need[bytes_of(checksum)]
-            size -= os.path.getsize(path)
-        else:
-            os.unlink(path)
-    require_space(staging, size)
-    print(json.dumps({"need": ranges(sorted(need.values()))}))
+    # Whoever comes ends one that still receives, whose connection may be gone. Only what is placed is waited for.
+    taking = lock(f"{name}.take", take_over=True)
+    with locked(f"{name}.apply"):
+        found = Found(name, root)
+    if found.holds(hash):
+        word({"same": True})
+        return
+    known = [] if foreign(name, root) else list(found.blocks)
+    word({"same": False, "blocks": known, "packers": packers()})
+    manifest = manifest_of(sys.stdin.buffer)
+    with locked(f"{name}.apply"):
+        seen = time.monotonic()
+        plan = Plan(found, manifest)
+    require_space(plan.fresh, plan.bytes + plan.copied)
+    begun = [[number, size] for number, (_, size) in plan.begun.items()]
+    word({"need": base64.b64encode(plan.coming).decode(), "bytes": plan.bytes, "begun": begun})
+    arrival = Arrival(plan, Times(found.stored.latest))
+    with unpacked(packing()) as source:
+        arrival.take(source)
+    lock(f"{name}.apply")
+    release(taking)
+    if not os.path.exists(manifest_path(name, ".next")):
+        sys.exit(f"No upload of {name} was planned.")
+    bad = arrival.bad or ([] if time.monotonic() - seen < FRESH_SECONDS else plan.lost())
+    if bad:
+        word({"removed": 0, "bad": len(bad), "first": bad[0]})
+        return
+    word({"removed": Placing(plan, arrival, hash, protected).run(), "bad": 0})
 
 
-def received():
-    """The lines that come over standard input, once all of them have."""
-    os.makedirs(os.path.join(BASE, "manifests"), exist_ok=True)
-    spool = tempfile.TemporaryFile(dir=os.path.join(BASE, "manifests"))
-    shutil.copyfileobj(sys.stdin.buffer, spool, 1 << 20)
-    spool.seek(0)
-    return gzip.open(spool, "rt", encoding="utf-8", newline="\n")
+def manifest_of(stdin):
+    """
+    A file with the lines of the manifest, once all of it has come: gzip in pieces, each behind its length in four bytes,
+    the last one empty.
+    """
+    folder = os.path.join(BASE, "manifests")
+    os.makedirs(folder, exist_ok=True)
+    packed = tempfile.TemporaryFile(dir=folder)
+    while True:
+        length = int.from_bytes(exactly(stdin, 4), "big")
+        if length == 0:
+            break
+        packed.write(exactly(stdin, length))
+    packed.seek(0)
+    manifest = tempfile.TemporaryFile(dir=folder)
+    shutil.copyfileobj(gzip.open(packed), manifest, 1 << 20)
+    manifest.seek(0)
+    return manifest
 
 
-def bytes_of(checksum):
-    """A checksum in half the memory; None for what is none."""
-    try:
-        return bytes.fromhex(checksum)
-    except ValueError:
-        return None
-
-
-def ranges(numbers):
-    """Ascending numbers as [first, end) of those that follow each other."""
-    found = []
-    for number in numbers:
-        if found and found[-1][1] == number:
-            found[-1][1] += 1
-        else:
-            found.append([number, number + 1])
-    return found
-
-
-def examined(name, root, entries):
-    """Pairs of an entry and, where it is in place already, its time."""
-
-    # Of the right size, but not known from a finished upload: only the content tells.
-    def holds(entry):
-        return sha256_of(os.path.join(root, entry["path"])) == entry["sha256"]
-
-    pairs = joined(entries, Stored(name, root).records())
-    for some in batches(pair for pair in pairs if pair[0] is not None):
-        looks = [look(root, entry, record) for entry, record in some]
-        doubtful = [number for number, (_, sure) in enumerate(looks) if not sure]
-        right = dict(zip(doubtful, in_threads(lambda number: holds(some[number][0]), doubtful)))
-        for number, (moment, sure) in enumerate(looks):
-            yield some[number][0], moment if sure or right[number] else None
-
-
-def look(root, entry, record):
-    """The time of what is in place of an entry, or None, and whether that is sure without its content."""
-    if record is not None and entry.get("folder") and not record.get("folder"):
-        return None, True
-    info = status_of(root, entry)
-    if info is None:
-        return None, True
-    known = record is not None and is_file(record) and record["sha256"] == entry["sha256"]
-    return info.st_mtime_ns, not is_file(entry) or (known and info.st_mtime_ns == record["mtime"])
+def exactly(stdin, length):
+    content = stdin.read(length)
+    if len(content) < length:
+        sys.exit("The manifest did not come to its end.")
+    return content
 
 
 def require_space(folder, size):
-    """Tar tells of a full disk only that it wrote less than it should."""
+    """Before anything is sent that can't be kept."""
     free = shutil.disk_usage(folder).free
     if size > free:
         sys.exit(
             f"No space left on device: {size / 1e6:.1f} MB are to come and {free / 1e6:.1f} MB are free. Free space on "
             "the instance, or choose an instance type with a bigger disk."
         )
-
-
-@takes(name=str)
-def take(name):
-    """Reads a gzipped tar of files named by their checksum into the staging folder."""
-    lock(f"{name}.take", take_over=True)
-    tar = shutil.which("tar")
-    if tar is None:
-        sys.exit("There is no tar on the instance: sudo apt-get install tar")
-    # By this mark an instance that ends itself sees that something is being sent.
-    mark = {**os.environ, "LAMBDA_TRAIN_UPLOAD": staging_of(name)}
-    os.execve(tar, [tar, "-xzf", "-", "-C", staging_of(name), "--no-same-owner", "--no-same-permissions"], mark)
-
-
-@takes(name=str, root=str)
-def apply(name, root):
-    """
-    Checks and places what was planned, removes what an earlier upload had put and this one has not, or what the dataset
-    step had put there; prints {"removed": n, "bad": n, "first": path}.
-    """
-    place.apply(name, under_home(root))
 
 
 @takes(name=str, root=str)

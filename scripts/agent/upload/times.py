@@ -51,11 +51,16 @@ class Times:
             self.least = max(self.least, noted + 11 * SECOND)
         self.latest = last
 
-    def give(self, path, old):
-        """Sets the time of the file at `path`, which comes in place of one of the time `old` (or None)."""
+    def new(self, file):
+        """Sets the time of a file, given by its path or descriptor, that comes in place of none. Gives the time."""
+        return self.give(file, None)
+
+    def give(self, file, old):
+        """The same for one that comes in place of one of the time `old` (or None)."""
         moment = max(time.time_ns(), self.least, 0 if old is None else after(old))
         self.latest = max(self.latest, moment)
-        os.utime(path, ns=(moment, moment))
+        os.utime(file, ns=(moment, moment))
+        return moment
 
     def pass_by(self):
         """Waits for a moment that is about to come: what is built from now on is to be later than its sources."""

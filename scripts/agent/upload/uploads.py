@@ -1,12 +1,13 @@
 """What is known of uploads: their manifests, their staging folders, and how their files are told again."""
 
+import io
+import json
 import os
 import shutil
 import stat
 
-from base.checksum import sha256_of
 from base.files import BASE, unlink_if_there
-from upload.entries import order, read_lines
+from upload.entries import line_of, order
 
 
 def manifest_path(name, kind=""):
@@ -21,29 +22,61 @@ class Stored:
     """What the last complete upload put: entries as in a manifest, with the `mtime` that they got."""
 
     def __init__(self, name, root):
-        self.path = manifest_path(name)
-        facts = next(read_lines(self.path), None)
+        self.file = open_if_there(manifest_path(name))
+        facts = value_of(self.file.readline())
         self.known = isinstance(facts, dict) and facts.get("root") == root
         facts = facts if self.known else {}
         self.hash = facts.get("hash")
         # The latest time that an upload has given a file.
         self.latest = facts.get("latest", 0)
-        # Earlier releases wrote one object of all files: path -> [size, mtime, sha256, executable, link].
-        self.early = facts.get("files")
-        self.count = facts.get("count", len(self.early or {}))
+        early = facts.get("files")
+        if early is not None:
+            self.file = lines_of_early(early)
+        self.begin = self.file.tell()
+        self.count = facts.get("count", len(early or {}))
+
+    def lines(self):
+        """The records as lines."""
+        if self.known:
+            self.file.seek(self.begin)
+            yield from self.file
+
+    def part(self, start, length):
+        """Some of the lines, as one text; `start` counts from the first."""
+        self.file.seek(self.begin + start)
+        return self.file.read(length)
 
     def records(self):
-        if not self.known:
-            return
-        if self.early is None:
-            lines = read_lines(self.path)
-            next(lines)
-            yield from lines
-            return
-        for path in sorted(self.early, key=order):
-            size, mtime, checksum, executable, link = self.early[path]
-            record = {"path": path, "size": size, "mtime": mtime, "sha256": checksum, "executable": executable}
-            yield record if link is None else {**record, "link": link}
+        for line in self.lines():
+            record = value_of(line)
+            if record is None:
+                return
+            yield record
+
+
+def open_if_there(path):
+    try:
+        return open(path, "rb")
+    except OSError:
+        return io.BytesIO()
+
+
+def value_of(line):
+    """None for a damaged line."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+def lines_of_early(files):
+    """Earlier releases wrote one object of all files: path -> [size, mtime, sha256, executable, link]."""
+    lines = []
+    for path in sorted(files, key=order):
+        size, mtime, checksum, executable, link = files[path]
+        record = {"path": path, "size": size, "sha256": checksum, "executable": executable}
+        lines.append(line_of({**record, "mtime": mtime} if link is None else {**record, "link": link}))
+    return io.BytesIO(b"".join(lines))
 
 
 def is_file(entry):
@@ -107,10 +140,3 @@ def unchanged(root, record):
     """True where an entry is as the last upload left it, told by size and modification time."""
     info = status_of(root, record)
     return info is not None and (not is_file(record) or info.st_mtime_ns == record["mtime"])
-
-
-def staged_right(name, checksum):
-    try:
-        return sha256_of(os.path.join(staging_of(name), checksum)) == checksum
-    except FileNotFoundError:
-        return False
