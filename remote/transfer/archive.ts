@@ -53,7 +53,7 @@ async function uploadOnce(
   count: (bytes: number) => void,
 ): Promise<boolean> {
   const document = { file: remotePath, size: total, sha256 };
-  const talk = await Talk.start(session, { verb: "archive-append", document }, signal);
+  const talk = await Talk.start(session, { verb: "archive-append", document }, total, signal);
   try {
     const seen = await talk.hear<{ complete: boolean; size: number }>(`Looking at ${remotePath}`);
     if (seen.complete) return true;

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { Readable, Writable } from "node:stream";
-import { type AgentCall, documentLine, startAgent } from "../agent";
+import { type AgentCall, documentLine, ensureAgent, startAgent } from "../agent";
 import { type RemoteProcess, SshSession } from "../session";
 
 /** Bytes that one connection carries for each round trip: the window of an SSH channel, here and in OpenSSH. */
@@ -34,6 +34,8 @@ export async function startOnLanes(
   call: AgentCall,
   { way, bytes }: { readonly way: Way; readonly bytes: number },
 ): Promise<RemoteProcess> {
+  // Before the first command nothing is known of the line.
+  await ensureAgent(session);
   const wanted = lanesFor(session.roundTripMs, bytes);
   const others = wanted === 1 ? [] : await connections(session, wanted - 1);
   if (others.length === 0) return startAgent(session, call);
@@ -142,7 +144,7 @@ interface Piece {
  * What the lanes carry, in order. Fails where a lane ends early, or sends what cannot be its next piece.
  * @param done is called at the end, whatever it is
  */
-async function* joined(lanes: readonly Readable[], done: () => void): AsyncGenerator<Buffer> {
+export async function* joined(lanes: readonly Readable[], done: () => void): AsyncGenerator<Buffer> {
   try {
     yield* inOrder(lanes);
   } finally {

@@ -2,8 +2,9 @@ import { PassThrough, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { LocalReadError } from "../../local/folder/local-error";
-import { type AgentCall, startAgent } from "../agent";
+import type { AgentCall } from "../agent";
 import { endedSoon, type RemoteProcess, type SshSession, sshFailure } from "../session";
+import { startOnLanes } from "./lanes";
 
 /** Most bytes of one word. */
 const longest = 64 << 20;
@@ -24,9 +25,10 @@ export class Talk {
     signal?.addEventListener("abort", this.close);
   }
 
-  static async start(session: SshSession, call: AgentCall, signal?: AbortSignal): Promise<Talk> {
+  /** @param bytes how much will be sent, about: on a long line as many connections carry it as pay */
+  static async start(session: SshSession, call: AgentCall, bytes: number, signal?: AbortSignal): Promise<Talk> {
     signal?.throwIfAborted();
-    return new Talk(session, await startAgent(session, call), signal);
+    return new Talk(session, await startOnLanes(session, call, { way: "up", bytes }), signal);
   }
 
   /** The next word. `what` is done for it, as an error names it. @throws SshError where the verb ends instead */

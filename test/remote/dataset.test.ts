@@ -240,7 +240,7 @@ P`,
       await fillFolder(home("local"), second);
       const tree = await walkAll(home("local"));
       const document = { name, root: "work/data", hash: tree.hash, protected: [] };
-      const talk = await Talk.start(host.session, { verb: "upload-apply", document });
+      const talk = await Talk.start(host.session, { verb: "upload-apply", document }, 0);
       await talk.hear("Comparing");
       await talk.send(packedManifest(tree.entries(), new Set()), "Planning");
       const needed = new Needed(tree, await talk.hear("Planning"));

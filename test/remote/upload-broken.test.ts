@@ -134,7 +134,7 @@ describe("an upload that breaks off", () => {
 
   it("is not kept waiting by one whose connection died before its manifest came", async () => {
     const document = { name: place.root, root: place.root, hash: "h", protected: [] };
-    const silent = await Talk.start(place.session, { verb: "upload-apply", document });
+    const silent = await Talk.start(place.session, { verb: "upload-apply", document }, 0);
     await silent.hear("Comparing");
     await fill(place.local, { a: "1" });
     await send();
