@@ -78,7 +78,7 @@ export class Taker {
   private takeWhole(number: number, entry: ManifestEntry, content: Buffer): void {
     const isRight = hash("sha256", content, "hex") === entry.sha256;
     if (isRight) this.objects.add(entry, content);
-    this.done(number, isRight);
+    this.done(number, entry, isRight);
   }
 
   private async complete(number: number, current: Arrival): Promise<void> {
@@ -88,17 +88,18 @@ export class Taker {
     const isRight = (await current.end()) === entry.sha256;
     if (isRight) this.objects.addFile(entry, current.part);
     else await rm(current.part, { force: true });
-    this.done(number, isRight);
+    this.done(number, entry, isRight);
   }
 
   private async gone(number: number, request: Request): Promise<void> {
     await this.close();
     await rm(this.objects.partOf(request), { force: true });
-    this.done(number, false);
+    this.done(number, request.entry, false);
   }
 
-  private done(number: number, isRight: boolean): void {
+  private done(number: number, { sha256 }: ManifestEntry, isRight: boolean): void {
     this.requests.delete(number);
+    this.awaited.delete(sha256);
     this.files += 1;
     if (isRight) this.progressed();
   }

@@ -124,7 +124,7 @@ export const homeCases: readonly FaultCase[] = [
     stage: "download",
     fault: "another download into the folder goes on",
     before: startedWith(3_000_000),
-    inject: (world) => slowly(world, 100_000),
+    inject: (world) => slowly(world, 20_000),
     act: async (world) => {
       const first = unwatched(world, "results");
       await world.until(() => someArrived(world));
