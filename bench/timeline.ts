@@ -50,7 +50,7 @@ interface Metadata {
 }
 
 /** The spans of one operation of the engine: before its first resource, each resource that it works on, and after the last. */
-async function operation(project: Project, args: readonly string[]): Promise<Span[]> {
+export async function operation(project: Project, args: readonly string[]): Promise<Span[]> {
   const log = join(project.folder, "events.json");
   writeFileSync(log, "");
   const started = performance.now();

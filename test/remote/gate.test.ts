@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { walkAll } from "../../local/folder/walk";
@@ -67,6 +67,28 @@ describe("the gate", () => {
     const gone = await send(renderVerify(machineOf(plan)));
     expect(gone.code).toBe(1);
     expect(Object.keys(evidence(gone, "FAIL"))).toEqual(["upload work-data", "dataset train"]);
+  });
+
+  it("imports once what stays as it is, and the workspace's own modules each time", async () => {
+    const site = (await host.session.run("python3 -m site --user-site", "Asking Python")).trim();
+    // Where Python keeps what it compiles: made by the first import, it would be a change too.
+    await mkdir(join(site, "__pycache__"), { recursive: true });
+    const module = (name: string): string =>
+      `open(${JSON.stringify(home("imports"))}, "a").write("${name} ")\n__version__ = "1"\n`;
+    await writeFile(join(site, "theirs.py"), module("theirs"));
+    await mkdir(home("work"), { recursive: true });
+    await writeFile(home("work/ours.py"), module("ours"));
+    const plan = testPlan({ gate: { ...gate, modules: ["theirs", "ours"] } });
+    const imports = async (): Promise<string[]> => {
+      await rm(home("imports"), { force: true });
+      const { stdout } = await send(renderVerify(machineOf(plan)));
+      expect(stdout).toContain("ok module theirs: 1\nok module ours: 1\n");
+      return (await readFile(home("imports"), "utf8")).trim().split(" ").sort();
+    };
+    expect(await imports()).toEqual(["ours", "theirs"]);
+    expect(await imports()).toEqual(["ours"]);
+    await writeFile(join(site, "installed.py"), "");
+    expect(await imports()).toEqual(["ours", "theirs"]);
   });
 
   it("fails with all evidence at once and what to do", async () => {

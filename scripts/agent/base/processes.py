@@ -51,8 +51,13 @@ def key_of(pid):
     fields = stat_of(pid)
     if fields is None:
         return None
+    return f"{pid} {fields[19].decode()} {boot_id()}"
+
+
+def boot_id():
+    """Names the time since this machine was started: another name after each start."""
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-        return f"{pid} {fields[19].decode()} {file.read().strip()}"
+        return file.read().strip()
 
 
 def is_alive(key):
