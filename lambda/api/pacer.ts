@@ -4,11 +4,16 @@ import { join } from "node:path";
 import { lock } from "proper-lockfile";
 import { keepJson, readJson } from "../../local/json";
 import type { Ticks } from "./clock";
+import { Line } from "./line";
 
 /** Keeps calls apart so that the account's rate limits hold. */
 export interface Pacer {
-  /** Waits for this call's turn. */
-  turn(kind: PaceKind, signal?: AbortSignal): Promise<void>;
+  /**
+   * Waits for this call's turn.
+   * @param name Of what the call creates, if it creates something.
+   * @throws the reason of `signal`
+   */
+  turn(kind: PaceKind, options?: { readonly name?: string; readonly signal?: AbortSignal }): Promise<void>;
   /** After a refusal: no call of any process has its turn for so many seconds. */
   holdOff(kind: PaceKind, seconds: number): Promise<void>;
 }
@@ -39,16 +44,40 @@ const farthestTurnMs = 60 * 60_000;
 
 /**
  * Gives turns across the calls of this process and of all processes of this machine that use the same key: each
- * reserves its time in a file. Where the folder cannot be written, turns hold within this process only.
+ * reserves its next turn in a file, and gives it to whoever comes first in its line then. Where the folder cannot be
+ * written, turns hold within this process only.
  */
 export class SharedPacer implements Pacer {
   private readonly own: Turns = { call: 0, launch: 0 };
+  private readonly lines: Record<PaceKind, Line> = { call: new Line(), launch: new Line() };
+  private readonly served = new Set<PaceKind>();
   private queue: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly options: SharedPacerOptions) {}
 
-  async turn(kind: PaceKind, signal?: AbortSignal): Promise<void> {
-    const { clock } = this.options;
+  turn(kind: PaceKind, { name, signal }: { name?: string; signal?: AbortSignal } = {}): Promise<void> {
+    const turn = this.lines[kind].wait(name, signal);
+    if (!this.served.has(kind)) void this.serve(kind);
+    return turn;
+  }
+
+  private async serve(kind: PaceKind): Promise<void> {
+    const line = this.lines[kind];
+    this.served.add(kind);
+    while (!line.isEmpty) {
+      const { abandoned } = line;
+      try {
+        await this.nextTurn(kind, abandoned);
+        line.begin();
+      } catch (error) {
+        if (!abandoned.aborted) line.fail(error);
+      }
+    }
+    this.served.delete(kind);
+  }
+
+  /** Waits for the next turn of this process. */
+  private async nextTurn(kind: PaceKind, signal: AbortSignal): Promise<void> {
     for (;;) {
       const { wait, taken } = await this.reserve((turns, now) => {
         // The next launch may be far away: it is waited for without a reservation, which would hold up other calls.
@@ -59,7 +88,7 @@ export class SharedPacer implements Pacer {
         if (kind === "launch") turns.launch = at + this.gap("launch");
         return { wait: at - now, taken: true };
       });
-      await clock.sleep(wait, signal);
+      await this.options.clock.sleep(wait, signal);
       if (taken) return;
     }
   }

@@ -1,0 +1,74 @@
+/** One that waits for its turn. */
+interface Waiter {
+  /** What it creates, by name. */
+  readonly name?: string;
+  readonly begin: () => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/**
+ * Calls of this process that wait for their turn. Creations alternate with all other calls, and come by name: what one
+ * machine needs carries its unique name, so that it can be launched while keys and rulesets of many others still wait.
+ */
+export class Line {
+  private readonly waiting: Waiter[] = [];
+  private nobody = new AbortController();
+  private created = false;
+
+  /** Resolves when the turn has come. @throws the reason of `signal`, and what {@link fail} is given */
+  wait(name: string | undefined, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const leave = (): void => {
+        this.waiting.splice(this.waiting.indexOf(waiter), 1);
+        if (this.isEmpty) this.nobody.abort();
+        reject(signal?.reason);
+      };
+      const waiter: Waiter = {
+        name,
+        begin: () => {
+          signal?.removeEventListener("abort", leave);
+          resolve();
+        },
+        fail: (error) => {
+          signal?.removeEventListener("abort", leave);
+          reject(error);
+        },
+      };
+      signal?.addEventListener("abort", leave, { once: true });
+      if (this.isEmpty) this.nobody = new AbortController();
+      this.waiting.push(waiter);
+    });
+  }
+
+  get isEmpty(): boolean {
+    return this.waiting.length === 0;
+  }
+
+  /** Aborted once all that wait now, and those that come before, have given up. */
+  get abandoned(): AbortSignal {
+    return this.nobody.signal;
+  }
+
+  /** Lets the next one begin, if one still waits. */
+  begin(): void {
+    this.take()?.begin();
+  }
+
+  /** Fails the next one, if one still waits. */
+  fail(error: unknown): void {
+    this.take()?.fail(error);
+  }
+
+  private take(): Waiter | undefined {
+    const [creation] = this.waiting
+      .filter(({ name }) => name !== undefined)
+      .sort((a, b) => ((a.name ?? "") < (b.name ?? "") ? -1 : 1));
+    const other = this.waiting.find(({ name }) => name === undefined);
+    const next = this.created ? (other ?? creation) : (creation ?? other);
+    if (next === undefined) return undefined;
+    this.created = next === creation;
+    this.waiting.splice(this.waiting.indexOf(next), 1);
+    return next;
+  }
+}
