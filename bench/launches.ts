@@ -15,8 +15,8 @@ import { newEd25519 } from "../lambda/account/ed25519";
 import { LambdaClient } from "../lambda/api/client";
 import type { Cloud } from "../lambda/api/connect";
 import { intervals, SharedPacer } from "../lambda/api/pacer";
+import { SimulatedClock } from "../test/support/simulated-clock";
 import { report } from "./figures";
-import { SimulatedClock } from "./simulated-clock";
 
 /**
  * A hundred machines of one stack, from the first call to the last boot: the handlers of SSH key, ruleset, instance and
@@ -58,7 +58,9 @@ async function main(): Promise<void> {
     if (refused > 0) throw new Error(`${refused} calls were refused: their pace was wrong.`);
     const least = (machines - 1) * intervals.launch + seconds.bootOneGpu;
     const lists = calls.filter(({ path }) => path.endsWith("/instances")).map(({ at }) => at);
-    const inOneSecond = Math.max(...lists.map((at) => lists.filter((other) => other >= at && other < at + 1000).length));
+    const inOneSecond = Math.max(
+      ...lists.map((at) => lists.filter((other) => other >= at && other < at + 1000).length),
+    );
     const part = "launches";
     report({
       part,

@@ -50,13 +50,16 @@ async function create(
   const { name, userData, sshKeyName, imageFamily, fileSystemNames, rulesetIds, tags } = inputs;
   const launcher = new Launcher(cloud, name, context);
   const { client } = cloud;
-  const [offers, existing] = await Promise.all([client.listInstanceTypes(), launcher.find()]);
+  const [offers, regions, existing] = await Promise.all([
+    client.listInstanceTypes(),
+    listedRegions(cloud),
+    launcher.find(),
+  ]);
   if (existing !== undefined) return adopt(cloud, existing, inputs, offers, context);
 
   const attaches = (fileSystemNames ?? []).length > 0;
   context.progress(priceTable({ ...inputs, fileSystem: attaches }, offers).join("\n"));
-  const [regions, fileSystems, images] = await Promise.all([
-    listedRegions(cloud),
+  const [fileSystems, images] = await Promise.all([
     attaches ? client.listFileSystems() : [],
     imageFamily === undefined ? [] : client.listImages(),
   ]);

@@ -6,14 +6,18 @@ interface Waiter {
   readonly fail: (error: unknown) => void;
 }
 
+/** Turns of other calls between two of creations, where both wait. */
+const othersBetween = 2;
+
 /**
- * Calls of this process that wait for their turn. Creations alternate with all other calls, and come by name: what one
- * machine needs carries its unique name, so that it can be launched while keys and rulesets of many others still wait.
+ * Calls of this process that wait for their turn. Creations come by name: what one machine needs carries its unique name,
+ * so that it can be launched while keys and rulesets of many others still wait. All other calls come in their order, and
+ * more often: creations take too few turns to hold up a launch, and enough to be done in time for the next one.
  */
 export class Line {
   private readonly waiting: Waiter[] = [];
   private nobody = new AbortController();
-  private created = false;
+  private sinceCreation = othersBetween;
 
   /** Resolves when the turn has come. @throws the reason of `signal`, and what {@link fail} is given */
   wait(name: string | undefined, signal?: AbortSignal): Promise<void> {
@@ -65,9 +69,9 @@ export class Line {
       .filter(({ name }) => name !== undefined)
       .sort((a, b) => ((a.name ?? "") < (b.name ?? "") ? -1 : 1));
     const other = this.waiting.find(({ name }) => name === undefined);
-    const next = this.created ? (other ?? creation) : (creation ?? other);
+    const next = this.sinceCreation < othersBetween ? (other ?? creation) : (creation ?? other);
     if (next === undefined) return undefined;
-    this.created = next === creation;
+    this.sinceCreation = next === creation ? 0 : this.sinceCreation + 1;
     this.waiting.splice(this.waiting.indexOf(next), 1);
     return next;
   }

@@ -82,8 +82,8 @@ export class SharedPacer implements Pacer {
       const { wait, taken } = await this.reserve((turns, now) => {
         // The next launch may be far away: it is waited for without a reservation, which would hold up other calls.
         if (kind === "launch" && turns.launch > now) return { wait: turns.launch - now, taken: false };
-        const behind = this.besideLaunches(Math.max(now, turns.call), turns.launch);
-        const at = kind === "launch" ? Math.min(behind, this.nextLaunch(now, turns.launch)) : behind;
+        const due = kind === "launch" && now - turns.launch < this.gap("call") / 2;
+        const at = due ? now : this.besideLaunch(Math.max(now, turns.call), turns.launch);
         turns.call = Math.max(turns.call, at + this.gap("call"));
         if (kind === "launch") turns.launch = at + this.gap("launch");
         return { wait: at - now, taken: true };
@@ -98,20 +98,12 @@ export class SharedPacer implements Pacer {
   }
 
   /**
-   * The first time from `at` on that isn't kept free for launches. Those of a hundred machines are due one after another,
-   * while as many instances are asked whether they have booted: a launch that queued up behind these would be late.
+   * The first time from `at` on that isn't kept free for the next launch, which would be late if it queued up behind the
+   * calls of a hundred machines. Nobody has wanted a launch whose time has passed.
    */
-  private besideLaunches(at: number, launch: number): number {
-    const [call, every] = [this.gap("call"), this.gap("launch")];
-    if (at <= launch - call) return at;
-    const since = (at - launch + call) % every;
-    return since < 2 * call ? at + 2 * call - since : at;
-  }
-
-  /** The first time from now on that is kept free for a launch. One that has just begun serves. */
-  private nextLaunch(now: number, launch: number): number {
-    const since = (now - launch) % this.gap("launch");
-    return since < this.gap("call") / 2 ? now : now + this.gap("launch") - since;
+  private besideLaunch(at: number, launch: number): number {
+    const call = this.gap("call");
+    return Math.abs(at - launch) < call ? launch + call : at;
   }
 
   async holdOff(kind: PaceKind, seconds: number): Promise<void> {

@@ -1,6 +1,6 @@
 import { channel } from "node:diagnostics_channel";
 import { setImmediate as turnOfLoop } from "node:timers/promises";
-import type { Clock } from "../lambda/api/clock";
+import type { Clock } from "../../lambda/api/clock";
 
 /** Turns of the event loop without work after which nothing is left to do but wait. */
 const idleTurns = 4;
@@ -70,7 +70,8 @@ export class SimulatedClock implements Clock {
   private async idle(): Promise<void> {
     for (let turns = 0; turns < idleTurns; turns++) {
       await turnOfLoop();
-      const works = this.exchanges.size > 0 || process.getActiveResourcesInfo().some((what) => what.startsWith("FSReq"));
+      const works =
+        this.exchanges.size > 0 || process.getActiveResourcesInfo().some((what) => what.startsWith("FSReq"));
       if (works) turns = -1;
     }
   }
