@@ -2,8 +2,8 @@
 interface Waiter {
   /** What it creates, by name. */
   readonly name?: string;
-  readonly begin: () => void;
-  readonly fail: (error: unknown) => void;
+  /** Ends the wait: without an error, its turn has come. */
+  readonly end: (error?: unknown) => void;
 }
 
 /** Turns of other calls between two of creations, where both wait. */
@@ -19,7 +19,7 @@ export class Line {
   private nobody = new AbortController();
   private sinceCreation = othersBetween;
 
-  /** Resolves when the turn has come. @throws the reason of `signal`, and what {@link fail} is given */
+  /** Resolves when the turn has come. @throws the reason of `signal`, and the error that {@link next} is given */
   wait(name: string | undefined, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
@@ -30,13 +30,10 @@ export class Line {
       };
       const waiter: Waiter = {
         name,
-        begin: () => {
+        end: (error) => {
           signal?.removeEventListener("abort", leave);
-          resolve();
-        },
-        fail: (error) => {
-          signal?.removeEventListener("abort", leave);
-          reject(error);
+          if (error === undefined) resolve();
+          else reject(error);
         },
       };
       signal?.addEventListener("abort", leave, { once: true });
@@ -49,30 +46,21 @@ export class Line {
     return this.waiting.length === 0;
   }
 
-  /** Aborted once all that wait now, and those that come before, have given up. */
+  /** Aborted once all that wait have given up. */
   get abandoned(): AbortSignal {
     return this.nobody.signal;
   }
 
-  /** Lets the next one begin, if one still waits. */
-  begin(): void {
-    this.take()?.begin();
-  }
-
-  /** Fails the next one, if one still waits. */
-  fail(error: unknown): void {
-    this.take()?.fail(error);
-  }
-
-  private take(): Waiter | undefined {
+  /** Ends the wait of the next one, if one still waits: it begins, or fails with the error. */
+  next(error?: unknown): void {
     const [creation] = this.waiting
       .filter(({ name }) => name !== undefined)
       .sort((a, b) => ((a.name ?? "") < (b.name ?? "") ? -1 : 1));
     const other = this.waiting.find(({ name }) => name === undefined);
     const next = this.sinceCreation < othersBetween ? (other ?? creation) : (creation ?? other);
-    if (next === undefined) return undefined;
+    if (next === undefined) return;
     this.sinceCreation = next === creation ? 0 : this.sinceCreation + 1;
     this.waiting.splice(this.waiting.indexOf(next), 1);
-    return next;
+    next.end(error);
   }
 }

@@ -68,9 +68,9 @@ export class SharedPacer implements Pacer {
       const { abandoned } = line;
       try {
         await this.nextTurn(kind, abandoned);
-        line.begin();
+        line.next();
       } catch (error) {
-        if (!abandoned.aborted) line.fail(error);
+        if (!abandoned.aborted) line.next(error);
       }
     }
     this.served.delete(kind);
