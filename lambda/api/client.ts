@@ -45,6 +45,7 @@ export interface LaunchRequest {
 }
 
 export interface CallOptions {
+  /** Ends the wait: for the answer of a read, else for the turn. What was sent to change something is not given up. */
   readonly signal?: AbortSignal;
   /** Runs after the wait for a turn, right before each request; what it throws prevents the request. */
   readonly beforeSend?: () => Promise<void>;
@@ -232,7 +233,7 @@ export class LambdaClient {
       onSend?.();
       await beforeSend?.();
       try {
-        const answer = schema.safeParse(await exchange(this.options, { ...call, signal: own }));
+        const answer = schema.safeParse(await exchange(this.options, call));
         if (answer.success) return answer.data;
         const where = answer.error.issues.map((issue) => issue.path.join(".") || "data").slice(0, 3);
         throw unreadable(call, `an answer that can't be read (${where.join(", ")})`, answer.error);
