@@ -10,7 +10,7 @@ export interface Figure {
   readonly what: string;
   readonly value: number;
   /** `×` for a ratio of two that were measured in one run. */
-  readonly unit: "×" | "s" | "MB";
+  readonly unit: "×" | "s" | "MB" | "/s";
   readonly goal: Goal;
   /** What the figure was made of. */
   readonly from: string;

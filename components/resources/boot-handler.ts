@@ -3,7 +3,7 @@ import { type Instance, isEnding } from "../../lambda/api/schemas";
 import { duration, waitFor } from "../../lambda/api/waiting";
 import { BillNotes } from "../../lambda/billing/notes";
 import { maintenanceOf, maintenanceText } from "../../lambda/life/maintenance";
-import { readSettled } from "../../lambda/life/presence";
+import { listedInstance, readSettled } from "../../lambda/life/presence";
 import { readInstance } from "../../lambda/life/termination";
 import { looksUntilGone, shownWithinSeconds } from "../../lambda/life/young";
 import { ensureAgent } from "../../remote/agent";
@@ -147,7 +147,7 @@ async function waitUntilActive(
     return !mayShow && missing >= looksUntilGone;
   };
   const look = async (): Promise<Instance | undefined> => {
-    if (looks > 0) known = { instance: await readInstance(cloud, id) };
+    if (looks > 0) known = { instance: await listedInstance(cloud, id) };
     looks += 1;
     const { instance } = known;
     if (instance === undefined && !isMissing()) return undefined;
@@ -172,7 +172,7 @@ async function waitUntilActive(
     signal: context.interrupted,
     timeoutSeconds,
     firstPauseSeconds: 5,
-    longestPauseSeconds: 10,
+    longestPauseSeconds: 5,
     onWait: () =>
       context.status(status === "booting" ? "booting" : `waiting, ${status || "not shown yet"}`, `instance ${id}`),
   });

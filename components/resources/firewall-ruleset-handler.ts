@@ -9,7 +9,7 @@ import { mostFirewallRules } from "../../plan/stack-config";
 import { Failures, isText } from "../dynamic/checks";
 import { diffByName, sameValue } from "../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../dynamic/handler";
-import { connect } from "./cloud";
+import { type Connect, connect } from "./cloud";
 
 interface FirewallRulesetInputs {
   readonly name: string;
@@ -19,49 +19,53 @@ interface FirewallRulesetInputs {
 }
 
 /** The life of a firewall ruleset. */
-export const handler: DynamicHandler<FirewallRulesetInputs, FirewallRulesetInputs> = {
-  check: (news) => {
-    const failures = new Failures();
-    failures.require("name", news.name, (name) => isText(name, 1, 64), "must have 1 to 64 characters");
-    failures.require("region", news.region, (region) => isText(region), "must be a region like us-east-1");
-    const counted = (rules: unknown): boolean => Array.isArray(rules) && rules.length <= mostFirewallRules;
-    failures.require("rules", news.rules, counted, `must be a list of at most ${mostFirewallRules} rules`);
-    if (failures.list.length === 0 && Array.isArray(news.rules)) {
-      for (const [index, rule] of news.rules.entries()) failures.require(`rules[${index}]`, rule, isRule, ruleText);
-    }
-    return { inputs: news, failures: failures.list };
-  },
-  diff: (_id, olds, news) =>
-    diffByName(withBareRules(olds), withBareRules(news), {
-      replace: ["region", "endpoint"],
-      update: ["name", "rules"],
-    }),
-  create: async (inputs, context) => {
-    const cloud = connect(inputs.endpoint, context);
-    const ruleset =
-      (await adopted(cloud, inputs)) ??
-      (await createdOrFound(
-        cloud,
-        () => cloud.client.createRuleset(inputs),
-        () => adopted(cloud, inputs),
-      ));
-    await tellOfGlobalRules(cloud, inputs, context);
-    return { id: ruleset.id, outs: outsOf(inputs) };
-  },
-  read: async (id, props, context) => {
-    const ruleset = await readRuleset(connect(props.endpoint, context), id);
-    if (ruleset === undefined) return undefined;
-    const { name, rules } = ruleset;
-    const kept = props.rules !== undefined && sameRules(props.rules, rules) ? props.rules : rules;
-    const found = { name, region: ruleset.region ?? props.region ?? "", rules: kept, endpoint: props.endpoint };
-    return { id, props: found, inputs: found };
-  },
-  update: async (id, _olds, news, context) => {
-    await connect(news.endpoint, context).client.updateRuleset(id, { name: news.name, rules: news.rules });
-    return outsOf(news);
-  },
-  delete: (id, props, context) => remove(connect(props.endpoint, context), id, props, context),
-};
+export function firewallRulesetHandler(
+  connectTo: Connect,
+): DynamicHandler<FirewallRulesetInputs, FirewallRulesetInputs> {
+  return {
+    check: (news) => {
+      const failures = new Failures();
+      failures.require("name", news.name, (name) => isText(name, 1, 64), "must have 1 to 64 characters");
+      failures.require("region", news.region, (region) => isText(region), "must be a region like us-east-1");
+      const counted = (rules: unknown): boolean => Array.isArray(rules) && rules.length <= mostFirewallRules;
+      failures.require("rules", news.rules, counted, `must be a list of at most ${mostFirewallRules} rules`);
+      if (failures.list.length === 0 && Array.isArray(news.rules)) {
+        for (const [index, rule] of news.rules.entries()) failures.require(`rules[${index}]`, rule, isRule, ruleText);
+      }
+      return { inputs: news, failures: failures.list };
+    },
+    diff: (_id, olds, news) =>
+      diffByName(withBareRules(olds), withBareRules(news), {
+        replace: ["region", "endpoint"],
+        update: ["name", "rules"],
+      }),
+    create: async (inputs, context) => {
+      const cloud = connectTo(inputs.endpoint, context);
+      const ruleset =
+        (await adopted(cloud, inputs)) ??
+        (await createdOrFound(
+          cloud,
+          () => cloud.client.createRuleset(inputs),
+          () => adopted(cloud, inputs),
+        ));
+      await tellOfGlobalRules(cloud, inputs, context);
+      return { id: ruleset.id, outs: outsOf(inputs) };
+    },
+    read: async (id, props, context) => {
+      const ruleset = await readRuleset(connectTo(props.endpoint, context), id);
+      if (ruleset === undefined) return undefined;
+      const { name, rules } = ruleset;
+      const kept = props.rules !== undefined && sameRules(props.rules, rules) ? props.rules : rules;
+      const found = { name, region: ruleset.region ?? props.region ?? "", rules: kept, endpoint: props.endpoint };
+      return { id, props: found, inputs: found };
+    },
+    update: async (id, _olds, news, context) => {
+      await connectTo(news.endpoint, context).client.updateRuleset(id, { name: news.name, rules: news.rules });
+      return outsOf(news);
+    },
+    delete: (id, props, context) => remove(connectTo(props.endpoint, context), id, props, context),
+  };
+}
 
 /** What this process has reported already: a stack with several regions has a ruleset in each. */
 const told = new Set<string>();
@@ -161,3 +165,5 @@ function isNetwork(text: string): boolean {
   const [address = "", length = "32", ...rest] = text.split("/");
   return isIPv4(address) && /^\d{1,2}$/.test(length) && Number(length) <= 32 && rest.length === 0;
 }
+
+export const handler = firewallRulesetHandler(connect);

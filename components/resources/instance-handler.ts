@@ -11,7 +11,7 @@ import { launchWhereFree } from "../../lambda/launch/capacity";
 import { Launcher } from "../../lambda/launch/launcher";
 import { preflight } from "../../lambda/launch/preflight";
 import { priceTable } from "../../lambda/launch/price-table";
-import { readSettled } from "../../lambda/life/presence";
+import { listedInstance, readSettled } from "../../lambda/life/presence";
 import type { Ended } from "../../lambda/life/termination";
 import { tellOfEnd } from "../../notices/end";
 import { sameValue } from "../dynamic/diff";
@@ -49,18 +49,21 @@ async function create(
 ): Promise<{ id: string; outs: InstanceOutputs }> {
   const { name, userData, sshKeyName, imageFamily, fileSystemNames, rulesetIds, tags } = inputs;
   const launcher = new Launcher(cloud, name, context);
-  const offers = await cloud.client.listInstanceTypes();
-  const existing = await launcher.find();
+  const { client } = cloud;
+  const [offers, regions, existing] = await Promise.all([
+    client.listInstanceTypes(),
+    listedRegions(cloud),
+    launcher.find(),
+  ]);
   if (existing !== undefined) return adopt(cloud, existing, inputs, offers, context);
 
   const attaches = (fileSystemNames ?? []).length > 0;
   context.progress(priceTable({ ...inputs, fileSystem: attaches }, offers).join("\n"));
-  const wanted = preflight(inputs, {
-    offers,
-    regions: await listedRegions(cloud),
-    fileSystems: attaches ? await cloud.client.listFileSystems() : [],
-    images: imageFamily === undefined ? [] : await cloud.client.listImages(),
-  });
+  const [fileSystems, images] = await Promise.all([
+    attaches ? client.listFileSystems() : [],
+    imageFamily === undefined ? [] : client.listImages(),
+  ]);
+  const wanted = preflight(inputs, { offers, regions, fileSystems, images });
   for (const note of wanted.notes) context.progress(`${name}: ${note}`);
   const placed = await launchWhereFree({
     cloud,
@@ -107,7 +110,7 @@ const briefMs = 5_000;
 
 /** An instance that was just launched; undefined where the API does not show it within moments. */
 function shownBriefly(cloud: Cloud, id: string): Promise<Instance | undefined> {
-  return cloud.client.getInstance(id, { signal: AbortSignal.timeout(briefMs) }).catch(() => undefined);
+  return listedInstance(cloud, id, AbortSignal.timeout(briefMs)).catch(() => undefined);
 }
 
 /**

@@ -8,7 +8,7 @@ import { Failures, isText } from "../dynamic/checks";
 import { diffByName } from "../dynamic/diff";
 import type { DynamicHandler } from "../dynamic/handler";
 import { hasUnknown } from "../dynamic/unknown";
-import { connect } from "./cloud";
+import { type Connect, connect } from "./cloud";
 
 interface SshKeyInputs {
   readonly name: string;
@@ -17,41 +17,43 @@ interface SshKeyInputs {
 }
 
 /** The life of a ssh key. */
-export const handler: DynamicHandler<SshKeyInputs, SshKeyInputs> = {
-  check: (news) => {
-    const failures = new Failures();
-    failures.require("name", news.name, (name) => isText(name, 1, 64), "must have 1 to 64 characters");
-    const isLine = (key: string): boolean => isText(key, 1, 4096) && /^[\w@.-]+ [\w+/]+=*( [^\r\n]*)?\s*$/.test(key);
-    failures.require("publicKey", news.publicKey, isLine, "must be a public key as one OpenSSH line");
-    return { inputs: news, failures: failures.list };
-  },
-  diff: (_id, olds, news) => {
-    const diff = diffByName(olds, news, { replace: ["name", "endpoint", "publicKey"] });
-    const same = !hasUnknown(news.publicKey) && sameKey(olds.publicKey, news.publicKey);
-    const replaces = diff.replaces?.filter((name) => !(same && name === "publicKey")) ?? [];
-    return { ...diff, replaces, changes: replaces.length > 0 };
-  },
-  create: async (inputs, context) => {
-    const { name, publicKey, endpoint } = inputs;
-    const cloud = connect(endpoint, context);
-    const key = (await named(cloud, inputs)) ?? (await add(cloud, inputs));
-    return { id: key.id, outs: { name, publicKey, endpoint } };
-  },
-  read: async (id, props, context) => {
-    const key = (await connect(props.endpoint, context).client.listSshKeys()).find((each) => each.id === id);
-    if (key === undefined) return undefined;
-    const known = props.publicKey !== undefined && sameKey(props.publicKey, key.publicKey);
-    const found = { name: key.name, publicKey: known ? props.publicKey : key.publicKey, endpoint: props.endpoint };
-    return { id, props: found, inputs: found };
-  },
-  delete: async (id, props, context) => {
-    try {
-      await connect(props.endpoint, context).client.deleteSshKey(id);
-    } catch (error) {
-      if (!isKind(error, "not-found")) throw error;
-    }
-  },
-};
+export function sshKeyHandler(connectTo: Connect): DynamicHandler<SshKeyInputs, SshKeyInputs> {
+  return {
+    check: (news) => {
+      const failures = new Failures();
+      failures.require("name", news.name, (name) => isText(name, 1, 64), "must have 1 to 64 characters");
+      const isLine = (key: string): boolean => isText(key, 1, 4096) && /^[\w@.-]+ [\w+/]+=*( [^\r\n]*)?\s*$/.test(key);
+      failures.require("publicKey", news.publicKey, isLine, "must be a public key as one OpenSSH line");
+      return { inputs: news, failures: failures.list };
+    },
+    diff: (_id, olds, news) => {
+      const diff = diffByName(olds, news, { replace: ["name", "endpoint", "publicKey"] });
+      const same = !hasUnknown(news.publicKey) && sameKey(olds.publicKey, news.publicKey);
+      const replaces = diff.replaces?.filter((name) => !(same && name === "publicKey")) ?? [];
+      return { ...diff, replaces, changes: replaces.length > 0 };
+    },
+    create: async (inputs, context) => {
+      const { name, publicKey, endpoint } = inputs;
+      const cloud = connectTo(endpoint, context);
+      const key = (await named(cloud, inputs)) ?? (await add(cloud, inputs));
+      return { id: key.id, outs: { name, publicKey, endpoint } };
+    },
+    read: async (id, props, context) => {
+      const key = (await connectTo(props.endpoint, context).client.listSshKeys()).find((each) => each.id === id);
+      if (key === undefined) return undefined;
+      const known = props.publicKey !== undefined && sameKey(props.publicKey, key.publicKey);
+      const found = { name: key.name, publicKey: known ? props.publicKey : key.publicKey, endpoint: props.endpoint };
+      return { id, props: found, inputs: found };
+    },
+    delete: async (id, props, context) => {
+      try {
+        await connectTo(props.endpoint, context).client.deleteSshKey(id);
+      } catch (error) {
+        if (!isKind(error, "not-found")) throw error;
+      }
+    },
+  };
+}
 
 function add(cloud: Cloud, inputs: SshKeyInputs): Promise<SshKey> {
   const { name, publicKey } = inputs;
@@ -85,3 +87,5 @@ function keyLine(publicKey: string): string {
 function sameKey(a: string, b: string): boolean {
   return bareKey(a) === bareKey(b);
 }
+
+export const handler = sshKeyHandler(connect);

@@ -1,4 +1,5 @@
 import { askedDate } from "../../lambda/api/date";
+import { atMost } from "../../local/at-most";
 import { megabytes } from "../../local/folder/progress";
 import { walkAll, walkCode } from "../../local/folder/walk";
 import { hashFolder, ownPaths } from "../../local/paths";
@@ -25,7 +26,18 @@ interface Inputs extends OnInstance {
   readonly repository?: string;
 }
 
+/** A hundred at once would share the line and this machine's memory, so that even the first machine would wait for long. */
+const inTurn = atMost(8);
+
 async function upload(inputs: Inputs, context: HandlerContext): Promise<void> {
+  context.status("waiting for other uploads");
+  await inTurn(() => {
+    context.interrupted.throwIfAborted();
+    return uploadNow(inputs, context);
+  });
+}
+
+async function uploadNow(inputs: Inputs, context: HandlerContext): Promise<void> {
   const { progress, status } = context;
   const { access, kind, source, target, extraFiles, files, protectedPaths, hash } = inputs;
   const local = localPath(source);

@@ -63,6 +63,9 @@ export function engineEnvironment({ node, pulumi, backend, compat }) {
     PATH: [...folders, process.env.PATH || "/usr/bin:/bin"].join(delimiter),
     LAMBDA_TRAIN_ROOT: root,
     PULUMI_SKIP_UPDATE_CHECK: process.env.PULUMI_SKIP_UPDATE_CHECK ?? "1",
+    // The default is four a core. An operation mostly waits, for a boot or for the instance, and a launch that waits for
+    // one of these would be late.
+    PULUMI_PARALLEL: process.env.PULUMI_PARALLEL ?? "256",
     // An update starts half a dozen Node processes that load the same modules: some 40 % of that time is compiling them.
     NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(cacheFolder, "compiled"),
     no_grpc_proxy: withoutProxy(process.env),

@@ -16,11 +16,14 @@ import {
   type Region,
   type SshKey,
 } from "./schemas";
+import { SharedReads } from "./shared-reads";
 import { type Call, exchange, type Transport, unreadable } from "./transport";
 
 export interface LambdaClientOptions extends Transport {
   readonly pacer: Pacer;
   readonly clock: Ticks;
+  /** Shares answers with other connections to the same endpoint. Default: with none. */
+  readonly reads?: SharedReads;
   /** Tries of a call in all. Default 7: about two minutes. */
   readonly attempts?: number;
   /** Told before each pause that precedes another try. */
@@ -42,17 +45,22 @@ export interface LaunchRequest {
 }
 
 export interface CallOptions {
+  /** Ends the wait: for the answer of a read, else for the turn. What was sent to change something is not given up. */
   readonly signal?: AbortSignal;
   /** Runs after the wait for a turn, right before each request; what it throws prevents the request. */
   readonly beforeSend?: () => Promise<void>;
 }
 
 /**
- * Lambda's Cloud API v1, typed. Calls are paced; those that do no harm when repeated are retried; launches and
+ * Lambda's Cloud API v1, typed. Calls are paced; alike reads that wait for their turn become one; calls that do no harm when repeated are retried; launches and
  * creations fail with kind `unclear` where it is unknown whether they were executed. Failures are LambdaApiErrors.
  */
 export class LambdaClient {
-  constructor(private readonly options: LambdaClientOptions) {}
+  private readonly reads: SharedReads;
+
+  constructor(private readonly options: LambdaClientOptions) {
+    this.reads = options.reads ?? new SharedReads();
+  }
 
   /** All instances of the key's workspace, the terminating ones too. */
   listInstances(options?: CallOptions): Promise<Instance[]> {
@@ -203,8 +211,8 @@ export class LambdaClient {
     return this.call({ operation, method: "GET", path }, schema, repeatable, options);
   }
 
-  private add<T>(operation: string, path: string, body: unknown, schema: z.ZodType<T>): Promise<T> {
-    return this.call({ operation, method: "POST", path, body }, schema, afterRateLimit);
+  private add<T>(operation: string, path: string, body: { name: string }, schema: z.ZodType<T>): Promise<T> {
+    return this.call({ operation, method: "POST", path, body }, schema, afterRateLimit, { name: body.name });
   }
 
   private remove(operation: string, path: string): Promise<void> {
@@ -215,16 +223,17 @@ export class LambdaClient {
     call: Call,
     schema: z.ZodType<T>,
     rule: RetryRule,
-    options: CallOptions = {},
+    options: CallOptions & { readonly name?: string } = {},
     pace: PaceKind = "call",
   ): Promise<T> {
-    const { pacer, clock, attempts, onRetry } = this.options;
-    const { signal, beforeSend } = options;
-    const once = async (): Promise<T> => {
-      await pacer.turn(pace, signal);
+    const { pacer, clock, attempts, onRetry, apiKey } = this.options;
+    const { signal, beforeSend, name } = options;
+    const send = async (own?: AbortSignal, onSend?: () => void): Promise<T> => {
+      await pacer.turn(pace, { name, signal: own });
+      onSend?.();
       await beforeSend?.();
       try {
-        const answer = schema.safeParse(await exchange(this.options, { ...call, signal }));
+        const answer = schema.safeParse(await exchange(this.options, call));
         if (answer.success) return answer.data;
         const where = answer.error.issues.map((issue) => issue.path.join(".") || "data").slice(0, 3);
         throw unreadable(call, `an answer that can't be read (${where.join(", ")})`, answer.error);
@@ -232,6 +241,10 @@ export class LambdaClient {
         if (isKind(error, "rate-limit")) await pacer.holdOff(pace, error.facts.retryAfterSeconds ?? 0);
         throw rule === afterRateLimit ? unclearIfRun(error) : error;
       }
+    };
+    const once = async (): Promise<T> => {
+      if (call.method !== "GET") return send(signal);
+      return this.reads.ask(`${apiKey()} ${call.path}`, (onSend) => send(undefined, onSend), signal);
     };
     return withRetries(once, { clock, rule, attempts, onRetry, signal, firstPauseSeconds: pace === "launch" ? 12 : 2 });
   }

@@ -5,6 +5,7 @@ import { LambdaClient, type LambdaClientOptions } from "./client";
 import { type Clock, cloudClock } from "./clock";
 import { type Endpoint, isLoopback, resolveEndpoint } from "./endpoint";
 import { type Pacer, SharedPacer } from "./pacer";
+import { SharedReads } from "./shared-reads";
 
 /** A cloud to work with: its client, its time, its endpoint. */
 export interface Cloud {
@@ -41,6 +42,7 @@ export function connectCloud(endpoint: string | undefined, options: ConnectOptio
       key,
       () => new SharedPacer({ folder: join(cacheFolder(), "pace"), identity, clock, jitterMs }),
     ),
+    reads: madeOnce(reads, url, () => new SharedReads()),
     onDate: clock.told,
     userAgent: `lambda-train (node ${process.versions.node})`,
     dispatcher: dispatcherFor(url),
@@ -54,6 +56,9 @@ const clocks = new Map<string, Clock>();
 
 /** One pacer an endpoint and process: its turns hold even where no file can be shared. */
 const pacers = new Map<string, Pacer>();
+
+/** What is asked of an endpoint, by all connections of this process. */
+const reads = new Map<string, SharedReads>();
 
 const dispatchers = new Map<boolean, Dispatcher>();
 

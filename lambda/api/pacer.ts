@@ -4,11 +4,16 @@ import { join } from "node:path";
 import { lock } from "proper-lockfile";
 import { keepJson, readJson } from "../../local/json";
 import type { Ticks } from "./clock";
+import { Line } from "./line";
 
 /** Keeps calls apart so that the account's rate limits hold. */
 export interface Pacer {
-  /** Waits for this call's turn. */
-  turn(kind: PaceKind, signal?: AbortSignal): Promise<void>;
+  /**
+   * Waits for this call's turn.
+   * @param name Of what the call creates, if it creates something.
+   * @throws the reason of `signal`
+   */
+  turn(kind: PaceKind, options?: { readonly name?: string; readonly signal?: AbortSignal }): Promise<void>;
   /** After a refusal: no call of any process has its turn for so many seconds. */
   holdOff(kind: PaceKind, seconds: number): Promise<void>;
 }
@@ -39,27 +44,51 @@ const farthestTurnMs = 60 * 60_000;
 
 /**
  * Gives turns across the calls of this process and of all processes of this machine that use the same key: each
- * reserves its time in a file. Where the folder cannot be written, turns hold within this process only.
+ * reserves its next turn in a file, and gives it to whoever comes first in its line then. Where the folder cannot be
+ * written, turns hold within this process only.
  */
 export class SharedPacer implements Pacer {
   private readonly own: Turns = { call: 0, launch: 0 };
+  private readonly lines: Record<PaceKind, Line> = { call: new Line(), launch: new Line() };
+  private readonly served = new Set<PaceKind>();
   private queue: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly options: SharedPacerOptions) {}
 
-  async turn(kind: PaceKind, signal?: AbortSignal): Promise<void> {
-    const { clock } = this.options;
+  turn(kind: PaceKind, { name, signal }: { name?: string; signal?: AbortSignal } = {}): Promise<void> {
+    const turn = this.lines[kind].wait(name, signal);
+    if (!this.served.has(kind)) void this.serve(kind);
+    return turn;
+  }
+
+  private async serve(kind: PaceKind): Promise<void> {
+    const line = this.lines[kind];
+    this.served.add(kind);
+    while (!line.isEmpty) {
+      const { abandoned } = line;
+      try {
+        await this.nextTurn(kind, abandoned);
+        line.next();
+      } catch (error) {
+        if (!abandoned.aborted) line.next(error);
+      }
+    }
+    this.served.delete(kind);
+  }
+
+  /** Waits for the next turn of this process. */
+  private async nextTurn(kind: PaceKind, signal: AbortSignal): Promise<void> {
     for (;;) {
       const { wait, taken } = await this.reserve((turns, now) => {
         // The next launch may be far away: it is waited for without a reservation, which would hold up other calls.
         if (kind === "launch" && turns.launch > now) return { wait: turns.launch - now, taken: false };
-        const behind = this.besideLaunches(Math.max(now, turns.call), turns.launch);
-        const at = kind === "launch" ? Math.min(behind, this.nextLaunch(now, turns.launch)) : behind;
+        const due = kind === "launch" && now - turns.launch < this.gap("call") / 2;
+        const at = due ? now : this.besideLaunch(Math.max(now, turns.call), turns.launch);
         turns.call = Math.max(turns.call, at + this.gap("call"));
         if (kind === "launch") turns.launch = at + this.gap("launch");
         return { wait: at - now, taken: true };
       });
-      await clock.sleep(wait, signal);
+      await this.options.clock.sleep(wait, signal);
       if (taken) return;
     }
   }
@@ -69,20 +98,12 @@ export class SharedPacer implements Pacer {
   }
 
   /**
-   * The first time from `at` on that isn't kept free for launches. Those of a hundred machines are due one after another,
-   * while as many instances are asked whether they have booted: a launch that queued up behind these would be late.
+   * The first time from `at` on that isn't kept free for the next launch, which would be late if it queued up behind the
+   * calls of a hundred machines. Nobody has wanted a launch whose time has passed.
    */
-  private besideLaunches(at: number, launch: number): number {
-    const [call, every] = [this.gap("call"), this.gap("launch")];
-    if (at <= launch - call) return at;
-    const since = (at - launch + call) % every;
-    return since < 2 * call ? at + 2 * call - since : at;
-  }
-
-  /** The first time from now on that is kept free for a launch. One that has just begun serves. */
-  private nextLaunch(now: number, launch: number): number {
-    const since = (now - launch) % this.gap("launch");
-    return since < this.gap("call") / 2 ? now : now + this.gap("launch") - since;
+  private besideLaunch(at: number, launch: number): number {
+    const call = this.gap("call");
+    return Math.abs(at - launch) < call ? launch + call : at;
   }
 
   async holdOff(kind: PaceKind, seconds: number): Promise<void> {

@@ -22,7 +22,6 @@ export interface Call {
   readonly body?: unknown;
   /** The whole answer is wanted: some have more beside `data`. */
   readonly whole?: boolean;
-  readonly signal?: AbortSignal;
 }
 
 /** How calls get to the API. */
@@ -70,7 +69,7 @@ interface RawAnswer {
 async function send(transport: Transport, call: Call, apiKey: string): Promise<RawAnswer> {
   const timeoutMs = transport.timeoutMs ?? 60_000;
   // Ends answers that drip for ever; the timeouts of headers and body end those that stop.
-  const overall = AbortSignal.timeout(2 * timeoutMs);
+  const signal = AbortSignal.timeout(2 * timeoutMs);
   const sentAt = Date.now();
   try {
     const { statusCode, headers, body } = await request(`${transport.baseUrl}${call.path}`, {
@@ -78,7 +77,7 @@ async function send(transport: Transport, call: Call, apiKey: string): Promise<R
       dispatcher: transport.dispatcher,
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
-      signal: call.signal === undefined ? overall : AbortSignal.any([overall, call.signal]),
+      signal,
       headers: {
         authorization: `Bearer ${apiKey}`,
         // Lambda's front refuses clients without a name of their own.
@@ -98,7 +97,6 @@ async function send(transport: Transport, call: Call, apiKey: string): Promise<R
     }
     return { status: statusCode, headers, text: Buffer.concat(chunks).toString("utf8") };
   } catch (error) {
-    call.signal?.throwIfAborted();
     if (error instanceof LambdaApiError) throw error;
     throw networkError(transport, call, error as Error & { code?: string });
   }

@@ -24,7 +24,7 @@ export interface LaunchContext {
   status(phase: string, detail?: string): void;
   /** Whether whoever asked is still there: for nobody nothing is launched. */
   engineAlive(): Promise<boolean>;
-  /** Ends a wait for capacity. */
+  /** Ends a wait for capacity, or for a launch's turn. */
   readonly interrupted: AbortSignal;
 }
 
@@ -45,7 +45,7 @@ export class Launcher {
   constructor(
     private readonly cloud: Cloud,
     private readonly name: string,
-    private readonly context: Pick<LaunchContext, "engineAlive" | "progress">,
+    private readonly context: Pick<LaunchContext, "engineAlive" | "progress" | "interrupted">,
     folder?: string,
   ) {
     this.journal = journalOf(cloud, name, folder);
@@ -91,7 +91,7 @@ export class Launcher {
     };
     for (let left = launchesAfterUnclear; ; left -= 1) {
       try {
-        const id = await client.launch(request, { beforeSend });
+        const id = await client.launch(request, { beforeSend, signal: this.context.interrupted });
         this.journal.write({ sentAt: clock.now(), instanceId: id });
         return { instance: { id }, adopted: false };
       } catch (error) {

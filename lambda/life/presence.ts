@@ -38,6 +38,15 @@ export async function statusOrGone(
 }
 
 /**
+ * The instance by the list, an answer that all who wait for one share; by its id where the list doesn't show it.
+ * Undefined where neither knows it.
+ */
+export async function listedInstance(cloud: Cloud, id: string, signal?: AbortSignal): Promise<Instance | undefined> {
+  const listed = (await cloud.client.listInstances({ signal })).find((each) => each.id === id);
+  return listed ?? (await readInstance(cloud, id, signal));
+}
+
+/**
  * The instance as the API shows it. One answer that does not know it proves nothing: undefined only where several do not,
  * the last of them when it would have shown after its launch.
  */

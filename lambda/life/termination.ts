@@ -94,9 +94,9 @@ function mayPass(error: LambdaApiError, { status }: Instance): boolean {
 }
 
 /** The instance, or undefined where the API does not know it (any more). */
-export async function readInstance(cloud: Cloud, id: string): Promise<Instance | undefined> {
+export async function readInstance(cloud: Cloud, id: string, signal?: AbortSignal): Promise<Instance | undefined> {
   try {
-    return await cloud.client.getInstance(id);
+    return await cloud.client.getInstance(id, { signal });
   } catch (error) {
     if (isKind(error, "not-found")) return undefined;
     throw error;

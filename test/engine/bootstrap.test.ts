@@ -92,6 +92,7 @@ describe("the environment of the commands", () => {
       PULUMI_BACKEND_URL: `file://${machine.path("local", "state")}`,
       PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
       PULUMI_HOME: machine.path("cache", "pulumi-home"),
+      PULUMI_PARALLEL: "256",
       PULUMI_SKIP_UPDATE_CHECK: "1",
     });
     const file = first.PULUMI_CONFIG_PASSPHRASE_FILE as string;
@@ -102,8 +103,8 @@ describe("the environment of the commands", () => {
     expect(readFileSync(file, "utf8")).toBe(passphrase);
   });
 
-  it("leaves a user's own backend and passphrase alone", async () => {
-    const own = { PULUMI_BACKEND_URL: "file:///elsewhere", PULUMI_CONFIG_PASSPHRASE: "" };
+  it("leaves a user's own backend, passphrase and parallelism alone", async () => {
+    const own = { PULUMI_BACKEND_URL: "file:///elsewhere", PULUMI_CONFIG_PASSPHRASE: "", PULUMI_PARALLEL: "4" };
     const made = await machine.evaluate("environment", `m.engineEnvironment(${options})`, own);
     expect(made).toMatchObject(own);
     expect(made).not.toHaveProperty("PULUMI_CONFIG_PASSPHRASE_FILE");

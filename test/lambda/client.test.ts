@@ -290,3 +290,57 @@ describe("retries", () => {
     expect(cloud.count("POST /instance-operations/launch")).toBe(1);
   });
 });
+
+describe("alike reads", () => {
+  /** Turns that come when the test says so. */
+  function gated(): { api: LambdaClient; open: () => void } {
+    const waiting: (() => void)[] = [];
+    const turn = ({ signal }: { signal?: AbortSignal } = {}): Promise<void> =>
+      new Promise((resolve, reject) => {
+        waiting.push(resolve);
+        signal?.addEventListener("abort", () => reject(signal.reason));
+      });
+    const pacer = {
+      turn: (_: unknown, options?: { signal?: AbortSignal }) => turn(options),
+      holdOff: async () => undefined,
+    };
+    const open = (): void => {
+      for (const begin of waiting.splice(0)) begin();
+    };
+    return { api: client({ pacer }), open };
+  }
+
+  test("that wait for their turn become one call, and one that comes later is a call of its own", async () => {
+    const { api, open } = gated();
+    const first = [api.listInstances(), api.listInstances(), api.listSshKeys()];
+    open();
+    await Promise.all(first);
+    const { id } = cloud.addInstance();
+    const later = api.listInstances();
+    expect(cloud.requests.map(({ call }) => call).sort()).toEqual(["GET /instances", "GET /ssh-keys"]);
+    open();
+    expect((await later).map((each) => each.id)).toEqual([id]);
+    expect(cloud.count("GET /instances")).toBe(2);
+  });
+
+  test("share a failure, and each is tried again", async () => {
+    cloud.surprise("GET /instances", { status: 502, body: "<html>" });
+    const { api, open } = gated();
+    const both = Promise.all([api.listInstances(), api.listInstances()]);
+    const opening = setInterval(open, 20);
+    expect(await both).toEqual([[], []]);
+    clearInterval(opening);
+    expect(cloud.count("GET /instances")).toBeLessThanOrEqual(3);
+  });
+
+  test("go on where one of their callers gives up", async () => {
+    const { api, open } = gated();
+    const giveUp = new AbortController();
+    const given = api.listInstances({ signal: giveUp.signal });
+    const kept = api.listInstances();
+    giveUp.abort(new Error("interrupted"));
+    await expect(given).rejects.toThrow("interrupted");
+    open();
+    expect(await kept).toEqual([]);
+  });
+});

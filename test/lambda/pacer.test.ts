@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { cloudClock } from "../../lambda/api/clock";
 import { type PaceKind, SharedPacer } from "../../lambda/api/pacer";
+import { SimulatedClock } from "../support/simulated-clock";
 
 const root = resolve(__dirname, "../..");
 let folder: string;
@@ -52,39 +53,64 @@ test("processes share one second a call between them", async () => {
 });
 
 test("launches are twelve seconds apart and hold up no other calls", async () => {
-  const scale = 10;
-  const clock = cloudClock(scale);
+  const clock = new SimulatedClock();
   const pacer = new SharedPacer({ folder, identity: () => "a", clock });
   const start = clock.now();
-  const [launches, calls] = await Promise.all([
-    turns(pacer, "launch", 3, clock.now),
-    turns(pacer, "call", 3, clock.now),
-  ]);
-  expectApart(launches, 12, scale);
+  const both = Promise.all([turns(pacer, "launch", 3, clock.now), turns(pacer, "call", 3, clock.now)]);
+  const [launches, calls] = await clock.during(both);
+  expectApart(launches, 12, 0);
   expect(Math.max(...calls) - start).toBeLessThan(12_000);
 });
 
 test("launches don't queue up behind calls, and come a second apart from each", async () => {
-  const scale = 10;
-  const clock = cloudClock(scale);
+  const clock = new SimulatedClock();
   const pacer = new SharedPacer({ folder, identity: () => "a", clock });
-  await pacer.turn("launch");
+  await clock.during(pacer.turn("launch"));
   const start = clock.now();
-  const calls = turns(pacer, "call", 40, clock.now);
-  const launches = await turns(pacer, "launch", 2, clock.now);
-  expect(Math.max(...launches) - start).toBeLessThan(30_000);
-  expectApart([...launches, ...(await calls)], 1, scale);
+  const both = Promise.all([turns(pacer, "call", 40, clock.now), turns(pacer, "launch", 2, clock.now)]);
+  const [calls, launches] = await clock.during(both);
+  expect(launches.map((time) => time - start)).toEqual([12_000, 24_000]);
+  expect(calls).toHaveLength(40);
+  expectApart([...launches, ...calls], 1, 0);
+});
+
+test("creations come by name, and let two other calls through between them", async () => {
+  const clock = new SimulatedClock();
+  const pacer = new SharedPacer({ folder, identity: () => "a", clock });
+  const order: string[] = [];
+  const turn = async (what: string, name?: string): Promise<void> => {
+    await pacer.turn("call", { name });
+    order.push(what);
+  };
+  const machines = ["b", "a"].flatMap((name) => [turn(`key ${name}`, name), turn(`ruleset ${name}`, `${name}-us`)]);
+  const reads = [1, 2, 3, 4].map((n) => turn(`read ${n}`));
+  await clock.during(Promise.all([...machines, ...reads]));
+  expect(order).toEqual(["key a", "read 1", "read 2", "ruleset a", "read 3", "read 4", "key b", "ruleset b"]);
+});
+
+test("who gives up leaves the line, and takes no other's turn", async () => {
+  const clock = new SimulatedClock();
+  const pacer = new SharedPacer({ folder, identity: () => "a", clock });
+  const giveUp = new AbortController();
+  const failing = pacer
+    .turn("launch", { signal: giveUp.signal })
+    .then(() => pacer.turn("launch", { signal: giveUp.signal }));
+  void clock.sleep(5_000).then(() => giveUp.abort(new Error("interrupted")));
+  await expect(clock.during(failing)).rejects.toThrow("interrupted");
+  const start = clock.now();
+  await clock.during(pacer.turn("launch"));
+  expect(clock.now() - start).toBe(7_000);
 });
 
 test("a refusal holds off the next call of every pacer of that key", async () => {
-  const clock = cloudClock(10);
+  const clock = new SimulatedClock();
   const [one, two, other] = ["k", "k", "l"].map((key) => new SharedPacer({ folder, identity: () => key, clock }));
   const start = clock.now();
   await one?.holdOff("call", 20);
-  await other?.turn("call");
-  expect(clock.now() - start).toBeLessThan(15_000);
-  await two?.turn("call");
-  expect(clock.now() - start).toBeGreaterThanOrEqual(19_500);
+  await clock.during(other?.turn("call") ?? Promise.reject());
+  expect(clock.now() - start).toBe(0);
+  await clock.during(two?.turn("call") ?? Promise.reject());
+  expect(clock.now() - start).toBe(20_000);
 });
 
 test("a holder that died is passed over", async () => {

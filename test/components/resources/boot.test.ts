@@ -133,7 +133,21 @@ describe("create", () => {
   test("survives trouble of the API while it waits", async () => {
     const inputs = await launched();
     await lambda.fault("getInstance", { answer: "bad-gateway" }, 3);
+    await lambda.fault("listInstances", { answer: "bad-gateway" }, 3);
     await boot.create(inputs, lambda.context);
+  });
+
+  test("of many at once looks at one list", async () => {
+    await lambda.admin.patchSettings({ seconds: { bootCpu: 1800 } });
+    const many: BootInputs[] = [];
+    for (let i = 0; i < 6; i++) many.push(await launched());
+    // Counts calls, and does nothing to them.
+    await lambda.fault("getInstance", {}, 1000);
+    await lambda.fault("listInstances", {}, 1000);
+    await Promise.all(many.map((inputs) => boot.create(inputs, lambda.context)));
+    const [reads = 0, lists = 0] = (await lambda.admin.faults()).api.map(({ fired }) => fired);
+    expect(reads).toBe(many.length);
+    expect(lists).toBeGreaterThan(0);
   });
 });
 

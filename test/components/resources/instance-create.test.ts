@@ -143,6 +143,18 @@ describe("create", () => {
     expect(await lambda.living()).toEqual([]);
   });
 
+  test("of many at once ends their wait for a turn when it is interrupted, and launches no more", async () => {
+    await lambda.admin.setCapacity({ instanceType: "gpu_1x_a10", region: "us-east-1", free: 30 });
+    const names = Array.from({ length: 30 }, (_, i) => `lambda-train-test-${String(i).padStart(8, "0")}`);
+    const all = Promise.allSettled(names.map((name) => create({ ...inputs, name }, lambda.context)));
+    await vi.waitFor(async () => expect((await lambda.living()).length).toBeGreaterThan(1), { timeout: 10_000 });
+    lambda.interruption.abort(new Error("interrupted by its user"));
+    const made = (await all).filter(({ status }) => status === "fulfilled").length;
+    expect(made).toBeLessThan(20);
+    expect(await lambda.living()).toHaveLength(made);
+    await expect(create(inputs, lambda.context)).rejects.toThrow("interrupted by its user");
+  });
+
   test("gives up after the capacity timeout and tells where there is some", async () => {
     await lambda.admin.setCapacity({ instanceType: "gpu_1x_a10", region: "us-east-1", free: 0 });
     await lambda.admin.setCapacity({ instanceType: "gpu_1x_a10", region: "us-west-1", free: 1 });
