@@ -206,8 +206,6 @@ describe("firewall ruleset", () => {
   });
 
   test("tells of global rules that let in more, and of none that lets in no more", async () => {
-    // The test's own calls take no turns.
-    await lambda.admin.patchSettings({ rateLimit: { enabled: false } });
     const told = async (sourceNetwork: string, portRange: [number, number], protocol = "tcp"): Promise<string> => {
       const rules = [{ protocol, port_range: portRange, source_network: sourceNetwork, description: "" }];
       const { url, apiKey } = cloud.endpoint;
