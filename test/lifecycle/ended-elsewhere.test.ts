@@ -1,3 +1,4 @@
+import { renameSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -22,6 +23,9 @@ describe("an instance that was ended elsewhere, a destroy that was interrupted",
       '#!/bin/bash\n[ "$1 $2" = "stack export" ] && { echo the backend is away >&2; exit 1; }\nPATH=$REST exec pulumi "$@"\n',
       0o755,
     );
+    // Without its file the CLI is asked for the state.
+    const state = join(project.folder, ".local/state/.pulumi/stacks/lambda-train/test.json");
+    renameSync(state, `${state}.away`);
     const env = { PATH: `${join(project.folder, "bin")}:${project.env.PATH}`, REST: project.env.PATH };
     const { child, ended } = project.start(process.execPath, ["dist/cli/watch.js", "--every", "1"], env);
     let said = "";
@@ -32,6 +36,7 @@ describe("an instance that was ended elsewhere, a destroy that was interrupted",
     child.kill("SIGTERM");
     await ended;
     expect(await project.run("watch", [], env)).toMatchObject({ code: 1 });
+    renameSync(`${state}.away`, state);
   });
 
   it("is told as gone, costs nothing more, and the next up rents another", async () => {
