@@ -119,8 +119,10 @@ async function applyOnce(
     const packer = await packerFor(tree.root, needed, seen.packers);
     const meter = progressMeter("sending", needed.bytes, onStatus);
     const contents = contentsOf(tree.root, needed.contents(), meter);
-    await talk.send(packed(contents, packer), "Receiving the upload", { last: true });
-    onStatus?.("checking what arrived");
+    const receiving = "Receiving the upload";
+    await talk.send(packed(contents, packer), receiving, { last: true });
+    await talk.hear<{ arrived: true }>(receiving);
+    onStatus?.("putting it into place");
     const applied = await talk.hear<Applied>(`Putting the upload to ${remoteRoot} into place`);
     attempt.progressed();
     sent.files += needed.count;

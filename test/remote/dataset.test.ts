@@ -247,6 +247,7 @@ P`,
       await extract(linkPlan);
       const sending = contentsOf(tree.root, needed.contents(), () => {});
       await talk.send(packed(sending, undefined), "Sending", { last: true });
+      await talk.hear("Receiving");
       await expect(talk.hear("Placing")).rejects.toThrow("No upload of work-data was planned");
       expect((await lstat(home("work/data"))).isSymbolicLink()).toBe(true);
       expect(await contents(home("nfs/set"))).toEqual(shared);

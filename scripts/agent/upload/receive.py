@@ -36,6 +36,7 @@ def apply(name, root, hash, protected):
     it says {"need": the entries whose content it needs, as bits in base64, "bytes": how much that is, "begun": [[number of
     an entry, bytes of it that have arrived]…]};
     it reads {"packed": program or "none"}, and these contents, one after another;
+    it says {"arrived": true} when it has all of them;
     it says {"removed": n, "bad": n, "first": path}. Bad content has not arrived as the manifest has it: nothing is placed.
     """
     root = under_home(root)
@@ -58,6 +59,7 @@ def apply(name, root, hash, protected):
     arrival = Arrival(plan, Times(found.stored.latest))
     with unpacked(packing()) as source:
         arrival.take(source)
+    word({"arrived": True})
     lock(f"{name}.apply")
     release(taking)
     if not os.path.exists(manifest_path(name, ".next")):
