@@ -58,7 +58,9 @@ describe("overrides and variables, where training reads them", { timeout: 120_00
     const said = await project.fails("up");
     expect(said).toContain("train.overrides.max_epochs");
     expect(said).toContain("Nothing was launched");
-    expect((await project.resources()).map(({ type }) => type)).toEqual(["pulumi:pulumi:Stack"]);
+    // The engine starts providers while the plan is made.
+    const types = (await project.resources()).map(({ type }) => type);
+    expect(types.filter((type) => !type.startsWith("pulumi:providers:"))).toEqual(["pulumi:pulumi:Stack"]);
   });
 
   it("what no override names is what the file has, and a variable is the text as written", async () => {

@@ -107,7 +107,7 @@ describe("a dataset of many files", { timeout: 240_000 }, () => {
       /pulumi:pulumi:Stack lambda-train-test .*reading the dataset.*: [\d,]+ of 12,003 files, 0\.0 GB hashed/,
     );
     expect(first).toMatch(/dataset-upload creating .*reading.*: [\d,]+ files found/);
-    expect(first).toMatch(/tiny\/data: sent 4 files, 0\.0 MB/);
+    expect(first).toMatch(/tiny\/data: sent 12003 files, 0\.0 MB/);
     expect((await project.run("ssh", ["find tiny/data -type f | wc -l"])).output).toBe("12003\n");
     await project.succeeds("down", ["--keep-cloud"]);
     expect(await cloud.inventory()).toEqual(nothing);
