@@ -36,7 +36,7 @@ function table(figures: readonly Figure[]): string[] {
   const met = figures.filter(isMet).length;
   const rows = figures.map(
     (figure) =>
-      `| ${figure.what} | ${shown(figure.value)} ${figure.unit} | ${goalText(figure)} | ${isMet(figure) ? "met" : "**missed**"} | ${figure.from} |`,
+      `| ${cell(figure.what)} | ${shown(figure.value)} ${figure.unit} | ${goalText(figure)} | ${isMet(figure) ? "met" : "**missed**"} | ${cell(figure.from)} |`,
   );
   return [
     `Measured on ${new Date().toISOString().slice(0, 10)} on ${cpus().length} cores: ${met} of ${figures.length} goals met.`,
@@ -45,4 +45,8 @@ function table(figures: readonly Figure[]): string[] {
     "|---|---|---|---|---|",
     ...rows,
   ];
+}
+
+function cell(text: string): string {
+  return text.replaceAll("|", "\\|");
 }

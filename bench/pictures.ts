@@ -10,10 +10,10 @@ export interface Span {
   readonly owner: string;
 }
 
-const width = 860;
+const width = 980;
 const rowHeight = 22;
-const left = 330;
-const right = 120;
+const left = 430;
+const right = 190;
 const top = 60;
 
 /** Each figure as a bar, beside the line at which its goal is met. What is to be small grows the less it is. */

@@ -72,7 +72,8 @@ export async function operation(project: Project, args: readonly string[]): Prom
       if (post !== undefined) {
         const { urn, type } = post.metadata;
         const from = begun.get(urn) ?? now();
-        const owner = type.startsWith("pulumi-nodejs:") ? "instance and cloud" : "engine and plugins";
+        const isRemote = type.startsWith("pulumi-nodejs:") || type.startsWith("command:");
+        const owner = isRemote ? "instance and cloud" : type.includes(":index:") ? "component" : "engine";
         spans.push({ name: urn.split("::").at(-1) ?? urn, from, to: now(), owner });
       }
       if (summary !== undefined) last = now();
