@@ -183,6 +183,12 @@ describe("a run that goes on", { timeout: 180_000 }, () => {
   });
 
   it("goes on from what another configuration has reached where up is told to restart", async () => {
+    const reached = async (): Promise<number> => {
+      const saved = await onInstance("cat tiny/outputs/tiny-v3/checkpoints/last.json || echo '{}'");
+      return (JSON.parse(saved) as { step?: number }).step ?? 0;
+    };
+    // The next configuration has nothing left to do, so that what it starts from is what it ends with.
+    await expect.poll(reached, { timeout: 30_000 }).toBeGreaterThanOrEqual(25);
     configure({ overrides: { steps: 25, seconds_per_step: 0.01 } });
     await up("--restart");
     expect(await project.succeeds("wait")).toContain("tiny-v3: finished");
