@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -10,6 +9,7 @@ import { TestCloud } from "../test/support/cloud";
 import { Project } from "../test/support/project";
 import { report } from "./figures";
 import { medians } from "./rounds";
+import { shell } from "./shell";
 import { writeRandomFile, writeSmallFiles } from "./transfer/files";
 
 /**
@@ -144,7 +144,7 @@ class ByHand {
     mkdirSync(this.local);
     writeFileSync(join(this.local, "key"), this.key.privateKey, { mode: 0o600 });
     await this.api("POST", "/ssh-keys", { name: "by-hand", public_key: this.key.publicKey });
-    await this.shell("tar -czf by-hand/data.tar.gz -C hand-data .");
+    await shell("tar -czf by-hand/data.tar.gz -C hand-data .", this.project.folder);
   }
 
   /** Launches an instance, does the steps, and gives the seconds from reachable to the first step. */
@@ -165,7 +165,7 @@ class ByHand {
       options.push("-c", "aes128-gcm@openssh.com");
       const words = options.map(shellQuote).join(" ");
       const to = `ubuntu@${host}`;
-      await this.shell(steps(`ssh ${words} -p ${port} ${to}`, `scp -q ${words} -P ${port}`, to));
+      await shell(steps(`ssh ${words} -p ${port} ${to}`, `scp -q ${words} -P ${port}`, to), this.project.folder);
       const first = Number(readFileSync(join(this.local, "first-step"), "utf8"));
       return first - reachable;
     } finally {
@@ -187,15 +187,6 @@ class ByHand {
       if (answer.status !== 429) throw new Error(`${path}: ${said}`);
       await sleep(100);
     }
-  }
-
-  private async shell(command: string): Promise<void> {
-    const child = spawn("bash", ["-euo", "pipefail", "-c", command], {
-      cwd: this.project.folder,
-      stdio: ["ignore", "ignore", "inherit"],
-    });
-    const status = await new Promise((settle) => child.once("close", settle));
-    if (status !== 0) throw new Error(`The steps by hand ended with status ${status}.`);
   }
 }
 

@@ -6,6 +6,7 @@ import { text } from "node:stream/consumers";
 import { buildSync } from "esbuild";
 import { shellQuote } from "../../remote/quote";
 import { startSshd, type TestSshd } from "../../test/support/sshd";
+import { shell } from "../shell";
 import type { Answer, Asked } from "./own";
 
 const root = resolve(__dirname, "../..");
@@ -99,14 +100,8 @@ export class Place {
   }
 
   /** Runs a shell command here that must end well. */
-  async shell(command: string): Promise<undefined> {
-    const child = spawn("bash", ["-euo", "pipefail", "-c", command], {
-      stdio: ["ignore", "ignore", "inherit"],
-      cwd: this.folder,
-    });
-    const code = await new Promise((settle) => child.once("close", settle));
-    if (code !== 0) throw new Error(`This ended with status ${code}: ${command}`);
-    return undefined;
+  shell(command: string): Promise<undefined> {
+    return shell(command, this.folder);
   }
 
   private lookAtAgent(): void {

@@ -1,8 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
-import { stateFile } from "./local-state";
+import { backendFolder, stateFile } from "./local-state";
 import { project } from "./names";
 import { pulumiOutput } from "./pulumi";
 
@@ -30,9 +29,9 @@ function places(backend: string, stack: string): { readonly folder: string; read
  * States of a stack that the file backend still holds, newest first: the last one, the one before each change, and those
  * of its history. They outlive `pulumi stack rm`. Another kind of backend has none that could be read here.
  */
-export function backupsOf(stack: string, backend = process.env.PULUMI_BACKEND_URL ?? ""): Backup[] {
-  if (!backend.startsWith("file://")) return [];
-  const folder = fileURLToPath(backend.replace(/\?.*$/, ""));
+export function backupsOf(stack: string, backend?: string): Backup[] {
+  const folder = backendFolder(backend);
+  if (folder === undefined) return [];
   const found = places(folder, stack).flatMap(({ folder: place, name }) =>
     list(place).flatMap((file) => (name.test(file) ? readBackup(join(place, file)) : [])),
   );

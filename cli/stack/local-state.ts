@@ -14,8 +14,7 @@ import { project, secretSignature } from "./names";
  */
 
 /** The folder of the backend; undefined for another kind of backend. */
-export function backendFolder(): string | undefined {
-  const url = process.env.PULUMI_BACKEND_URL ?? "";
+export function backendFolder(url = process.env.PULUMI_BACKEND_URL ?? ""): string | undefined {
   return url.startsWith("file://") ? fileURLToPath(url.replace(/\?.*$/, "")) : undefined;
 }
 

@@ -16,6 +16,11 @@ export interface ManifestEntry {
   readonly folder?: true;
 }
 
+/** True for a file: links and empty folders have no content, whatever checksum they have. */
+export function hasContent({ link, folder }: Pick<ManifestEntry, "link" | "folder">): boolean {
+  return link === undefined && folder !== true;
+}
+
 /** All files, links and empty folders under a root, sorted by path (by code unit). */
 export interface Manifest {
   readonly files: readonly ManifestEntry[];

@@ -7,7 +7,7 @@ import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { Breaks } from "../../local/folder/breaks";
 import type { Manifest } from "../../local/folder/manifest";
-import { quotedFew } from "../../local/folder/manifest";
+import { hasContent, quotedFew } from "../../local/folder/manifest";
 import { removeTree } from "../../local/folder/remove-tree";
 import type { Listener } from "../../local/listener";
 import { fileCounter } from "./counter";
@@ -89,7 +89,7 @@ const mostSingleSyncs = 500;
 
 /** The rename must not reach the disk before the content. For many files one call for the whole disk is far faster. */
 async function toDisk(tree: string, manifest: Manifest): Promise<void> {
-  const files = manifest.files.filter(({ link: target, folder }) => target === undefined && folder !== true);
+  const files = manifest.files.filter(hasContent);
   if (files.length > mostSingleSyncs) {
     await promisify(execFile)("sync", process.platform === "linux" ? ["-f", tree] : []);
     return;

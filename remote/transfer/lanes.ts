@@ -2,9 +2,8 @@ import { randomBytes } from "node:crypto";
 import { Readable, Writable } from "node:stream";
 import { type AgentCall, documentLine, ensureAgent, startAgent } from "../agent";
 import { type RemoteProcess, SshSession } from "../session";
+import { windowBytes } from "../ssh/window";
 
-/** Bytes that one connection carries for each round trip: the window of an SSH channel, here and in OpenSSH. */
-const windowBytes = 2 << 20;
 /** What a line is taken to carry, in bytes per second: 1 Gbit/s and half as much again. */
 const lineBytes = 200e6;
 const mostLanes = 8;
@@ -17,7 +16,7 @@ const longestPiece = 1 << 20;
 /** Which stream of a verb goes over lanes: `up` its standard input, `down` its output. */
 export type Way = "up" | "down";
 
-/** How many connections carry this many bytes fastest. */
+/** How many connections carry this many bytes fastest: each carries a window for each round trip. */
 export function lanesFor(roundTripMs: number, bytes: number): number {
   const rounds = bytes / windowBytes;
   if (!Number.isFinite(roundTripMs) || (rounds * roundTripMs) / 1000 < worthSeconds) return 1;

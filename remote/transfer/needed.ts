@@ -1,4 +1,5 @@
-import type { LocalFile, LocalTree } from "../../local/folder/walk";
+import { hasContent } from "../../local/folder/manifest";
+import type { LocalTree } from "../../local/folder/walk";
 import type { Content } from "./contents";
 
 /** What the agent says of a manifest. */
@@ -39,6 +40,7 @@ export class Needed {
     for (const file of this.tree.entries()) {
       number += 1;
       if (number >= 8 * this.bits.length) return;
+      // Whatever is asked for: only files are sent.
       if ((((this.bits[number >> 3] ?? 0) >> (number & 7)) & 1) === 0 || !hasContent(file)) continue;
       const offset = this.begun.get(number) ?? 0;
       if (!(Number.isSafeInteger(offset) && offset >= 0 && offset <= file.size)) {
@@ -47,9 +49,4 @@ export class Needed {
       yield { file, offset };
     }
   }
-}
-
-/** Whatever is asked for: only files are sent. */
-function hasContent({ link, folder }: LocalFile): boolean {
-  return link === undefined && folder !== true;
 }

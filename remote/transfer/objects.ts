@@ -19,7 +19,7 @@ import { type Found, stampOf } from "../../local/folder/entries";
 import { indexOf } from "../../local/folder/folder-index";
 import { hashFile, hashSmall, hashText, smallBytes } from "../../local/folder/hashes";
 import type { Manifest, ManifestEntry } from "../../local/folder/manifest";
-import { byPath, manifestHash } from "../../local/folder/manifest";
+import { byPath, hasContent, manifestHash } from "../../local/folder/manifest";
 import { filesAtOnce, inParallel } from "../../local/folder/parallel";
 import type { Listener } from "../../local/listener";
 import { fileCounter } from "./counter";
@@ -308,6 +308,7 @@ function* filesBelow(root: string, under = ""): Generator<string> {
     else if (item.isFile()) yield path;
   }
 }
+
 /** The files of a record that lie in a folder with their sizes, by path. */
 function* filesIn(root: string, entries: readonly ManifestEntry[]): Generator<Found> {
   for (const { path, size, executable } of entries.filter(hasContent).sort(byPath)) {
@@ -333,11 +334,6 @@ function isThere(root: string, { path, link }: ManifestEntry): boolean {
   const info = statusOf(absolute);
   if (link === undefined) return info?.isDirectory() === true;
   return info?.isSymbolicLink() === true && readlinkSync(absolute) === link;
-}
-
-/** True for a file: the checksum of anything else is that of no content that anybody could send. */
-function hasContent({ link, folder }: ManifestEntry): boolean {
-  return link === undefined && folder !== true;
 }
 
 async function compared(absolute: string, entry: ManifestEntry): Promise<"right" | "missing" | "changed"> {

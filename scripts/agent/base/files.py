@@ -1,5 +1,6 @@
 """Files of ours: where they lie, and how they are read and written."""
 
+import fcntl
 import glob
 import json
 import os
@@ -12,6 +13,8 @@ READY = os.path.join(BASE, "ready")
 BY_HAND = os.path.join(BASE, "by-hand")
 # The clock that file systems take their times from: a little behind the other, so that no change is older than its cause.
 CLOCK_REALTIME_COARSE = 5
+# Python 3.8 has no name for it.
+F_SETPIPE_SZ = 1031
 PIECES = 8
 PIECE = 512 << 10
 
@@ -146,6 +149,29 @@ def write_json(path, value):
     """Writes a JSON file, in a folder that is made where needed. Gives up no room."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     replace(path, json.dumps(value))
+
+
+def try_write_json(path, value):
+    """The same for what only saves time: a full disk is no reason to go without the rest."""
+    try:
+        write_json(path, value)
+    except OSError:
+        pass
+
+
+def write_all(descriptor, content):
+    """Writes all of it, which one call may take only a part of."""
+    left = memoryview(content)
+    while left:
+        left = left[os.write(descriptor, left) :]
+
+
+def widen(pipe, size):
+    """Lets a pipe hold so many bytes: it holds 64 KiB at first. Where it can't, all works with less, only slower."""
+    try:
+        fcntl.fcntl(pipe, F_SETPIPE_SZ, size)
+    except OSError:
+        pass
 
 
 def read_json(path, default):

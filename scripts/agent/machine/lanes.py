@@ -6,7 +6,6 @@ A stream goes in pieces: its number, its length, its bytes. On each lane the num
 lane, and its number says how many pieces there are on all lanes. The first lane is the connection that calls the verb.
 """
 
-import fcntl
 import os
 import socket
 import struct
@@ -16,14 +15,13 @@ import threading
 import time
 
 from base.document import takes
-from base.files import BASE, own_folder, unlink_if_there
+from base.files import BASE, own_folder, unlink_if_there, widen, write_all
 from base.say import die
 
 HEAD = struct.Struct(">II")
 LONGEST = 1 << 20
-# A pipe holds 64 KiB at first, and a piece is what is read from it at once.
+# A piece is what is read from a pipe at once.
 PIPE = 1 << 18
-F_SETPIPE_SZ = 1031
 EARLY = 96
 SECONDS = 30
 
@@ -37,7 +35,7 @@ def lanes(name, way, count, verb):
     pipe = {"stdin": subprocess.PIPE} if way == "up" else {"stdout": subprocess.PIPE}
     with subprocess.Popen(command, bufsize=0, cwd=home, **pipe) as child:
         stream = child.stdin if way == "up" else child.stdout
-        widen(stream)
+        widen(stream, PIPE)
         failed = 0
         try:
             pieces = Pieces(stream)
@@ -62,7 +60,7 @@ def lane(name, way):
             piece = source.read(LONGEST)
             if not piece:
                 return
-            write(sink, piece)
+            write_all(sink.fileno(), piece)
 
 
 def own(way):
@@ -106,13 +104,6 @@ def connected(name):
             if time.monotonic() > until:
                 die(1, f"The verb to carry a lane of is not there: {error.strerror}.")
             time.sleep(0.02)
-
-
-def widen(stream):
-    try:
-        fcntl.fcntl(stream, F_SETPIPE_SZ, PIPE)
-    except OSError:
-        pass  # It works with less, only slower.
 
 
 class Pieces:
@@ -160,7 +151,7 @@ class Pieces:
             with self.turn:
                 self.early[number] = piece
                 while self.next in self.early:
-                    write(self.stream, self.early.pop(self.next))
+                    write_all(self.stream.fileno(), self.early.pop(self.next))
                     self.next += 1
                     self.turn.notify_all()
                 # A lane that stopped at each piece whose turn has not come would leave its window unused.
@@ -175,7 +166,7 @@ class Pieces:
                 piece = self.stream.read(PIPE)
                 head = HEAD.pack(self.next, len(piece))
                 self.next += len(piece) > 0
-            write(sink, head + piece)
+            write_all(sink.fileno(), head + piece)
             if not piece:
                 return
 
@@ -185,10 +176,3 @@ def exactly(source, length):
     if len(content) < length:
         raise OSError("it ended within its stream")
     return content
-
-
-def write(sink, content):
-    """All of it: an unbuffered sink may take a part."""
-    rest = memoryview(content)
-    while rest:
-        rest = rest[sink.write(rest) :]

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePath
 
 from base.checksum import sha256_of
-from base.files import BASE, inside, read_json, under_home, write_json
+from base.files import BASE, inside, read_json, try_write_json, under_home
 from results import written
 from results.record import kept_record, record_of
 from run.state import Run
@@ -163,10 +163,7 @@ class Checksums:
 
     def save(self):
         if self.changed or self.known:
-            try:
-                write_json(self.file, self.fresh)
-            except OSError:
-                pass  # The disk is full: the next listing reads more, this one is as good.
+            try_write_json(self.file, self.fresh)
 
 
 class Item:

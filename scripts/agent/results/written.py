@@ -11,7 +11,7 @@ import os
 import time
 
 from base.document import Maybe, takes
-from base.files import read_json, write_json
+from base.files import read_json, try_write_json
 from results.elsewhere import HOME, Look
 from results.places import below
 from run.state import Run
@@ -78,11 +78,8 @@ def items_of(look, ats=()):
 
 def keep(file, value):
     """Writes a fact, for whoever looks next. Where the disk is full, what was seen is as good without."""
-    try:
-        if read_json(file, None) != value:
-            write_json(file, value)
-    except OSError:
-        pass
+    if read_json(file, None) != value:
+        try_write_json(file, value)
 
 
 def note(run, look, took):

@@ -10,7 +10,7 @@ import tarfile
 import zipfile
 import zlib
 
-from base.files import inside
+from base.files import inside, write_all
 from base.say import die
 from steps import tar
 from steps.tar import Damaged, Unusual
@@ -97,7 +97,7 @@ class Writer:
             os.fchmod(target, mode)
             piece = source.read(1 << 20)
             while piece:
-                write(target, piece)
+                write_all(target, piece)
                 piece = source.read(1 << 20)
         finally:
             os.close(target)
@@ -161,12 +161,6 @@ def extract_rare_tar(stream, mode, writer):
                 writer.file(parts, member.name, archive.extractfile(member), bool(member.mode & 0o100))
             else:
                 raise Refused(f"{member.name!r} is a device or pipe")
-
-
-def write(target, piece):
-    left = memoryview(piece)
-    while left:
-        left = left[os.write(target, left) :]
 
 
 def extract_zip(path, writer):

@@ -12,7 +12,7 @@ from functools import partial
 from base.architecture import own_architecture
 from base.checksum import sha256_of
 from base.document import Maybe, takes
-from base.files import BASE, read_json, under_home, write_json
+from base.files import BASE, read_json, try_write_json, under_home
 from base.processes import boot_id, quietly
 from base.say import say
 from base.shell import environment_with, with_environment
@@ -125,7 +125,7 @@ def verify(workspace, dataset, uploads, gpu, architecture, disk, modules, trains
             *(check for python in gate.pythons(trains or []) for check in gate.python_checks(python, modules)),
         ]
     )
-    write_json(SHOWN, gate.shown)
+    try_write_json(SHOWN, gate.shown)
     if command:
         gate.say(gate.check_command(command))
     sys.exit(1 if gate.failed else 0)

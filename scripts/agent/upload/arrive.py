@@ -1,7 +1,6 @@
 """Takes the content of an upload into a folder that has it by the paths of the entries."""
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -11,11 +10,11 @@ import sys
 from array import array
 
 from base.document import checked, first_line
+from base.files import widen, write_all
 from upload.compare import ARRIVED, BIG, COPY, MADE
 
 PACKERS = ("gzip", "zstd")
 PIECE = 1 << 20
-PIPE_BYTES = 1031  # F_SETPIPE_SZ, which Python 3.8 has no name for.
 
 
 def packers():
@@ -35,8 +34,7 @@ def unpacked(packed):
         yield open(0, "rb", buffering=PIECE, closefd=False)
         return
     with subprocess.Popen([packed, "-dc"], stdout=subprocess.PIPE, bufsize=PIECE) as program:
-        with contextlib.suppress(OSError):
-            fcntl.fcntl(program.stdout, PIPE_BYTES, PIECE)
+        widen(program.stdout, PIECE)
         yield program.stdout
     if program.returncode != 0:
         sys.exit(f"{packed} could not read what arrived.")
@@ -99,7 +97,7 @@ class Arrival:
             self.bad.append(entry["path"])
             return
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        write(file, content)
+        write_all(file, content)
         self.finish(number, file, mode)
 
     def big(self, number, entry, path, mode, source):
@@ -134,16 +132,10 @@ def copy_in(source, file, size, digest):
         if not piece:
             break
         # What has arrived when the connection breaks is there for the next try.
-        write(file, piece)
+        write_all(file, piece)
         digest.update(piece)
         done += len(piece)
     return done
-
-
-def write(file, content):
-    left = memoryview(content)
-    while left:
-        left = left[os.write(file, left) :]
 
 
 def mode_of(entry):
