@@ -1,12 +1,12 @@
 import { execFile } from "node:child_process";
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { TestCloud } from "../test/support/cloud";
 import { Project } from "../test/support/project";
 import { type TinyChanges, useTinyWorkload } from "../test/support/tiny";
 import { report } from "./figures";
+import { roomyFolder } from "./in-memory";
 import { type Contender, medians } from "./rounds";
 
 /**
@@ -18,7 +18,7 @@ const mathwriting = 655_620;
 const smallBytes = 1800;
 
 async function main(): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), "lambda-train-floor-"));
+  const folder = mkdtempSync(join(roomyFolder(), "lambda-train-floor-"));
   const [small, big, huge] = [new Project("bench"), new Project("many"), new Project("very-many")];
   try {
     const endless = { overrides: { steps: 1_000_000, seconds_per_step: 1 } };

@@ -1,9 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, rmSync, statfsSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { hashFile } from "../local/folder/hashes";
 import { shellQuote } from "../remote/quote";
 import { report } from "./figures";
+import { roomyFolder } from "./in-memory";
 import { startLineApart } from "./line-apart";
 import { medians } from "./rounds";
 import { writeRandomFile, writeSmallFiles } from "./transfer/files";
@@ -22,13 +23,8 @@ const mathwriting = 655_620;
 const million = 1_000_000;
 const smallBytes = 1800;
 
-/** What lies in memory alone: the disk of a small machine, which metadata of many files fills for minutes, would be measured. */
-const inMemory = "/dev/shm";
-const room = 12e9;
-
 async function main(): Promise<void> {
-  const { bavail, bsize } = existsSync(inMemory) ? statfsSync(inMemory) : { bavail: 0, bsize: 0 };
-  if (bavail * bsize > room) process.env.TMPDIR = inMemory;
+  process.env.TMPDIR = roomyFolder();
   const place = await Place.open();
   try {
     await bigFile(place);
@@ -154,6 +150,7 @@ async function manyFiles(place: Place): Promise<void> {
     3,
   );
   ratio("100,000 files of 1.8 kB up, against `tar | ssh tar`", up, "tar", "own", 1);
+  await extraction(place);
   const changed = await medians(
     [
       {
@@ -190,6 +187,35 @@ async function manyFiles(place: Place): Promise<void> {
     rmSync(path, { recursive: true, force: true });
   }
   place.forget("many");
+}
+
+/** The same files, from an archive that is there, beside `tar -xzf`: refusing what is hostile and all other checks included. */
+async function extraction(place: Place): Promise<void> {
+  const archive = ".lambda-train/archives/many.tar.gz";
+  const pack = `mkdir -p .lambda-train/archives && tar -czf ${archive} -C many .`;
+  const times = await medians(
+    [
+      {
+        name: "own",
+        prepare: async () => {
+          rmSync(place.there("extracted"), { recursive: true, force: true });
+          await place.shell(`${place.ssh()} ${shellQuote(pack)}`);
+        },
+        run: async () => (await place.own({ way: "extract", local: "extracted", remote: archive })).seconds,
+      },
+      {
+        name: "tar -xzf",
+        prepare: async () => {
+          rmSync(place.there("tarred"), { recursive: true, force: true });
+          await place.shell(`${place.ssh()} ${shellQuote(pack)}`);
+        },
+        run: () => place.shell(`${place.ssh()} 'mkdir tarred && tar -xzf ${archive} -C tarred'`),
+      },
+    ],
+    3,
+  );
+  ratio("The same extracted there, against `tar -xzf`", times, "tar -xzf", "own", 1);
+  for (const name of ["extracted", "tarred"]) rmSync(place.there(name), { recursive: true });
 }
 
 async function veryManyFiles(place: Place): Promise<void> {

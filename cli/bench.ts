@@ -7,7 +7,7 @@ import { publish } from "../bench/page";
 import { projectFolder } from "../local/paths";
 import { exitCodes, plainCommand, run } from "./terminal/command";
 
-const parts = ["no-op", "transfer", "by-hand", "timeline", "launches"] as const;
+const parts = ["no-op", "transfer", "by-hand", "down", "timeline", "launches"] as const;
 
 const command = plainCommand(
   "bench",

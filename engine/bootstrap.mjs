@@ -17,7 +17,7 @@ import { readyPulumi } from "./bootstrap/pulumi.mjs";
 import { attached } from "./bootstrap/run.mjs";
 import { removeSalt } from "./bootstrap/salt.mjs";
 import { suiteCall, suites } from "./bootstrap/suites.mjs";
-import { readySystem, systemPackages, testPackages } from "./bootstrap/system.mjs";
+import { readySystem } from "./bootstrap/system.mjs";
 
 const [command, ...args] = process.argv.slice(2);
 
@@ -27,7 +27,7 @@ async function prepare(needs, stack) {
   const nodeEnv = { ...process.env, PATH: [node.bin, process.env.PATH || "/usr/bin:/bin"].join(delimiter) };
   await readyDependencies(node, nodeEnv);
   await readyDist(node, nodeEnv);
-  if (needs.cloud) await readySystem(needs.tests ? testPackages : systemPackages);
+  if (needs.cloud) await readySystem(needs.packages);
   const pulumi = await readyPulumi({ prepare: needs.pulumi });
   const backend = backendOf(pulumi, stack);
   if (pulumi && pulumi.source !== "path") placeDynamicProvider();

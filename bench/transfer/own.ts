@@ -1,5 +1,6 @@
 import { text } from "node:stream/consumers";
 import { walkAll } from "../../local/folder/walk";
+import { callAgent } from "../../remote/agent";
 import { withSession } from "../../remote/session";
 import { downloadTree } from "../../remote/transfer/download";
 import { uploadArchive, uploadTree } from "../../remote/transfer/upload";
@@ -7,9 +8,9 @@ import type { SshAccess } from "../../remote/types";
 
 /** What this process is asked for, as JSON on its standard input. */
 export interface Asked {
-  readonly way: "up" | "down" | "archive" | "exec";
+  readonly way: "up" | "down" | "archive" | "extract" | "exec";
   readonly access: SshAccess;
-  /** Here: a folder, a file or a command. */
+  /** Here: a folder, a file or a command. The workspace there into which an archive is extracted. */
   readonly local: string;
   /** There. */
   readonly remote: string;
@@ -42,6 +43,18 @@ async function main(): Promise<void> {
     await uploadArchive(access, { localArchive: local, remotePath: remote, sha256, onStatus });
   } else if (way === "down") {
     await downloadTree(access, { remoteRoot: remote, localFinal: local, runEnded: true, hashFolder, onStatus });
+  } else if (way === "extract") {
+    const dataset = {
+      workspace: local,
+      target: "data",
+      kind: "archive",
+      path: remote,
+      url: "",
+      sha256: "",
+      splits: [],
+    };
+    const call = { verb: "extract-now", document: dataset };
+    await withSession(access, (session) => callAgent(session, call, "Extracting"));
   } else {
     const { code, stderr } = await withSession(access, (session) => session.exec(local));
     if (code !== 0) throw new Error(stderr);

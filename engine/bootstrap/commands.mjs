@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { isEmulated, stackOf } from "./environment.mjs";
 import { root } from "./paths.mjs";
 import { suites } from "./suites.mjs";
+import { benchPackages, testPackages } from "./system.mjs";
 
 /** Commands that the bootstrap itself answers. */
 export const builtin = {
@@ -42,9 +43,10 @@ export function needsOf(command, args) {
   if (command === "doctor" || args.includes("--help") || args.includes("-h")) return { pulumi: false, cloud: false };
   if (["reference", "experiments", "new-experiment"].includes(command)) return { pulumi: false, cloud: false };
   if (command === "cloud") return { pulumi: false, cloud: true };
-  if (command === "test" || command in suites || command === "setup") return { pulumi: true, cloud: true, tests: true };
-  if (command === "screenshots") return { pulumi: true, cloud: true, tests: true };
-  if (command === "bench") return { pulumi: true, cloud: true };
+  if (command === "test" || command in suites || command === "setup")
+    return { pulumi: true, cloud: true, packages: testPackages };
+  if (command === "screenshots") return { pulumi: true, cloud: true, packages: testPackages };
+  if (command === "bench") return { pulumi: true, cloud: true, packages: benchPackages };
   const rents = (command === "up" && !args.includes("--preview-only")) || command === "down";
   return { pulumi: true, cloud: rents && isEmulated(stackOf(args)) };
 }

@@ -41,6 +41,9 @@ export const testPackages = {
   "chromium-headless-shell": () => ["chromium-headless-shell", "chromium"].some(sbin),
 };
 
+/** What the benchmarks compare with. */
+export const benchPackages = { ...systemPackages, rsync: program("rsync") };
+
 /** Names of the packages that are missing here. */
 export async function missingPackages(packages = systemPackages) {
   const checks = await Promise.all(Object.entries(packages).map(async ([name, check]) => [name, await check()]));

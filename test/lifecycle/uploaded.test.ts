@@ -106,7 +106,8 @@ describe("a dataset of many files", { timeout: 240_000 }, () => {
     expect(first).toMatch(
       /pulumi:pulumi:Stack lambda-train-test .*reading the dataset.*: [\d,]+ of 12,003 files, 0\.0 GB hashed/,
     );
-    expect(first).toMatch(/dataset-upload creating .*reading.*: [\d,]+ files found/);
+    // A quick machine has listed them before the first count is due.
+    expect(first).toMatch(/dataset-upload creating .*reading: (tiny-data|[\d,]+ files found)/);
     expect(first).toMatch(/tiny\/data: sent 12003 files, 0\.0 MB/);
     expect((await project.run("ssh", ["find tiny/data -type f | wc -l"])).output).toBe("12003\n");
     await project.succeeds("down", ["--keep-cloud"]);
