@@ -19,8 +19,7 @@ const entries = {
   "program/provider": "bundles/provider.ts",
   "cli/bundle": "bundles/cli.ts",
   "emulator/main": "emulator/main.ts",
-  "engine/plugins/command/main": "engine/plugins/command/main.ts",
-  "engine/plugins/random/main": "engine/plugins/random/main.ts",
+  "engine/plugins/main": "engine/plugins/main.ts",
   // Where Node.js looks for a package from all of the above.
   ...Object.fromEntries(apart.map((name) => [`node_modules/${name}/index`, name])),
 };
@@ -110,9 +109,12 @@ const pointers = {
   "program/node_modules/@pulumi/pulumi/cmd/run/index.js": `${compiled}\nrequire("../../../../../index.js").start();\n`,
   "program/node_modules/@pulumi/pulumi/cmd/dynamic-provider/index.js": `${compiled}\nrequire("../../../../../provider.js").start();\n`,
   ...Object.fromEntries(
-    ["command", "random"].map((name) => [
-      `program/node_modules/@pulumi/${name}/package.json`,
-      JSON.stringify({ name: `@pulumi/${name}`, ...version(sdk(name)) }),
+    ["command", "random"].flatMap((name) => [
+      [
+        `program/node_modules/@pulumi/${name}/package.json`,
+        JSON.stringify({ name: `@pulumi/${name}`, ...version(sdk(name)) }),
+      ],
+      [`engine/plugins/${name}/main.js`, `${compiled}\nrequire("../main.js").serve("${name}");\n`],
     ]),
   ),
   ...Object.fromEntries(

@@ -11,6 +11,8 @@ import { type JavaScriptValue, Struct } from "google-protobuf/google/protobuf/st
 
 export const root = resolve(__dirname, "../../..");
 
+const main = (name: string): string => join(root, "dist", "engine", "plugins", name, "main.js");
+
 export type Values = Record<string, unknown>;
 
 export interface Shown {
@@ -32,11 +34,10 @@ export class PluginProcess {
   /** Starts the compiled plugin (or another program that serves one) with the address of a listening engine. */
   static async start(
     name: "command" | "random",
-    program: readonly string[] = [process.execPath, join(root, "dist", "engine", "plugins", name, "main.js")],
+    program: readonly string[] = [process.execPath, main(name)],
     options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
   ): Promise<PluginProcess> {
-    if (!existsSync(join(root, "dist", "engine", "plugins", name, "main.js")))
-      throw new Error("dist/ is not compiled: run the tests with npm test");
+    if (!existsSync(main(name))) throw new Error("dist/ is not compiled: run the tests with npm test");
     const engine = new Server();
     const lines: Shown[] = [];
     engine.addService(EngineService, {
