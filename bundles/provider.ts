@@ -1,5 +1,6 @@
 import { provider as providerOf } from "../components/dynamic/provider";
 import { projectFolder } from "../local/paths";
+import { keepConnections } from "../remote/ssh/kept";
 
 /** As the texts in the states call it. */
 export const provider = (module: string, urn?: string): ReturnType<typeof providerOf> =>
@@ -9,6 +10,8 @@ export const provider = (module: string, urn?: string): ReturnType<typeof provid
 export function start(): void {
   // The engine starts it in the program's folder, and paths in a state count from the project's.
   process.chdir(projectFolder());
+  // One resource follows another on the same instance. The engine ends this process.
+  keepConnections();
   require("@pulumi/pulumi/cmd/dynamic-provider");
   // It has most of what the others need, too. The engine has greeted this process by then, and starts another one.
   setTimeout(() => require("../components/resources/claim-handler"), 50);

@@ -7,11 +7,12 @@ import { callAgent } from "./agent";
 import { evaluateRun, hasEnded, readStatus, stopRun } from "./run";
 import { beginFetch, removeAside, tellFetched } from "./self-termination";
 import type { SshSession } from "./session";
+import { onOneConnection } from "./ssh/kept";
 import { type Downloaded, downloadTree } from "./transfer/download";
 import { namedBelow, outputsAtHome, pathAtHome } from "./transfer/names";
 import { parseResults, recordHead, resultsFile } from "./transfer/results-file";
 import { sourceOf } from "./transfer/results-source";
-import { onOneConnection, withRetries } from "./transfer/retry";
+import { withRetries } from "./transfer/retry";
 import type { RunRecord } from "./transfer/run-record";
 import type { RunStatus, SshAccess, Written } from "./types";
 import { elsewhereLines, filesText, isCheckpoint, leftCheckpoint, leftText, ownLogs, parseWritten } from "./written";
@@ -117,7 +118,7 @@ export function requireResults({ instanceId, run }: Pick<ResultsPlace, "instance
  * @throws SshError when the instance cannot be reached; Error when the download cannot be verified.
  */
 export function bringHome(place: ResultsPlace, listener: Listener): Promise<BroughtHome | undefined> {
-  return onOneConnection(place.access, (access) => bringHomeBy({ ...place, access }, listener));
+  return onOneConnection(place.access, () => bringHomeBy(place, listener));
 }
 
 async function bringHomeBy(place: ResultsPlace, listener: Listener): Promise<BroughtHome | undefined> {
@@ -250,7 +251,7 @@ function look<T>(
  * @param reason Why it is stopped, as the run's record keeps it.
  */
 export function endRun(place: ResultsPlace, reason: string, listener: Listener): Promise<BroughtHome | undefined> {
-  return onOneConnection(place.access, (access) => endRunBy({ ...place, access }, reason, listener));
+  return onOneConnection(place.access, () => endRunBy(place, reason, listener));
 }
 
 async function endRunBy(place: ResultsPlace, reason: string, listener: Listener): Promise<BroughtHome | undefined> {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { followOn, LogPlace } from "./follow";
 import { hasEnded, RunError, readStatus, trainingFailed, withLogTail } from "./run";
 import { isRetryable, SshSession, withSession } from "./session";
+import { giveBack } from "./ssh/kept";
 import type { RunStatus, SshAccess } from "./types";
 
 const keepaliveSeconds = 5;
@@ -101,6 +102,10 @@ async function wait(
       if (status !== undefined && (done(status) || Date.now() - started >= timeoutSeconds * 1000)) {
         // Its log is complete: what is still on the way belongs to the reader.
         if (hasEnded(status.state)) await Promise.race([log?.finish(access), sleep(5000)]);
+        if (log === undefined && session !== undefined) {
+          giveBack(session);
+          session = undefined;
+        }
         return status;
       }
       const elapsed = Date.now() - started;

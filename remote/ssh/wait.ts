@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { withSession } from "../session";
+import { SshSession } from "../session";
 import type { SshAccess } from "../types";
 import { SshError, sshError } from "./error";
+import { giveBack } from "./kept";
 
 /** How long to wait for a login, and whom to tell. */
 export interface WaitOptions {
@@ -28,7 +29,12 @@ export async function waitForSsh(access: SshAccess, options: WaitOptions): Promi
     const left = (deadline - Date.now()) / 1000;
     try {
       const timeoutSeconds = Math.min(Math.max(left, 1), 15);
-      await withSession(access, (session) => session.exec("true", { timeoutSeconds }), { timeoutSeconds, signal });
+      const session = await SshSession.connect(access, { timeoutSeconds, signal });
+      await session.exec("true", { timeoutSeconds }).catch((error: unknown) => {
+        session.close();
+        throw error;
+      });
+      giveBack(session);
       return;
     } catch (error) {
       signal?.throwIfAborted();

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Listener } from "../../local/listener";
 import { isRetryable, SshSession } from "../session";
+import { giveBack, takeKept } from "../ssh/kept";
 import type { SshAccess } from "../types";
 
 /** How long to keep on. */
@@ -25,24 +26,9 @@ export interface Attempt {
   readonly progressed: () => void;
 }
 
-/** Connections that are kept for what comes next. */
-const kept = new WeakMap<SshAccess, { session?: SshSession }>();
-
-/** Runs `fn` with an access whose connection {@link withRetries} keeps from one call to the next, until `fn` has ended. */
-export async function onOneConnection<T>(access: SshAccess, fn: (access: SshAccess) => Promise<T>): Promise<T> {
-  const own = { ...access };
-  const holder: { session?: SshSession } = {};
-  kept.set(own, holder);
-  try {
-    return await fn(own);
-  } finally {
-    holder.session?.close();
-  }
-}
-
 /**
- * Runs `fn` on a connection, and again on a new one as often as the connection is lost. `fn` must be able to go on
- * where it was. Errors that time does not heal are thrown at once.
+ * Runs `fn` on a connection, one that was kept where there is one, and again on a new one as often as the connection is
+ * lost. `fn` must be able to go on where it was. Errors that time does not heal are thrown at once.
  */
 export async function withRetries<T>(
   access: SshAccess,
@@ -53,26 +39,27 @@ export async function withRetries<T>(
   let vain = 0;
   for (let number = 1; ; number++) {
     signal?.throwIfAborted();
-    const holder = kept.get(access);
-    let session = holder?.session;
-    if (holder !== undefined) holder.session = undefined;
+    const known = takeKept(access);
+    let session = known;
     try {
       session ??= await SshSession.connect(access, { signal });
       const progressed = (): void => {
         vain = 0;
       };
       const result = await fn(session, { number, progressed });
-      if (holder !== undefined) [holder.session, session] = [session, undefined];
+      giveBack(session);
       return result;
     } catch (error) {
+      session?.close();
       signal?.throwIfAborted();
+      if (!isRetryable(error)) throw error;
+      // It may have been lost while nobody used it, which tells nothing of a new one.
+      if (known !== undefined) continue;
       vain++;
-      if (!isRetryable(error) || vain >= attempts) throw error;
+      if (vain >= attempts) throw error;
       const pause = Math.min(2 ** (vain - 1), 30);
       onProgress?.(`${error.message} Trying again in ${pause} s.`);
       await sleep(pause * 1000, undefined, { signal }).catch(() => signal?.throwIfAborted());
-    } finally {
-      session?.close();
     }
   }
 }

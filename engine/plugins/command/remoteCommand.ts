@@ -1,9 +1,17 @@
 import { randomBytes } from "node:crypto";
-import type { Client } from "ssh2";
+import type { Client, ClientChannel } from "ssh2";
 import type { Operation, ResourceType } from "../protocol/resource";
 import { Capture } from "./capture";
 import { dial } from "./dial";
-import { type CommandInputs, type CommandOutputs, commandInputs, connectionInputs, previousOutput } from "./inputs";
+import {
+  type CommandInputs,
+  type CommandOutputs,
+  type Connection,
+  commandInputs,
+  connectionInputs,
+  previousOutput,
+} from "./inputs";
+import { giveBack, takeKept } from "./kept";
 
 /** `command.remote.Command`: runs a command over SSH, through the login shell of the remote user, without a terminal. */
 export const remoteCommand: ResourceType = {
@@ -45,44 +53,81 @@ async function run(
   olds: CommandOutputs,
   operation: Operation,
 ): Promise<CommandOutputs> {
-  const client = await dial(inputs.connection, operation);
+  const { connection, stdin = "" } = inputs;
   const capture = new Capture(inputs.logging, operation.status);
+  const start = (on: Client) => begin(on, command, previousOutput(inputs, olds), capture);
+  const kept = await beginOnKept(connection, start);
+  const client = kept?.client ?? (await dial(connection, operation));
   const cancel = () => client.destroy();
   operation.signal.addEventListener("abort", cancel);
   try {
-    await execute(client, command, inputs.stdin, previousOutput(inputs, olds), capture);
+    const { channel, ended } = kept?.running ?? (await start(client));
+    channel.end(stdin);
+    await ended;
+    giveBack(connection, client);
   } catch (error) {
+    client.end();
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`${reason}: running ${JSON.stringify(command)}:\n${capture.both()}`, { cause: error });
   } finally {
     operation.signal.removeEventListener("abort", cancel);
     capture.end();
-    client.end();
   }
   return { stdout: capture.text("stdout"), stderr: capture.text("stderr") };
 }
 
-/** Resolves when the command ended with status 0. */
-function execute(
-  client: Client,
-  command: string,
-  stdin: string | undefined,
-  env: { [name: string]: string },
-  capture: Capture,
-): Promise<void> {
+/** A command that reads its input. `ended` resolves when it has ended with status 0. */
+interface Running {
+  readonly channel: ClientChannel;
+  readonly ended: Promise<void>;
+}
+
+/** How long a connection that was kept may take to start a command. */
+const BEGIN_MS = 15_000;
+
+/** Begins on a connection that an earlier command has left open; undefined where none is left that works. */
+async function beginOnKept(
+  connection: Connection,
+  start: (client: Client) => Promise<Running>,
+): Promise<{ readonly client: Client; readonly running: Running } | undefined> {
+  const client = takeKept(connection);
+  if (client === undefined) return undefined;
+  const timer = setTimeout(() => client.destroy(), BEGIN_MS);
+  try {
+    return { client, running: await start(client) };
+  } catch {
+    // It was lost while nobody used it.
+    client.destroy();
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function begin(client: Client, command: string, env: { [name: string]: string }, capture: Capture): Promise<Running> {
   return new Promise((resolve, reject) => {
+    let fail = reject;
+    const lost = (error: Error): void => fail(error);
     // A connection that breaks closes the channel too, after this error.
-    client.on("error", reject);
+    client.on("error", lost);
     client.exec(command, { env }, (error, channel) => {
       if (error) return reject(error);
-      let end: Error | undefined = new Error("wait: remote command exited without exit status or exit signal");
-      channel.on("exit", (code: number | null, signal?: string) => {
-        end = code === 0 ? undefined : new Error(exitText(code, signal));
+      const ended = new Promise<void>((settle, refuse) => {
+        fail = refuse;
+        let end: Error | undefined = new Error("wait: remote command exited without exit status or exit signal");
+        channel.on("exit", (code: number | null, signal?: string) => {
+          end = code === 0 ? undefined : new Error(exitText(code, signal));
+        });
+        channel.on("close", () => {
+          client.off("error", lost);
+          if (end) refuse(end);
+          else settle();
+        });
       });
-      channel.on("close", () => (end ? reject(end) : resolve()));
+      ended.catch(() => {});
       channel.on("data", (data: Buffer) => capture.add("stdout", data));
       channel.stderr.on("data", (data: Buffer) => capture.add("stderr", data));
-      channel.end(stdin ?? "");
+      resolve({ channel, ended });
     });
   });
 }
