@@ -10,6 +10,8 @@ import { step } from "./step";
 export interface DatasetArgs extends OnInstanceArgs {
   /** The plan; its dataset is there. A change of the dataset's content brings what changed. */
   readonly plan: MachinePlan;
+  /** The code, in whose folder the dataset gets its place. Default: it is there. */
+  readonly workspace?: pulumi.Resource;
 }
 
 /** What `data/` holds on the instance: uploaded, fetched by the instance itself, or found on its file system. */
@@ -19,10 +21,14 @@ export class Dataset extends pulumi.ComponentResource {
 
   constructor(name: string, args: DatasetArgs, options?: pulumi.ComponentResourceOptions) {
     super("lambda-train:index:Dataset", name, {}, options);
-    const { plan, instanceId, access } = args;
+    const { plan, instanceId, access, workspace } = args;
     const { dataset } = plan;
     if (dataset === undefined) throw new Error("A dataset component needs a plan with a dataset.");
     const { source } = dataset;
+    const placed = workspace === undefined ? [] : [workspace];
+    // The code leaves alone what is at the target, so that both may come at once. But a folder above the target may be the
+    // code's, as a link to a bigger disk.
+    const isApart = source.kind === "archive" || !dataset.target.includes("/");
     const uploaded = source.kind === "folder" || source.kind === "archive";
     const upload = uploaded
       ? new Upload(
@@ -35,13 +41,13 @@ export class Dataset extends pulumi.ComponentResource {
             target: source.kind === "folder" ? datasetPath(plan) : archivePath(plan),
             hash: dataset.hash,
           },
-          { parent: this },
+          { parent: this, dependsOn: isApart ? [] : placed },
         )
       : undefined;
     const extract = step(
       `${name}-extract`,
       { access, script: renderExtract(plan), triggers: [pulumi.output(instanceId)] },
-      { parent: this, dependsOn: upload === undefined ? [] : [upload] },
+      { parent: this, dependsOn: upload === undefined ? placed : [...placed, upload] },
     );
     this.hash = extract.id.apply(() => dataset.hash);
     this.registerOutputs({ hash: this.hash });

@@ -56,8 +56,7 @@ export class Machine extends pulumi.ComponentResource {
       const onInstance = { ...place, plan: inForce };
       const { workload } = inForce;
       const workspace = new Workspace(`${prefix}workspace`, { ...place, workload, endpoint: cloud.endpoint }, inside);
-      const onWorkspace = { ...inside, dependsOn: workspace };
-      const dataset = inForce.dataset && new Dataset(`${prefix}dataset`, onInstance, onWorkspace);
+      const dataset = inForce.dataset && new Dataset(`${prefix}dataset`, { ...onInstance, workspace }, inside);
       const first = inForce.environment.waitsForDataset === true && dataset ? [workspace, dataset] : [workspace];
       const environment = new Environment(`${prefix}environment`, onInstance, { ...inside, dependsOn: first });
       const prepared = dataset === undefined ? [environment] : [environment, dataset];

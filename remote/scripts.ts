@@ -26,14 +26,36 @@ export function tmuxSession(experiment: string): string {
   return experiment.replaceAll(/[.:]/g, "_");
 }
 
-/** Makes the environment and runs the workload's setup command, once for the same `environment.hash`. */
-export function renderSetup({ environment, workload }: MachinePlan): string {
+/** What runs on a machine, as far as its gate and its setup must know. */
+type Trained = MachinePlan & { readonly runs: readonly Pick<PlannedRun, "run">[] };
+
+/**
+ * Makes the environment and runs the workload's setup command, once for the same `environment.hash`. Then imports what the
+ * gate will ask for: frameworks take seconds, in which the dataset may still be on its way.
+ */
+export function renderSetup(plan: Trained): string {
+  const { environment, workload } = plan;
   const { manager, file = "", setup = "", activate, answer, variables, hash, timeoutSeconds } = environment;
   // The workspace is the folder of that name in the home folder.
   const place = { workspace: workload.name, workload: workload.name };
   const described = { ...place, manager, file, setup, activate, answer, variables };
-  const document = { hash, seconds: timeoutSeconds, setup: described };
+  const document = {
+    hash,
+    seconds: timeoutSeconds,
+    setup: described,
+    imports: plan.runs.length > 0 ? importsOf(plan) : undefined,
+  };
   return renderCall({ verb: "setup", document });
+}
+
+/** What the gate asks of the Python that trains. */
+function importsOf({ gate, runs }: Trained): object {
+  return {
+    gpu: gate.gpu,
+    modules: gate.modules,
+    trains: runs.map(({ run: { command, directory } }) => ({ command, directory })),
+    seconds: gate.timeoutSeconds,
+  };
 }
 
 const extractSeconds = 12 * 3600;
@@ -85,7 +107,7 @@ export function standsHash({
 }
 
 /** The gate. Prints a line for each check. */
-export function renderVerify(plan: MachinePlan & { readonly runs: readonly Pick<PlannedRun, "run">[] }): string {
+export function renderVerify(plan: Trained): string {
   const { dataset, gate, workload, runs } = plan;
   const workspace = workload.name;
   const uploads = [workspace, ...(dataset?.source.kind === "folder" ? [datasetPath(plan)] : [])];
@@ -93,13 +115,10 @@ export function renderVerify(plan: MachinePlan & { readonly runs: readonly Pick<
     workspace,
     dataset: dataset && { target: dataset.target, splits: dataset.splits },
     uploads: uploads.map((folder) => ({ name: uploadName(folder), folder })),
-    gpu: gate.gpu,
+    ...importsOf(plan),
     architecture: gate.architecture,
     disk: gate.minDiskGiB,
-    modules: gate.modules,
-    trains: runs.map(({ run: { command, directory } }) => ({ command, directory })),
     command: gate.command,
-    seconds: gate.timeoutSeconds,
     ...configsOf(runs),
   };
   return renderCall({ verb: "verify", document });

@@ -142,14 +142,22 @@ describe("a command on the instance", () => {
   it("gets its script by standard input alone, and patience for a connection that is refused", async () => {
     await outputValue(new Environment("env", { ...place(), plan: machineOf(plan) }).hash);
     const { inputs } = mocks.of("env-setup");
-    expect(inputs).toMatchObject({ create: "bash -s", stdin: renderSetup(plan), addPreviousOutputInEnv: false });
+    expect(inputs).toMatchObject({
+      create: "bash -s",
+      stdin: renderSetup(machineOf(plan)),
+      addPreviousOutputInEnv: false,
+    });
     expect(inputs).not.toHaveProperty("update");
     expect(inputs).not.toHaveProperty("delete");
     expect(inputs.connection).toMatchObject({ dialErrorLimit: 12, perDialTimeout: 5, hostKey: access.hostKey });
   });
 
   it.each([
-    ["env-setup", () => new Environment("env", { ...place(), plan: machineOf(plan) }).hash, () => renderSetup(plan)],
+    [
+      "env-setup",
+      () => new Environment("env", { ...place(), plan: machineOf(plan) }).hash,
+      () => renderSetup(machineOf(plan)),
+    ],
     ["data-extract", () => new Dataset("data", { ...place(), plan }).hash, () => renderExtract(plan)],
     [
       "gate-verify",

@@ -72,4 +72,4 @@ export const testEvaluation: EvaluationPlan = {
 
 /** The setup script of {@link testPlan} with another environment. */
 export const setupPlan = (environment: Partial<EnvironmentPlan>): string =>
-  renderSetup(testPlan({ environment: { ...testPlan().environment, ...environment } }));
+  renderSetup({ ...testPlan({ environment: { ...testPlan().environment, ...environment } }), runs: [] });

@@ -28,6 +28,9 @@ TRIES = 5
 
 @takes(hash=str, seconds=int, dataset=DATASET)
 def extract(hash, seconds, dataset):
+    if dataset["kind"] == "folder":
+        Step("dataset").run_here(hash, lambda: extract_now(**dataset))
+        return
     target = os.path.join(under_home(dataset["workspace"]), dataset["target"])
     Step("dataset").run(hash, seconds, "extract-now", json.dumps(dataset), [target])
 

@@ -11,6 +11,7 @@ from base.say import die, say
 from base.shell import ENVIRONMENT, PROGRAMS, environment_with, export_lines, strict, with_environment
 from steps import conda, found
 from steps.activation import activated
+from steps.gate import IMPORTS, ask_ahead
 from steps.login import login_lines
 from steps.making import Environment
 from steps.step import Step
@@ -34,9 +35,12 @@ SIGPIPE, NOT_EXECUTABLE, NOT_FOUND = 141, 126, 127
 SHOWN = 200
 
 
-@takes(hash=str, seconds=int, setup=SETUP)
-def setup(hash, seconds, setup):
+@takes(hash=str, seconds=int, setup=SETUP, imports=Maybe(IMPORTS))
+def setup(hash, seconds, setup, imports):
+    """`imports`: what the gate will ask of the workload's Python; asked now, for its answers to be known by then."""
     Step("setup").run(hash, seconds, "setup-now", json.dumps(setup), [ENVIRONMENT])
+    if imports is not None:
+        ask_ahead(setup["workspace"], **imports)
 
 
 @takes(**SETUP)

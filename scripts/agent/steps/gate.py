@@ -25,6 +25,7 @@ GIB = 1 << 30
 AT_ONCE = 4
 SHOWN = os.path.join(BASE, "gate.json")
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
+NO_GPU = "no GPU here, and none is required"
 FRAMEWORKS = ("torch", "jax", "tensorflow")
 # The first line tells packages and variables: another one where any of these has changed.
 PYTHON = """
@@ -89,23 +90,23 @@ print(getattr(module, '__version__', 'imports'))
 """
 
 
+# Of the Python that trains. `gpu`: required or optional. `modules`: must import. `trains`: the commands that train, whose
+# Python is asked, each with its folder in the workspace. `seconds`: for each check.
+IMPORTS = {"gpu": str, "modules": [str], "trains": Maybe([{"command": str, "directory": str}]), "seconds": int}
+
+
 # `dataset`: folder in the workspace that holds it, and folders under it that must not be empty. `uploads`: whose files are
-# checked against their manifest. `configs`: what setup makes, or (`sha256`) over what overrides were laid at home. `gpu`:
-# required or optional. `architecture`: as `uname -m` prints it. `disk`: free GiB space that the workspace's disk must have.
-# `modules`: Python modules that must import. `trains`: the commands that train, whose Python is asked, each with its folder
-# in the workspace. `command`: must exit with 0, run in the workspace. `seconds`: for the Python checks and for the command,
-# each.
+# checked against their manifest. `configs`: what setup makes, or (`sha256`) over what overrides were laid at home.
+# `architecture`: as `uname -m` prints it. `disk`: free GiB space that the workspace's disk must have. `command`: must exit
+# with 0 within the same seconds, run in the workspace.
 @takes(
     workspace=str,
     dataset=Maybe({"target": str, "splits": [str]}),
     uploads=[{"name": str, "folder": str}],
-    gpu=str,
     architecture=Maybe(str),
     disk=float,
-    modules=[str],
-    trains=Maybe([{"command": str, "directory": str}]),
     command=Maybe(str),
-    seconds=int,
+    **IMPORTS,
     configs=Maybe([{"path": str, "sha256": Maybe(str)}]),
 )
 def verify(workspace, dataset, uploads, gpu, architecture, disk, modules, trains, command, seconds, configs):
@@ -122,13 +123,23 @@ def verify(workspace, dataset, uploads, gpu, architecture, disk, modules, trains
             *([] if dataset is None else [partial(gate.check_dataset, dataset["target"], dataset["splits"])]),
             *(partial(gate.check_config, config["path"], config["sha256"]) for config in configs or []),
             gate.check_driver,
-            *(check for python in gate.pythons(trains or []) for check in gate.python_checks(python, modules)),
+            *gate.imports(trains, modules),
         ]
     )
-    try_write_json(SHOWN, gate.shown)
+    gate.remember()
     if command:
         gate.say(gate.check_command(command))
     sys.exit(1 if gate.failed else 0)
+
+
+def ask_ahead(workspace, gpu, modules, trains, seconds):
+    """Imports what the gate will import, which then has the answers that hold. What does not hold, the gate tells."""
+    gate = Gate(under_home(workspace), gpu == "required", seconds)
+    gate.check_workspace()
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        for asked in [threads.submit(check) for check in gate.imports(trains, modules)]:
+            asked.result()
+    gate.remember()
 
 
 class Gate:
@@ -140,6 +151,7 @@ class Gate:
         # What imports have shown, by what was asked: before, and now.
         self.shown_before = read_json(SHOWN, {})
         self.shown = {}
+        self.driver_said = None
 
     def say_all(self, checks):
         with ThreadPoolExecutor(AT_ONCE) as threads:
@@ -238,9 +250,15 @@ class Gate:
         version = subprocess.run(["tmux", "-V"], stdout=subprocess.PIPE, check=False).stdout.decode().strip()
         return [(True, "tmux", version)]
 
+    def driver(self):
+        """Status and output of the driver's program; asked once."""
+        if self.driver_said is None:
+            words = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
+            self.driver_said = self.run(["timeout", "60", *words])
+        return self.driver_said
+
     def check_driver(self):
-        words = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
-        code, said = self.run(["timeout", "60", *words])
+        code, said = self.driver()
         if code == 0:
             return [(True, "driver", ";".join(said.split("\n")))]
         if self.gpu_required:
@@ -253,7 +271,14 @@ class Gate:
                     "type or set gate.gpu to optional",
                 )
             ]
-        return [(True, "driver", "no GPU here, and none is required")]
+        return [(True, "driver", NO_GPU)]
+
+    def imports(self, trains, modules):
+        """Checks that each Python that trains makes."""
+        return [check for python in self.pythons(trains or []) for check in self.python_checks(python, modules)]
+
+    def remember(self):
+        try_write_json(SHOWN, self.shown)
 
     def pythons(self, trains):
         """Shell words of each Python that trains."""
@@ -268,9 +293,13 @@ class Gate:
         stamp = [boot_id(), said.split("\n")[0]]
         framework = next((name for name in FRAMEWORKS if name in modules), "")
         required = "required" if self.gpu_required else "optional"
+        cuda = partial(self.once, stamp, python, "cuda", CUDA, required, framework)
+        if not self.gpu_required and self.driver()[0] != 0:
+            # Whatever it said would be right, and a framework takes seconds to import.
+            cuda = partial(list, [(True, "cuda", NO_GPU)])
         return [
             lambda: [runs],
-            partial(self.once, stamp, python, "cuda", CUDA, required, framework),
+            cuda,
             *(partial(self.once, stamp, python, f"module {module}", MODULE, module) for module in modules),
         ]
 

@@ -15,6 +15,7 @@ import time
 from base.document import takes
 from base.files import BASE, READY, fact, own_folder, put, try_put, unlink_if_there
 from base.locks import hold, release
+from base.pidfd import Waiter
 from base.processes import detach, end_marked, is_alive, key_of, own_command, pid_in, start_detached
 from base.say import die, say
 from base.text import last_line, last_lines
@@ -65,6 +66,17 @@ class Step:
         say(f"{self.name}: started, its log is {self.log}")
         self.wait(hash, seconds)
 
+    def run_here(self, hash, check):
+        """The same for what only looks: without a process of its own, and each time."""
+        own_folder(self.folder)
+        hold(self.path("lock"))
+        if self.lives() and not self.has_ended():
+            self.stop()
+        unlink_if_there(self.path("exit"))
+        put(self.path("hash"), hash)
+        check()
+        put(self.path("exit"), "0")
+
     def stop(self):
         say(f"{self.name}: stopping the earlier one, its inputs have changed")
         # Those who wait for it learn that it was replaced, not that it failed.
@@ -97,6 +109,8 @@ class Step:
     def wait(self, hash, seconds):
         began = time.monotonic()
         shown, told, due = "", 0, 10
+        # Another call may be about to replace it.
+        end = Waiter(pid_in(self.fact("process") or "0"))
         while not self.has_ended():
             self.require_ours(hash)
             if not self.lives() and not self.has_ended():
@@ -105,7 +119,7 @@ class Step:
                     f"{self.name}: its process is gone without an exit status (reboot, or killed). Run it again. Log: {self.log}",
                 )
             waited = int(time.monotonic() - began)
-            time.sleep(0.1 if waited < 3 else 0.5)
+            end.wait(0.1 if waited < 3 else 0.5)
             if waited >= due:
                 # Often at first, when much happens; later so that a log neither fills nor is silent for a minute.
                 due = waited + (10 if waited < 60 else 30)
