@@ -18,6 +18,8 @@ export interface DatasetArgs extends OnInstanceArgs {
 export class Dataset extends pulumi.ComponentResource {
   /** Hash of the dataset that the instance holds, once it is in place. */
   readonly hash: pulumi.Output<string>;
+  /** What has brought the files: with it they are in place. Whether they are all right is the gate's to tell, too. */
+  readonly brought: pulumi.Resource;
 
   constructor(name: string, args: DatasetArgs, options?: pulumi.ComponentResourceOptions) {
     super("lambda-train:index:Dataset", name, {}, options);
@@ -49,6 +51,7 @@ export class Dataset extends pulumi.ComponentResource {
       { access, script: renderExtract(plan), triggers: [pulumi.output(instanceId)] },
       { parent: this, dependsOn: upload === undefined ? placed : [...placed, upload] },
     );
+    this.brought = source.kind === "folder" && upload !== undefined ? upload : extract;
     this.hash = extract.id.apply(() => dataset.hash);
     this.registerOutputs({ hash: this.hash });
   }

@@ -60,7 +60,8 @@ export class Machine extends pulumi.ComponentResource {
       const first = inForce.environment.waitsForDataset === true && dataset ? [workspace, dataset] : [workspace];
       const environment = new Environment(`${prefix}environment`, onInstance, { ...inside, dependsOn: first });
       const prepared = dataset === undefined ? [environment] : [environment, dataset];
-      const gate = new Gate(`${prefix}gate`, onInstance, { ...inside, dependsOn: prepared });
+      const checked = dataset === undefined ? [environment] : [environment, dataset.brought];
+      const gate = new Gate(`${prefix}gate`, onInstance, { ...inside, dependsOn: checked });
       this.registerOutputs({ instanceId: this.instance.id });
       return { plan: inForce, prepared, needs: selfTermination === undefined ? [gate] : [gate, selfTermination] };
     });

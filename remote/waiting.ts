@@ -109,7 +109,9 @@ async function wait(
         return status;
       }
       const elapsed = Date.now() - started;
-      await sleep(elapsed < 10_000 ? 500 : elapsed < 120_000 ? 2000 : 5000, undefined, { signal });
+      await sleep(elapsed < 3000 ? 100 : elapsed < 10_000 ? 500 : elapsed < 120_000 ? 2000 : 5000, undefined, {
+        signal,
+      });
     }
   } finally {
     log?.stop();

@@ -124,6 +124,23 @@ describe("a dataset", () => {
     expect(mocks.comesAfter("data-extract", "data-upload")).toBe(true);
   });
 
+  it.each([
+    ["beside the code in a folder of its own", "data", false],
+    ["after the code, whose folder may be a link, in one below another", "data/sets", true],
+  ])("comes %s", async (_, target, isAfter) => {
+    const { workload } = plan;
+    const workspace = new Workspace("code", { ...place(), workload, endpoint: "emulated" });
+    const dataset = { source: { kind: "folder", path: "/data" }, target, splits: [], hash: "d1" } as const;
+    const planned = { ...machineOf(plan), dataset };
+    const made = new Dataset("data", { ...place(), plan: planned, workspace });
+    const gate = new Gate("gate", { ...place(), plan: planned }, { dependsOn: made.brought });
+    await Promise.all([outputValue(made.hash), outputValue(gate.evidence)]);
+    expect(mocks.comesAfter("data-upload", "code-code")).toBe(isAfter);
+    expect(mocks.comesAfter("data-extract", "code-code")).toBe(true);
+    expect(mocks.comesAfter("gate-verify", "data-upload")).toBe(true);
+    expect(mocks.comesAfter("gate-verify", "data-extract")).toBe(false);
+  });
+
   it.each<DatasetSource>([
     { kind: "url", url: "https://example.org/data.tar.gz" },
     { kind: "fileSystem", path: "/lambda/nfs/weights/data" },

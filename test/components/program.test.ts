@@ -159,7 +159,7 @@ describe("the program", () => {
       ["instance-vm", "instance-launches"],
       ["instance-boot", "instance-vm"],
       ["workspace-code", "instance-boot"],
-      ["dataset-upload", "workspace-code"],
+      ["dataset-extract", "workspace-code"],
       ["dataset-extract", "dataset-upload"],
       ["environment-setup", "workspace-code"],
       ["gate-verify", "dataset-extract"],
@@ -172,7 +172,8 @@ describe("the program", () => {
       ["evaluation-watch", "run-watch"],
     ] as const;
     for (const [later, earlier] of order) expect(mocks.comesAfter(later, earlier), `${later}, ${earlier}`).toBe(true);
-    // Setup and data go side by side.
+    // Code and data come side by side, then setup and data.
+    expect(mocks.comesAfter("dataset-upload", "workspace-code")).toBe(false);
     expect(mocks.comesAfter("environment-setup", "dataset-extract")).toBe(false);
     expect(mocks.comesAfter("dataset-extract", "environment-setup")).toBe(false);
     // What is deleted first is what came last: the results come home before anything under them goes.

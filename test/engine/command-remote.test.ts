@@ -122,6 +122,18 @@ describe("remote.Command", () => {
     expect((await running).outputs.stdout).toBe("there");
   });
 
+  it("logs in once for commands that run beside and after one another, and anew where that has ended", async () => {
+    const said = async (create: string): Promise<unknown> =>
+      (await plugin.create(urn, { connection, create })).outputs.stdout;
+    const login = "echo $SSH_CONNECTION";
+    const first = await said(login);
+    expect(await Promise.all([said(`sleep 0.3; ${login}`), said(login), said(login)])).toEqual([first, first, first]);
+    await expect(said("exit 3")).rejects.toThrow("status 3");
+    expect(await said(login)).toBe(first);
+    process.kill(Number(await said("echo $PPID")));
+    expect(await said(login)).not.toBe(first);
+  });
+
   it("does not take a broken connection for the command's end", async () => {
     const marker = join(sshd.home, "started");
     const running = plugin.create(urn, { connection, create: "touch $HOME/started; sleep 30" });

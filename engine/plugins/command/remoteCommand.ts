@@ -11,7 +11,7 @@ import {
   connectionInputs,
   previousOutput,
 } from "./inputs";
-import { giveBack, takeKept } from "./kept";
+import { join, leave, share } from "./shared";
 
 /** `command.remote.Command`: runs a command over SSH, through the login shell of the remote user, without a terminal. */
 export const remoteCommand: ResourceType = {
@@ -56,22 +56,22 @@ async function run(
   const { connection, stdin = "" } = inputs;
   const capture = new Capture(inputs.logging, operation.status);
   const start = (on: Client) => begin(on, command, previousOutput(inputs, olds), capture);
-  const kept = await beginOnKept(connection, start);
-  const client = kept?.client ?? (await dial(connection, operation));
+  const shared = await beginOnShared(connection, start);
+  const client = shared?.client ?? (await dial(connection, operation));
+  if (shared === undefined) share(connection, client);
   const cancel = () => client.destroy();
   operation.signal.addEventListener("abort", cancel);
   try {
-    const { channel, ended } = kept?.running ?? (await start(client));
+    const { channel, ended } = shared?.running ?? (await start(client));
     channel.end(stdin);
     await ended;
-    giveBack(connection, client);
   } catch (error) {
-    client.end();
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`${reason}: running ${JSON.stringify(command)}:\n${capture.both()}`, { cause: error });
   } finally {
     operation.signal.removeEventListener("abort", cancel);
     capture.end();
+    leave(client);
   }
   return { stdout: capture.text("stdout"), stderr: capture.text("stderr") };
 }
@@ -82,22 +82,24 @@ interface Running {
   readonly ended: Promise<void>;
 }
 
-/** How long a connection that was kept may take to start a command. */
+/** How long a connection that nobody uses may take to start a command. */
 const BEGIN_MS = 15_000;
 
-/** Begins on a connection that an earlier command has left open; undefined where none is left that works. */
-async function beginOnKept(
+/** Begins on a connection that is open already; undefined where none is that works. */
+async function beginOnShared(
   connection: Connection,
   start: (client: Client) => Promise<Running>,
 ): Promise<{ readonly client: Client; readonly running: Running } | undefined> {
-  const client = takeKept(connection);
-  if (client === undefined) return undefined;
-  const timer = setTimeout(() => client.destroy(), BEGIN_MS);
+  const joined = join(connection);
+  if (joined === undefined) return undefined;
+  const { client, isIdle } = joined;
+  const timer = isIdle ? setTimeout(() => client.destroy(), BEGIN_MS) : undefined;
   try {
     return { client, running: await start(client) };
   } catch {
-    // It was lost while nobody used it.
-    client.destroy();
+    // It was lost while nobody used it, or takes no more.
+    if (isIdle) client.destroy();
+    leave(client);
     return undefined;
   } finally {
     clearTimeout(timer);

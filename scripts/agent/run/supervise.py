@@ -28,6 +28,8 @@ from run.writers import Writers
 # Seconds between two looks, and between two notes of what is known.
 TICK = 0.3
 NOTES = 10
+# The first step of a quick training is waited for.
+EARLY_TICK, EARLY = 0.1, 5
 
 
 @takes(experiment=str, adopt=Maybe(bool))
@@ -145,10 +147,11 @@ class Supervisor:
                 break
             if self.going_down:
                 break
+            tick = EARLY_TICK if self.seconds() < EARLY and not attempt.has("firstStep") else TICK
             if waiter is not None and attempt.lives("launcher"):
-                waiter.wait(TICK)
+                waiter.wait(tick)
             else:
-                time.sleep(TICK)
+                time.sleep(tick)
 
     def work_goes_on(self, steps):
         """
