@@ -45,7 +45,7 @@ export async function indexOf(root: string, look: () => Iterable<Found>, options
   const path = join(folder, `${name}.${kind}`);
   const before = hashFolder === undefined ? undefined : StoredIndex.open(path);
   const { print, count } = await fingerprint(look(), tell);
-  if (before?.facts.print === print) return before;
+  if (before !== undefined && (await before.holds(root, print))) return before;
   tell.begin(count);
   await mkdir(folder, { recursive: true });
   const temporary = `${path}.${randomUUID()}`;
@@ -68,6 +68,8 @@ export async function indexOf(root: string, look: () => Iterable<Found>, options
 interface Facts {
   /** Over what was seen without reading any content; null where some of it may change without a sign. */
   readonly print: string | null;
+  /** The same print, and all files that may have changed without a sign since then, with their checksums. */
+  readonly unsettled?: { readonly print: string; readonly files: Readonly<Record<string, string>> };
   readonly hash: string;
   readonly count: number;
   readonly bytes: number;
@@ -83,6 +85,8 @@ const blockBytes = 1 << 20;
 const linesBytes = 1 << 16;
 /** The last line is shorter. */
 const factsBytes = 1024;
+/** Of as much content it is seen by reading it that it has not changed. */
+const rereadBytes = 16e6;
 
 /** An index on the disk. The file stays open: another process may put a newer one in its place. */
 class StoredIndex implements FolderIndex {
@@ -110,6 +114,17 @@ class StoredIndex implements FolderIndex {
       closeSync(file);
       return undefined;
     }
+  }
+
+  /** Whether it tells of a folder of which this was seen. */
+  async holds(root: string, print: string): Promise<boolean> {
+    const { print: settled, unsettled } = this.facts;
+    if (settled === print) return true;
+    if (unsettled?.print !== print) return false;
+    for (const [path, sha256] of Object.entries(unsettled.files)) {
+      if ((await hashFile(join(root, path)).catch(() => undefined)) !== sha256) return false;
+    }
+    return true;
   }
 
   get hash(): string {
@@ -181,7 +196,8 @@ async function write(
   const print = new TextDigest();
   const breaks = new Breaks();
   const pointers: string[] = [];
-  let [count, bytes, isSettled] = [0, 0, true];
+  const unsettled = new Unsettled();
+  let [count, bytes] = [0, 0];
   const handle = await open(to, "wx", 0o600);
   try {
     let lines = "";
@@ -193,7 +209,10 @@ async function write(
       if (sha256 === undefined) {
         sha256 = await read(root, item, tell);
         if (refuse !== undefined && item.stamp !== undefined && isPointer(join(root, path), size)) pointers.push(path);
-        if (item.changedAt !== undefined && Date.now() - item.changedAt < settledMs) [stamp, isSettled] = [null, false];
+        if (item.changedAt !== undefined && Date.now() - item.changedAt < settledMs) {
+          stamp = null;
+          unsettled.add(path, size, sha256);
+        }
       }
       const entry: ManifestEntry = { path, size, sha256, executable, ...(link === undefined ? {} : { link }), folder };
       digest.add(entry);
@@ -210,10 +229,34 @@ async function write(
     }
     // Before anything is kept, or the next look would pass over them.
     if (pointers.length > 0) refuse?.(pointers);
-    const facts: Facts = { print: isSettled ? print.digest() : null, hash: digest.digest(), count, bytes };
+    const facts: Facts = { ...unsettled.facts(print.digest()), hash: digest.digest(), count, bytes };
     await handle.write(`${lines}\n${JSON.stringify(facts)}`);
   } finally {
     await handle.close();
+  }
+}
+
+/** Files that may change again without a sign. */
+class Unsettled {
+  private readonly files: Record<string, string> = {};
+  private count = 0;
+  private bytes = 0;
+
+  add(path: string, size: number, sha256: string): void {
+    this.count += 1;
+    this.bytes += size;
+    if (this.isFew()) this.files[path] = sha256;
+  }
+
+  facts(print: string): Pick<Facts, "print" | "unsettled"> {
+    if (this.count === 0) return { print };
+    const unsettled = { print, files: this.files };
+    const isShort = JSON.stringify(unsettled).length < factsBytes / 2;
+    return { print: null, ...(this.isFew() && isShort ? { unsettled } : {}) };
+  }
+
+  private isFew(): boolean {
+    return this.count <= 5 && this.bytes <= rereadBytes;
   }
 }
 

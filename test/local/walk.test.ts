@@ -241,6 +241,23 @@ describe("a dataset", () => {
     expect(listed(await walk())[0]?.sha256).toBe(hashText("one"));
   });
 
+  it("is alone read again where it changed just now, and may change within the same time", async () => {
+    const { walk, file } = indexed();
+    await fill({ "set/a": "one", "set/b": "two" });
+    await sleep(2100);
+    await walk();
+    await fill({ "set/a": "ONE" });
+    await walk();
+    await falsify(file, "two");
+    const { ino } = await stat(file);
+    expect(listed(await walk()).map(({ sha256 }) => sha256)).toEqual([hashText("ONE"), "f".repeat(64)]);
+    expect((await stat(file)).ino).toBe(ino);
+    // What is remembered of the fresh one is not believed: its content is.
+    await falsify(file, "ONE");
+    expect(listed(await walk())[0]?.sha256).toBe(hashText("ONE"));
+    expect((await stat(file)).ino).not.toBe(ino);
+  });
+
   it("is one index in place of what earlier releases remembered", async () => {
     const { walk, file } = indexed();
     await fill({ "set/a": "one", "hashes/other.json": "{}" });
