@@ -8,6 +8,7 @@ import { shellQuote } from "../remote/quote";
 import { TestCloud } from "../test/support/cloud";
 import { Project } from "../test/support/project";
 import { report } from "./figures";
+import { roomyFolder } from "./in-memory";
 import { medians } from "./rounds";
 import { shell } from "./shell";
 import { writeRandomFile, writeSmallFiles } from "./transfer/files";
@@ -43,6 +44,7 @@ dashboard: null
 const verify = `test $(find data -type f | wc -l) = ${files + 1} && python3 -c "import json" && test -f train.py`;
 
 async function main(): Promise<void> {
+  process.env.TMPDIR = roomyFolder();
   const project = new Project("bench");
   try {
     writeSmallFiles(join(project.folder, "hand/lib"), code, 4000);

@@ -51,17 +51,16 @@ async function uploadNow(inputs: Inputs, context: HandlerContext): Promise<void>
     });
     return progress(`${target}: sent ${megabytes(sentBytes)} MB in ${seconds.toFixed(1)} s`);
   }
-  // Before anything starts there that has a limit in time.
-  if (kind === "code") {
-    const now = await askedDate(connect(inputs.endpoint, context));
-    await look(access, (session) => tellTime(session, now));
-  }
   status("reading", source);
   const reads = { hashFolder: hashFolder(), onReading: (detail: string) => status("reading", detail) };
-  const tree =
+  const [tree] =
     kind === "code"
-      ? await walkCode(local, { ...reads, extraFiles, broughtFiles: ownPaths(files), protectedPaths })
-      : await walkAll(local, reads);
+      ? await Promise.all([
+          walkCode(local, { ...reads, extraFiles, broughtFiles: ownPaths(files), protectedPaths }),
+          // Before anything starts there that has a limit in time.
+          tellDate(inputs, context),
+        ])
+      : [await walkAll(local, reads)];
   const sent = await uploadTree(access, {
     tree,
     remoteRoot: target,
@@ -74,6 +73,11 @@ async function uploadNow(inputs: Inputs, context: HandlerContext): Promise<void>
   progress(
     `${target}: sent ${sent.sentFiles} files, ${megabytes(sent.sentBytes)} MB in ${sent.seconds.toFixed(1)} s${removed}`,
   );
+}
+
+async function tellDate({ access, endpoint }: Inputs, context: HandlerContext): Promise<void> {
+  const now = await askedDate(connect(endpoint, context));
+  await look(access, (session) => tellTime(session, now));
 }
 
 /**

@@ -5,9 +5,12 @@ import json
 import os
 import shutil
 import stat
+from itertools import islice, takewhile
 
 from base.files import BASE, unlink_if_there
 from upload.entries import line_of, order
+
+BATCH = 1000
 
 
 def manifest_path(name, kind=""):
@@ -47,11 +50,18 @@ class Stored:
         return self.file.read(length)
 
     def records(self):
-        for line in self.lines():
-            record = value_of(line)
-            if record is None:
+        """Those before the damage, where there is any."""
+        lines = self.lines()
+        while True:
+            some = list(islice(lines, BATCH))
+            if not some:
                 return
-            yield record
+            try:
+                # All at once takes a third of the time.
+                yield from json.loads(b"[%s]" % b",".join(some))
+            except ValueError:
+                yield from takewhile(lambda record: record is not None, map(value_of, some))
+                return
 
 
 def open_if_there(path):
@@ -123,7 +133,7 @@ def clear(name, root):
 
 def status_of(root, entry):
     """The status of what is in place of an entry, if that is of the same nature; None where it is not."""
-    path = os.path.join(root, entry["path"])
+    path = f"{root}/{entry['path']}"
     try:
         # A folder may be a link that somebody made on purpose, as to a bigger disk.
         info = os.stat(path) if entry.get("folder") else os.lstat(path)
