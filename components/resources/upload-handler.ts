@@ -60,7 +60,8 @@ async function uploadNow(inputs: Inputs, context: HandlerContext): Promise<void>
           // Before anything starts there that has a limit in time.
           tellDate(inputs, context),
         ])
-      : [await walkAll(local, reads)];
+      : // The plan has looked at it. What changes before it is sent is not as planned, and refused by its checksum.
+        [await walkAll(local, { ...reads, hash })];
   const sent = await uploadTree(access, {
     tree,
     remoteRoot: target,

@@ -28,6 +28,8 @@ export interface IndexOptions {
   readonly kind: "code" | "all" | "results";
   /** Where indexes are kept (`<local>/hashes`); without one everything is read. */
   readonly hashFolder: string | undefined;
+  /** The folder is not looked at where the index that is kept has this hash. */
+  readonly hash?: string;
   readonly tell: Reading;
   /** Gets the paths of files that are Git LFS pointers, among those that are read. */
   readonly refuse?: (pointers: readonly string[]) => void;
@@ -44,6 +46,7 @@ export async function indexOf(root: string, look: () => Iterable<Found>, options
   const name = hashText(root).slice(0, 32);
   const path = join(folder, `${name}.${kind}`);
   const before = hashFolder === undefined ? undefined : StoredIndex.open(path);
+  if (before !== undefined && before.hash === options.hash) return before;
   const { print, count } = await fingerprint(look(), tell);
   if (before !== undefined && (await before.holds(root, print))) return before;
   tell.begin(count);

@@ -81,15 +81,16 @@ export async function walkCode(folder: string, options: WalkCodeOptions = {}): P
 /**
  * Everything below a folder, without ignore rules: a dataset. Symbolic links that stay inside are kept; those that lead
  * out are followed, since datasets are often put together from other disks.
+ * @param options `hash`: what was found by an earlier look will do, where it has this hash.
  */
 export async function walkAll(
   folder: string,
-  options: Pick<WalkCodeOptions, "hashFolder" | "onReading"> = {},
+  options: Pick<WalkCodeOptions, "hashFolder" | "onReading"> & { readonly hash?: string } = {},
 ): Promise<LocalTree> {
   const root = await existing(folder, "dataset");
   const refuse = (pointers: readonly string[]) => refusePointers("dataset", root, pointers);
-  const { hashFolder, onReading } = options;
-  const how = { kind: "all", hashFolder, tell: reading(onReading), refuse } as const;
+  const { hashFolder, onReading, hash } = options;
+  const how = { kind: "all", hashFolder, hash, tell: reading(onReading), refuse } as const;
   return treeOf(root, await indexOf(root, () => everythingIn(root), how));
 }
 

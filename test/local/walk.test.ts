@@ -258,6 +258,16 @@ describe("a dataset", () => {
     expect((await stat(file)).ino).not.toBe(ino);
   });
 
+  it("is not looked at where what was seen before will do", async () => {
+    const { walk } = indexed();
+    await fill({ "set/a": "one" });
+    const { hash } = await walk();
+    await fill({ "set/a": "two" });
+    const found = (asked: string) => walkAll(join(folder, "set"), { hashFolder: join(folder, "hashes"), hash: asked });
+    expect(listed(await found(hash))).toMatchObject([{ sha256: hashText("one") }]);
+    expect(listed(await found("0".repeat(64)))).toMatchObject([{ sha256: hashText("two") }]);
+  });
+
   it("is one index in place of what earlier releases remembered", async () => {
     const { walk, file } = indexed();
     await fill({ "set/a": "one", "hashes/other.json": "{}" });
