@@ -71,6 +71,9 @@ describe("a stack's life", { timeout: 180_000 }, () => {
     });
     first = outputs.instanceId as string;
     expect(await cloud.inventory()).toMatchObject({ instances: [first], fileSystems: [] });
+    // One for what comes one after another, one for an upload beside another, two for commands and the first step.
+    const logins = await onInstance("grep -c 'Accepted publickey' /var/log/auth.log");
+    expect(Number(logins)).toBeLessThanOrEqual(6);
     expect((await cloud.admin.instance(first)).tags).toContainEqual({ key: "experiment", value: "tiny-v1" });
     expect(await onInstance("ls tiny/data/train tiny/data/test; tmux list-sessions -F '#{session_name}'")).toBe(
       "tiny/data/test:\nünï.jsonl\n\ntiny/data/train:\na b.jsonl\ntiny-v1\n",

@@ -135,8 +135,22 @@ class Dataset:
             if not os.path.isdir(folder):
                 held = " ".join(sorted(os.listdir(self.target)))[:300]
                 die(WRONG_LAYOUT, f"The dataset has no folder {split}. It holds: {held}")
-            if not any(files for _, _, files in os.walk(folder, followlinks=True)):
+            if not holds_file(folder):
                 die(WRONG_LAYOUT, f"The dataset's folder {split} holds no file.")
+
+
+def holds_file(folder):
+    """Whether a file lies somewhere below. There may be a million: the first one is enough."""
+    folders = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.is_dir():
+                    return True
+                folders.append(entry.path)
+    except OSError:
+        return False
+    return any(map(holds_file, folders))
 
 
 def forget_all_but(archive):
