@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { walkAll } from "../../local/folder/walk";
 import type { DatasetPlan } from "../../plan/types";
-import { datasetPath, renderVerify, uploadName } from "../../remote/scripts";
+import { datasetPath, renderSetup, renderVerify, uploadName } from "../../remote/scripts";
 import type { ExecResult } from "../../remote/session";
 import { uploadTree } from "../../remote/transfer/upload";
 import { machineOf, testPlan } from "./plan";
@@ -89,6 +89,20 @@ describe("the gate", () => {
     expect(await imports()).toEqual(["ours"]);
     await writeFile(join(site, "installed.py"), "");
     expect(await imports()).toEqual(["ours", "theirs"]);
+    // Setup has asked ahead.
+    await writeFile(join(site, "another.py"), "");
+    await rm(home("imports"), { force: true });
+    expect((await send(renderSetup(machineOf(plan)))).code).toBe(0);
+    expect((await readFile(home("imports"), "utf8")).trim().split(" ").sort()).toEqual(["ours", "theirs"]);
+    expect(await imports()).toEqual(["ours"]);
+  });
+
+  it("imports no framework where there is no GPU and none is asked for", async () => {
+    await mkdir(home("work/torch"), { recursive: true });
+    await writeFile(home("work/torch/__init__.py"), `open(${JSON.stringify(home("imported"))}, "w")\n`);
+    const result = await send(renderVerify(machineOf(testPlan({ gate }))));
+    expect(evidence(result, "ok")).toMatchObject({ cuda: "no GPU here, and none is required" });
+    await expect(readFile(home("imported"))).rejects.toThrow("ENOENT");
   });
 
   it("fails with all evidence at once and what to do", async () => {
