@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { type Algorithms, Client, type ServerHostKeyAlgorithm, utils } from "ssh2";
 import type { SshAccess } from "../types";
 import { classify, hostKeyMessage, type SshError, sshError } from "./error";
+import { signAtOnce } from "./login";
 
 /** How to make a connection. */
 export interface ConnectOptions {
@@ -77,6 +78,8 @@ export function dial(access: SshAccess, options: ConnectOptions = {}): Promise<C
       host: access.host,
       port: access.port,
       username: access.user,
+      // Nothing else is tried, not even a login without a key, which would cost a round trip.
+      authHandler: ["publickey"],
       privateKey: access.privateKey,
       readyTimeout: (options.timeoutSeconds ?? 20) * 1000,
       keepaliveInterval: (options.keepaliveSeconds ?? 15) * 1000,
@@ -90,6 +93,7 @@ export function dial(access: SshAccess, options: ConnectOptions = {}): Promise<C
         return false;
       },
     });
+    signAtOnce(client);
   });
 }
 
