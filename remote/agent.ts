@@ -58,10 +58,13 @@ export function wordsOf({ verb, document }: AgentCall): string {
   return `${agentCommand()} ${verb} ${Buffer.from(JSON.stringify(document)).toString("hex")}`;
 }
 
-const installed = new WeakMap<SshSession, Promise<void>>();
+const installed = new WeakMap<SshSession, Promise<boolean>>();
 
-/** Makes sure that the agent is on the instance. Costs one round trip, and its files only the first time. */
-export function ensureAgent(session: SshSession): Promise<void> {
+/**
+ * Makes sure that the agent is on the instance. Costs a short command, and the agent's files only the first time.
+ * @returns whether it was there
+ */
+export function ensureAgent(session: SshSession): Promise<boolean> {
   const known = installed.get(session);
   if (known !== undefined) return known;
   const installing = install(session);
@@ -70,9 +73,9 @@ export function ensureAgent(session: SshSession): Promise<void> {
   return installing;
 }
 
-async function install(session: SshSession): Promise<void> {
+async function install(session: SshSession): Promise<boolean> {
   const folder = `"$HOME/.lambda-train/agent/${agentName()}"`;
-  if ((await session.exec(`test -d ${folder}`)).code === 0) return;
+  if ((await session.exec(`test -d ${folder}`)).code === 0) return true;
   const { files } = agent();
   const parts = files.flatMap(({ path, content }) => [
     tarHeader(path, content.length),
@@ -89,6 +92,7 @@ tar -xf - -C "$new" --no-same-owner
 mv -T "$new" "$agent" 2>/dev/null || rm -rf "$new"`;
   const stdin = Buffer.concat([...parts, Buffer.alloc(1024)]);
   await session.run(command, "Putting the agent on the instance", { stdin, timeoutSeconds: 60 });
+  return false;
 }
 
 /** How to call the agent. */
@@ -118,12 +122,27 @@ export async function callAgent(
 
 /** Starts a verb and gives its streams, its document sent. */
 export async function startAgent(session: SshSession, call: AgentCall): Promise<RemoteProcess> {
-  await ensureAgent(session);
-  const running = await session.stream(`${agentCommand()} ${call.verb}`);
+  const running = await begin(session, `${agentCommand()} ${call.verb}`);
   // How the verb ends tells more than a stream that breaks.
   running.stdin.on("error", () => {});
   running.stdin.write(documentLine(call));
   return running;
+}
+
+/**
+ * Starts a command of the agent. On a new connection that is done beside the look for the agent, whose round trips it spares:
+ * without its document a verb does nothing.
+ */
+async function begin(session: SshSession, command: string): Promise<RemoteProcess> {
+  if (installed.has(session)) {
+    await ensureAgent(session);
+    return session.stream(command);
+  }
+  const [wasThere, early] = await Promise.all([ensureAgent(session), session.stream(command)]);
+  if (wasThere) return early;
+  for (const output of [early.stdout, early.stderr]) output.resume();
+  early.kill();
+  return session.stream(command);
 }
 
 /** What a verb reads first. */
