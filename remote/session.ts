@@ -72,13 +72,15 @@ export function outputOf(session: SshSession, what: string, { code, stdout, stde
  * within about a minute, and every failure is an {@link SshError}.
  */
 export class SshSession {
-  /** Shortest round trip to the instance that was seen so far, in milliseconds; Infinity before the first command. */
-  roundTripMs = Number.POSITIVE_INFINITY;
+  /** Shortest round trip to the instance that was seen so far, in milliseconds. */
+  roundTripMs: number;
 
   private constructor(
     readonly access: SshAccess,
     private readonly connection: Connection,
-  ) {}
+  ) {
+    this.roundTripMs = connection.roundTripMs;
+  }
 
   /** Connects and logs in once, without a retry. */
   static async connect(access: SshAccess, options: ConnectOptions = {}): Promise<SshSession> {

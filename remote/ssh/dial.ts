@@ -26,6 +26,8 @@ const algorithms = {
 /** A login that works: the ssh2 client, and a promise of the error that ends it (undefined: closed by us). */
 export interface Connection {
   readonly client: Client;
+  /** How long the line is, by one answer of the login. */
+  readonly roundTripMs: number;
   readonly ended: Promise<SshError | undefined>;
 }
 
@@ -38,6 +40,7 @@ export function dial(access: SshAccess, options: ConnectOptions = {}): Promise<C
   return new Promise<Connection>((resolve, reject) => {
     const client = new Client();
     let ready = false;
+    let roundTripMs = Number.POSITIVE_INFINITY;
     let shown: string | undefined;
     let lost: SshError | undefined;
     let end: (error: SshError | undefined) => void = () => {};
@@ -72,7 +75,7 @@ export function dial(access: SshAccess, options: ConnectOptions = {}): Promise<C
     client.on("ready", () => {
       ready = true;
       signal?.removeEventListener("abort", abort);
-      resolve({ client, ended });
+      resolve({ client, roundTripMs, ended });
     });
     client.connect({
       host: access.host,
@@ -93,7 +96,9 @@ export function dial(access: SshAccess, options: ConnectOptions = {}): Promise<C
         return false;
       },
     });
-    signAtOnce(client);
+    signAtOnce(client, (milliseconds) => {
+      roundTripMs = milliseconds;
+    });
   });
 }
 

@@ -14,11 +14,17 @@ const hashes: Readonly<Record<string, string>> = { "rsa-sha2-256": "sha256", "rs
 /**
  * Logs in with a signature at once, to be called after `connect`. ssh2 asks first whether the key would do, which costs a
  * round trip and spares nothing: there is one key.
+ * @param onRoundTrip is told how many milliseconds one took
  */
-export function signAtOnce(client: Client): void {
+export function signAtOnce(client: Client, onRoundTrip: (milliseconds: number) => void): void {
+  let asked = 0;
+  client.on("handshake", () => {
+    asked = performance.now();
+  });
   const { _protocol: protocol } = client as unknown as Inner;
   const ask = protocol.authPK.bind(protocol);
   protocol.authPK = (user, key, algorithm, sign) => {
+    onRoundTrip(performance.now() - asked);
     ask(
       user,
       key,

@@ -5,11 +5,11 @@ import type { ManifestEntry } from "../../local/folder/manifest";
 import { byPath } from "../../local/folder/manifest";
 import { progressMeter } from "../../local/folder/progress";
 import { showBytes } from "../../local/folder/surprise";
-import { endedSoon, type RemoteProcess, type SshSession, sshFailure } from "../session";
+import { endedSoon, type SshSession, sshFailure } from "../session";
 import { foreign, type Piece, piecesOf, unpacks } from "./blocks";
 import { isBrokenStream } from "./broken";
 import { fileCounter } from "./counter";
-import { lanesFor, startOnLanes } from "./lanes";
+import { type OnLanes, startOnLanes } from "./lanes";
 import { IncomingListing, type Listing, type ListingOptions, type RemoteEntry } from "./listing";
 import type { Objects } from "./objects";
 import { Taker } from "./taker";
@@ -30,28 +30,6 @@ const mostToldBytes = 256 << 20;
  * moment) is left out.
  */
 export async function fetchResults(session: SshSession, objects: Objects, options: FetchOptions): Promise<Listing> {
-  try {
-    return await converse(session, objects, options, 0);
-  } catch (error) {
-    if (!(error instanceof Much)) throw error;
-    return await converse(session, objects, options, error.bytes);
-  }
-}
-
-/** More is to come than one connection carries well over so long a line: what has come stays, and the rest comes on several. */
-class Much extends Error {
-  constructor(readonly bytes: number) {
-    super(`${bytes} bytes are to come`);
-  }
-}
-
-/** @param expected how many bytes are to come, about; 0 where that is not known */
-async function converse(
-  session: SshSession,
-  objects: Objects,
-  options: FetchOptions,
-  expected: number,
-): Promise<Listing> {
   const { signal, remoteRoot } = options;
   signal?.throwIfAborted();
   options.onStatus?.("listing the results");
@@ -59,11 +37,10 @@ async function converse(
   const { experiment, include = [], exclude = [] } = options.writtenBy ?? {};
   const written = experiment === undefined ? undefined : { experiment, keys: { include, exclude } };
   const document = { places, written, record: options.recordOf, unpacks };
-  const remote = await startOnLanes(session, { verb: "send", document }, { way: "down", bytes: expected });
+  const remote = await startOnLanes(session, { verb: "send", document }, { way: "down", bytes: 0 });
   const said = text(remote.stderr).catch(() => "");
   const listing = new IncomingListing(options, session.access.host);
-  const isMuch = (bytes: number): boolean => expected === 0 && lanesFor(session.roundTripMs, bytes) > 1;
-  const conversation = new Conversation(remote, objects, options, listing, isMuch);
+  const conversation = new Conversation(remote, objects, options, listing);
   const stdout = signal === undefined ? remote.stdout : addAbortSignal(signal, remote.stdout);
   let broken: unknown;
   try {
@@ -101,11 +78,10 @@ class Conversation {
   private number = 0;
 
   constructor(
-    private readonly remote: RemoteProcess,
+    private readonly remote: OnLanes,
     private readonly objects: Objects,
     private readonly options: FetchOptions,
     private readonly listing: IncomingListing,
-    private readonly isMuch: (bytes: number) => boolean,
   ) {
     this.taker = new Taker(objects, options.progressed);
     this.listed = fileCounter(options.onStatus, "listing the results");
@@ -153,7 +129,7 @@ class Conversation {
     }
     if (this.wanted.files === 0) this.listed(entries.length);
     await this.checkSpace();
-    if (this.isMuch(this.wanted.bytes)) throw new Much(this.wanted.bytes);
+    this.remote.widen(this.wanted.bytes);
     this.remote.stdin.write(`${JSON.stringify(wanted)}\n`);
   }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { Readable, Writable } from "node:stream";
-import { type AgentCall, documentLine, ensureAgent, startAgent } from "../agent";
+import { type AgentCall, documentLine, startAgent } from "../agent";
 import { type RemoteProcess, SshSession } from "../session";
 import { windowBytes } from "../ssh/window";
 
@@ -23,107 +23,160 @@ export function lanesFor(roundTripMs: number, bytes: number): number {
   return Math.min(mostLanes, Math.ceil(((roundTripMs / 1000) * lineBytes) / windowBytes));
 }
 
+/** A verb whose stream more connections may carry. */
+export interface OnLanes extends RemoteProcess {
+  /** Lets as many connections carry it as so many bytes, about, pay for. They join in as they come. */
+  readonly widen: (bytes: number) => void;
+}
+
 /**
- * Starts a verb as `startAgent` does, with one of its streams over as many connections as the length of the line asks for:
- * in pieces that are put together again in their order. Lanes that can't be had are done without.
- * @param bytes how much will go that way, about
+ * Starts a verb as `startAgent` does. On a long line one of its streams goes in pieces, which further connections help to
+ * carry as soon as they are there; they are put together again in their order. Connections that can't be had are done without.
+ * @param bytes how much will go that way, about, as far as that is known
  */
 export async function startOnLanes(
   session: SshSession,
   call: AgentCall,
   { way, bytes }: { readonly way: Way; readonly bytes: number },
-): Promise<RemoteProcess> {
-  // Before the first command nothing is known of the line.
-  await ensureAgent(session);
-  const wanted = lanesFor(session.roundTripMs, bytes);
-  const others = wanted === 1 ? [] : await connections(session, wanted - 1);
-  if (others.length === 0) return startAgent(session, call);
-  const close = (): void => {
-    for (const other of others) other.close();
-  };
-  try {
-    const name = randomBytes(16).toString("hex");
-    const document = { name, way, count: others.length + 1, verb: call.verb };
-    const [first, ...further] = await Promise.all([
-      startAgent(session, { verb: "lanes", document }),
-      ...others.map((other) => startAgent(other, { verb: "lane", document: { name, way } })),
-    ]);
-    const all = [first, ...further];
-    for (const lane of further) {
-      lane.stderr.resume();
-      if (way === "up") lane.stdout.resume();
-      lane.exit.then(({ code }) => code === 0 || first.kill(), first.kill);
-    }
-    if (way === "down") {
-      first.exit.then(({ code }) => code === 0 || close(), close);
-      first.stdin.write(documentLine(call));
-      const stdout = joined(
-        all.map((lane) => lane.stdout),
-        close,
-      );
-      return { ...first, stdout: Readable.from(stdout, { highWaterMark: 2 }) };
-    }
-    const stdin = split(all.map((lane) => lane.stdin));
-    // How the verb ends tells more than a stream that breaks.
-    stdin.on("error", () => {});
-    const end = (): void => {
-      close();
-      stdin.destroy();
-    };
-    first.exit.then(end, end);
-    stdin.write(documentLine(call));
-    return { ...first, stdin };
-  } catch (error) {
-    close();
-    throw error;
+): Promise<OnLanes> {
+  if (lanesFor(session.roundTripMs, Number.POSITIVE_INFINITY) === 1) {
+    return { ...(await startAgent(session, call)), widen: () => {} };
   }
+  const name = randomBytes(16).toString("hex");
+  const lanes = way === "up" ? new Splitting() : new Joining();
+  const others = new Others(session, { name, way }, (lane) => lanes.add(lane));
+  const { widen, close } = others;
+  // Their logins take longer than the start of the verb.
+  widen(bytes);
+  const first = await startAgent(session, { verb: "lanes", document: { name, way, verb: call.verb } }).catch(
+    (error) => {
+      close();
+      throw error;
+    },
+  );
+  others.broken.then(first.kill);
+  lanes.add(Promise.resolve(first));
+  if (lanes instanceof Joining) {
+    first.exit.then(close, close);
+    first.stdin.write(documentLine(call));
+    return { ...first, stdout: Readable.from(lanes.pieces(close), { highWaterMark: 2 }), widen };
+  }
+  // How the verb ends tells more than a stream that breaks.
+  lanes.on("error", () => {});
+  const end = (): void => {
+    close();
+    lanes.destroy();
+  };
+  first.exit.then(end, end);
+  lanes.write(documentLine(call));
+  return { ...first, stdin: lanes, widen };
 }
 
-async function connections({ access }: SshSession, count: number): Promise<SshSession[]> {
-  const tried = await Promise.allSettled(Array.from({ length: count }, () => SshSession.connect(access)));
-  return tried.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+/** The connections beside the first. */
+class Others {
+  /** Resolves when one ends that may have been given something to carry. */
+  readonly broken: Promise<void>;
+  private breaks = (): void => {};
+  private readonly sessions: SshSession[] = [];
+  private readonly over = new AbortController();
+  private asked = 0;
+
+  /** @param onLane is given each as it is opened, which may fail */
+  constructor(
+    private readonly first: SshSession,
+    private readonly document: { readonly name: string; readonly way: Way },
+    private readonly onLane: (lane: Promise<RemoteProcess>) => void,
+  ) {
+    this.broken = new Promise((resolve) => {
+      this.breaks = resolve;
+    });
+  }
+
+  readonly widen = (bytes: number): void => {
+    const wanted = lanesFor(this.first.roundTripMs, bytes) - 1;
+    for (; this.asked < wanted; this.asked++) this.onLane(this.open());
+  };
+
+  readonly close = (): void => {
+    this.over.abort();
+    for (const session of this.sessions) session.close();
+  };
+
+  private async open(): Promise<RemoteProcess> {
+    const { signal } = this.over;
+    const session = await SshSession.connect(this.first.access, { signal });
+    this.sessions.push(session);
+    if (signal.aborted) session.close();
+    const lane = await startAgent(session, { verb: "lane", document: this.document });
+    lane.stderr.resume();
+    if (this.document.way === "up") lane.stdout.resume();
+    lane.exit.then(
+      ({ code }) => code === 0 || signal.aborted || this.breaks(),
+      () => signal.aborted || this.breaks(),
+    );
+    return lane;
+  }
 }
 
 /** Hands out what is written in numbered pieces, each to a lane that is free for it. */
-function split(lanes: readonly Writable[]): Writable {
-  let next = 0;
-  let at = 0;
-  let freed = (): void => {};
-  for (const lane of lanes) {
-    lane.on("drain", () => freed());
-    lane.on("close", () => freed());
+class Splitting extends Writable {
+  private readonly lanes: Writable[] = [];
+  private next = 0;
+  private at = 0;
+  private isEnded = false;
+  private freed = (): void => {};
+
+  constructor() {
+    super({ highWaterMark: pieceBytes });
   }
-  const free = async (): Promise<Writable> => {
+
+  /** One that can't be had is done without. */
+  add(lane: Promise<RemoteProcess>): void {
+    lane.then(
+      ({ stdin }) => this.use(stdin),
+      () => {},
+    );
+  }
+
+  private use(lane: Writable): void {
+    const freed = (): void => this.freed();
+    lane.on("drain", freed).on("close", freed);
+    this.lanes.push(lane);
+    if (this.isEnded) lane.end(headOf(this.next, 0));
+    else freed();
+  }
+
+  override async _write(chunk: Buffer, _encoding: string, done: (error?: Error) => void): Promise<void> {
+    try {
+      for (let from = 0; from < chunk.length; from += pieceBytes) {
+        const piece = chunk.subarray(from, from + pieceBytes);
+        const lane = await this.free();
+        lane.write(headOf(this.next++, piece.length));
+        lane.write(piece);
+      }
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  }
+
+  override _final(done: () => void): void {
+    this.isEnded = true;
+    for (const lane of this.lanes) lane.end(headOf(this.next, 0));
+    done();
+  }
+
+  private async free(): Promise<Writable> {
     for (;;) {
-      for (let tries = 0; tries < lanes.length; tries++) {
-        const lane = lanes[at++ % lanes.length];
+      for (let tries = 0; tries < this.lanes.length; tries++) {
+        const lane = this.lanes[this.at++ % this.lanes.length];
         if (lane !== undefined && !lane.writableNeedDrain) return lane;
       }
       await new Promise<void>((resolve) => {
-        freed = resolve;
+        this.freed = resolve;
       });
     }
-  };
-  return new Writable({
-    highWaterMark: pieceBytes,
-    async write(chunk: Buffer, _encoding, done) {
-      try {
-        for (let from = 0; from < chunk.length; from += pieceBytes) {
-          const piece = chunk.subarray(from, from + pieceBytes);
-          const lane = await free();
-          lane.write(headOf(next++, piece.length));
-          lane.write(piece);
-        }
-        done();
-      } catch (error) {
-        done(error as Error);
-      }
-    },
-    final(done) {
-      for (const lane of lanes) lane.end(headOf(next, 0));
-      done();
-    },
-  });
+  }
 }
 
 function headOf(number: number, length: number): Buffer {
@@ -139,47 +192,79 @@ interface Piece {
   readonly bytes: Buffer;
 }
 
-/**
- * What the lanes carry, in order. Fails where a lane ends early, or sends what cannot be its next piece.
- * @param done is called at the end, whatever it is
- */
-export async function* joined(lanes: readonly Readable[], done: () => void): AsyncGenerator<Buffer> {
-  try {
-    yield* inOrder(lanes);
-  } finally {
-    done();
-  }
-}
+/** What lanes carry, put together in order. */
+export class Joining {
+  private readonly come = new Map<number, { readonly lane: AsyncGenerator<Piece>; readonly piece: Piece }>();
+  private next = 0;
+  private total: number | undefined;
+  private running = 0;
+  private broken: Error | undefined;
+  private wake = (): void => {};
 
-async function* inOrder(lanes: readonly Readable[]): AsyncGenerator<Buffer> {
-  type Head = { readonly lane: AsyncGenerator<Piece>; readonly piece: Piece };
-  const advance = async (lane: AsyncGenerator<Piece>): Promise<Head> => {
-    const { value } = await lane.next();
-    return { lane, piece: value as Piece };
-  };
-  const waiting = new Map(lanes.map(piecesOf).map((lane) => [lane, advance(lane)]));
-  const come = new Map<number, Head>();
-  let total: number | undefined;
-  for (let next = 0; next !== total || waiting.size > 0; ) {
-    const head = come.get(next);
-    if (head !== undefined) {
-      come.delete(next++);
-      yield head.piece.bytes;
-      waiting.set(head.lane, advance(head.lane));
-      continue;
+  /** One that can't be had is done without. */
+  add(lane: Promise<Pick<RemoteProcess, "stdout">>): void {
+    this.count(lane.then(({ stdout }) => this.advance(piecesOf(stdout))));
+  }
+
+  /**
+   * Fails where a lane ends early, or sends what cannot be its next piece.
+   * @param done is called at the end, whatever it is
+   */
+  async *pieces(done: () => void): AsyncGenerator<Buffer> {
+    try {
+      while (this.next !== this.total) {
+        const head = this.come.get(this.next);
+        if (head !== undefined) {
+          this.come.delete(this.next++);
+          yield head.piece.bytes;
+          this.advance(head.lane);
+          continue;
+        }
+        if (this.broken !== undefined) throw this.broken;
+        if (this.running === 0) throw new Error("The instance left out a piece of its stream.");
+        await new Promise<void>((resolve) => {
+          this.wake = resolve;
+        });
+      }
+    } finally {
+      done();
     }
-    if (waiting.size === 0) throw new Error("The instance left out a piece of its stream.");
-    const { lane, piece } = await Promise.race(waiting.values());
-    waiting.delete(lane);
-    if (piece.bytes.length === 0) {
-      total ??= piece.number;
-      if (piece.number !== total) throw new Error("The instance's lanes end differently.");
+  }
+
+  private advance(lane: AsyncGenerator<Piece>): void {
+    this.count(
+      lane
+        .next()
+        .then(({ value, done }) => {
+          if (done !== true) this.take(lane, value);
+        })
+        .catch((error: Error) => {
+          this.broken ??= error;
+        }),
+    );
+  }
+
+  /** Until it is settled, a piece that is missed may still come. */
+  private count(coming: Promise<void>): void {
+    this.running += 1;
+    const settled = (): void => {
+      this.running -= 1;
+      this.wake();
+    };
+    coming.then(settled, settled);
+  }
+
+  private take(lane: AsyncGenerator<Piece>, piece: Piece): void {
+    const { number, bytes } = piece;
+    if (bytes.length === 0) {
+      this.total ??= number;
+      if (number !== this.total) throw new Error("The instance's lanes end differently.");
       // A channel that isn't read to its end doesn't close.
-      lane.next().catch(() => {});
-    } else if (piece.number < next || come.has(piece.number)) {
+      this.advance(lane);
+    } else if (number < this.next || this.come.has(number)) {
       throw new Error("The instance sent a piece of its stream twice.");
     } else {
-      come.set(piece.number, { lane, piece });
+      this.come.set(number, { lane, piece });
     }
   }
 }
@@ -191,7 +276,9 @@ async function* piecesOf(stream: Readable): AsyncGenerator<Piece> {
   let need = headBytes;
   let head: Buffer | undefined;
   let ended = false;
+  let hasBegun = false;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
+    hasBegun = true;
     held.push(chunk);
     length += chunk.length;
     while (length >= need) {
@@ -212,5 +299,6 @@ async function* piecesOf(stream: Readable): AsyncGenerator<Piece> {
       need = headBytes;
     }
   }
-  if (!ended) throw new Error("premature close of a lane");
+  // One that joins in when all has been sent carries nothing.
+  if (hasBegun && !ended) throw new Error("premature close of a lane");
 }

@@ -5,7 +5,6 @@ import type { SshSession } from "../session";
 import type { SshAccess } from "../types";
 import { packed, packerFor } from "./compression";
 import { contentsOf } from "./contents";
-import { lanesFor } from "./lanes";
 import { packedManifest } from "./manifest-lines";
 import { type Need, Needed } from "./needed";
 import { type Attempt, onTarget, type TransferOptions } from "./retry";
@@ -93,11 +92,11 @@ async function applyOnce(
   options: UploadTreeOptions,
   sent: Sent,
   attempt: Attempt,
-  expected = 0,
 ): Promise<Applied> {
   const { tree, remoteRoot, name, signal, onStatus } = options;
   const document = { name, root: remoteRoot, hash: tree.hash, protected: normalizePaths(options.protectedPaths ?? []) };
-  const talk = await Talk.start(session, { verb: "upload-apply", document }, expected, signal);
+  // All of it may be needed, and further logins take as long as the comparison.
+  const talk = await Talk.start(session, { verb: "upload-apply", document }, tree.bytes, signal);
   try {
     onStatus?.("comparing", `${tree.count} files`);
     const seen = await talk.hear<Seen>(`Comparing ${remoteRoot}`);
@@ -105,11 +104,6 @@ async function applyOnce(
     const planning = `Planning the upload to ${remoteRoot}`;
     await talk.send(packedManifest(tree.entries(), new Set(seen.blocks)), planning);
     const needed = new Needed(tree, await talk.hear<Need>(planning));
-    if (expected === 0 && lanesFor(session.roundTripMs, needed.bytes) > 1) {
-      // How much it is was not known before. To compare again costs less than to send all of it on one connection.
-      talk.close();
-      return await applyOnce(session, options, sent, attempt, needed.bytes);
-    }
     // What a lost try has left counts, or a line that drops now and then would use up all tries. Less than ever, not than
     // at the last plan: content that goes bad again and again is no progress.
     if (needed.bytes < sent.fewestNeeded) {

@@ -7,8 +7,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Line, startLine } from "../../bench/line";
 import { walkAll } from "../../local/folder/walk";
+import { withSession } from "../../remote/session";
 import { downloadTree } from "../../remote/transfer/download";
-import { joined, lanesFor } from "../../remote/transfer/lanes";
+import { Joining, lanesFor } from "../../remote/transfer/lanes";
+import { Talk } from "../../remote/transfer/talk";
 import { uploadArchive, uploadTree } from "../../remote/transfer/upload";
 import { startSshd, type TestSshd } from "../support/sshd";
 
@@ -48,6 +50,16 @@ describe("lanes", { timeout: 60_000 }, () => {
     expect(logins()).toBe(8);
   });
 
+  it("are one where there is little to carry", async () => {
+    const before = logins();
+    mkdirSync(join(here, "little"));
+    writeFileSync(join(here, "little", "small.txt"), "small\n");
+    await uploadTree(far(), { tree: await walkAll(join(here, "little")), remoteRoot: "little", name: "little" });
+    await downloadTree(far(), { remoteRoot: "little", localFinal: join(here, "little-home") });
+    expect(readFileSync(join(here, "little-home", "small.txt"), "utf8")).toBe("small\n");
+    expect(logins() - before).toBe(2);
+  });
+
   it("carry an archive there", async () => {
     const before = logins();
     const sha256 = createHash("sha256").update(content).digest("hex");
@@ -72,6 +84,15 @@ describe("lanes", { timeout: 60_000 }, () => {
     expect(readFileSync(join(here, "home", "big.bin")).equals(content)).toBe(true);
     expect(lost.join()).toContain("Trying again");
   });
+
+  it("end with a verb that fails before all has come", async () => {
+    await withSession(far(), async (session) => {
+      const document = { file: "archive", size: "no number", sha256: "" };
+      const talk = await Talk.start(session, { verb: "archive-append", document }, content.length);
+      await expect(talk.hear("Looking")).rejects.toThrow("Looking failed");
+      talk.close();
+    });
+  });
 });
 
 describe("pieces of lanes", () => {
@@ -84,11 +105,9 @@ describe("pieces of lanes", () => {
   const end = (count: number): Buffer => piece(count, "");
   const read = async (...lanes: Buffer[][]): Promise<string> => {
     const parts: Buffer[] = [];
-    for await (const part of joined(
-      lanes.map((chunks) => Readable.from(chunks)),
-      () => {},
-    ))
-      parts.push(part);
+    const joining = new Joining();
+    for (const chunks of lanes) joining.add(Promise.resolve({ stdout: Readable.from(chunks) }));
+    for await (const part of joining.pieces(() => {})) parts.push(part);
     return Buffer.concat(parts).toString();
   };
 
@@ -97,10 +116,12 @@ describe("pieces of lanes", () => {
     const letters = [...all].map((byte) => Buffer.from([byte]));
     expect(await read([piece(0, "a"), piece(2, "c"), end(4)], letters)).toBe("abcd");
     expect(await read([end(0)], [end(0)])).toBe("");
+    // A lane that joined in when all had been sent.
+    expect(await read([piece(0, "a"), end(1)], [])).toBe("a");
   });
 
   it.each([
-    ["ends early", [[piece(0, "a")], [end(1)]]],
+    ["ends early", [[piece(0, "a")], [end(2)]]],
     ["ends within a piece", [[piece(0, "abc").subarray(0, 9)], [end(1)]]],
     ["sends a piece twice", [[piece(0, "a"), piece(0, "a"), end(2)], [end(2)]]],
     ["leaves one out", [[piece(1, "a"), end(2)], [end(2)]]],

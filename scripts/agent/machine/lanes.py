@@ -3,7 +3,8 @@ One stream of a verb over several SSH connections: one connection carries a wind
 which on a long line is less than the line takes.
 
 A stream goes in pieces: its number, its length, its bytes. On each lane the numbers ascend. A piece without bytes ends a
-lane, and its number says how many pieces there are on all lanes. The first lane is the connection that calls the verb.
+lane, and its number says how many pieces there are on all lanes. The first lane is the connection that calls the verb; the
+others join in when they are there.
 """
 
 import os
@@ -26,26 +27,29 @@ EARLY = 96
 SECONDS = 30
 
 
-@takes(name=str, way=str, count=int, verb=str)
-def lanes(name, way, count, verb):
-    """Runs a verb whose standard input (way "up") or output ("down") goes over `count` lanes. Ends as the verb ends."""
+@takes(name=str, way=str, verb=str)
+def lanes(name, way, verb):
+    """Runs a verb whose standard input (way "up") or output ("down") goes over lanes. Ends as the verb ends."""
     home = os.getcwd()
     listener = listening(name)
     command = [sys.executable, "-IS", sys.path[0], verb]
     pipe = {"stdin": subprocess.PIPE} if way == "up" else {"stdout": subprocess.PIPE}
-    with subprocess.Popen(command, bufsize=0, cwd=home, **pipe) as child:
-        stream = child.stdin if way == "up" else child.stdout
-        widen(stream, PIPE)
-        failed = 0
-        try:
-            pieces = Pieces(stream)
-            pieces.carry(pieces.take if way == "up" else pieces.give, [own(way), *accepted(listener, name, count - 1, way)])
-        except OSError as error:
-            print(f"A lane broke: {error}", file=sys.stderr)
-            failed = 1
-        # How the verb ends, whose stream this may cut, tells more.
-        stream.close()
-        sys.exit(child.wait() or failed)
+    try:
+        with subprocess.Popen(command, bufsize=0, cwd=home, **pipe) as child:
+            pieces = Pieces(child, way)
+            failed = 0
+            try:
+                pieces.carry(listener)
+            except OSError as error:
+                print(f"A lane broke: {error}", file=sys.stderr, flush=True)
+                failed = 1
+            # How the verb ends, whose stream this may cut, tells more.
+            pieces.stream.close()
+            code = child.wait()
+    finally:
+        unlink_if_there(name)
+    # At once: a lane may be waiting for what never comes.
+    os._exit(code or failed)
 
 
 @takes(name=str, way=str)
@@ -63,10 +67,6 @@ def lane(name, way):
             write_all(sink.fileno(), piece)
 
 
-def own(way):
-    return sys.stdin.buffer if way == "up" else sys.stdout.buffer.raw
-
-
 def listening(name):
     """A socket in a folder that nobody else may open. Its address is relative: a long one would not fit."""
     folder = os.path.join(BASE, "lanes")
@@ -75,19 +75,7 @@ def listening(name):
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(name)
     listener.listen(64)
-    listener.settimeout(SECONDS)
     return listener
-
-
-def accepted(listener, name, count, way):
-    with listener:
-        try:
-            found = [listener.accept()[0] for _ in range(count)]
-        finally:
-            unlink_if_there(name)
-    for there in found:
-        there.settimeout(None)
-    return [there.makefile("rb", PIPE) if way == "up" else there.makefile("wb", 0) for there in found]
 
 
 def connected(name):
@@ -109,30 +97,56 @@ def connected(name):
 class Pieces:
     """The pieces of a stream on their lanes."""
 
-    def __init__(self, stream):
-        self.stream = stream
+    def __init__(self, child, way):
+        self.child, self.way = child, way
+        self.stream = child.stdin if way == "up" else child.stdout
+        widen(self.stream, PIPE)
         self.next = 0
-        # Pieces that have come before their turn.
+        # Pieces that have come before their turn, and how many there are, once that is known.
         self.early = {}
+        self.total = None
         self.left = 0
+        self.is_over = False
         self.broken = None
         self.turn = threading.Condition()
 
-    def carry(self, work, lanes_):
-        """Does the work for each lane side by side. @raises OSError as soon as one fails"""
-        self.left = len(lanes_)
-        for each in lanes_:
-            threading.Thread(target=self.run, args=(work, each), daemon=True).start()
+    def carry(self, listener):
+        """Does the work for each lane side by side, until all is carried. @raises OSError as soon as one fails"""
+        self.join(sys.stdin.buffer if self.way == "up" else sys.stdout.buffer.raw)
+        threading.Thread(target=self.accept, args=(listener,), daemon=True).start()
+        threading.Thread(target=self.watch, daemon=True).start()
         with self.turn:
-            self.turn.wait_for(lambda: self.left == 0 or self.broken is not None)
+            self.turn.wait_for(lambda: self.broken is not None or self.is_done())
         if self.broken is not None:
             raise self.broken
 
-    def run(self, work, lane_):
+    def is_done(self):
+        return self.is_over or self.next == self.total if self.way == "up" else self.left == 0
+
+    def watch(self):
+        """A verb that has ended reads no more, whatever comes."""
+        self.child.wait()
+        with self.turn:
+            self.is_over = True
+            self.turn.notify_all()
+
+    def accept(self, listener):
+        while True:
+            there = listener.accept()[0]
+            self.join(there.makefile("rb", PIPE) if self.way == "up" else there.makefile("wb", 0))
+
+    def join(self, lane_):
+        with self.turn:
+            self.left += 1
+        threading.Thread(target=self.run, args=(lane_,), daemon=True).start()
+
+    def run(self, lane_):
+        work = self.take if self.way == "up" else self.give
         error = None
         try:
             work(lane_)
-        except OSError as problem:
+        except (OSError, ValueError) as problem:
+            # ValueError: one that came when all was carried finds the stream closed.
             error = problem
         with self.turn:
             self.left -= 1
@@ -144,6 +158,9 @@ class Pieces:
         while True:
             number, length = HEAD.unpack(exactly(source, HEAD.size))
             if length == 0:
+                with self.turn:
+                    self.total = number
+                    self.turn.notify_all()
                 return
             if length > LONGEST:
                 raise OSError(f"a piece of {length} bytes")
