@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { Readable, Writable } from "node:stream";
+import { atMost } from "../../local/at-most";
 import { type AgentCall, documentLine, startAgent } from "../agent";
 import { type RemoteProcess, SshSession } from "../session";
 import { windowBytes } from "../ssh/window";
@@ -9,6 +10,8 @@ const lineBytes = 200e6;
 const mostLanes = 8;
 /** Below this many seconds on one connection more of them are not worth their logins. */
 const worthSeconds = 2;
+/** A server of usual settings turns some away where ten have not logged in yet, and two transfers may begin at once. */
+const loginsAtOnce = 4;
 const headBytes = 8;
 const pieceBytes = 256 * 1024;
 const longestPiece = 1 << 20;
@@ -79,6 +82,7 @@ class Others {
   private breaks = (): void => {};
   private readonly sessions: SshSession[] = [];
   private readonly over = new AbortController();
+  private readonly inTurn = atMost(loginsAtOnce);
   private asked = 0;
 
   /** @param onLane is given each as it is opened, which may fail */
@@ -104,7 +108,7 @@ class Others {
 
   private async open(): Promise<RemoteProcess> {
     const { signal } = this.over;
-    const session = await SshSession.connect(this.first.access, { signal });
+    const session = await this.inTurn(() => SshSession.connect(this.first.access, { signal }));
     this.sessions.push(session);
     if (signal.aborted) session.close();
     const lane = await startAgent(session, { verb: "lane", document: this.document });
