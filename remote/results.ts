@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { type Listener, tellingTime } from "../local/listener";
 import { hashFolder } from "../local/paths";
@@ -10,7 +9,7 @@ import type { SshSession } from "./session";
 import { onOneConnection } from "./ssh/kept";
 import { type Downloaded, downloadTree } from "./transfer/download";
 import { namedBelow, outputsAtHome, pathAtHome } from "./transfer/names";
-import { parseResults, recordHead, resultsFile } from "./transfer/results-file";
+import { ResultsRecord, recordHead, resultsFile } from "./transfer/results-file";
 import { sourceOf } from "./transfer/results-source";
 import { withRetries } from "./transfer/retry";
 import type { RunRecord } from "./transfer/run-record";
@@ -134,7 +133,7 @@ async function bringHomeBy(place: ResultsPlace, listener: Listener): Promise<Bro
   const below = outputsAtHome(status.outputPath, run);
   if (status.apart === true) {
     const { source } = sourceOf(instanceId, status);
-    const known = asides.get(String(status.attempt)) ?? (await downloadedBefore(folder, source));
+    const known = asides.get(String(status.attempt)) ?? downloadedBefore(folder, source);
     return broughtHome({ status, folder, below }, known);
   }
   const logs = posix.dirname(status.logPath);
@@ -170,21 +169,26 @@ async function bringHomeBy(place: ResultsPlace, listener: Listener): Promise<Bro
 }
 
 /** Of a download, what lies at home. */
-type AtHome = Pick<Downloaded, "files" | "bytes" | "unstable" | "manifest" | "written" | "ran">;
+type AtHome = Pick<Downloaded, "files" | "bytes" | "unstable" | "entries" | "written" | "ran">;
 
 function broughtHome(
   { status, folder, below }: Pick<BroughtHome, "status" | "folder"> & { readonly below: string | undefined },
-  { files, bytes, unstable, manifest, written, ran }: AtHome,
+  { files, bytes, unstable, entries, written, ran }: AtHome,
 ): BroughtHome {
-  const workload = manifest.files.filter(({ path, folder }) => folder !== true && !ownLogs.includes(path));
+  let [workloadFiles, hasCheckpoint] = [0, false];
+  for (const entry of entries()) {
+    if (entry.folder === true || ownLogs.includes(entry.path)) continue;
+    workloadFiles += 1;
+    hasCheckpoint ||= isCheckpoint(entry);
+  }
   return {
     folder,
     outputs: below === undefined ? folder : join(folder, pathAtHome(below)),
     status,
     files,
     bytes,
-    workloadFiles: workload.length,
-    hasCheckpoint: workload.some(isCheckpoint),
+    workloadFiles,
+    hasCheckpoint,
     written,
     ran,
     unstable,
@@ -192,13 +196,11 @@ function broughtHome(
 }
 
 /** What an earlier download from a source has left here; nothing where that is gone, or something else is in its place. */
-async function downloadedBefore(folder: string, source: string): Promise<AtHome> {
-  const file = join(folder, resultsFile);
+function downloadedBefore(folder: string, source: string): AtHome {
   const isThere = recordHead(folder)?.source === source;
-  const known = isThere ? parseResults(await readFile(file), file) : undefined;
-  const files = known?.manifest.files ?? [];
-  const bytes = files.reduce((sum, { size }) => sum + size, 0);
-  return { files: files.length, bytes, unstable: [], manifest: { files }, ran: known?.run };
+  const known = isThere ? ResultsRecord.read(join(folder, resultsFile)) : undefined;
+  const { count = 0, bytes = 0 } = known ?? {};
+  return { files: count, bytes, unstable: [], entries: () => known?.entries() ?? [], ran: known?.head.run };
 }
 
 /** Whether something was written on an instance since its environment was ready, though the experiment was never started. */

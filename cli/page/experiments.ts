@@ -1,7 +1,7 @@
-import { type Dirent, readdirSync, readFileSync, statSync } from "node:fs";
+import { type Dirent, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { LeftMetrics } from "../../remote/metric-files";
-import { parseResults, resultsFile } from "../../remote/transfer/results-file";
+import { ResultsRecord, resultsFile } from "../../remote/transfer/results-file";
 import { courseAtHome } from "../curves/at-home";
 import type { Course } from "../curves/course";
 
@@ -45,15 +45,14 @@ export class HomeExperiments {
       const homeAt = statSync(join(folder, resultsFile)).mtimeMs;
       const before = this.known.get(id);
       if (before?.homeAt === homeAt) return before;
-      const file = join(folder, resultsFile);
-      const { files } = parseResults(readFileSync(file), file).manifest;
+      const { count, bytes } = ResultsRecord.read(join(folder, resultsFile));
       const experiment = {
         id,
         stack,
         name,
         homeAt,
-        files: files.length,
-        bytes: files.reduce((sum, { size }) => sum + size, 0),
+        files: count,
+        bytes,
         ...courseAtHome(folder, { mostOfLog }),
       };
       this.known.set(id, experiment);

@@ -50,7 +50,8 @@ function below(folder: string, name: string): string {
   return folder === "" ? name : `${folder}/${name}`;
 }
 
-function* entriesOf(absolute: string): Generator<Dirent> {
+/** The files, folders and links in a folder. @throws LocalReadError where it can't be read */
+export function* entriesOf(absolute: string): Generator<Dirent> {
   try {
     const handle = opendirSync(absolute, { bufferSize: 1024 });
     try {

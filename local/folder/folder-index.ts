@@ -7,6 +7,7 @@ import { isPointer } from "../git/lfs";
 import { Breaks } from "./breaks";
 import type { Found } from "./entries";
 import { hashFile, hashSmall, hashText, smallBytes, TextDigest } from "./hashes";
+import { linesOf } from "./lines";
 import { unreadable } from "./local-error";
 import { emptySha256, ManifestDigest, type ManifestEntry } from "./manifest";
 import type { Reading } from "./progress";
@@ -83,7 +84,6 @@ const kinds = ["file", "executable", "link", "folder"] as const;
 /** A line: what the entry is, path, size, checksum, and the stamp of a file or the target of a link. */
 type Line = readonly [kind: number, path: string, size: number, sha256: string, more: string | null];
 
-const blockBytes = 1 << 20;
 /** Text that waits to be written. It is small: what lives longer makes the heap grow. */
 const linesBytes = 1 << 16;
 /** The last line is shorter. */
@@ -150,17 +150,7 @@ class StoredIndex implements FolderIndex {
   }
 
   *lines(): Generator<Line> {
-    const block = Buffer.allocUnsafe(blockBytes);
-    let rest = Buffer.alloc(0);
-    for (let at = 0; at < this.end; ) {
-      const length = readSync(this.file, block, 0, Math.min(blockBytes, this.end - at), at);
-      if (length === 0) return;
-      at += length;
-      const last = block.lastIndexOf("\n", length - 1) + 1;
-      const whole = Buffer.concat([rest, block.subarray(0, last)]).toString("utf8");
-      rest = Buffer.concat([last === 0 ? rest : Buffer.alloc(0), block.subarray(last, length)]);
-      for (const line of whole.split("\n")) if (line !== "") yield JSON.parse(line) as Line;
-    }
+    for (const line of linesOf(this.file, 0, this.end)) yield JSON.parse(line) as Line;
   }
 }
 

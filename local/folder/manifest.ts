@@ -115,53 +115,47 @@ export function normalizePaths(paths: readonly string[]): string[] {
  * inside, nothing below a file or link, whole sizes, SHA-256 checksums. `origin` names it in the error.
  */
 export function checkManifest(manifest: Manifest, origin: string): void {
-  const check = new ManifestCheck(origin);
-  for (const entry of manifest.files) check.add(entry);
+  for (const entry of manifest.files) checkEntry(entry, origin);
+  const paths = new PathsCheck(origin);
+  for (const { path } of [...manifest.files].sort(byPath)) paths.add(path);
 }
 
-/** The same of entries that come one by one. */
-export class ManifestCheck {
-  /** Paths of all entries, and of the folders that they lie in. */
-  private readonly paths = new Set<string>();
-  private readonly folders = new Set<string>();
+/** The part of the same that one entry alone tells. */
+export function checkEntry({ path, size, sha256, link, folder }: ManifestEntry, origin: string): void {
+  if (typeof path !== "string" || !isSafePath(path)) {
+    refuse(origin, String(path), "is not a path below the folder");
+  }
+  if (!Number.isSafeInteger(size) || size < 0 || typeof sha256 !== "string" || !/^[0-9a-f]{64}$/.test(sha256)) {
+    refuse(origin, path, "has no proper size and checksum");
+  }
+  if (folder !== undefined && (folder !== true || size !== 0 || sha256 !== emptySha256 || link !== undefined)) {
+    refuse(origin, path, "is no proper empty folder");
+  }
+  if (link !== undefined && (typeof link !== "string" || !staysInside(path, link))) {
+    refuse(origin, path, `is a link that leads out of the folder (${quoted(String(link))})`);
+  }
+}
+
+/** The part that the order of the paths tells, of paths that come sorted: none is kept but those that begin the next one. */
+export class PathsCheck {
+  private readonly beginnings: string[] = [];
 
   constructor(private readonly origin: string) {}
 
-  add({ path, size, sha256, link, folder }: ManifestEntry): void {
-    if (typeof path !== "string" || !isSafePath(path)) {
-      this.refuse(String(path), "is not a path below the folder");
+  add(path: string): void {
+    const { beginnings } = this;
+    for (let last = beginnings.at(-1); last !== undefined && !path.startsWith(last); last = beginnings.at(-1)) {
+      if (path < last) refuse(this.origin, path, "is not in the order of the paths");
+      beginnings.pop();
     }
-    if (this.paths.has(path)) {
-      this.refuse(path, "is listed twice");
+    if (beginnings.at(-1) === path) refuse(this.origin, path, "is listed twice");
+    if (beginnings.some((above) => path[above.length] === "/")) {
+      refuse(this.origin, path, "lies below something that is not a folder");
     }
-    if (!Number.isSafeInteger(size) || size < 0 || typeof sha256 !== "string" || !/^[0-9a-f]{64}$/.test(sha256)) {
-      this.refuse(path, "has no proper size and checksum");
-    }
-    if (folder !== undefined && (folder !== true || size !== 0 || sha256 !== emptySha256 || link !== undefined)) {
-      this.refuse(path, "is no proper empty folder");
-    }
-    if (link !== undefined && (typeof link !== "string" || !staysInside(path, link))) {
-      this.refuse(path, `is a link that leads out of the folder (${quoted(String(link))})`);
-    }
-    this.addPath(path);
+    beginnings.push(path);
   }
+}
 
-  private addPath(path: string): void {
-    this.paths.add(path);
-    if (this.folders.has(path)) {
-      this.refuse(path, "is not a folder, and something lies below it");
-    }
-    for (let cut = path.lastIndexOf("/"); cut > 0; cut = path.lastIndexOf("/", cut - 1)) {
-      const above = path.slice(0, cut);
-      if (this.folders.has(above)) return;
-      if (this.paths.has(above)) {
-        this.refuse(path, "lies below something that is not a folder");
-      }
-      this.folders.add(above);
-    }
-  }
-
-  private refuse(path: string, why: string): never {
-    throw new Error(`The manifest from ${this.origin} is refused: ${quoted(path)} ${why}.`);
-  }
+function refuse(origin: string, path: string, why: string): never {
+  throw new Error(`The manifest from ${origin} is refused: ${quoted(path)} ${why}.`);
 }

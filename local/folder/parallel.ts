@@ -1,18 +1,23 @@
 /** Runs `fn` over all items, at most `atOnce` at the same time, and gives the results in the items' order. */
 export async function inParallel<T, R>(
-  items: readonly T[],
+  items: Iterable<T>,
   atOnce: number,
   fn: (item: T, index: number) => Promise<R>,
 ): Promise<R[]> {
-  const results = new Array<R>(items.length);
+  const results: R[] = [];
+  const rest = items[Symbol.iterator]();
   let next = 0;
   const work = async (): Promise<void> => {
-    while (next < items.length) {
+    for (let item = rest.next(); item.done !== true; item = rest.next()) {
       const index = next++;
-      results[index] = await fn(items[index] as T, index);
+      results[index] = await fn(item.value, index);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, work));
+  try {
+    await Promise.all(Array.from({ length: atOnce }, work));
+  } finally {
+    rest.return?.();
+  }
   return results;
 }
 

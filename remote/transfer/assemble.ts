@@ -1,55 +1,56 @@
 import { execFile } from "node:child_process";
-import { createWriteStream, mkdirSync, symlinkSync } from "node:fs";
+import { mkdirSync, symlinkSync } from "node:fs";
 import { lstat, open, rename, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { Breaks } from "../../local/folder/breaks";
-import type { Manifest } from "../../local/folder/manifest";
+import type { ManifestEntry } from "../../local/folder/manifest";
 import { hasContent, quotedFew } from "../../local/folder/manifest";
 import { removeTree } from "../../local/folder/remove-tree";
 import type { Listener } from "../../local/listener";
 import { fileCounter } from "./counter";
 import { type Objects, sameName } from "./objects";
-import { formatResults, type ResultsRecord, resultsFile } from "./results-file";
-import type { RunRecord } from "./run-record";
+import { type ResultsRecord, resultsFile } from "./results-file";
+import type { Settled } from "./settle";
 import { stampOf, takeOver } from "./take-over";
 
 /** What becomes what. */
-export interface Assembly {
-  readonly manifest: Manifest;
+export interface Assembly extends Pick<Settled, "record" | "rest"> {
   readonly objects: Objects;
   /** Working folder beside the final one, on the same disk. */
   readonly partial: string;
   readonly final: string;
-  readonly source: string;
   /** How earlier releases told the same source, where what they brought is surely of the same run. */
   readonly formerSource?: string;
-  /** What ran, as far as the instance tells it. */
-  readonly run?: RunRecord;
   readonly onProgress?: Listener["progress"];
   readonly onStatus?: Listener["status"];
 }
 
 /**
- * Completes the folder with content that was here before, writes its record last, brings all of it to the disk and swaps it in. What
- * people put into the old folder is taken over; an old folder that came from elsewhere is kept under a name of its own.
+ * Completes the folder with content that was here before, puts its record in last, brings all of it to the disk and swaps
+ * it in. What people put into the old folder is taken over; an old folder that came from elsewhere is kept under a name of
+ * its own.
+ * @returns the record in its place
  */
-export async function assemble(assembly: Assembly): Promise<void> {
-  const { manifest, objects, partial, final, source, formerSource, run, onProgress, onStatus } = assembly;
-  const record = { manifest, createdAt: new Date().toISOString(), source, run };
-  const before = objects.earlier?.source;
-  const isSame = before !== undefined && (before === source || before === formerSource);
-  if (isSame && objects.holds(manifest)) {
-    await writeRecord(final, partial, record);
-    await removeTree(partial);
-    return;
-  }
+export async function assemble(assembly: Assembly): Promise<ResultsRecord> {
+  const { record, objects, partial, final, formerSource } = assembly;
+  const before = objects.earlier?.head.source;
+  const isSame = before !== undefined && (before === record.head.source || before === formerSource);
+  if (isSame && (await objects.holds(record))) await rename(record.path, join(final, resultsFile));
+  else await putInPlace(assembly, isSame);
+  assembly.rest.close();
+  objects.close();
+  await removeTree(partial);
+  return record.at(join(final, resultsFile));
+}
+
+async function putInPlace(assembly: Assembly, isSame: boolean): Promise<void> {
+  const { record, rest, objects, final, onProgress, onStatus } = assembly;
   const tree = objects.root;
   const breaks = new Breaks();
-  const count = fileCounter(onStatus, "putting into place", manifest.files.length);
-  for (const entry of manifest.files) {
+  const count = fileCounter(onStatus, "putting into place", rest.count);
+  for (const line of rest.lines()) {
+    const entry = JSON.parse(line) as ManifestEntry;
     if (entry.folder === true) mkdirSync(objects.placeFor(entry.path), { recursive: true });
     else if (entry.link !== undefined) putLink(entry.link, objects.placeFor(entry.path));
     else await objects.place(entry, isSame);
@@ -62,12 +63,13 @@ export async function assemble(assembly: Assembly): Promise<void> {
       onProgress?.(`Kept your changed results beside the downloaded ones: ${quotedFew(renamed)}`);
     }
   }
-  await writeRecord(tree, partial, record);
   onStatus?.("writing to the disk");
-  await toDisk(tree, manifest);
+  await toDisk(tree, record);
+  // Written elsewhere first: every name in the folder may be one of the results.
+  await rename(record.path, join(tree, resultsFile));
+  await syncOne(tree);
   const kept = await swap(tree, final, isSame, objects.earlier);
   if (kept !== undefined) onProgress?.(`The results in ${final} were of another run: they are kept as ${kept}`);
-  await removeTree(partial);
 }
 
 function putLink(target: string, path: string): void {
@@ -78,25 +80,15 @@ function putLink(target: string, path: string): void {
   }
 }
 
-/** Written elsewhere first: every name in the folder may be one of the results. */
-async function writeRecord(folder: string, partial: string, record: ResultsRecord): Promise<void> {
-  const path = join(partial, resultsFile);
-  await pipeline(Readable.from(formatResults(record)), createWriteStream(path, { flush: true }));
-  await rename(path, join(folder, resultsFile));
-}
-
 const mostSingleSyncs = 500;
 
 /** The rename must not reach the disk before the content. For many files one call for the whole disk is far faster. */
-async function toDisk(tree: string, manifest: Manifest): Promise<void> {
-  const files = manifest.files.filter(hasContent);
-  if (files.length > mostSingleSyncs) {
+async function toDisk(tree: string, record: ResultsRecord): Promise<void> {
+  if (record.count > mostSingleSyncs) {
     await promisify(execFile)("sync", process.platform === "linux" ? ["-f", tree] : []);
     return;
   }
-  for (const { path } of [...files, { path: resultsFile }, { path: "." }]) {
-    await syncOne(join(tree, path));
-  }
+  for (const entry of record.entries()) if (hasContent(entry)) await syncOne(join(tree, entry.path));
 }
 
 async function syncOne(path: string): Promise<void> {
@@ -122,7 +114,7 @@ async function swap(
   if (there !== undefined && isSame) {
     await rename(final, old);
   } else if (there !== undefined) {
-    kept = await freeName(`${final}.${stampOf(before?.createdAt ?? there.mtime.toISOString())}`);
+    kept = await freeName(`${final}.${stampOf(before?.head.createdAt ?? there.mtime.toISOString())}`);
     await rename(final, kept);
   }
   await rename(tree, final);

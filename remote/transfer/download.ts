@@ -1,6 +1,6 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { access, mkdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import type { Manifest } from "../../local/folder/manifest";
+import type { ManifestEntry } from "../../local/folder/manifest";
 import { quotedFew } from "../../local/folder/manifest";
 import type { Listener } from "../../local/listener";
 import { takeLock } from "../../local/lock";
@@ -8,11 +8,13 @@ import type { SshSession } from "../session";
 import type { SshAccess, Written } from "../types";
 import { assemble, recoverSwap } from "./assemble";
 import { fetchResults } from "./fetch";
-import type { Listing, ListingOptions } from "./listing";
+import type { ListingEnd, ListingOptions } from "./listing";
 import { Objects } from "./objects";
-import { parseResults, resultsFile } from "./results-file";
+import { ResultsRecord, resultsFile } from "./results-file";
 import { type Attempt, onTarget } from "./retry";
 import type { RunRecord } from "./run-record";
+import { type Settled, settle } from "./settle";
+import { SortedEntries } from "./sorted-entries";
 
 /** What to bring home, and where to. */
 export interface DownloadTreeOptions extends ListingOptions {
@@ -38,8 +40,8 @@ export interface Downloaded {
   readonly fetchedBytes: number;
   /** Files that kept changing while they were read, and files that could not be opened: not among the results. */
   readonly unstable: readonly string[];
-  /** All that is in the local folder now of what it was made from. */
-  readonly manifest: Manifest;
+  /** All that is in the local folder now of what it was made from, by path. */
+  entries(): Iterable<ManifestEntry>;
   /** What training wrote elsewhere, where that was asked for. */
   readonly written?: Written;
   /** What ran, where that was asked for. */
@@ -100,8 +102,21 @@ async function downloadAlone(
 ): Promise<Downloaded> {
   const started = Date.now();
   await recoverSwap(final);
+  const objects = await Objects.open(partial, final, options.hashFolder, options.onStatus);
+  try {
+    return await downloadFrom(target, options, objects, { final, partial, started });
+  } finally {
+    objects.close();
+  }
+}
+
+async function downloadFrom(
+  target: SshSession | SshAccess,
+  options: DownloadTreeOptions & { readonly signal: AbortSignal },
+  objects: Objects,
+  { final, partial, started }: { readonly final: string; readonly partial: string; readonly started: number },
+): Promise<Downloaded> {
   const { onProgress, onStatus } = options;
-  const objects = await Objects.open(partial, final, options.hashFolder, onStatus);
   const fetched = { files: 0, bytes: 0 };
   const collect = (session: SshSession, attempt: Attempt): Promise<Collected> =>
     collectContent(session, options, objects, attempt, (files, bytes) => {
@@ -109,38 +124,38 @@ async function downloadAlone(
       fetched.bytes += bytes;
     });
   const collected = await onTarget(target, collect, options);
-  const { entries, unstable, skipped, hollow, moved, access } = collected;
-  // Links without content cannot come home: that is worth a line, and no reason to keep the rest away.
-  if (hollow.length > 0) {
-    onProgress?.(
-      `Skipped links that lead nowhere, or to a folder that holds them (${hollow.length}): ${quotedFew(hollow)}`,
-    );
+  const { record, rest, unstable, skipped, hollow, moved } = collected;
+  try {
+    // Links without content cannot come home: that is worth a line, and no reason to keep the rest away.
+    if (hollow.length > 0) {
+      onProgress?.(
+        `Skipped links that lead nowhere, or to a folder that holds them (${hollow.length}): ${quotedFew(hollow)}`,
+      );
+    }
+    for (const line of moved) onProgress?.(line);
+    if (options.runEnded === true) {
+      requireAll(collected, partial);
+    }
+    options.signal.throwIfAborted();
+    const { formerSource } = options;
+    const placed = await assemble({ record, rest, objects, partial, final, formerSource, onProgress, onStatus });
+    return {
+      files: placed.count,
+      bytes: placed.bytes,
+      fetchedFiles: fetched.files,
+      fetchedBytes: fetched.bytes,
+      unstable: [...unstable, ...skipped],
+      entries: () => placed.entries(),
+      written: collected.written,
+      ran: collected.run,
+      seconds: (Date.now() - started) / 1000,
+    };
+  } finally {
+    rest.close();
   }
-  for (const line of moved) onProgress?.(line);
-  if (options.runEnded === true) {
-    requireAll(collected, partial);
-  }
-  const manifest: Manifest = { files: entries };
-  const source = options.source ?? `${access.user}@${access.host}:${options.remoteRoot}`;
-  options.signal.throwIfAborted();
-  const { formerSource } = options;
-  await assemble({ manifest, objects, partial, final, source, formerSource, run: collected.run, onProgress, onStatus });
-  const bytes = entries.reduce((sum, { size }) => sum + size, 0);
-  const seconds = (Date.now() - started) / 1000;
-  return {
-    files: entries.length,
-    bytes,
-    fetchedFiles: fetched.files,
-    fetchedBytes: fetched.bytes,
-    unstable: [...unstable, ...skipped],
-    manifest,
-    written: collected.written,
-    ran: collected.run,
-    seconds,
-  };
 }
 
-interface Collected extends Listing {
+interface Collected extends ListingEnd, Settled {
   readonly access: SshAccess;
 }
 
@@ -170,10 +185,20 @@ async function collectContent(
   attempt: Attempt,
   count: (files: number, bytes: number) => void,
 ): Promise<Collected> {
+  const { access } = session;
+  const source = options.source ?? `${access.user}@${access.host}:${options.remoteRoot}`;
   for (let round = 1; ; round++) {
     await objects.renew();
-    const found = await fetchResults(session, objects, { ...options, count, progressed: attempt.progressed });
-    if (found.unstable.length === 0 || round === rounds) return { ...found, access: session.access };
+    const entries = new SortedEntries(objects.listPath("entries"));
+    try {
+      const end = await fetchResults(session, objects, entries, { ...options, count, progressed: attempt.progressed });
+      const head = { createdAt: new Date().toISOString(), source, run: end.run };
+      const settled = await settle(entries, objects, head, access.host);
+      if (settled.unstable.length === 0 || round === rounds) return { ...end, ...settled, access };
+      settled.rest.close();
+    } finally {
+      entries.close();
+    }
   }
 }
 
@@ -194,14 +219,14 @@ export interface Verification {
 /** Reads downloaded results again and compares them with their `manifest.json`. Throws where there is none. */
 export async function verifyResults(folder: string, onStatus?: Listener["status"]): Promise<Verification> {
   const file = join(folder, resultsFile);
-  const content = await readFile(file).catch((error: Error) => {
+  await access(file).catch((error: Error) => {
     throw new Error(`${folder} holds no verified results: ${file} can't be read (${error.message}).`, {
       cause: error,
     });
   });
-  const { manifest, createdAt, source } = parseResults(content, file);
-  const { missing, changed } = await Objects.compare(folder, manifest, onStatus);
-  const bytes = manifest.files.reduce((sum, { size }) => sum + size, 0);
+  const record = ResultsRecord.read(file);
+  const { missing, changed } = await Objects.compare(folder, record, onStatus);
+  const { count, bytes } = record;
   const ok = missing.length === 0 && changed.length === 0;
-  return { ok, files: manifest.files.length, bytes, missing, changed, createdAt, source };
+  return { ok, files: count, bytes, missing, changed, createdAt: record.head.createdAt, source: record.head.source };
 }

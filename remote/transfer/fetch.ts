@@ -1,8 +1,6 @@
 import { statfs } from "node:fs/promises";
 import { addAbortSignal } from "node:stream";
 import { text } from "node:stream/consumers";
-import type { ManifestEntry } from "../../local/folder/manifest";
-import { byPath } from "../../local/folder/manifest";
 import { progressMeter } from "../../local/folder/progress";
 import { showBytes } from "../../local/folder/surprise";
 import { endedSoon, type SshSession, sshFailure } from "../session";
@@ -10,8 +8,9 @@ import { foreign, type Piece, piecesOf, unpacks } from "./blocks";
 import { isBrokenStream } from "./broken";
 import { fileCounter } from "./counter";
 import { type OnLanes, startOnLanes } from "./lanes";
-import { IncomingListing, type Listing, type ListingOptions, type RemoteEntry } from "./listing";
+import { IncomingListing, type ListingEnd, type ListingOptions, type RemoteEntry } from "./listing";
 import type { Objects } from "./objects";
+import type { SortedEntries } from "./sorted-entries";
 import { Taker } from "./taker";
 
 interface FetchOptions extends ListingOptions {
@@ -27,9 +26,15 @@ const mostToldBytes = 256 << 20;
 /**
  * Lists the results on the instance and fetches what of them is not here, in one conversation: lists come, and while the
  * next one is made, what is asked for comes as well. What has not the content of its listing (it is written to at this
- * moment) is left out.
+ * moment) is missing.
+ * @param entries takes all that is listed
  */
-export async function fetchResults(session: SshSession, objects: Objects, options: FetchOptions): Promise<Listing> {
+export async function fetchResults(
+  session: SshSession,
+  objects: Objects,
+  entries: SortedEntries,
+  options: FetchOptions,
+): Promise<ListingEnd> {
   const { signal, remoteRoot } = options;
   signal?.throwIfAborted();
   options.onStatus?.("listing the results");
@@ -40,7 +45,7 @@ export async function fetchResults(session: SshSession, objects: Objects, option
   const remote = await startOnLanes(session, { verb: "send", document }, { way: "down", bytes: 0 });
   const said = text(remote.stderr).catch(() => "");
   const listing = new IncomingListing(options, session.access.host);
-  const conversation = new Conversation(remote, objects, options, listing);
+  const conversation = new Conversation(remote, objects, options, listing, entries);
   const stdout = signal === undefined ? remote.stdout : addAbortSignal(signal, remote.stdout);
   let broken: unknown;
   try {
@@ -71,7 +76,7 @@ class Conversation {
   private readonly meter: (bytes: number) => void;
   private readonly told: Buffer[] = [];
   private toldBytes = 0;
-  private found: ReturnType<IncomingListing["end"]> | undefined;
+  private found: ListingEnd | undefined;
   /** Files and bytes that are asked for, and the room that these take. */
   private wanted = { files: 0, bytes: 0, room: 0 };
   private free: number | undefined;
@@ -82,8 +87,12 @@ class Conversation {
     private readonly objects: Objects,
     private readonly options: FetchOptions,
     private readonly listing: IncomingListing,
+    private readonly entries: SortedEntries,
   ) {
-    this.taker = new Taker(objects, options.progressed);
+    this.taker = new Taker(objects, (entry, isRight) => {
+      entries.add(entry, isRight ? "placed" : "missing");
+      if (isRight) options.progressed();
+    });
     this.listed = fileCounter(options.onStatus, "listing the results");
     this.meter = progressMeter(
       "downloading",
@@ -140,8 +149,10 @@ class Conversation {
     const offset = key === undefined ? 0 : this.objects.begun({ entry, key });
     const mayBeHere = this.objects.hasSize(size) || this.taker.awaits(size);
     if (!isKnown && offset === 0 && mayBeHere) return -1;
-    this.listing.accept(entry);
-    if (isKnown && (this.objects.has(entry) || this.taker.awaits(sha256))) return undefined;
+    if (isKnown && (this.objects.has(entry) || this.taker.awaits(sha256))) {
+      this.entries.add(entry, "elsewhere");
+      return undefined;
+    }
     this.taker.expect(number, { entry, key, offset });
     this.wanted.files += 1;
     this.wanted.bytes += size - offset;
@@ -166,12 +177,9 @@ class Conversation {
     return this.taker.close();
   }
 
-  result(): Listing {
+  result(): ListingEnd {
     if (this.found === undefined || this.taker.left > 0) throw this.listing.early();
-    const entries = this.listing.entries.sort(byPath);
-    const isHere = (entry: ManifestEntry): boolean => entry.sha256 !== "" && this.objects.has(entry);
-    const unstable = entries.filter((entry) => !isHere(entry)).map(({ path }) => path);
-    return { ...this.found, entries: unstable.length === 0 ? entries : entries.filter(isHere), unstable };
+    return this.found;
   }
 }
 

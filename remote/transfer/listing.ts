@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import { hashText } from "../../local/folder/hashes";
 import type { ManifestEntry } from "../../local/folder/manifest";
-import { emptySha256, isSafePath, ManifestCheck } from "../../local/folder/manifest";
+import { checkEntry, emptySha256, isSafePath } from "../../local/folder/manifest";
 import type { Written } from "../types";
 import { parseWritten } from "../written";
 import { isOwnName, linkAtHome, movedText, pathAtHome, topOf } from "./names";
@@ -22,12 +22,8 @@ export interface RemoteEntry {
   readonly held?: number;
 }
 
-/** What was found. */
-export interface Listing {
-  /** What is here of it, by path. */
-  readonly entries: readonly ManifestEntry[];
-  /** Files that changed while they were read: their content is not here. */
-  readonly unstable: readonly string[];
+/** What the end of a listing tells. */
+export interface ListingEnd {
   /** Paths that could not be opened. */
   readonly skipped: readonly string[];
   /** Symbolic links without content: they lead nowhere, or to a folder that holds them. */
@@ -62,50 +58,46 @@ export interface ListingOptions extends TransferOptions {
 }
 
 const mostFiles = 2_000_000;
+/** Of a listing as it comes: most of it lies on the disk for a while. */
+const mostListedBytes = 2 ** 31;
 
 /** The listing of an instance, as it comes. What comes is refused unless it is sane. */
 export class IncomingListing {
-  readonly entries: IncomingEntry[] = [];
-  private readonly check: ManifestCheck;
-  private readonly tops = new Set<string>();
-  private lines = 0;
+  /** Names at the top that are others at home. */
+  private readonly moved = new Set<string>();
+  private count = 0;
+  private bytes = 0;
 
   constructor(
     private readonly options: ListingOptions,
     private readonly origin: string,
-  ) {
-    this.check = new ManifestCheck(origin);
-  }
+  ) {}
 
-  /** Some entries, as JSON lines. {@link accept} takes them among the results. */
+  /** Some entries, as JSON lines. */
   read(lines: Buffer): RemoteEntry[] {
-    return lines
-      .toString("utf8")
-      .split("\n")
-      .filter((line) => line !== "")
-      .map((line) => {
-        if (++this.lines > mostFiles) {
-          throw new Error(
-            `${this.options.remoteRoot} on ${this.origin} has over ${mostFiles.toLocaleString("en-US")} files; that is refused.`,
-          );
-        }
-        return entryAtHome(JSON.parse(line) as Line, this.options.below, this.tops);
-      });
+    const read = JSON.parse(`[${lines.toString("utf8").trimEnd().replaceAll("\n", ",")}]`) as Line[];
+    this.count += read.length;
+    this.bytes += lines.length;
+    if (this.count > mostFiles || this.bytes > mostListedBytes) {
+      const most = `${mostFiles.toLocaleString("en-US")} files, or longer names than any program's`;
+      throw new Error(`${this.options.remoteRoot} on ${this.origin} has over ${most}; that is refused.`);
+    }
+    return read.map((line) => {
+      const remote = entryAtHome(line, this.options.below, this.moved);
+      const { entry } = remote;
+      checkEntry(entry.sha256 === "" ? { ...entry, sha256: emptySha256 } : entry, this.origin);
+      return remote;
+    });
   }
 
-  accept(entry: IncomingEntry): void {
-    this.check.add(entry.sha256 === "" ? { ...entry, sha256: emptySha256 } : entry);
-    this.entries.push(entry);
-  }
-
-  /** What was found, once the instance has told the end of it. */
-  end(told: Buffer): Omit<Listing, "entries" | "unstable"> {
+  /** What the instance has told at the end. */
+  end(told: Buffer): ListingEnd {
     const { skipped, hollow, written, run } = JSON.parse(told.toString("utf8")) as End;
     if (!Array.isArray(skipped) || !Array.isArray(hollow)) throw this.early();
     return {
       skipped: saneNames(skipped),
       hollow: saneNames(hollow),
-      moved: [...this.tops].filter(isOwnName).sort().map(movedText),
+      moved: [...this.moved].sort().map(movedText),
       written: this.options.writtenBy && parseWritten(written, this.origin),
       run: parseRunRecord(run),
     };
@@ -141,7 +133,7 @@ function saneNames(names: readonly unknown[]): string[] {
 function entryAtHome(
   { at, path: listed, size, sha256, executable, link, folder, key, held }: Line,
   below: string | undefined,
-  tops: Set<string>,
+  moved: Set<string>,
 ): RemoteEntry {
   if (sha256 === "" || (sha256 === undefined && (typeof key !== "string" || !/^[0-9a-f]{32}$/.test(key)))) {
     throw new Error("The instance sent a listing without checksums; it is refused.");
@@ -150,8 +142,8 @@ function entryAtHome(
     throw new Error("The instance sent a listing of files in places that were not asked for; it is refused.");
   }
   const path = at === undefined && below !== undefined ? posix.join(below, listed) : listed;
-  if (at === undefined) tops.add(topOf(path));
   const home = at === undefined ? pathAtHome(path) : path === "" ? at : `${at}/${path}`;
+  if (at === undefined && home !== path) moved.add(topOf(path));
   const entry = { path: home, size, sha256: sha256 ?? "", executable: executable === true };
   if (link !== undefined) {
     if (typeof link !== "string") throw new Error("The instance sent a link that leads to no path; it is refused.");

@@ -12,26 +12,24 @@ import {
   type Stats,
   writeSync,
 } from "node:fs";
-import { lstat, mkdir, readdir, readFile, readlink, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { lstat, mkdir, readdir, readlink, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { Bits } from "../../local/bits";
 import { Breaks } from "../../local/folder/breaks";
+import { Cursor } from "../../local/folder/cursor";
 import { type Found, stampOf } from "../../local/folder/entries";
+import { entriesOf } from "../../local/folder/everything";
 import { indexOf } from "../../local/folder/folder-index";
 import { hashFile, hashSmall, hashText, smallBytes } from "../../local/folder/hashes";
-import type { Manifest, ManifestEntry } from "../../local/folder/manifest";
-import { byPath, hasContent, manifestHash } from "../../local/folder/manifest";
+import type { ManifestEntry } from "../../local/folder/manifest";
+import { hasContent, quoted } from "../../local/folder/manifest";
 import { filesAtOnce, inParallel } from "../../local/folder/parallel";
 import type { Listener } from "../../local/listener";
 import { fileCounter } from "./counter";
+import { KnownContents } from "./known-contents";
 import type { RemoteEntry } from "./listing";
-import { parseResults, type ResultsRecord, resultsFile } from "./results-file";
+import { ResultsRecord, resultsFile } from "./results-file";
 import { copySparse } from "./sparse";
-
-/** A folder with files whose content is known: checksum → path of one. */
-interface Source {
-  at: string;
-  readonly files: Map<string, string>;
-}
 
 /**
  * The new results while they grow, `<partial>/tree`, and content that is here already: in an earlier download, and in what
@@ -40,23 +38,25 @@ interface Source {
 export class Objects {
   /** Record of the earlier results, where there are any. */
   earlier: ResultsRecord | undefined;
-  /** Paths of the earlier results that are as their record says. */
-  private readonly inPlace = new Set<string>();
-  private readonly before: Source;
-  private readonly left: Source[] = [];
-  private tree: Source;
+  /** Which entries of that record, by their numbers, are as it says. */
+  private readonly inPlace = new Bits();
+  /** Folders that hold content, by their numbers: the earlier results, what was left, and the new results. */
+  private readonly sources: string[];
+  private readonly contents: KnownContents;
+  /** Number of the folder of the new results. */
+  private tree = -1;
+  /** Whether something is in it. */
+  private isBegun = false;
   private readonly folders = new Set<string>();
   /** Sizes of all content that is here. */
   private readonly sizes = new Set<number>();
-  /** Content that has a name of the new results already, and must be copied for another one. */
-  private readonly used = new Set<string>();
 
   private constructor(
     private readonly partial: string,
     final: string,
   ) {
-    this.before = { at: final, files: new Map() };
-    this.tree = { at: join(partial, "tree"), files: new Map() };
+    this.sources = [final];
+    this.contents = new KnownContents(this.listPath("contents"));
   }
 
   /**
@@ -69,15 +69,35 @@ export class Objects {
     hashFolder: string | undefined,
     onStatus?: Listener["status"],
   ): Promise<Objects> {
+    await mkdir(join(partial, "parts"), { recursive: true });
+    // Lists of an earlier try.
+    for (const item of await readdir(partial, { withFileTypes: true })) {
+      if (!item.isDirectory()) await rm(join(partial, item.name));
+    }
     const objects = new Objects(partial, final);
-    await objects.addLeft();
-    await objects.addEarlier(hashFolder, onStatus);
-    return objects;
+    try {
+      await objects.addLeft();
+      await objects.addEarlier(hashFolder, onStatus);
+      return objects;
+    } catch (error) {
+      objects.close();
+      throw error;
+    }
+  }
+
+  /** Nothing is asked for any more. */
+  close(): void {
+    this.contents.close();
   }
 
   /** The folder of the new results. */
   get root(): string {
-    return this.tree.at;
+    return join(this.partial, "tree");
+  }
+
+  /** A file for a list that is needed while the download lasts. */
+  listPath(name: string): string {
+    return join(this.partial, name);
   }
 
   /** Folder of what has arrived in part. */
@@ -86,25 +106,29 @@ export class Objects {
   }
 
   private async addLeft(): Promise<void> {
-    await mkdir(this.parts, { recursive: true });
     for (const item of await readdir(this.partial, { withFileTypes: true })) {
       const at = join(this.partial, item.name);
-      if (!item.isDirectory()) await rm(at);
-      else if (at !== this.parts && at !== this.tree.at) await this.addSource(at);
+      if (item.isDirectory() && at !== this.parts && at !== this.root) await this.addSource(at);
     }
     // Its name is that of the next one.
-    if (statusOf(this.tree.at) !== undefined) await this.addSource(await this.putAside());
-    mkdirSync(this.tree.at);
+    if (statusOf(this.root) !== undefined) await this.addSource(await this.putAside());
+    this.beginTree();
+  }
+
+  private beginTree(): void {
+    mkdirSync(this.root);
+    this.tree = this.sources.push(this.root) - 1;
+    this.isBegun = false;
+    this.folders.clear();
   }
 
   private async addSource(at: string): Promise<void> {
-    const source: Source = { at, files: new Map() };
-    this.left.push(source);
+    const source = this.sources.push(at) - 1;
     const breaks = new Breaks();
     for (const path of filesBelow(at)) {
       const size = statusOf(join(at, path))?.size ?? 0;
       this.sizes.add(size);
-      source.files.set(await (size > smallBytes ? hashFile : hashSmall)(join(at, path)), path);
+      this.contents.add(await (size > smallBytes ? hashFile : hashSmall)(join(at, path)), source, path);
       await breaks.take();
     }
   }
@@ -113,71 +137,80 @@ export class Objects {
     const taken = new Set(readdirSync(this.partial));
     let number = 1;
     while (taken.has(`left-${number}`)) number++;
-    const at = join(this.partial, `left-${number}`);
-    await rename(this.tree.at, at);
+    const at = this.listPath(`left-${number}`);
+    await rename(this.root, at);
     return at;
   }
 
   private async addEarlier(hashFolder: string | undefined, onStatus: Listener["status"]): Promise<void> {
-    const { at: final, files } = this.before;
-    const file = join(final, resultsFile);
+    const [final = ""] = this.sources;
+    let earlier: ResultsRecord;
     try {
-      this.earlier = parseResults(await readFile(file), file);
+      earlier = ResultsRecord.read(join(final, resultsFile));
     } catch {
       return;
     }
-    const entries = this.earlier.manifest.files;
-    const recorded = new Map(entries.map(({ path, sha256 }) => [path, sha256]));
-    for (const entry of entries) if (!hasContent(entry) && isThere(final, entry)) this.inPlace.add(entry.path);
-    const count = fileCounter(onStatus, "checking what is already here", entries.length);
-    let left = entries.length;
+    this.earlier = earlier;
+    const count = fileCounter(onStatus, "checking what is already here", earlier.count);
+    let left = earlier.count;
     const done = (files: number): void => {
       left -= files;
       count(files);
     };
     const tell = { found: () => {}, begin: () => {}, hashed: () => {}, done: () => done(1) };
     const how = { kind: "results", hashFolder, tell } as const;
-    const index = await indexOf(final, () => filesIn(final, entries), how);
+    const index = await indexOf(final, () => filesIn(final, earlier.entries()), how);
     done(left);
-    for (const { path, size, sha256 } of index.entries()) {
-      if (sha256 !== recorded.get(path)) continue;
-      this.inPlace.add(path);
-      this.sizes.add(size);
-      if (!files.has(sha256)) files.set(sha256, path);
+    const there = new Cursor(index.entries());
+    const breaks = new Breaks();
+    let number = -1;
+    for (const entry of earlier.entries()) {
+      number += 1;
+      await breaks.take();
+      const { path, size, sha256 } = entry;
+      if (!hasContent(entry)) {
+        if (isThere(final, entry)) this.inPlace.set(number);
+      } else if (there.find(path)?.sha256 === sha256) {
+        this.inPlace.set(number);
+        this.sizes.add(size);
+        this.contents.add(sha256, 0, path);
+      }
     }
   }
 
   /** Begins the new results anew. What has arrived so far is here already. */
   async renew(): Promise<void> {
-    if (this.tree.files.size === 0) return;
-    this.tree.at = await this.putAside();
-    this.left.push(this.tree);
-    this.tree = { at: join(this.partial, "tree"), files: new Map() };
-    this.folders.clear();
-    mkdirSync(this.tree.at);
+    if (!this.isBegun) return;
+    this.sources[this.tree] = await this.putAside();
+    this.beginTree();
   }
 
   /** True where the earlier results hold just this already. */
-  holds(manifest: Manifest): boolean {
-    return (
-      this.earlier !== undefined &&
-      manifestHash(this.earlier.manifest) === manifestHash(manifest) &&
-      manifest.files.every(({ path }) => this.inPlace.has(path))
-    );
+  async holds(record: ResultsRecord): Promise<boolean> {
+    const { earlier } = this;
+    if (earlier?.count !== record.count || this.inPlace.count < record.count) return false;
+    const breaks = new Breaks();
+    const others = earlier.entries();
+    for (const entry of record.entries()) {
+      if (!isSame(entry, others.next().value)) {
+        others.return(undefined);
+        return false;
+      }
+      await breaks.take();
+    }
+    others.return(undefined);
+    return true;
   }
 
-  /** True where the file, link or folder of the earlier results is as their record says. */
-  isInPlace(path: string): boolean {
-    return this.inPlace.has(path);
+  /** The entries of the earlier results, by path, and whether each is as their record says. */
+  *earlierEntries(): Generator<ManifestEntry & { readonly isInPlace: boolean }> {
+    let number = 0;
+    for (const entry of this.earlier?.entries() ?? []) yield { ...entry, isInPlace: this.inPlace.has(number++) };
   }
 
   /** True where the content of this entry is here. Links and empty folders need none, whatever checksum they have. */
   has(entry: ManifestEntry): boolean {
-    return !hasContent(entry) || this.sources.some(({ files }) => files.has(entry.sha256));
-  }
-
-  private get sources(): readonly Source[] {
-    return [this.tree, ...this.left, this.before];
+    return !hasContent(entry) || this.contents.has(entry.sha256);
   }
 
   /** True where content of this size is here: another one may be the same. */
@@ -198,36 +231,41 @@ export class Objects {
   }
 
   /** Writes content that has been checked. */
-  add({ path, sha256, executable }: ManifestEntry, content: Buffer): void {
-    const file = create(this.placeFor(path));
+  add(entry: ManifestEntry, content: Buffer): void {
+    const file = create(this.placeFor(entry.path), modeOf(entry.executable));
     try {
       for (let written = 0; written < content.length; ) written += writeSync(file, content, written);
-      fchmodSync(file, modeOf(executable));
+      if (isMasked) fchmodSync(file, modeOf(entry.executable));
     } finally {
       closeSync(file);
     }
-    this.tree.files.set(sha256, path);
-    this.sizes.add(content.length);
+    this.note(entry);
   }
 
   /** Takes a file that has been checked. */
-  addFile({ path, size, sha256, executable }: ManifestEntry, part: string): void {
-    const to = this.placeFor(path);
+  addFile(entry: ManifestEntry, part: string): void {
+    const to = this.placeFor(entry.path);
     if (statusOf(to) !== undefined) throw sameName(to);
-    chmodSync(part, modeOf(executable));
+    chmodSync(part, modeOf(entry.executable));
     renameSync(part, to);
-    this.tree.files.set(sha256, path);
+    this.note(entry);
+  }
+
+  private note({ path, size, sha256 }: ManifestEntry): void {
+    this.contents.add(sha256, this.tree, path);
     this.sizes.add(size);
+    this.isBegun = true;
   }
 
   /** The path of a file in the new results, in a folder that is there. */
   placeFor(path: string): string {
     const folder = dirname(path);
     if (!this.folders.has(folder)) {
-      mkdirSync(join(this.tree.at, folder), { recursive: true });
+      makeFolder(join(this.root, folder));
+      if (this.folders.size === mostFolders) this.folders.clear();
       this.folders.add(folder);
     }
-    return `${this.tree.at}/${path}`;
+    return `${this.root}/${path}`;
   }
 
   /**
@@ -235,31 +273,31 @@ export class Objects {
    * who edits one would change the other.
    */
   async place({ path, sha256, executable }: ManifestEntry, replacesEarlier: boolean): Promise<void> {
-    const source = this.sources.find(({ files }) => files.has(sha256));
-    const from = source?.files.get(sha256);
-    if (source === undefined || from === undefined) throw new Error(`The content ${sha256} was not fetched.`);
-    if (source === this.tree && from === path) return;
+    const known = this.contents.get(sha256);
+    if (known === undefined) throw new Error(`The content ${sha256} was not fetched.`);
+    const isNew = known.source === this.tree;
+    if (isNew && known.path === path) return;
+    const from = join(this.sources[known.source] ?? "", known.path);
     const to = this.placeFor(path);
-    const isItsOwn = source !== this.tree && !this.used.has(sha256) && (replacesEarlier || source !== this.before);
-    this.used.add(sha256);
+    const isItsOwn = this.contents.use(sha256) && !isNew && (replacesEarlier || known.source !== 0);
     try {
-      if (!isItsOwn || !linked(join(source.at, from), to)) await copySparse(join(source.at, from), to);
+      if (!isItsOwn || !linked(from, to)) await copySparse(from, to);
     } catch (error) {
       throw sameName(to, error);
     }
     chmodSync(to, modeOf(executable));
   }
 
-  /** Which files of a manifest a folder lacks, and which have other content. Reads everything. */
+  /** Which files of a record a folder lacks, and which have other content. Reads everything. */
   static async compare(
     folder: string,
-    manifest: Manifest,
+    record: ResultsRecord,
     onStatus?: Listener["status"],
   ): Promise<{ missing: string[]; changed: string[] }> {
     const missing: string[] = [];
     const changed: string[] = [];
-    const count = fileCounter(onStatus, "verifying", manifest.files.length);
-    await inParallel(manifest.files, filesAtOnce, async (entry) => {
+    const count = fileCounter(onStatus, "verifying", record.count);
+    await inParallel(record.entries(), filesAtOnce, async (entry) => {
       const found = await compared(join(folder, entry.path), entry);
       if (found === "missing") missing.push(entry.path);
       if (found === "changed") changed.push(entry.path);
@@ -269,6 +307,12 @@ export class Objects {
   }
 }
 
+/** Folders that are known to be there. */
+const mostFolders = 1000;
+
+/** Where the user's mask takes a part of the modes that files get. */
+const isMasked = (process.umask() & 0o755) !== 0;
+
 function modeOf(executable: boolean): number {
   return executable ? 0o755 : 0o644;
 }
@@ -276,14 +320,29 @@ function modeOf(executable: boolean): number {
 /** The reason why a file could not be made, in words where its name is the reason. */
 export function sameName(path: string, cause?: unknown): unknown {
   if (cause !== undefined && (cause as NodeJS.ErrnoException).code !== "EEXIST") return cause;
-  const message = `${path} exists already: this disk takes two names of the results for the same (upper and lower case).`;
+  const message = isNamedSo(path)
+    ? `The instance listed ${quoted(basename(path))} in ${dirname(path)} twice; that is refused.`
+    : `${path} exists already: this disk takes two names of the results for the same (upper and lower case).`;
   return new Error(message, { cause });
 }
 
-/** Opens a file that must not be there yet. */
-function create(path: string): number {
+/** Whether a folder has just this name, and not only one that its disk takes for the same. */
+function isNamedSo(path: string): boolean {
+  return readdirSync(dirname(path)).includes(basename(path));
+}
+
+function makeFolder(path: string): void {
   try {
-    return openSync(path, "wx", 0o600);
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw sameName(path, error);
+  }
+}
+
+/** Opens a file that must not be there yet. */
+function create(path: string, mode: number): number {
+  try {
+    return openSync(path, "wx", mode);
   } catch (error) {
     throw sameName(path, error);
   }
@@ -302,17 +361,20 @@ function linked(from: string, to: string): boolean {
 
 /** Paths of the files below a folder. */
 function* filesBelow(root: string, under = ""): Generator<string> {
-  for (const item of readdirSync(join(root, under), { withFileTypes: true })) {
+  const folders: string[] = [];
+  for (const item of entriesOf(join(root, under))) {
     const path = join(under, item.name);
-    if (item.isDirectory()) yield* filesBelow(root, path);
+    if (item.isDirectory()) folders.push(path);
     else if (item.isFile()) yield path;
   }
+  for (const folder of folders) yield* filesBelow(root, folder);
 }
 
-/** The files of a record that lie in a folder with their sizes, by path. */
-function* filesIn(root: string, entries: readonly ManifestEntry[]): Generator<Found> {
-  for (const { path, size, executable } of entries.filter(hasContent).sort(byPath)) {
-    const info = statusOf(join(root, path));
+/** The files among entries that lie in a folder with their sizes. */
+function* filesIn(root: string, entries: Iterable<ManifestEntry>): Generator<Found> {
+  for (const entry of entries) {
+    const { path, size, executable } = entry;
+    const info = hasContent(entry) ? statusOf(join(root, path)) : undefined;
     if (info?.isFile() && info.size === size) {
       yield { path, size, executable, stamp: stampOf(info), changedAt: info.ctimeMs };
     }
@@ -326,6 +388,11 @@ function statusOf(path: string): Stats | undefined {
   } catch {
     return undefined;
   }
+}
+
+function isSame(one: ManifestEntry, other: ManifestEntry | undefined): boolean {
+  const names = ["path", "size", "sha256", "executable", "link", "folder"] as const;
+  return other !== undefined && names.every((name) => one[name] === other[name]);
 }
 
 /** Whether a folder or link of a record lies in a folder as it was recorded. */

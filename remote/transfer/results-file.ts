@@ -1,15 +1,15 @@
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { join } from "node:path";
-import type { Manifest, ManifestEntry } from "../../local/folder/manifest";
-import { checkManifest } from "../../local/folder/manifest";
+import { Breaks } from "../../local/folder/breaks";
+import { LineFile, linesOf } from "../../local/folder/lines";
+import { byPath, checkEntry, type ManifestEntry, PathsCheck } from "../../local/folder/manifest";
 import { parseRunRecord, type RunRecord } from "./run-record";
 
 /** The file in downloaded results that says what they are. */
 export const resultsFile = "manifest.json";
 
-/** Content of that file. */
-export interface ResultsRecord {
-  readonly manifest: Manifest;
+/** What the beginning of that file tells. */
+export interface RecordHead {
   /** ISO 8601 time at which the results came home. */
   readonly createdAt: string;
   /** Where they came from. */
@@ -18,36 +18,82 @@ export interface ResultsRecord {
   readonly run?: RunRecord;
 }
 
-const listBegins = '"files":[\n';
-const listEnds = "]}\n";
-const piece = 1 << 16;
+const listBegins = '"files":[';
+const listEnds = "]}";
 
-/**
- * Text of the file, in pieces: a manifest with some facts more. A line an entry: hundreds of thousands of them are more
- * than one string should hold.
- */
-export function* formatResults({ manifest, createdAt, source, run }: ResultsRecord): Generator<string> {
-  const ran = run === undefined ? "" : `"run":${JSON.stringify(run)},`;
-  let text = `{"createdAt":${JSON.stringify(createdAt)},"source":${JSON.stringify(source)},${ran}${listBegins}`;
-  for (const [index, entry] of manifest.files.entries()) {
-    text += `${JSON.stringify(entry)}${index === manifest.files.length - 1 ? "\n" : ",\n"}`;
-    if (text.length > piece) {
-      yield text;
-      text = "";
+/** Such a file: the head, and a line for each entry. There may be a million: they stay on the disk. */
+export class ResultsRecord {
+  private constructor(
+    readonly path: string,
+    readonly head: RecordHead,
+    /** Number of entries, and bytes of content. */
+    readonly count: number,
+    readonly bytes: number,
+  ) {}
+
+  /** Reads such a file and checks all of it. */
+  static read(path: string): ResultsRecord {
+    const { value, entries } = opened(path);
+    const { createdAt, source, run } = value;
+    if (entries === undefined || typeof createdAt !== "string" || typeof source !== "string") {
+      throw new Error(`${path} is not a manifest of results: it needs createdAt, source and files.`);
+    }
+    const paths = new PathsCheck(path);
+    let [count, bytes] = [0, 0];
+    for (const entry of entries) {
+      checkEntry(entry, path);
+      paths.add(entry.path);
+      count += 1;
+      bytes += entry.size;
+    }
+    return new ResultsRecord(path, { createdAt, source, run: parseRunRecord(run) }, count, bytes);
+  }
+
+  /** Writes such a file, with entries that come by their paths, and brings it to the disk. */
+  static async write(path: string, head: RecordHead, entries: Iterable<RecordLine>): Promise<ResultsRecord> {
+    const lines = new LineFile(path);
+    try {
+      lines.add(headLine(head));
+      let [count, bytes, last] = [0, 0, ""];
+      const breaks = new Breaks();
+      for (const { entry, text } of entries) {
+        await breaks.take();
+        // All but the last one have a comma behind them.
+        if (count > 0) lines.add(`${last},`);
+        last = text;
+        count += 1;
+        bytes += entry.size;
+      }
+      if (count > 0) lines.add(last);
+      lines.add(listEnds);
+      lines.sync();
+      return new ResultsRecord(path, head, count, bytes);
+    } finally {
+      lines.close();
     }
   }
-  yield text + listEnds;
+
+  /** The same at another path. */
+  at(path: string): ResultsRecord {
+    return new ResultsRecord(path, this.head, this.count, this.bytes);
+  }
+
+  /** The entries, by path. Each call begins anew. */
+  *entries(): Generator<ManifestEntry> {
+    yield* opened(this.path).entries ?? [];
+  }
 }
 
-/** Reads the content of such a file; `origin` names it in errors. */
-export function parseResults(content: Buffer, origin: string): ResultsRecord {
-  const { files, createdAt, source, run } = contentOf(content, origin);
-  if (!Array.isArray(files) || typeof createdAt !== "string" || typeof source !== "string") {
-    throw new Error(`${origin} is not a manifest of results: it needs createdAt, source and files.`);
-  }
-  const manifest = { files: files as ManifestEntry[] };
-  checkManifest(manifest, origin);
-  return { manifest, createdAt, source, run: parseRunRecord(run) };
+/** The first line of such a file. */
+export function headLine({ createdAt, source, run }: RecordHead): string {
+  const ran = run === undefined ? "" : `"run":${JSON.stringify(run)},`;
+  return `{"createdAt":${JSON.stringify(createdAt)},"source":${JSON.stringify(source)},${ran}${listBegins}`;
+}
+
+/** An entry, and the same as JSON. */
+interface RecordLine {
+  readonly entry: ManifestEntry;
+  readonly text: string;
 }
 
 interface Value {
@@ -57,31 +103,50 @@ interface Value {
   files?: unknown;
 }
 
-function contentOf(content: Buffer, origin: string): Value {
+/** What a file says before its list, and the list; without one it is none of ours. */
+function opened(path: string): { readonly value: Value; readonly entries?: Iterable<ManifestEntry> } {
   try {
-    const head = content.subarray(0, content.indexOf("\n") + 1).toString("utf8");
+    const lines = linesIn(path);
+    const first = lines.next().value ?? "";
+    if (first.endsWith(listBegins)) {
+      return { value: JSON.parse(`${first}${listEnds}`) as Value, entries: entriesOf(lines, path) };
+    }
+    lines.return(undefined);
     // An earlier release wrote it indented, and people may have formatted it: then it is read as a whole.
-    if (!head.endsWith(listBegins)) return (JSON.parse(content.toString("utf8")) as Value | null) ?? {};
-    return { ...(JSON.parse(`${head}${listEnds}`) as Value), files: entriesOf(content, head) };
+    const value = (JSON.parse(readFileSync(path, "utf8")) as Value | null) ?? {};
+    const { files } = value;
+    return { value, entries: Array.isArray(files) ? (files as ManifestEntry[]).sort(byPath) : undefined };
   } catch (error) {
-    throw new Error(`${origin} is not JSON: ${(error as Error).message}`, { cause: error });
+    throw notJson(path, error);
   }
 }
 
-function entriesOf(content: Buffer, head: string): unknown[] {
-  const files: unknown[] = [];
-  for (let at = Buffer.byteLength(head); ; ) {
-    const end = content.indexOf("\n", at);
-    if (end === -1) throw new Error("it ends in the middle");
-    const line = content.toString("utf8", at, end);
-    if (line === listEnds.trimEnd()) return files;
-    files.push(JSON.parse(line.endsWith(",") ? line.slice(0, -1) : line));
-    at = end + 1;
+function* linesIn(path: string): Generator<string, undefined> {
+  const file = openSync(path, "r");
+  try {
+    yield* linesOf(file, 0, fstatSync(file).size);
+  } finally {
+    closeSync(file);
   }
 }
 
-/** What the beginning of a record tells. */
-export type RecordHead = Pick<ResultsRecord, "createdAt" | "source" | "run">;
+function* entriesOf(lines: Iterable<string>, path: string): Generator<ManifestEntry> {
+  for (const line of lines) {
+    if (line === listEnds) return;
+    let entry: ManifestEntry;
+    try {
+      entry = JSON.parse(line.endsWith(",") ? line.slice(0, -1) : line) as ManifestEntry;
+    } catch (error) {
+      throw notJson(path, error);
+    }
+    yield entry;
+  }
+  throw notJson(path, new Error("it ends in the middle"));
+}
+
+function notJson(path: string, error: unknown): Error {
+  return new Error(`${path} is not JSON: ${(error as Error).message}`, { cause: error });
+}
 
 const headBytes = 4096;
 /** Longer than any config that is kept in it. */
@@ -107,7 +172,7 @@ export function recordHead(folder: string): RecordHead | undefined {
 
 /** What ran, by the first line of a record; undefined where that is none as this release writes it. */
 function runIn(beginning: string): RunRecord | undefined {
-  const head = beginning.slice(0, beginning.indexOf("\n") + 1);
+  const head = beginning.slice(0, Math.max(0, beginning.indexOf("\n")));
   return head.endsWith(listBegins) ? parseRunRecord((JSON.parse(`${head}${listEnds}`) as Value).run) : undefined;
 }
 

@@ -1,5 +1,8 @@
-import { chmod, link, lstat, mkdir, readdir, readlink, stat, symlink } from "node:fs/promises";
+import { chmod, link, lstat, mkdir, readlink, stat, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { Cursor } from "../../local/folder/cursor";
+import { entriesOf } from "../../local/folder/everything";
+import type { ManifestEntry } from "../../local/folder/manifest";
 import type { Objects } from "./objects";
 import { resultsFile } from "./results-file";
 import { copySparse } from "./sparse";
@@ -10,31 +13,24 @@ import { copySparse } from "./sparse";
  * @returns the names of what people had changed, and has another name now.
  */
 export async function takeOver(old: string, tree: string, objects: Objects): Promise<string[]> {
-  const brought = new Set([resultsFile]);
-  const folders = new Set<string>();
-  for (const { path, folder } of objects.earlier?.manifest.files ?? []) {
-    (folder === true ? folders : brought).add(path);
-    for (let cut = path.lastIndexOf("/"); cut > 0; cut = path.lastIndexOf("/", cut - 1)) {
-      if (folders.has(path.slice(0, cut))) break;
-      folders.add(path.slice(0, cut));
-    }
-  }
+  const brought = new Brought(objects);
   const renamed: string[] = [];
 
   const visit = async (from: string, to: string): Promise<void> => {
-    for (const item of await readdir(join(old, from), { withFileTypes: true })) {
-      const path = from === "" ? item.name : `${from}/${item.name}`;
-      if (!item.isDirectory() && brought.has(path) && (path === resultsFile || objects.isInPlace(path))) continue;
-      const wanted = to === "" ? item.name : `${to}/${item.name}`;
+    for (const item of namesIn(join(old, from))) {
+      const isFolder = item.endsWith("/");
+      const name = isFolder ? item.slice(0, -1) : item;
+      const path = from === "" ? name : `${from}/${name}`;
+      if (!isFolder && brought.leaves(path)) continue;
+      const wanted = to === "" ? name : `${to}/${name}`;
       try {
-        if (item.isDirectory()) {
+        if (isFolder) {
           await takeFolder(path, wanted);
-        } else if (item.isFile() || item.isSymbolicLink()) {
+        } else {
           const target = await free(tree, wanted, join(old, path));
           await mkdir(dirname(join(tree, target)), { recursive: true });
-          await (item.isFile()
-            ? linkFile(join(old, path), join(tree, target))
-            : copyLink(join(old, path), join(tree, target)));
+          const isLink = (await lstat(join(old, path))).isSymbolicLink();
+          await (isLink ? copyLink : linkFile)(join(old, path), join(tree, target));
           if (target !== wanted) renamed.push(target);
         }
       } catch (error) {
@@ -49,14 +45,60 @@ export async function takeOver(old: string, tree: string, objects: Objects): Pro
   const takeFolder = async (path: string, wanted: string): Promise<void> => {
     const there = await lstat(join(tree, wanted)).catch(() => undefined);
     const target = there === undefined || there.isDirectory() ? wanted : await free(tree, wanted, join(old, path));
-    const isTheirs = !folders.has(path);
+    const isTheirs = !brought.hasFolder(path);
     if (isTheirs) await mkdir(join(tree, target), { recursive: true });
     await visit(path, target);
     if (isTheirs && there === undefined) await chmod(join(tree, target), (await stat(join(old, path))).mode & 0o7777);
   };
 
-  await visit("", "");
+  try {
+    await visit("", "");
+  } finally {
+    brought.close();
+  }
   return renamed;
+}
+
+/** What the last download had brought, asked for in the order of the paths. */
+class Brought {
+  private readonly entries: Cursor<ManifestEntry & { readonly isInPlace: boolean }>;
+  /** Empty folders that it had brought, of those with whose names the paths begin. */
+  private folders: string[] = [];
+
+  constructor(objects: Objects) {
+    this.entries = new Cursor(objects.earlierEntries());
+  }
+
+  /** Whether a file or link is as it came. */
+  leaves(path: string): boolean {
+    const entry = this.find(path);
+    return path === resultsFile || (entry?.isInPlace === true && entry.folder !== true);
+  }
+
+  /** Whether a folder came, or something in it. */
+  hasFolder(path: string): boolean {
+    this.find(`${path}/`);
+    return this.folders.includes(path) || this.entries.ahead?.path.startsWith(`${path}/`) === true;
+  }
+
+  close(): void {
+    this.entries.close();
+  }
+
+  private find(path: string): (ManifestEntry & { readonly isInPlace: boolean }) | undefined {
+    const found = this.entries.find(path, (passed) => {
+      if (passed.folder === true) this.folders.push(passed.path);
+    });
+    this.folders = this.folders.filter((folder) => path.startsWith(folder));
+    return found;
+  }
+}
+
+/** Names in a folder, in the order of paths; that of a folder ends with `/`. */
+function namesIn(folder: string): string[] {
+  const names: string[] = [];
+  for (const item of entriesOf(folder)) names.push(item.isDirectory() ? `${item.name}/` : item.name);
+  return names.sort();
 }
 
 /** A name that nothing has: the one wanted, or with the time at which `source` was last changed. */

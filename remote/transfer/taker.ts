@@ -16,6 +16,8 @@ export interface Request extends Pick<RemoteEntry, "entry" | "key"> {
 
 /** Kinds of pieces (`scripts/agent/results/sending.py`). */
 const [sumPiece, gonePiece] = [2, 3];
+/** Most requests at a time: the instance waits for answers to a few lists, and answers in their order. */
+const mostRequests = 100_000;
 
 /** Takes content as it comes: what was asked for, each once, of the size asked for. */
 export class Taker {
@@ -29,7 +31,8 @@ export class Taker {
 
   constructor(
     private readonly objects: Objects,
-    private readonly progressed: () => void,
+    /** Takes each entry whose content has all come, and whether it is as it was listed. */
+    private readonly onDone: (entry: ManifestEntry, isRight: boolean) => void,
   ) {}
 
   /** How much has not come yet. */
@@ -39,6 +42,7 @@ export class Taker {
 
   expect(number: number, request: Request): void {
     this.requests.set(number, request);
+    if (this.requests.size > mostRequests) throw hostile("lists, and nothing of what they list");
     const { sha256, size } = request.entry;
     this.awaited.add(size).add(sha256);
   }
@@ -97,11 +101,11 @@ export class Taker {
     this.done(number, request.entry, false);
   }
 
-  private done(number: number, { sha256 }: ManifestEntry, isRight: boolean): void {
+  private done(number: number, entry: ManifestEntry, isRight: boolean): void {
     this.requests.delete(number);
-    this.awaited.delete(sha256);
+    this.awaited.delete(entry.sha256);
     this.files += 1;
-    if (isRight) this.progressed();
+    this.onDone(entry, isRight);
   }
 
   /** Closes what is under way. What has arrived of it stays. */

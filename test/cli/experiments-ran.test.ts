@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { allExperiments, configurationOf } from "../../cli/experiments/experiments";
 import { type Bill, billSchema } from "../../lambda/billing/bill";
-import { formatResults } from "../../remote/transfer/results-file";
+import { headLine } from "../../remote/transfer/results-file";
 import { parseRunRecord } from "../../remote/transfer/run-record";
 
 /** What `experiments` tells of results and bills: what ran, not what the files say today, and the newest start's metrics. */
@@ -30,8 +30,8 @@ describe("npm run experiments", () => {
     const folder = join(root, "s/exp");
     mkdirSync(folder, { recursive: true });
     const told = run && parseRunRecord({ experiment: "exp", attempt: 1, ...run });
-    const record = { manifest: { files: [] }, createdAt, source: `${instance}:exp@aaaaaaaaaaaa`, run: told };
-    writeFileSync(join(folder, "manifest.json"), [...formatResults(record)].join(""));
+    const head = headLine({ createdAt, source: `${instance}:exp@aaaaaaaaaaaa`, run: told });
+    writeFileSync(join(folder, "manifest.json"), `${head}\n]}\n`);
     writeFileSync(join(folder, "eval.json"), JSON.stringify(evaluation));
     return folder;
   };

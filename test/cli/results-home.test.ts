@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { resultsAtHome } from "../../cli/stack/results-home";
-import { formatResults } from "../../remote/transfer/results-file";
+import { headLine } from "../../remote/transfer/results-file";
 import { parseRunRecord, type RunRecord } from "../../remote/transfer/run-record";
 import type { RunStatus } from "../../remote/types";
 import { testPlan } from "../remote/plan";
@@ -36,9 +36,9 @@ describe("results at home", () => {
   afterEach(() => rmSync(resultsFolder, { recursive: true }));
 
   const brought = (source: string, ran?: Partial<RunRecord>): void => {
-    const record = { manifest: { files: [] }, createdAt: "2026-01-01T00:00:00Z", source };
     const told = ran && parseRunRecord({ experiment: "exp", attempt: 1, ...ran });
-    writeFileSync(join(resultsFolder, "exp/manifest.json"), [...formatResults({ ...record, run: told })].join(""));
+    const head = headLine({ createdAt: "2026-01-01T00:00:00Z", source, run: told });
+    writeFileSync(join(resultsFolder, "exp/manifest.json"), `${head}\n]}\n`);
   };
   const found = (seen?: RunStatus) => resultsAtHome({ resultsFolder, run, instance }, seen);
 

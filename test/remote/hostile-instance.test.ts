@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { deflateSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "vitest";
 import { emptySha256 } from "../../local/folder/manifest";
-import { type DownloadTreeOptions, downloadTree } from "../../remote/transfer/download";
+import { type Downloaded, type DownloadTreeOptions, downloadTree } from "../../remote/transfer/download";
 import { HostileStreamError } from "../../remote/transfer/hostile";
 import { useTransferPlace } from "./transfer-place";
 
@@ -33,6 +33,7 @@ describe("a hostile instance", () => {
   const entries = (...all: readonly object[]): Buffer =>
     piece(0, 0, all.map((each) => `${JSON.stringify(each)}\n`).join(""));
   const content = (number: number, text: string | Buffer): Buffer => piece(1, number, text);
+  const hashOf = (number: number): string => createHash("sha256").update(`${number}`).digest("hex");
   const sum = (number: number, of: string): Buffer => piece(2, number, createHash("sha256").update(of).digest());
   const end = (lists: object = { skipped: [], hollow: [] }): Buffer => piece(4, 0, JSON.stringify(lists));
 
@@ -70,7 +71,9 @@ describe("a hostile instance", () => {
       block(Buffer.concat([content(0, "12"), content(0, "34"), sum(0, "1234")])),
       ended,
     );
-    expect(await fetch()).toMatchObject({ files: 1, manifest: { files: [{ path: "a", sha256 }] } });
+    const downloaded = await fetch();
+    expect(downloaded).toMatchObject({ files: 1 });
+    expect([...(downloaded as Downloaded).entries()]).toMatchObject([{ path: "a", sha256 }]);
   });
 
   const bomb = deflateSync(Buffer.alloc(100 << 20));
@@ -136,10 +139,6 @@ describe("a hostile instance", () => {
     "a path that climbs": [entry("../evil")],
     "an absolute path": [entry("/etc/evil")],
     "a link that leads out": [entry("l", { link: "../../.ssh/id" })],
-    "something below a link": [entry("l", { link: "x" }), entry("l/y")],
-    "a link above something": [entry("l/y"), entry("l", { link: "x" })],
-    "a path twice": [entry("a"), entry("a")],
-    "a large file twice": [large("a"), entry("a", { size: 5 })],
     "a negative size": [entry("a", { size: -1 })],
     "no checksum": [entry("a", { sha256: "../../x" })],
     "neither checksum nor key": [entry("a", { sha256: undefined })],
@@ -148,6 +147,40 @@ describe("a hostile instance", () => {
   it.each(Object.entries(listings))("that lists %s is refused", async (_, all) => {
     await sending(block(entries(...all)), ended);
     expect(String(await fetch())).toMatch(/is refused/);
+  });
+
+  const of = (number: number, text = "1234"): Buffer => Buffer.concat([content(number, text), sum(number, text)]);
+  const contradictions: Record<string, readonly [listed: readonly object[], sent: readonly Buffer[]]> = {
+    "something below a link": [[entry("l", { link: "x" }), entry("l/y")], [content(1, "1234")]],
+    "a link above something": [[entry("l/y"), entry("l", { link: "x" })], [content(0, "1234")]],
+    "something below a file": [[entry("a"), entry("a.b"), entry("a/y")], [content(0, "1234")]],
+    "something below a file, with content": [
+      [entry("a"), { ...large("a/y"), size: 5 }],
+      [content(0, "1234"), of(1, "12345")],
+    ],
+    "a path twice": [[entry("a"), entry("a")], [content(0, "1234")]],
+    "a large file twice": [
+      [large("a"), { ...large("a", 1), size: 5 }],
+      [of(0), of(1, "12345")],
+    ],
+    "a path twice, once as another file": [
+      [large("a"), entry("a")],
+      [of(0), content(1, "9999")],
+    ],
+  };
+  it.each(Object.entries(contradictions))("that lists %s is refused, whatever it sends", async (_, [all, sent]) => {
+    await sending(block(entries(...all)), ...sent.map((each) => block(each)), ended);
+    expect(String(await fetch())).toMatch(/is refused/);
+    await expect(lstat(join(place.local, "out/exp"))).rejects.toThrow("ENOENT");
+  });
+
+  it("that lists no end of files, and sends none of them, is refused", async () => {
+    const some = (from: number): Buffer =>
+      block(
+        entries(...Array.from({ length: 10_000 }, (_, at) => entry(`${from + at}`, { sha256: hashOf(from + at) }))),
+      );
+    await sending(...Array.from({ length: 11 }, (_, at) => some(10_000 * at)));
+    expect(await fetch()).toBeInstanceOf(HostileStreamError);
   });
 
   it("that cannot send is heard in its own words", async () => {

@@ -12,8 +12,8 @@ import { MemoryWatch } from "./memory";
 
 /** A part of the sizes, in the default run of tests: `npm run test:scale` takes them whole. */
 const divisor = Number(process.env.SCALE_DIVISOR ?? 100);
-/** Most resident memory of one process, in MB: the agent that places 655,620 files has the most. */
-const mostMemory = 1000;
+/** Most resident memory of one process, in MB. */
+const mostMemory = 300;
 const inks = Object.values(mathwritingFiles).reduce((sum, files) => sum + Math.floor(files / divisor), 0);
 const resultFiles = Math.floor(200_000 / divisor);
 const resultBytes = Math.floor(9e9 / divisor);
