@@ -4,6 +4,7 @@ import type { ManifestEntry } from "../../local/folder/manifest";
 import { checkEntry, emptySha256, isSafePath } from "../../local/folder/manifest";
 import type { Written } from "../types";
 import { parseWritten } from "../written";
+import { foreign } from "./blocks";
 import { isOwnName, linkAtHome, movedText, pathAtHome, topOf } from "./names";
 import type { TransferOptions } from "./retry";
 import { parseRunRecord, type RunRecord } from "./run-record";
@@ -73,17 +74,19 @@ export class IncomingListing {
     private readonly origin: string,
   ) {}
 
-  /** Some entries, as JSON lines. */
-  read(lines: Buffer): RemoteEntry[] {
-    const read = JSON.parse(`[${lines.toString("utf8").trimEnd().replaceAll("\n", ",")}]`) as Line[];
+  /** Some entries, as a JSON array. */
+  read(told: Buffer): RemoteEntry[] {
+    const read = JSON.parse(told.toString("utf8")) as Told[];
+    // What tells nothing could come for ever.
+    if (!Array.isArray(read) || read.length === 0) throw foreign();
     this.count += read.length;
-    this.bytes += lines.length;
+    this.bytes += told.length;
     if (this.count > mostFiles || this.bytes > mostListedBytes) {
       const most = `${mostFiles.toLocaleString("en-US")} files, or longer names than any program's`;
       throw new Error(`${this.options.remoteRoot} on ${this.origin} has over ${most}; that is refused.`);
     }
-    return read.map((line) => {
-      const remote = entryAtHome(line, this.options.below, this.moved);
+    return read.map((each) => {
+      const remote = entryAtHome(each, this.options.below, this.moved);
       const { entry } = remote;
       checkEntry(entry.sha256 === "" ? { ...entry, sha256: emptySha256 } : entry, this.origin);
       return remote;
@@ -108,8 +111,8 @@ export class IncomingListing {
   }
 }
 
-/** A line of the listing: a file, below `at` where it is not of the results' own folder. */
-interface Line extends Omit<ManifestEntry, "sha256">, Pick<RemoteEntry, "key" | "held"> {
+/** An entry of the listing: a file, below `at` where it is not of the results' own folder. */
+interface Told extends Omit<ManifestEntry, "sha256">, Pick<RemoteEntry, "key" | "held"> {
   readonly at?: string;
   readonly sha256?: string;
 }
@@ -131,7 +134,7 @@ function saneNames(names: readonly unknown[]): string[] {
  * names its own gets another name.
  */
 function entryAtHome(
-  { at, path: listed, size, sha256, executable, link, folder, key, held }: Line,
+  { at, path: listed, size, sha256, executable, link, folder, key, held }: Told,
   below: string | undefined,
   moved: Set<string>,
 ): RemoteEntry {

@@ -30,8 +30,7 @@ describe("a hostile instance", () => {
     head.writeUInt32BE(size, 5);
     return Buffer.concat([head, packed]);
   };
-  const entries = (...all: readonly object[]): Buffer =>
-    piece(0, 0, all.map((each) => `${JSON.stringify(each)}\n`).join(""));
+  const entries = (...all: readonly object[]): Buffer => piece(0, 0, JSON.stringify(all));
   const content = (number: number, text: string | Buffer): Buffer => piece(1, number, text);
   const hashOf = (number: number): string => createHash("sha256").update(`${number}`).digest("hex");
   const sum = (number: number, of: string): Buffer => piece(2, number, createHash("sha256").update(of).digest());
@@ -100,6 +99,7 @@ describe("a hostile instance", () => {
     "a checksum without content": [block(entries(large("a"))), block(sum(0, ""))],
     "nothing, as a part of a file": [listed, block(content(0, ""))],
     "nothing, as a list": [block(entries())],
+    "nothing at all, as a list": [block(piece(0, 0))],
     "nothing, as a part of its end": [block(piece(4, 1))],
     "a piece of no kind": [listed, block(piece(9, 0))],
     "a piece that is longer than its block": [listed, block(content(0, "1234").subarray(0, 11))],

@@ -30,6 +30,9 @@ THREADS = min(16, (os.cpu_count() or 1) * 2)
 TASK_FILES = 64
 TASK_BYTES = 1 << 20
 BATCH_TASKS = 16
+# Small files are read one after another, since threads take more time from each other than they save; unless one takes
+# so many seconds that it must come from a disk, or over a network.
+SLOW = 1e-4
 # The content of a file of so many bytes is kept until it is asked for; one of more bytes than these is not read before.
 KEPT = 64 << 10
 HASHED = 4 << 20
@@ -97,7 +100,7 @@ class Listing:
         with os.scandir(os.path.join(self.root, relative)) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
         for entry in found:
-            path = os.path.join(relative, entry.name)
+            path = f"{relative}/{entry.name}" if relative else entry.name
             is_link = False
             try:
                 is_link = entry.is_symlink()
@@ -213,6 +216,7 @@ class Places:
         self.hollow = []
         self.told = {}
         self.pool = ThreadPoolExecutor(THREADS)
+        self.slow = False
 
     def lists(self):
         groups = tasks(self.found())
@@ -225,17 +229,23 @@ class Places:
 
     def begin(self, groups):
         """Starts to read what is one list."""
-        return [self.pool.submit(self.described_all, group) for group in itertools.islice(groups, BATCH_TASKS)]
+        some = list(itertools.islice(groups, BATCH_TASKS))
+        if not self.slow and all(len(group) == TASK_FILES for group in some):
+            some = [[each for group in some for each in group]] if some else []
+        return [self.pool.submit(self.described_all, group) for group in some]
 
     def described_all(self, group):
-        return [self.described(*each) for each in group]
+        began = time.monotonic()
+        items = [self.described(*each) for each in group]
+        self.slow = self.slow or (len(group) > TASK_FILES and time.monotonic() - began > SLOW * len(group))
+        return items
 
     def found(self):
         """Where it is listed, the path to show, facts of a file, target of a link, and the full path."""
         for place in self.places:
             listing = Listing(place["at"], place["path"], self.skipped, self.hollow)
             for path, info, link in listing.items():
-                yield place["at"], path, info, link, os.path.join(listing.root, path) if path else listing.root
+                yield place["at"], path, info, link, f"{listing.root}/{path}" if path else listing.root
         if self.elsewhere is not None:
             ats = [place["at"] for place in self.places]
             items, unread, self.told["written"] = written.listing(self.elsewhere["experiment"], self.elsewhere["keys"], ats)
@@ -266,7 +276,6 @@ class Places:
 
     def read(self, item):
         """Reads as much of a file as its entry needs."""
-        checksum = self.checksums.get(item.key)
         if item.size <= KEPT:
             file = os.open(item.full, os.O_RDONLY)
             try:
@@ -274,8 +283,10 @@ class Places:
             finally:
                 os.close(file)
             item.entry["size"] = item.size = len(item.content)
-            checksum = hashlib.sha256(item.content).hexdigest()
-        elif checksum is None and item.size <= HASHED:
+            item.entry["sha256"] = hashlib.sha256(item.content).hexdigest()
+            return
+        checksum = self.checksums.get(item.key)
+        if checksum is None and item.size <= HASHED:
             checksum = sha256_of(item.full, item.size)
             self.checksums.put(item.key, checksum, item.mtime)
         elif checksum is None:
@@ -285,8 +296,7 @@ class Places:
             item.entry["sha256"] = checksum
         else:
             del item.entry["sha256"]
-        if item.key is not None:
-            item.entry["key"] = item.key
+        item.entry["key"] = item.key
 
     def skip(self, item):
         self.skipped.append(named(item.at, item.path))

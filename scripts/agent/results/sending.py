@@ -1,7 +1,7 @@
 """Sends results home, in one conversation: lists what there is, and sends what is asked for.
 
 Out go blocks of pieces (blocks.py):
-  ENTRIES  number of the first one; JSON lines as listing.py describes them
+  ENTRIES  number of the first one; a JSON array of entries as listing.py describes them
   CONTENT  number of an entry; content of it, which may take several pieces. No other piece comes between these
   SUM      number of an entry that was listed without a checksum; SHA-256 of its content, which has all been sent
   GONE     number of an entry whose content cannot be sent as it was listed
@@ -86,12 +86,12 @@ class Sender:
         self.blocks.flush()
 
     def tell(self, items):
-        lines = "".join(f"{json.dumps(item.entry)}\n" for item in items).encode()
-        if len(lines) > LONGEST and len(items) > 1:
+        told = json.dumps([item.entry for item in items]).encode()
+        if len(told) > LONGEST and len(items) > 1:
             half = len(items) // 2
             self.tell(items[:half])
             return self.tell(items[half:])
-        self.blocks.add(ENTRIES, self.count, lines)
+        self.blocks.add(ENTRIES, self.count, told)
         self.blocks.flush()
         self.asked.append((self.count, items))
         self.count += len(items)
