@@ -54,8 +54,7 @@ class Arrival:
         self.masked = bool(mask & 0o755)
 
     def take(self, source):
-        for number, need, line in self.plan.lines(MADE):
-            entry = json.loads(line)
+        for number, need, entry in self.plan.entries(MADE):
             path = f"{self.plan.fresh}/{entry['path']}"
             self.make_parent(path)
             if need == MADE:
@@ -76,7 +75,7 @@ class Arrival:
                 self.big(number, entry, path, mode, source)
 
     def make_parent(self, path):
-        parent = os.path.dirname(path)
+        parent = path[: path.rindex("/")]
         if parent != self.made:
             os.makedirs(parent, exist_ok=True)
             self.made = parent

@@ -1,14 +1,13 @@
 """Compares a manifest with what lies on the instance: what is right already, and what has to come."""
 
-import json
 import os
 import shutil
 import stat
 import time
 
-from base.batches import in_threads
+from base.batches import batches, in_threads
 from base.checksum import digest_of
-from upload.entries import Lines, block_digest, blocks_of, entry_of, order, read_lines, record_of
+from upload.entries import Lines, block_digest, blocks_of, entry_of, order, read_lines, record_of, values_of
 from upload.uploads import Stored, foreign, is_file, manifest_path, staging_of, status_of, unchanged
 
 # What an entry needs. FIX: it is there, with another mode or no time; COPY: content that comes for another one too.
@@ -33,7 +32,7 @@ class Found:
         start = 0
         for lines in blocks_of(self.stored.lines()):
             try:
-                records = json.loads(b"[%s]" % b",".join(lines))
+                records = values_of(lines)
             except ValueError:
                 break
             length = sum(map(len, lines))
@@ -62,7 +61,7 @@ class Found:
         """The lines of a block, the records in them, and their states."""
         first, start, length = self.blocks[digest]
         lines = self.stored.part(start, length).splitlines(keepends=True)
-        return lines, map(json.loads, lines), self.states[first : first + len(lines)]
+        return lines, values_of(lines), self.states[first : first + len(lines)]
 
 
 class Plan:
@@ -101,14 +100,12 @@ class Plan:
         record = next(records, None)
         waiting = []
         manifest.seek(0)
-        for line in manifest:
-            digest = digest_in(line)
-            if digest is not None:
+        for line, entry in with_values(manifest):
+            if isinstance(entry, str):
                 self.examine(waiting)
                 waiting = []
-                self.take_over(digest)
+                self.take_over(entry)
                 continue
-            entry = json.loads(line)
             path = entry["path"]
             self.gone.pop(path, None)
             while record is not None and record["path"] != path and order(record["path"]) < order(path):
@@ -239,7 +236,7 @@ class Plan:
         """Paths that were in place and are no longer so, or all where what lies there is no upload's by now."""
         if self.others or foreign(self.found.name, self.root):
             return [] if self.others else [self.root]
-        records = (json.loads(line) for _, need, line in self.lines(KEPT) if need <= FIX)
+        records = (record for _, need, record in self.entries(KEPT) if need <= FIX)
         return [record["path"] for record in records if not unchanged(self.root, record)]
 
     def lines(self, least):
@@ -248,6 +245,18 @@ class Plan:
         for number, (need, line) in enumerate(zip(self.needs, self.planned)):
             if need >= least:
                 yield number, need, line
+
+    def entries(self, least):
+        """The same with the entries themselves."""
+        for some in batches(self.lines(least)):
+            values = values_of([line for _, _, line in some])
+            yield from ((number, need, entry) for (number, need, _), entry in zip(some, values))
+
+
+def with_values(lines):
+    """Each line with its value."""
+    for some in batches(lines):
+        yield from zip(some, values_of(some))
 
 
 def digest_in(line):

@@ -44,6 +44,11 @@ def read_lines(path):
         return
 
 
+def values_of(lines):
+    """The values of lines of JSON. To read them one by one takes twice as long."""
+    return json.loads(b"[%s]" % b",".join(lines))
+
+
 def blocks_of(lines):
     """Lists of lines that follow each other."""
     some = []

@@ -40,8 +40,8 @@ class Placing:
             os.rename(self.plan.fresh, self.root)
         except OSError:
             os.makedirs(self.root, exist_ok=True)
-            for number, _, line in self.plan.lines(FIX + 1):
-                self.put(number, json.loads(line))
+            for number, _, entry in self.plan.entries(FIX + 1):
+                self.put(number, entry)
         self.record()
         shutil.rmtree(staging_of(self.name), ignore_errors=True)
         self.times.pass_by()
