@@ -5,7 +5,7 @@ import type { SshSession } from "../session";
 import type { SshAccess } from "../types";
 import { packed, packerFor } from "./compression";
 import { contentsOf } from "./contents";
-import { packedManifest } from "./manifest-lines";
+import { ManifestBlocks, packedManifest } from "./manifest-lines";
 import { type Need, Needed } from "./needed";
 import { type Attempt, onTarget, type TransferOptions } from "./retry";
 import { Talk } from "./talk";
@@ -99,10 +99,11 @@ async function applyOnce(
   const talk = await Talk.start(session, { verb: "upload-apply", document }, tree.bytes, signal);
   try {
     onStatus?.("comparing", `${tree.count} files`);
-    const seen = await talk.hear<Seen>(`Comparing ${remoteRoot}`);
+    const blocks = new ManifestBlocks(tree.entries());
+    const seen = await blocks.prepareDuring(talk.hear<Seen>(`Comparing ${remoteRoot}`));
     if (seen.same) return { removed: 0, bad: 0 };
     const planning = `Planning the upload to ${remoteRoot}`;
-    await talk.send(packedManifest(tree.entries(), new Set(seen.blocks)), planning);
+    await talk.send(packedManifest(blocks, new Set(seen.blocks)), planning);
     const needed = new Needed(tree, await talk.hear<Need>(planning));
     // What a lost try has left counts, or a line that drops now and then would use up all tries. Less than ever, not than
     // at the last plan: content that goes bad again and again is no progress.

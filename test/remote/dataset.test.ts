@@ -11,7 +11,7 @@ import { archivePath, datasetPath, renderExtract, uploadName } from "../../remot
 import { SshSession } from "../../remote/session";
 import { packed } from "../../remote/transfer/compression";
 import { contentsOf } from "../../remote/transfer/contents";
-import { packedManifest } from "../../remote/transfer/manifest-lines";
+import { ManifestBlocks, packedManifest } from "../../remote/transfer/manifest-lines";
 import { Needed } from "../../remote/transfer/needed";
 import { Talk } from "../../remote/transfer/talk";
 import { type Uploaded, uploadTree } from "../../remote/transfer/upload";
@@ -242,7 +242,7 @@ P`,
       const document = { name, root: "work/data", hash: tree.hash, protected: [] };
       const talk = await Talk.start(host.session, { verb: "upload-apply", document }, 0);
       await talk.hear("Comparing");
-      await talk.send(packedManifest(tree.entries(), new Set()), "Planning");
+      await talk.send(packedManifest(new ManifestBlocks(tree.entries()), new Set()), "Planning");
       const needed = new Needed(tree, await talk.hear("Planning"));
       await extract(linkPlan);
       const sending = contentsOf(tree.root, needed.contents(), () => {});

@@ -7,7 +7,7 @@ import type { ManifestEntry } from "../../local/folder/manifest";
 import { walkAll, walkCode } from "../../local/folder/walk";
 import { callAgent } from "../../remote/agent";
 import { SshSession } from "../../remote/session";
-import { packedManifest } from "../../remote/transfer/manifest-lines";
+import { ManifestBlocks, packedManifest } from "../../remote/transfer/manifest-lines";
 import { uploadTree } from "../../remote/transfer/upload";
 import { contents, fill, nastyNames, useTransferPlace } from "./transfer-place";
 
@@ -200,7 +200,7 @@ describe("upload", () => {
       "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3)";
     const receive = `python3 -B ${resolve("scripts/agent")} upload-apply`;
     const document = { name: place.root, root: place.root, hash: "h", protected: [] };
-    const manifest = packedManifest(files, new Set());
+    const manifest = packedManifest(new ManifestBlocks(files), new Set());
     const stdin = Readable.from([`${JSON.stringify(document)}\n`, ...(await buffers(manifest)), '{"packed":"none"}\n']);
     const said = await place.session.run(`python3 -c '${measured}' ${receive}`, "Planning", { stdin });
     const [, answer, megabytes] = said.trim().split(/\n+/);

@@ -27,6 +27,8 @@ class Found:
         self.stored = Stored(name, root)
         # Of each record, in their order.
         self.states = bytearray()
+        # A path below it is looked up faster than a whole one.
+        self.folder = folder_at(root)
         # Of each block, by its digest: number of the first record, where it begins, and its length.
         self.blocks = {}
         start = 0
@@ -43,8 +45,10 @@ class Found:
     def state(self, record):
         if not is_file(record):
             return self.CHANGED if status_of(self.root, record) is None else self.FINE
+        if self.folder is None:
+            return self.CHANGED
         try:
-            info = os.lstat(f"{self.root}/{record['path']}")
+            info = os.stat(record["path"], dir_fd=self.folder, follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError):
             return self.CHANGED
         if info.st_mtime_ns != record["mtime"] or info.st_size != record["size"] or not stat.S_ISREG(info.st_mode):
@@ -58,10 +62,18 @@ class Found:
         return whole and not cut and not foreign(self.name, self.root) and os.path.isdir(self.root)
 
     def block(self, digest):
-        """The lines of a block, the records in them, and their states."""
+        """The lines of a block, and their states."""
         first, start, length = self.blocks[digest]
         lines = self.stored.part(start, length).splitlines(keepends=True)
-        return lines, values_of(lines), self.states[first : first + len(lines)]
+        return lines, self.states[first : first + len(lines)]
+
+
+def folder_at(path):
+    """A descriptor of a folder; None where none is."""
+    try:
+        return os.open(path, os.O_PATH | os.O_DIRECTORY)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 class Plan:
@@ -130,19 +142,19 @@ class Plan:
         """The records of the blocks that are none of these."""
         for digest in self.found.blocks if not self.others else ():
             if digest not in digests:
-                yield from self.found.block(digest)[1]
+                yield from values_of(self.found.block(digest)[0])
 
     def leave(self, record):
         self.gone[record["path"]] = bool(record.get("folder"))
 
     def take_over(self, digest):
         """A block of which the manifest has the same entries."""
-        lines, records, states = self.found.block(digest)
+        lines, states = self.found.block(digest)
         if not any(states) and not self.owned and not self.others:
             self.next.file.writelines(lines)
             self.needs += bytes(len(lines))
             return
-        waiting = [(entry_of(line), record, record) for line, record in zip(lines, records)]
+        waiting = [(entry_of(line), record, record) for line, record in zip(lines, values_of(lines))]
         for _, record, _ in waiting:
             self.gone.pop(record["path"], None)
         self.examine(waiting)
