@@ -1,4 +1,5 @@
 import { join, posix } from "node:path";
+import { atMost } from "../local/at-most";
 import { type Listener, tellingTime } from "../local/listener";
 import { hashFolder } from "../local/paths";
 import type { EvaluationPlan, RunPlan } from "../plan/types";
@@ -26,6 +27,11 @@ export interface ResultsPlace {
   readonly workspace: string;
   /** Local folder of the stack's results, absolute. */
   readonly directory: string;
+}
+
+/** Whom to tell how far it is, and what ends a wait. */
+interface Waiting extends Listener {
+  readonly interrupted?: AbortSignal;
 }
 
 /** What came home. */
@@ -116,11 +122,22 @@ export function requireResults({ instanceId, run }: Pick<ResultsPlace, "instance
  * exec or in a notebook.
  * @throws SshError when the instance cannot be reached; Error when the download cannot be verified.
  */
-export function bringHome(place: ResultsPlace, listener: Listener): Promise<BroughtHome | undefined> {
+export function bringHome(place: ResultsPlace, listener: Waiting): Promise<BroughtHome | undefined> {
   return onOneConnection(place.access, () => bringHomeBy(place, listener));
 }
 
-async function bringHomeBy(place: ResultsPlace, listener: Listener): Promise<BroughtHome | undefined> {
+/** A hundred at once would share the line, the disk and this machine's memory. */
+const inTurn = atMost(8);
+
+function bringHomeBy(place: ResultsPlace, listener: Waiting): Promise<BroughtHome | undefined> {
+  listener.status?.("waiting for other downloads");
+  return inTurn(() => {
+    listener.interrupted?.throwIfAborted();
+    return bringHomeNow(place, listener);
+  });
+}
+
+async function bringHomeNow(place: ResultsPlace, listener: Listener): Promise<BroughtHome | undefined> {
   const { instanceId, access, run, workspace, directory } = place;
   const { status, token } = await look(access, run.experiment, async (session, status) => ({
     status,
@@ -252,11 +269,11 @@ function look<T>(
  * reached if that is not done or failed, and brings the results home.
  * @param reason Why it is stopped, as the run's record keeps it.
  */
-export function endRun(place: ResultsPlace, reason: string, listener: Listener): Promise<BroughtHome | undefined> {
+export function endRun(place: ResultsPlace, reason: string, listener: Waiting): Promise<BroughtHome | undefined> {
   return onOneConnection(place.access, () => endRunBy(place, reason, listener));
 }
 
-async function endRunBy(place: ResultsPlace, reason: string, listener: Listener): Promise<BroughtHome | undefined> {
+async function endRunBy(place: ResultsPlace, reason: string, listener: Waiting): Promise<BroughtHome | undefined> {
   const { access, run, evaluation } = place;
   const { experiment, graceSeconds } = run;
   listener.status?.("looking at the run");
