@@ -33,9 +33,10 @@ export class KnownContents {
   /** Notes a place, instead of the one that is known. */
   add(sha256: string, source: number, path: string): void {
     const value = 2 * this.lines.add(JSON.stringify([sha256, source, path] satisfies Line));
-    const slot = this.slotOf(sha256);
+    const beginning = beginningOf(sha256);
+    const slot = this.slotOf(sha256, beginning);
     if (this.values[slot] === -1) this.count += 1;
-    this.put(slot, beginningOf(sha256), value);
+    this.put(slot, beginning, value);
     if (3 * this.count > 2 * this.values.length) this.grow();
   }
 
@@ -63,8 +64,7 @@ export class KnownContents {
   }
 
   /** Where in the table this content is, or would be. */
-  private slotOf(sha256: string): number {
-    const beginning = beginningOf(sha256);
+  private slotOf(sha256: string, beginning = beginningOf(sha256)): number {
     let slot = this.begin(beginning);
     for (; ; slot = (slot + 1) % this.values.length) {
       const value = this.values[slot] ?? -1;
