@@ -19,7 +19,8 @@ const entries = {
   "program/provider": "bundles/provider.ts",
   "cli/bundle": "bundles/cli.ts",
   "emulator/main": "emulator/main.ts",
-  "engine/plugins/main": "engine/plugins/main.ts",
+  "engine/plugins/command/main": "engine/plugins/command/main.ts",
+  "engine/plugins/random/main": "engine/plugins/random/main.ts",
   // Where Node.js looks for a package from all of the above.
   ...Object.fromEntries(apart.map((name) => [`node_modules/${name}/index`, name])),
 };
@@ -109,12 +110,9 @@ const pointers = {
   "program/node_modules/@pulumi/pulumi/cmd/run/index.js": `${compiled}\nrequire("../../../../../index.js").start();\n`,
   "program/node_modules/@pulumi/pulumi/cmd/dynamic-provider/index.js": `${compiled}\nrequire("../../../../../provider.js").start();\n`,
   ...Object.fromEntries(
-    ["command", "random"].flatMap((name) => [
-      [
-        `program/node_modules/@pulumi/${name}/package.json`,
-        JSON.stringify({ name: `@pulumi/${name}`, ...version(sdk(name)) }),
-      ],
-      [`engine/plugins/${name}/main.js`, `${compiled}\nrequire("../main.js").serve("${name}");\n`],
+    ["command", "random"].map((name) => [
+      `program/node_modules/@pulumi/${name}/package.json`,
+      JSON.stringify({ name: `@pulumi/${name}`, ...version(sdk(name)) }),
     ]),
   ),
   ...Object.fromEntries(

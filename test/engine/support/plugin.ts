@@ -11,8 +11,6 @@ import { type JavaScriptValue, Struct } from "google-protobuf/google/protobuf/st
 
 export const root = resolve(__dirname, "../../..");
 
-const main = (name: string): string => join(root, "dist", "engine", "plugins", name, "main.js");
-
 export type Values = Record<string, unknown>;
 
 export interface Shown {
@@ -34,10 +32,11 @@ export class PluginProcess {
   /** Starts the compiled plugin (or another program that serves one) with the address of a listening engine. */
   static async start(
     name: "command" | "random",
-    program: readonly string[] = [process.execPath, main(name)],
+    program: readonly string[] = [process.execPath, join(root, "dist", "engine", "plugins", name, "main.js")],
     options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
   ): Promise<PluginProcess> {
-    if (!existsSync(main(name))) throw new Error("dist/ is not compiled: run the tests with npm test");
+    if (!existsSync(join(root, "dist", "engine", "plugins", name, "main.js")))
+      throw new Error("dist/ is not compiled: run the tests with npm test");
     const engine = new Server();
     const lines: Shown[] = [];
     engine.addService(EngineService, {

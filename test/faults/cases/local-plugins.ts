@@ -8,7 +8,7 @@ const plugins = {
   "the language host": "pulumi-language-nodejs",
   "the program": "@pulumi/pulumi/cmd/run",
   "the provider of the instance": "dynamic-provider",
-  "the provider of commands": "engine/plugins/",
+  "the provider of commands": "plugins/command/",
 } as const;
 
 type Plugin = keyof typeof plugins;

@@ -1,0 +1,4 @@
+import { servePlugin } from "../protocol/serve";
+import { plugin } from "./plugin";
+
+servePlugin(plugin, process.argv.slice(2));
