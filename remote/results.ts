@@ -130,9 +130,12 @@ export function bringHome(place: ResultsPlace, listener: Waiting): Promise<Broug
 const inTurn = atMost(8);
 
 function bringHomeBy(place: ResultsPlace, listener: Waiting): Promise<BroughtHome | undefined> {
-  listener.status?.("waiting for other downloads");
+  const { status, interrupted } = listener;
+  status?.("waiting for other downloads");
+  // What an interrupt met on its way goes on to its end.
+  const wait = interrupted?.aborted === true ? undefined : interrupted;
   return inTurn(() => {
-    listener.interrupted?.throwIfAborted();
+    wait?.throwIfAborted();
     return bringHomeNow(place, listener);
   });
 }

@@ -75,11 +75,8 @@ describe("what training writes elsewhere", () => {
   const listed = async (...places: string[]): Promise<Record<string, string>> => {
     const asked = places.flatMap((at, index) => (index % 2 === 0 ? [{ at, path: places[index + 1] }] : []));
     const document = { places: asked, written: { experiment: "exp", keys: { include: [], exclude: [] } }, unpacks: [] };
-    const entries = Buffer.concat(await sent(document, 0))
-      .toString()
-      .trimEnd()
-      .split("\n")
-      .map((line) => JSON.parse(line) as { at?: string; path: string; link?: string })
+    const entries = (await sent(document, 0))
+      .flatMap((list) => JSON.parse(String(list)) as { at?: string; path: string; link?: string }[])
       .map(({ at = "", path, link }) => ({ name: [at, path].filter((part) => part !== "").join("/"), link }));
     expect(new Set(entries.map(({ name }) => name)).size).toBe(entries.length);
     const numbers = entries.flatMap(({ link }, number) => (link === undefined ? [number] : []));
