@@ -49,6 +49,9 @@ export class Talk {
       await pipeline(pieces, this.remote.stdin, { signal: this.signal, end: last });
     } catch (error) {
       if (error instanceof LocalReadError) throw error;
+      this.signal?.throwIfAborted();
+      // A verb that has all that it needs does not wait for the end of its input.
+      if (last && (await endedSoon(this.remote)).code === 0) return;
       await this.failed(what, String(error));
     }
   }
