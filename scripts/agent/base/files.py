@@ -159,6 +159,13 @@ def try_write_json(path, value):
         pass
 
 
+def takes_from_modes():
+    """Whether the user's mask takes a part of the modes 755 and 644 from files that are made with them."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask & 0o755 != 0
+
+
 def write_all(descriptor, content):
     """Writes all of it, which one call may take only a part of."""
     left = memoryview(content)

@@ -10,7 +10,7 @@ import tarfile
 import zipfile
 import zlib
 
-from base.files import inside, write_all
+from base.files import inside, takes_from_modes, write_all
 from base.say import die
 from steps import tar
 from steps.tar import Damaged, Unusual
@@ -56,6 +56,7 @@ class Writer:
         self.made = {()}
         # The folder of the last member, which is made and below no link.
         self.last = None
+        self.masked = takes_from_modes()
 
     def place(self, parts, name):
         above = parts[:-1]
@@ -93,8 +94,8 @@ class Writer:
             self.links.discard(tuple(parts))
             target = os.open(path, flags, mode)
         try:
-            # The user's mask may have taken some of it.
-            os.fchmod(target, mode)
+            if self.masked:
+                os.fchmod(target, mode)
             piece = source.read(1 << 20)
             while piece:
                 write_all(target, piece)

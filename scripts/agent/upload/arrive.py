@@ -10,7 +10,7 @@ import sys
 from array import array
 
 from base.document import checked, first_line
-from base.files import widen, write_all
+from base.files import takes_from_modes, widen, write_all
 from upload.compare import ARRIVED, BIG, COPY, MADE
 
 PACKERS = ("gzip", "zstd")
@@ -48,10 +48,7 @@ class Arrival:
         self.given = array("q", bytes(8 * len(plan.needs)))
         self.bad = []
         self.made = None
-        mask = os.umask(0)
-        os.umask(mask)
-        # Where the user's mask would take a part of the modes that files get.
-        self.masked = bool(mask & 0o755)
+        self.masked = takes_from_modes()
 
     def take(self, source):
         for number, need, entry in self.plan.entries(MADE):
