@@ -81,7 +81,7 @@ async function veryMany(project: Project, folder: string, few: number): Promise<
   const preview = (): Promise<undefined> => pulumi(project, ["preview"]);
   await preview();
   const times = await medians([{ name: "preview", run: preview }], 2);
-  over("preview with 655,620 files, nothing changed, over one with three", times.get("preview"), few, 5);
+  over("no-op preview with 655,620 files over one with three", times.get("preview"), few, 5);
 }
 
 function ratio(what: string, own: number, floor: number): void {
