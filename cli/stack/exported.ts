@@ -107,7 +107,10 @@ function machineIn({ name, resources, find, props }: Part, runs: readonly Part[]
     instance,
     ...(fileSystem !== undefined && { fileSystem: { name: String(fileSystem), region: String(itsRegion) } }),
     claims: { names, instanceIds },
-    access: [...speaking, props("Upload")].find(({ access }) => access !== undefined)?.access as SshAccess | undefined,
+    // Where the first uploads have failed, Standing alone knows it.
+    access: [...speaking, props("Upload"), props("Standing")].find(({ access }) => access !== undefined)?.access as
+      | SshAccess
+      | undefined,
     ...waitingIn(find("Standing")),
     progress: progressOf(deployment, name === onlyMachine ? "" : `${name}-`),
   };

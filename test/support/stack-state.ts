@@ -12,6 +12,8 @@ export interface MadeMachine {
   readonly priceCents?: number;
   /** Without: nothing was launched, or it is gone from the state. */
   readonly launched?: boolean;
+  /** False: its first uploads have failed. */
+  readonly uploaded?: boolean;
   /** As releases wrote it that kept no plan in force. */
   readonly planless?: boolean;
   /** Another plan waits for the end of the runs. */
@@ -32,7 +34,15 @@ interface Made {
   readonly outputs?: object;
 }
 
-function resourcesOf({ name, runs, launched = true, planless, waits, ...price }: MadeMachine): object[] {
+function resourcesOf({
+  name,
+  runs,
+  launched = true,
+  uploaded = true,
+  planless,
+  waits,
+  ...price
+}: MadeMachine): object[] {
   const prefix = name === onlyMachine ? "" : `${name}-`;
   const { priceCents = 120, budgetDollars } = price;
   const instanceId = `i-${name}`;
@@ -63,14 +73,14 @@ function resourcesOf({ name, runs, launched = true, planless, waits, ...price }:
           },
         ]
       : []),
-    { type: "Upload", name: `${prefix}workspace-code`, inputs: { instanceId, access } },
+    ...(uploaded ? [{ type: "Upload", name: `${prefix}workspace-code`, inputs: { instanceId, access } }] : []),
     ...(planless
       ? []
       : [
           {
             type: "Standing",
             name: `${prefix}standing-watch`,
-            inputs: { plan: plan(waits ? "2" : "1") },
+            inputs: { instanceId, access, plan: plan(waits ? "2" : "1") },
             outputs: { plan: plan("1") },
           },
         ]),
