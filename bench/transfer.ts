@@ -192,30 +192,26 @@ async function manyFiles(place: Place): Promise<void> {
 /** The same files, from an archive that is there, beside `tar -xzf`: refusing what is hostile and all other checks included. */
 async function extraction(place: Place): Promise<void> {
   const archive = ".lambda-train/archives/many.tar.gz";
-  const pack = `mkdir -p .lambda-train/archives && tar -czf ${archive} -C many .`;
+  const there = (command: string): Promise<undefined> => place.shell(`${place.ssh()} ${shellQuote(command)}`);
+  const remove = (name: string) => (): void => rmSync(place.there(name), { recursive: true, force: true });
+  await there(`mkdir -p .lambda-train/archives && tar -czf ${archive} -C many .`);
   const times = await medians(
     [
       {
         name: "own",
-        prepare: async () => {
-          rmSync(place.there("extracted"), { recursive: true, force: true });
-          await place.shell(`${place.ssh()} ${shellQuote(pack)}`);
-        },
+        prepare: remove("extracted"),
         run: async () => (await place.own({ way: "extract", local: "extracted", remote: archive })).seconds,
       },
       {
         name: "tar -xzf",
-        prepare: async () => {
-          rmSync(place.there("tarred"), { recursive: true, force: true });
-          await place.shell(`${place.ssh()} ${shellQuote(pack)}`);
-        },
-        run: () => place.shell(`${place.ssh()} 'mkdir tarred && tar -xzf ${archive} -C tarred'`),
+        prepare: remove("tarred"),
+        run: () => there(`mkdir tarred && tar -xzf ${archive} -C tarred`),
       },
     ],
     3,
   );
   ratio("The same extracted there, against `tar -xzf`", times, "tar -xzf", "own", 1);
-  for (const name of ["extracted", "tarred"]) rmSync(place.there(name), { recursive: true });
+  for (const name of ["extracted", "tarred"]) remove(name)();
 }
 
 async function veryManyFiles(place: Place): Promise<void> {

@@ -43,9 +43,8 @@ export function needsOf(command, args) {
   if (command === "doctor" || args.includes("--help") || args.includes("-h")) return { pulumi: false, cloud: false };
   if (["reference", "experiments", "new-experiment"].includes(command)) return { pulumi: false, cloud: false };
   if (command === "cloud") return { pulumi: false, cloud: true };
-  if (command === "test" || command in suites || command === "setup")
+  if (["test", "setup", "screenshots"].includes(command) || command in suites)
     return { pulumi: true, cloud: true, packages: testPackages };
-  if (command === "screenshots") return { pulumi: true, cloud: true, packages: testPackages };
   if (command === "bench") return { pulumi: true, cloud: true, packages: benchPackages };
   const rents = (command === "up" && !args.includes("--preview-only")) || command === "down";
   return { pulumi: true, cloud: rents && isEmulated(stackOf(args)) };

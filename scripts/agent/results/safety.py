@@ -8,9 +8,9 @@ import re
 import shutil
 import time
 
-from base.batches import in_threads
 from base.checksum import sha256_of
 from base.files import moment, read_json
+from base.threads import in_threads
 from results import written
 from results.elsewhere import Look
 from results.record import record_of

@@ -5,8 +5,9 @@ import shutil
 import stat
 import time
 
-from base.batches import batches, in_threads
+from base.batches import batches
 from base.checksum import digest_of
+from base.threads import in_threads
 from upload.entries import Lines, block_digest, blocks_of, entry_of, order, read_lines, record_of, values_of
 from upload.uploads import Stored, foreign, is_file, manifest_path, staging_of, status_of, unchanged
 

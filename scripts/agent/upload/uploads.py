@@ -5,12 +5,11 @@ import json
 import os
 import shutil
 import stat
-from itertools import islice, takewhile
+from itertools import takewhile
 
+from base.batches import batches
 from base.files import BASE, unlink_if_there
-from upload.entries import line_of, order
-
-BATCH = 1000
+from upload.entries import line_of, order, values_of
 
 
 def manifest_path(name, kind=""):
@@ -51,14 +50,9 @@ class Stored:
 
     def records(self):
         """Those before the damage, where there is any."""
-        lines = self.lines()
-        while True:
-            some = list(islice(lines, BATCH))
-            if not some:
-                return
+        for some in batches(self.lines()):
             try:
-                # All at once takes a third of the time.
-                yield from json.loads(b"[%s]" % b",".join(some))
+                yield from values_of(some)
             except ValueError:
                 yield from takewhile(lambda record: record is not None, map(value_of, some))
                 return
