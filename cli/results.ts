@@ -2,12 +2,16 @@ import { relative } from "node:path";
 import { type BroughtHome, bringHome, homeNotes, homeText } from "../remote/results";
 import { verifyResults } from "../remote/transfer/download";
 import { keepBringingHome } from "./results/watch";
+import { ofEach } from "./stack/of-each";
 import { stackView } from "./stack/read";
-import { type Choice, requireRun, resultsPlace } from "./stack/stack-view";
+import { type Choice, requireRuns, resultsPlace, type WithRun } from "./stack/stack-view";
 import { CommandError, choosingCommand, exitCodes, run, wholeNumber } from "./terminal/command";
 import { printing } from "./terminal/listener";
 
-const command = choosingCommand("results", "Downloads and verifies the results, during the run or after it.")
+const command = choosingCommand(
+  "results",
+  "Downloads and verifies the results, during the run or after it: of all the stack's runs, or of the chosen one.",
+)
   .option("--verify <folder>", "check a folder of results against its manifest; download nothing")
   .option(
     "-w, --watch [seconds]",
@@ -25,37 +29,46 @@ run(async () => {
   command.parse();
   const { stack, verify: folder, watch, ...choice } = command.opts<Options>();
   if (folder !== undefined) return verify(folder);
-  const view = requireRun(await stackView(stack), choice);
-  const place = resultsPlace(view);
+  const views = requireRuns(await stackView(stack), choice);
   const stop = new AbortController();
   if (watch !== undefined) process.once("SIGINT", () => stop.abort()).once("SIGTERM", () => stop.abort());
-  const home =
-    watch === undefined
-      ? await printing(console.log, (listener) => bringHome(place, listener))
-      : await keepBringingHome(place, {
-          seconds: watch === true ? 60 : watch,
-          stop: stop.signal,
-          onHome: tell,
-          onProgress: console.error,
-        });
-  if (home === undefined && !stop.signal.aborted) {
-    throw new CommandError(`${view.run.experiment} has not been started yet.`, exitCodes.nothing);
+  const homes = await ofEach(views, (view) => bring(view, watch, stop.signal));
+  if (homes.every((home) => home === undefined) && !stop.signal.aborted) {
+    const names = [...new Set(views.map(({ run: { experiment } }) => experiment))];
+    throw new CommandError(
+      `${names.join(", ")} ${names.length > 1 ? "have" : "has"} not been started yet.`,
+      exitCodes.nothing,
+    );
   }
-  if (home !== undefined && watch === undefined) tell(home);
   return exitCodes.ok;
 });
 
-/** What was told besides last: with --watch it is worth a line only where it is another. */
-let notes = "";
+/** Brings the results of one run home, once or again and again. */
+async function bring(view: WithRun, watch: Options["watch"], stop: AbortSignal): Promise<BroughtHome | undefined> {
+  const place = resultsPlace(view);
+  // What was told besides last: with --watch it is worth a line only where it is another.
+  let notes = "";
+  const tell = (home: BroughtHome): void => {
+    notes = tellOf(home, notes);
+  };
+  if (watch !== undefined) {
+    const seconds = watch === true ? 60 : watch;
+    return keepBringingHome(place, { seconds, stop, onHome: tell, onProgress: console.error });
+  }
+  const home = await printing(console.log, (listener) => bringHome(place, listener));
+  if (home !== undefined) tell(home);
+  return home;
+}
 
-function tell(home: BroughtHome): void {
+/** @returns what else was to be told of it. */
+function tellOf(home: BroughtHome, notes: string): string {
   const { folder, unstable, status } = home;
   console.log(`${homeText(home, relative(process.cwd(), folder))} (run: ${status.state})`);
   const now = homeNotes(home).join("\n");
   if (now !== "" && now !== notes) console.log(now);
-  notes = now;
   if (unstable.length > 0)
     console.log(`Changed during the download, so downloaded as they were: ${unstable.join(", ")}`);
+  return now;
 }
 
 async function verify(folder: string): Promise<number> {

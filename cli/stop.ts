@@ -2,14 +2,15 @@ import { hasEnded, readStatus, startsAgain, stopRun } from "../remote/run";
 import { SshError, withSession } from "../remote/session";
 import type { RunStatus } from "../remote/types";
 import { tellOfRun } from "./notify/notify";
+import { ofEach } from "./stack/of-each";
 import { stackView } from "./stack/read";
-import { type Choice, requireRun } from "./stack/stack-view";
+import { type Choice, requireRuns, type WithRun } from "./stack/stack-view";
 import { noteStopped } from "./stack/stopped";
 import { CommandError, choosingCommand, exitCodes, run } from "./terminal/command";
 
 const command = choosingCommand(
   "stop",
-  "Stops the run cleanly, with time for a checkpoint. The instance stays, and keeps billing.",
+  "Stops the run cleanly, with time for a checkpoint: all the stack's runs, or the chosen one. The instance stays, and keeps billing.",
 );
 
 /** The reason as a stopped run's record keeps it. */
@@ -18,7 +19,12 @@ const reason = "user";
 run(async () => {
   command.parse();
   const { stack, ...choice } = command.opts<Choice & { stack?: string }>();
-  const view = requireRun(await stackView(stack), choice);
+  const views = requireRuns(await stackView(stack), choice);
+  await ofEach(views, stopOne);
+  return exitCodes.ok;
+});
+
+async function stopOne(view: WithRun): Promise<void> {
   const { access, instance, run: plan } = view;
   const { experiment, graceSeconds } = plan;
   const before = await reaching(() => withSession(access, (session) => readStatus(session, experiment)));
@@ -34,8 +40,7 @@ run(async () => {
     `Instance ${instance.id} keeps billing. \`npm run up\` ${nextOf(status)}; \`npm run down\` downloads the results and ` +
       "ends the bill.",
   );
-  return exitCodes.ok;
-});
+}
 
 function endText({ experiment, state, exitCode, stopReason }: RunStatus): string {
   if (state === "evaluating") return `${experiment}: training has ended; its evaluation is still running`;

@@ -95,13 +95,10 @@ export interface Choice {
  * @param by What may be there once only: a machine with several runs is one machine.
  * @throws CommandError that names what there is, if the choice fits several or none.
  */
-export function chosenJob(view: StackView, { machine, run }: Choice, by: "machine" | "run"): JobView {
+export function chosenJob(view: StackView, choice: Choice, by: "machine" | "run"): JobView {
+  const { machine, run } = choice;
   const all = jobsOf(view);
-  const fitting = all.filter(
-    (job) =>
-      (machine === undefined || job.machine === machine) &&
-      (run === undefined || run === job.name || run === job.run?.experiment),
-  );
+  const fitting = all.filter((job) => fits(job, choice));
   const found = by === "machine" ? distinctMachines(fitting) : fitting;
   const named = (jobs: readonly JobView[]): string =>
     jobs.map((job) => (by === "machine" ? job.machine : labelOf(job))).join(by === "machine" ? ", " : "; ");
@@ -120,6 +117,11 @@ export function chosenJob(view: StackView, { machine, run }: Choice, by: "machin
     );
   }
   return one;
+}
+
+function fits(job: JobView, { machine, run }: Choice): boolean {
+  const isRun = run === undefined || run === job.name || run === job.run?.experiment;
+  return isRun && (machine === undefined || job.machine === machine);
 }
 
 /** A machine whose instance can be spoken to. */
@@ -156,6 +158,17 @@ export function requireRun(view: StackView, choice: Choice): WithRun {
     );
   }
   return job;
+}
+
+/**
+ * The runs that a command is for: the one that is chosen, or all of the stack.
+ * @throws CommandError where there is none.
+ */
+export function requireRuns(view: StackView, choice: Choice): WithRun[] {
+  const all = jobsOf(view).filter((job) => fits(job, choice));
+  const found = all.filter((job) => job.instance !== undefined && job.access !== undefined && job.run !== undefined);
+  // Of one or none the other tells what it is, or what is missing.
+  return found.length > 1 ? (found as WithRun[]) : [requireRun(view, choice)];
 }
 
 function hasRun(job: Reachable): job is WithRun {
