@@ -5,11 +5,20 @@ import { noticeOf } from "../../cli/notify/notice";
 import { newsOfLimits } from "../../cli/notify/notify";
 import { viewOf } from "../../cli/stack/exported";
 import type { AccountLook } from "../../cli/stack/look";
+import { ofEach } from "../../cli/stack/of-each";
 import { exitCodeOf, type JobLook, type JobReport, printedReport, reportsOf } from "../../cli/stack/report";
 import { endingOf, seenOf, toldOf } from "../../cli/stack/seen";
-import { jobsOf, requireInstance, requireRun, type StackView } from "../../cli/stack/stack-view";
+import {
+  type Choice,
+  jobsOf,
+  requireInstance,
+  requireRun,
+  requireRuns,
+  type StackView,
+} from "../../cli/stack/stack-view";
 import { type Details, noDetails } from "../../cli/status/look";
 import { screenOf } from "../../cli/status/screen";
+import { CommandError, exitCodes } from "../../cli/terminal/command";
 import { costOfAll, spentAt } from "../../lambda/billing/forecast";
 import { plainText } from "../../remote/log-text";
 import type { RunStatus } from "../../remote/types";
@@ -151,6 +160,30 @@ describe("a command on one", () => {
     expect(requireRun(two, { run: "exp-second" })).toMatchObject({ name: "second", workspace: "work" });
     expect(() => requireRun(two, { machine: "gpu10", run: "first" })).toThrow("no machine gpu10 with run first");
     expect(() => requireRun(empty, {})).toThrow("Stack test has no instance in its state.");
+  });
+
+  it("is for all runs that are not chosen among, where it says so", () => {
+    const names = (choice: Choice): unknown[] => requireRuns(two, choice).map(({ name }) => name);
+    expect(names({})).toEqual(["first", "second", "third"]);
+    expect(names({ machine: "gpu2" })).toEqual(["first", "second"]);
+    expect(names({ run: "exp-second" })).toEqual(["second"]);
+    expect(() => requireRuns(two, { run: "other" })).toThrow("Stack test has no run other. It has: machine gpu2, run");
+    expect(() => requireRuns(empty, {})).toThrow("Stack test has no instance in its state.");
+  });
+
+  it("goes on with the others where one fails, and tells of all that did", async () => {
+    const done: number[] = [];
+    const failing = (...which: number[]): Promise<number[]> =>
+      ofEach([1, 2, 3], async (each) => {
+        await Promise.resolve();
+        if (which.includes(each)) throw new CommandError(`${each} failed`, exitCodes.nothing);
+        done.push(each);
+        return each * 2;
+      });
+    await expect(failing()).resolves.toEqual([2, 4, 6]);
+    await expect(failing(1)).rejects.toMatchObject({ message: "1 failed", exitCode: exitCodes.nothing });
+    await expect(failing(1, 3)).rejects.toMatchObject({ message: "1 failed\n3 failed", exitCode: exitCodes.nothing });
+    expect(done).toEqual([1, 2, 3, 2, 3, 2]);
   });
 });
 

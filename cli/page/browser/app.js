@@ -12,6 +12,7 @@ import { Lifecycle } from "./lifecycle.js";
 import { Log } from "./log.js";
 import { Notices } from "./notices.js";
 import { useChoice, useTopic } from "./store.js";
+import { Sweep } from "./sweep.js";
 import { useTheme } from "./theme.js";
 
 /** The page. */
@@ -30,6 +31,7 @@ export function App() {
       ${rented && html`<${Lifecycle} /><${Figures} />`}
       <${Actions} />
       ${rented && html`<${Evaluation} />`}
+      <${Sweep} />
       <${Charts} chosen=${chosen} theme=${theme} />
       <${Experiments} chosen=${chosen} choose=${choose} />
       ${rented && html`<div class="pair"><${Log} /><div><${Checkpoints} /><${History} /></div></div><${Configuration} />`}

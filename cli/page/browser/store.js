@@ -12,6 +12,7 @@ const topics = [
   "checkpoints",
   "history",
   "experiments",
+  "sweep",
   "configuration",
   "trouble",
   "action",
