@@ -1,0 +1,111 @@
+import { z } from "zod";
+import { callAgent } from "./agent";
+import type { SshSession } from "./session";
+
+const value = z.number().nullish();
+/** Seconds since the epoch, by the clock of the study's machine. */
+const moment = z.number().optional();
+
+/** A trial of a sweep, as its study knows it. */
+const trialSchema = z.object({
+  number: z.number().int().nonnegative(),
+  params: z.record(z.string(), z.unknown()),
+  state: z.enum([
+    "queued", // waits to be run, or to be run again
+    "running",
+    "complete",
+    "pruned", // ended early, since it was worse than the others
+    "failed", // as often as sweep.retries allows
+    "withdrawn", // its values are no longer asked for
+  ]),
+  /** Which start of it this is, from 1; 0: it has not begun. */
+  attempt: z.number(),
+  /** The machine that runs it, or has run it last. */
+  machine: z.string().optional(),
+  /** What the metric came to. */
+  value,
+  /** The metric by step, not all of many. */
+  values: z.array(z.tuple([z.number(), z.number().nullable()])).default([]),
+  startedAt: moment,
+  endedAt: moment,
+  exitCode: z.number().optional(),
+  /** Why it ended so, in words. */
+  reason: z.string().nullish(),
+});
+
+const studySchema = z.object({
+  metric: z.string(),
+  direction: z.enum(["minimize", "maximize"]),
+  /** How many trials there are to be. */
+  wanted: z.number(),
+  trials: z.array(trialSchema),
+  /** Number of the best one; null as long as none is complete. */
+  best: z.number().nullable(),
+  /** How much each value has to do with the metric: shares of 1. Empty while too few trials tell it. */
+  importance: z.record(z.string(), z.number()),
+});
+
+const copySchema = z.object({
+  epoch: z.string(),
+  number: z.number(),
+  bytes: z.number(),
+  sha256: z.string(),
+  study: z.boolean(),
+});
+
+export type Study = z.infer<typeof studySchema>;
+export type Trial = z.infer<typeof trialSchema>;
+
+/** What a machine knows of a study: of several that one knows most which has the highest number, then the most bytes. */
+export type StudyCopy = z.infer<typeof copySchema>;
+
+/** Name of the run that trains a trial, and of its folder of results. */
+export function trialRun(experiment: string, number: number): string {
+  return `${experiment}-t${number}`;
+}
+
+/** What is asked of a study; see scripts/agent/sweep/server.py. */
+type Request =
+  | { readonly op: "summary" }
+  | {
+      readonly op: "place";
+      readonly definition: object;
+      /** Numbers of the trials whose results are at home, verified. */
+      readonly home: readonly number[];
+      /** Machines that are gone, and with them what is not at home. */
+      readonly lost: readonly string[];
+    };
+
+const answerSchema = z.object({ ok: z.unknown().optional(), error: z.string().optional() });
+
+/** Asks the study of an experiment on its machine. @throws Error with what it says against that */
+async function askStudy(session: SshSession, experiment: string, request: Request): Promise<unknown> {
+  const what = `Asking the study of ${experiment}`;
+  // The first question makes its environment.
+  const call = { verb: "study-call", document: { experiment, request } };
+  const text = await callAgent(session, call, what, { timeoutSeconds: 600 });
+  const { ok, error } = answerSchema.parse(JSON.parse(text));
+  if (error !== undefined) throw new Error(`${what} failed: ${error}.`);
+  return ok;
+}
+
+/** All trials of a sweep, and what they have come to. */
+export async function readStudy(session: SshSession, experiment: string): Promise<Study> {
+  return studySchema.parse(await askStudy(session, experiment, { op: "summary" }));
+}
+
+/** Makes the study of a sweep, or brings it to what is wanted now. */
+export async function placeStudy(
+  session: SshSession,
+  experiment: string,
+  wanted: Omit<Extract<Request, { op: "place" }>, "op">,
+): Promise<void> {
+  await askStudy(session, experiment, { op: "place", ...wanted });
+}
+
+/** What a machine knows of a study; undefined where it knows nothing. */
+export async function readCopy(session: SshSession, experiment: string): Promise<StudyCopy | undefined> {
+  const what = `Looking for a copy of the study of ${experiment}`;
+  const text = await callAgent(session, { verb: "study-copy", document: { experiment } }, what);
+  return z.object({ copy: copySchema.nullable() }).parse(JSON.parse(text)).copy ?? undefined;
+}
