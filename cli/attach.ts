@@ -4,6 +4,7 @@ import { tmuxSession } from "../remote/scripts";
 import { SshSession } from "../remote/session";
 import { stackView } from "./stack/read";
 import { type Choice, requireRun } from "./stack/stack-view";
+import { withTrial } from "./sweep/trials";
 import { CommandError, choosingCommand, exitCodes, run } from "./terminal/command";
 
 const command = choosingCommand(
@@ -14,7 +15,7 @@ const command = choosingCommand(
 run(async () => {
   command.parse();
   const options = command.opts<Choice & { stack?: string }>();
-  const view = requireRun(await stackView(options.stack), options);
+  const view = requireRun(await withTrial(await stackView(options.stack), options.run), options);
   if (!process.stdin.isTTY)
     throw new CommandError("attach needs a terminal; `npm run logs` follows the run without one.", exitCodes.usage);
   const session = await SshSession.connect(view.access);

@@ -4,6 +4,7 @@ import { shellQuote } from "../remote/quote";
 import { stackView } from "./stack/read";
 import { type Choice, requireInstance } from "./stack/stack-view";
 import { runThere, thereHelp } from "./stack/there";
+import { withTrial } from "./sweep/trials";
 import { CommandError, choosingCommand, exitCodes, run } from "./terminal/command";
 
 const description =
@@ -22,7 +23,11 @@ const command = choosingCommand("exec", description)
 run(async () => {
   command.parse();
   const { stack, home, ...choice } = command.opts<Choice & { stack?: string; home?: boolean }>();
-  const { access, workspace, run: plan } = requireInstance(await stackView(stack), choice, "run");
+  const {
+    access,
+    workspace,
+    run: plan,
+  } = requireInstance(await withTrial(await stackView(stack), choice.run), choice, "run");
   if (home !== true && workspace === undefined) {
     throw new CommandError(
       "The workload isn't on the instance yet. Use --home to run in the home folder.",

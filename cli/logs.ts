@@ -2,6 +2,7 @@ import pc from "picocolors";
 import { followLog, type LogStart } from "../remote/follow";
 import { stackView } from "./stack/read";
 import { type Choice, requireRun } from "./stack/stack-view";
+import { withTrial } from "./sweep/trials";
 import { choosingCommand, exitCodes, run, wholeNumber } from "./terminal/command";
 import { LineFilter } from "./terminal/line-filter";
 import { logOutput } from "./terminal/log-output";
@@ -44,7 +45,7 @@ run(async () => {
   const mark = pc.isColorSupported && process.stdout.isTTY ? (text: string) => pc.bold(pc.red(text)) : undefined;
   const filter = grep === undefined ? undefined : new LineFilter({ pattern: grep, ignoreCase, invert, mark });
   const output = logOutput({ raw, filter });
-  const { access, run: plan } = requireRun(await stackView(stack), choice);
+  const { access, run: plan } = requireRun(await withTrial(await stackView(stack), choice.run), choice);
   endWithReader();
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort()).once("SIGTERM", () => stop.abort());

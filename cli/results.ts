@@ -1,10 +1,11 @@
 import { relative } from "node:path";
-import { type BroughtHome, bringHome, homeNotes, homeText } from "../remote/results";
+import { type BroughtHome, bringHome, homeNotes, homeText, type ResultsPlace } from "../remote/results";
 import { verifyResults } from "../remote/transfer/download";
 import { keepBringingHome } from "./results/watch";
 import { ofEach } from "./stack/of-each";
 import { stackView } from "./stack/read";
 import { type Choice, requireRuns, resultsPlace, type WithRun } from "./stack/stack-view";
+import { isWorker, seenTrials, withTrial } from "./sweep/trials";
 import { CommandError, choosingCommand, exitCodes, run, wholeNumber } from "./terminal/command";
 import { printing } from "./terminal/listener";
 
@@ -29,7 +30,7 @@ run(async () => {
   command.parse();
   const { stack, verify: folder, watch, ...choice } = command.opts<Options>();
   if (folder !== undefined) return verify(folder);
-  const views = requireRuns(await stackView(stack), choice);
+  const views = requireRuns(await withTrial(await stackView(stack), choice.run), choice);
   const stop = new AbortController();
   if (watch !== undefined) process.once("SIGINT", () => stop.abort()).once("SIGTERM", () => stop.abort());
   const homes = await ofEach(views, (view) => bring(view, watch, stop.signal));
@@ -43,21 +44,27 @@ run(async () => {
   return exitCodes.ok;
 });
 
-/** Brings the results of one run home, once or again and again. */
+/** Brings the results of one run home, or of a sweep's trials on one machine: once, or again and again. */
 async function bring(view: WithRun, watch: Options["watch"], stop: AbortSignal): Promise<BroughtHome | undefined> {
-  const place = resultsPlace(view);
-  // What was told besides last: with --watch it is worth a line only where it is another.
-  let notes = "";
+  const placesOf = async (): Promise<ResultsPlace[]> => {
+    const trials = isWorker(view) ? await seenTrials(view) : [];
+    return [view, ...trials.map(({ trial }) => trial)].map(resultsPlace);
+  };
+  // What was told besides last of each: with --watch it is worth a line only where it is another.
+  const notes = new Map<string, string>();
   const tell = (home: BroughtHome): void => {
-    notes = tellOf(home, notes);
+    const { experiment } = home.status;
+    notes.set(experiment, tellOf(home, notes.get(experiment) ?? ""));
   };
   if (watch !== undefined) {
     const seconds = watch === true ? 60 : watch;
-    return keepBringingHome(place, { seconds, stop, onHome: tell, onProgress: console.error });
+    return keepBringingHome(placesOf, { seconds, stop, onHome: tell, onProgress: console.error });
   }
-  const home = await printing(console.log, (listener) => bringHome(place, listener));
-  if (home !== undefined) tell(home);
-  return home;
+  const homes = await printing(console.log, async (listener) =>
+    ofEach(await placesOf(), (place) => bringHome(place, listener)),
+  );
+  for (const home of homes) if (home !== undefined) tell(home);
+  return homes.find((home) => home !== undefined);
 }
 
 /** @returns what else was to be told of it. */

@@ -6,6 +6,7 @@ import { ofEach } from "./stack/of-each";
 import { stackView } from "./stack/read";
 import { type Choice, requireRuns, type WithRun } from "./stack/stack-view";
 import { noteStopped } from "./stack/stopped";
+import { withTrial } from "./sweep/trials";
 import { CommandError, choosingCommand, exitCodes, run } from "./terminal/command";
 
 const command = choosingCommand(
@@ -19,7 +20,7 @@ const reason = "user";
 run(async () => {
   command.parse();
   const { stack, ...choice } = command.opts<Choice & { stack?: string }>();
-  const views = requireRuns(await stackView(stack), choice);
+  const views = requireRuns(await withTrial(await stackView(stack), choice.run), choice);
   await ofEach(views, stopOne);
   return exitCodes.ok;
 });

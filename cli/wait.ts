@@ -6,6 +6,7 @@ import { lookAtAccount, sawGone } from "./stack/look";
 import { ofEach } from "./stack/of-each";
 import { stackView } from "./stack/read";
 import { type Choice, requireRuns, type StackView, type WithRun } from "./stack/stack-view";
+import { withTrial } from "./sweep/trials";
 import { CommandError, choosingCommand, exitCodes, run, wholeNumber } from "./terminal/command";
 import { logOutput } from "./terminal/log-output";
 
@@ -27,7 +28,7 @@ interface Options extends Choice {
 run(async () => {
   command.parse();
   const options = command.opts<Options>();
-  const whole = await stackView(options.stack);
+  const whole = await withTrial(await stackView(options.stack), options.run);
   const views = requireRuns(whole, options);
   const ended = await ofEach(views, (view) => waitForOne(view, whole, { ...options, several: views.length > 1 }));
   return ended.every((isWell) => isWell) ? exitCodes.ok : exitCodes.failed;

@@ -231,6 +231,19 @@ export interface MachinePlan {
   readonly gate: GatePlan;
 }
 
+/**
+ * What makes a run the worker of a sweep: on its machine it trains one trial after another, as the study gives them out that
+ * one machine of the fleet has. Each trial is a run of its own, named `<experiment>-t<number>`.
+ */
+export interface WorkerPlan {
+  /** Name of the machine that has the study. */
+  readonly study: string;
+  /** What the study is told of the sweep. */
+  readonly definition: object;
+  /** How each trial is evaluated; undefined where none is. */
+  readonly evaluation?: EvaluationPlan;
+}
+
 /** A run, and the machine on which it trains. */
 export interface PlannedRun {
   /** Unique among the stack's runs; stays when the experiment is renamed. Resources of all but {@link onlyRun} begin with it. */
@@ -242,6 +255,8 @@ export interface PlannedRun {
   readonly config?: ConfigPlan;
   readonly evaluation?: EvaluationPlan;
   readonly dashboard?: DashboardPlan;
+  /** Where it is the worker of a sweep. */
+  readonly worker?: WorkerPlan;
 }
 
 /** Names of the machine and the run of a stack that has one of each. */

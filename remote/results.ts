@@ -304,6 +304,9 @@ async function endRunBy(place: ResultsPlace, reason: string, listener: Waiting):
   return bringHomeBy(place, listener);
 }
 
+/** Why a trial was stopped that was worse than the others; see scripts/agent/sweep/. */
+const prunedReason = "pruned";
+
 /** Exit status of an evaluation that was ended at its time limit. */
 const atTimeLimit = 124;
 
@@ -311,6 +314,8 @@ const atTimeLimit = 124;
  * Whether the end of a run should evaluate it. One that failed may have been mended since, and gets another try; one that
  * used up its time would most likely bill for all of it once more.
  */
-function isToBeEvaluated({ evaluation }: RunStatus): boolean {
+function isToBeEvaluated({ evaluation, stopReason }: RunStatus): boolean {
+  // A trial that was worse than the others is not worth it.
+  if (stopReason === prunedReason) return false;
   return evaluation?.state === "failed" ? evaluation.exitCode !== atTimeLimit : evaluation?.state !== "done";
 }

@@ -15,14 +15,15 @@ async function look({ access, run }: ResultsPlace): Promise<{ ended: boolean; ma
 }
 
 /**
- * Brings the results home whenever there is a new checkpoint, and once more when the run has ended. A lost connection is
- * made again; what has arrived stays here, verified.
+ * Brings results home whenever there is a new checkpoint, and once more when a run has ended. A lost connection is made
+ * again; what has arrived stays here, verified.
+ * @param placesOf Whose results: asked before each look, since a sweep starts further trials.
  * @param seconds Between two looks.
  * @param onHome Told of each download.
- * @returns the last download; undefined where the experiment was never started, or `stop` came before the first.
+ * @returns the last download; undefined where nothing was ever started, or `stop` came before the first.
  */
 export async function keepBringingHome(
-  place: ResultsPlace,
+  placesOf: () => Promise<readonly ResultsPlace[]>,
   options: {
     readonly seconds: number;
     readonly stop: AbortSignal;
@@ -31,24 +32,33 @@ export async function keepBringingHome(
   },
 ): Promise<BroughtHome | undefined> {
   const { seconds, stop, onHome, onProgress } = options;
-  let known: string | undefined;
-  let home: BroughtHome | undefined;
+  // What was seen when the last download began, by experiment.
+  const known = new Map<string, string>();
+  let last: BroughtHome | undefined;
   while (!stop.aborted) {
     try {
-      const seen = await look(place);
-      if (seen === undefined) return undefined;
-      if (seen.ended || seen.mark !== known) {
-        home = await bringHome(place, { progress: () => {} });
-        if (home !== undefined) onHome(home);
-        known = seen.mark;
-        // Ended before the download began: all is here.
-        if (seen.ended) return home;
+      const places = await placesOf();
+      let over = true;
+      for (const place of places) {
+        const { experiment } = place.run;
+        const seen = await look(place);
+        if (seen === undefined) continue;
+        const mark = `${seen.ended ? "ended" : ""}${seen.mark}`;
+        if (mark !== known.get(experiment)) {
+          const home = await bringHome(place, { progress: () => {} });
+          if (home !== undefined) onHome(home);
+          last = home ?? last;
+          known.set(experiment, mark);
+        }
+        over &&= seen.ended;
       }
+      // Ended before the downloads began: all is here, unless more was started meanwhile.
+      if (over && (places.length === 1 || (await placesOf()).length === places.length)) return last;
     } catch (error) {
       if (!isRetryable(error)) throw error;
       onProgress(`${(error as Error).message} Looking again in ${seconds} s.`);
     }
     await sleep(seconds * 1000, undefined, { signal: stop }).catch(() => {});
   }
-  return home;
+  return last;
 }

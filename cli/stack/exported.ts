@@ -117,10 +117,11 @@ function machineIn({ name, resources, find, props }: Part, runs: readonly Part[]
 }
 
 function runIn({ name, props }: Part, machine: string): RunView[] {
-  const { run, evaluation, workspace, directory } = props("Results");
+  const { run, evaluation, worker, workspace, directory } = props("Results");
   const { dashboard } = props("Run");
   // Each is as the program gave it to the resource.
-  const planned = { name, machine, run, evaluation, dashboard, workspace } as Omit<RunView, "resultsFolder">;
+  const known = { name, machine, run, evaluation, dashboard, workspace, ...(worker !== undefined && { worker }) };
+  const planned = known as Omit<RunView, "resultsFolder">;
   return run === undefined ? [] : [{ ...planned, resultsFolder: resolve(projectFolder(), directory as string) }];
 }
 

@@ -1,15 +1,17 @@
 import { join } from "node:path";
 import { openWay } from "../../lambda/account/way";
 import { isGone, statusOrGone } from "../../lambda/life/presence";
-import type { EvaluationPlan, RunPlan } from "../../plan/types";
+import type { EvaluationPlan, RunPlan, WorkerPlan } from "../../plan/types";
 import {
   type BroughtHome,
   endRun,
   homeText,
   loseResultsVariable,
+  type ResultsPlace,
   requireResults,
   wroteNothing,
 } from "../../remote/results";
+import { endTrials } from "../../remote/trials";
 import { elsewhereLines } from "../../remote/written";
 import { diffByName, sameValue } from "../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../dynamic/handler";
@@ -21,6 +23,7 @@ interface Inputs extends OnInstance {
   readonly endpoint: string;
   readonly run: RunPlan;
   readonly evaluation?: EvaluationPlan;
+  readonly worker?: WorkerPlan;
   readonly workspace: string;
   readonly directory: string;
 }
@@ -42,26 +45,16 @@ async function secure(props: Outputs, context: HandlerContext): Promise<void> {
       `${experiment}: results given up, as asked for by --lose-results or ${loseResultsVariable}`,
     );
   }
-  let home: BroughtHome | undefined;
+  const place = { ...props, directory: localPath(props.directory) };
+  let homes: { readonly place: ResultsPlace; readonly home: BroughtHome | undefined }[];
   try {
     // A destroy by the Pulumi CLI alone has not been let in yet.
     await openWay({ ...props, id: props.instanceId }, () => connect(props.endpoint, context), context.progress);
-    home = await endRun({ ...props, directory: localPath(props.directory) }, "destroy", context);
-    if (home === undefined) {
-      noteUnseen(props.instanceId, experiment, "never started");
-      return context.progress(`${experiment} was never started, so there are no results`);
-    }
-    noteEnded(props, home);
-    if (home.status.state === "absent") {
-      context.progress(
-        `${experiment} was never started, but files were written there since setup, as by exec or a notebook`,
-      );
-    }
-    context.progress(`${experiment}: ${homeText(home, props.folder)}`);
-    if (wroteNothing(home)) {
-      context.progress(`${experiment} ended before its first step and wrote nothing, so nothing is lost`);
-    }
-    for (const line of elsewhereLines(home.written)) context.progress(`${experiment}: ${line}`);
+    const home = await endRun(place, "destroy", context);
+    const { worker } = props;
+    homes = worker === undefined ? [{ place, home }] : await endTrials(place, worker.evaluation, "destroy", context);
+    if (home === undefined && homes.length === 0) homes = [{ place, home }];
+    for (const each of homes) tellOf(props, each, context);
   } catch (error) {
     // The address may belong to another machine by now. So any failure is a reason to ask whether ours still exists.
     const { endpoint, instanceId, access } = props;
@@ -82,7 +75,30 @@ async function secure(props: Outputs, context: HandlerContext): Promise<void> {
       { cause: error },
     );
   }
-  requireResults(props, home);
+  for (const { place: of, home } of homes) if (home !== undefined) requireResults(of, home);
+}
+
+/** Tells of a run whose results were seen to. */
+function tellOf(
+  { instanceId, directory }: Outputs,
+  { place, home }: { readonly place: ResultsPlace; readonly home: BroughtHome | undefined },
+  { progress }: HandlerContext,
+): void {
+  const { experiment } = place.run;
+  if (home === undefined) {
+    noteUnseen(instanceId, experiment, "never started");
+    progress(`${experiment} was never started, so there are no results`);
+    return;
+  }
+  noteEnded(place, home);
+  if (home.status.state === "absent") {
+    progress(`${experiment} was never started, but files were written there since setup, as by exec or a notebook`);
+  }
+  progress(`${experiment}: ${homeText(home, join(directory, experiment))}`);
+  if (wroteNothing(home)) {
+    progress(`${experiment} ended before its first step and wrote nothing, so nothing is lost`);
+  }
+  for (const line of elsewhereLines(home.written)) progress(`${experiment}: ${line}`);
 }
 
 /** Life of the guard of an experiment's results: its deletion is what brings them home. */
@@ -90,7 +106,7 @@ export const handler: DynamicHandler<Inputs, Outputs> = {
   diff: (_id, olds, news) => {
     const diff = diffByName(olds, news, {
       replace: ["instanceId"],
-      update: ["access", "run", "evaluation", "workspace", "directory", "endpoint"],
+      update: ["access", "run", "evaluation", "worker", "workspace", "directory", "endpoint"],
     });
     const renamed = !sameValue(olds.run.experiment, news.run?.experiment);
     return {

@@ -1,0 +1,68 @@
+import type { Listener } from "../../local/listener";
+import { type BroughtHome, bringHome } from "../../remote/results";
+import { hasEnded, readStatus } from "../../remote/run";
+import { withSession } from "../../remote/session";
+import { numberOf, trialsThere } from "../../remote/trials";
+import type { RunStatus } from "../../remote/types";
+import { resultsAtHome } from "../stack/results-home";
+import { type JobView, jobsOf, type RunView, resultsPlace, type StackView, type WithRun } from "../stack/stack-view";
+
+/** A run that is the worker of a sweep, with an instance that can be spoken to. */
+export type WithWorker = WithRun & Required<Pick<RunView, "worker">>;
+
+/** Whether a job is a sweep's worker that can be spoken to. */
+export function isWorker(job: JobView): job is WithWorker {
+  return job.worker !== undefined && job.access !== undefined && job.instance !== undefined && job.run !== undefined;
+}
+
+/** The job of a worker's trial, by the name of its run. */
+export function trialOf(worker: WithWorker, name: string): WithRun {
+  const { evaluation } = worker.worker;
+  return { ...worker, name, run: { ...worker.run, experiment: name }, evaluation, worker: undefined };
+}
+
+/**
+ * The stack's view with a trial as one more run, where the name is a trial's. The state doesn't know trials: the machines are
+ * asked.
+ * @param name Of a run, as somebody has given it.
+ */
+export async function withTrial(view: StackView, name: string | undefined): Promise<StackView> {
+  if (name === undefined || view.runs.some((run) => run.name === name || run.run.experiment === name)) return view;
+  const workers = jobsOf(view)
+    .filter(isWorker)
+    .filter(({ run }) => numberOf(name, run.experiment) !== undefined);
+  const found = await Promise.all(
+    workers.map(async (worker) => {
+      const there = await withSession(worker.access, (session) => trialsThere(session, worker.run.experiment));
+      return there.includes(name) ? [trialOf(worker, name)] : [];
+    }),
+  );
+  return { ...view, runs: [...view.runs, ...found.flat()] };
+}
+
+/** A trial on a machine, and how it is there. */
+export interface SeenTrial {
+  readonly trial: WithRun;
+  readonly status: RunStatus;
+}
+
+/** The trials that a worker has started on its machine. */
+export function seenTrials(worker: WithWorker): Promise<SeenTrial[]> {
+  return withSession(worker.access, async (session) => {
+    const names = await trialsThere(session, worker.run.experiment);
+    const seen: SeenTrial[] = [];
+    for (const name of names) seen.push({ trial: trialOf(worker, name), status: await readStatus(session, name) });
+    return seen;
+  });
+}
+
+/** Brings home what a worker's trials have come to that have ended, and whose results are not here yet. */
+export async function bringEndedHome(worker: WithWorker, listener: Listener): Promise<BroughtHome[]> {
+  const seen = await seenTrials(worker);
+  const due = seen.filter(({ trial, status }) => {
+    const home = resultsAtHome(trial, status);
+    return hasEnded(status.state) && (home === null || home.lacks !== undefined);
+  });
+  const homes = await Promise.all(due.map(({ trial }) => bringHome(resultsPlace(trial), listener)));
+  return homes.filter((home) => home !== undefined);
+}

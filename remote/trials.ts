@@ -1,0 +1,66 @@
+import { atMost } from "../local/at-most";
+import { callAgent } from "./agent";
+import { type BroughtHome, endRun, type ResultsPlace } from "./results";
+import type { SshSession } from "./session";
+import { trialRun } from "./study";
+import { withRetries } from "./transfer/retry";
+
+/** Names of the runs that have trained trials of a sweep on an instance, by number. */
+export async function trialsThere(session: SshSession, experiment: string): Promise<string[]> {
+  const call = { verb: "standing", document: {} };
+  const text = await callAgent(session, call, "Looking for trials", { timeoutSeconds: 60 });
+  const { experiments } = JSON.parse(text) as { experiments: readonly string[] };
+  return experiments.filter((name) => numberOf(name, experiment) !== undefined).toSorted(byNumber(experiment));
+}
+
+/** Number of the trial that a run has trained; undefined where it is none of the sweep's. */
+export function numberOf(name: string, experiment: string): number | undefined {
+  const [head, digits] = [name.slice(0, trialRun(experiment, 0).length - 1), name.slice(experiment.length + 2)];
+  return head === `${experiment}-t` && /^\d+$/.test(digits) ? Number(digits) : undefined;
+}
+
+function byNumber(experiment: string): (a: string, b: string) => number {
+  return (a, b) => (numberOf(a, experiment) ?? 0) - (numberOf(b, experiment) ?? 0);
+}
+
+/** Where the results of a worker's trial are and go. */
+export function trialPlace(worker: ResultsPlace, name: string, evaluation: ResultsPlace["evaluation"]): ResultsPlace {
+  return { ...worker, run: { ...worker.run, experiment: name }, evaluation };
+}
+
+/** A trial that was ended, and what came home of it. */
+export interface EndedTrial {
+  readonly place: ResultsPlace;
+  /** undefined where there was nothing to bring. */
+  readonly home: BroughtHome | undefined;
+}
+
+/** Trials that are evaluated and brought home side by side: each evaluation has a GPU of the machine. */
+const sideBySide = 4;
+
+/**
+ * Ends all trials of a sweep on one instance for good, as {@link endRun} ends a run. Their worker has ended before.
+ * @throws the error of the first that can't be brought home, when the others are.
+ */
+export async function endTrials(
+  worker: ResultsPlace,
+  evaluation: ResultsPlace["evaluation"],
+  reason: string,
+  listener: Parameters<typeof endRun>[2],
+): Promise<EndedTrial[]> {
+  const { access, run } = worker;
+  const names = await withRetries(access, (session) => trialsThere(session, run.experiment));
+  const inTurn = atMost(sideBySide);
+  const ended = await Promise.allSettled(
+    names.map((name) =>
+      inTurn(async () => {
+        const place = trialPlace(worker, name, evaluation);
+        return { place, home: await endRun(place, reason, listener) };
+      }),
+    ),
+  );
+  return ended.map((each) => {
+    if (each.status === "rejected") throw each.reason;
+    return each.value;
+  });
+}
