@@ -5,6 +5,7 @@ import { type JobView, jobsOf, type StackView } from "./stack/stack-view";
 import { lookAtRun, noDetails } from "./status/look";
 import { screenOf } from "./status/screen";
 import { watchStatus } from "./status/watch";
+import { sweepsOf } from "./sweep/report";
 import { exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
 import { printJson } from "./terminal/output";
 
@@ -23,9 +24,10 @@ run(async () => {
     await watchStatus(stack, watch === true ? 2 : watch, stop.signal);
     return exitCodes.ok;
   }
-  const all = await look(await stackView(stack));
-  if (json === true) printJson(printedReport(all));
-  else for (const line of screenOf(all, process.stdout.columns ?? 200)) console.log(line);
+  const view = await stackView(stack);
+  const [all, sweeps] = await Promise.all([look(view), sweepsOf(view)]);
+  if (json === true) printJson({ ...printedReport(all), ...(sweeps.length > 0 && { sweeps }) });
+  else for (const line of screenOf(all, process.stdout.columns ?? 200, sweeps)) console.log(line);
   return exitCodeOf(all);
 });
 

@@ -15,6 +15,7 @@ import type { Events } from "./events";
 import { HomeExperiments, resultsRoot } from "./experiments";
 import { lifecycleOf } from "./lifecycle";
 import { RunMonitor } from "./run-monitor";
+import { SweepMonitor } from "./sweep-monitor";
 
 /** Milliseconds between two readings of the stack's state: it changes while an `up` or `down` works. */
 const stateMs = { changing: 4000, settled: 20_000, alone: 60_000 };
@@ -30,6 +31,7 @@ export class StackMonitor {
   /** What was asked about, and when. */
   private asked: { readonly ids: string; readonly at: number } | undefined;
   private runMonitor: RunMonitor | undefined;
+  private sweepMonitor: SweepMonitor | undefined;
   private watching = "";
   private homes = new HomeExperiments(join(projectFolder(), "results"));
 
@@ -51,6 +53,7 @@ export class StackMonitor {
   close(): void {
     this.stop.abort();
     this.runMonitor?.close();
+    this.sweepMonitor?.close();
   }
 
   /** The runs of the stack, each with its machine. */
@@ -142,7 +145,10 @@ export class StackMonitor {
       this.account = await lookAtAccount(this.view);
       this.asked = { ids, at: Date.now() };
     }
-    if (!this.stop.signal.aborted) this.watch();
+    if (!this.stop.signal.aborted) {
+      this.watch();
+      this.sweepMonitor = SweepMonitor.for(this.view, this.events, this.sweepMonitor);
+    }
     this.tell();
   }
 

@@ -13,6 +13,8 @@ import { foundText, leftText } from "../../remote/written";
 import type { Progress } from "../curves/series";
 import type { CostReport, JobReport, StackReport, StrayReport } from "../stack/report";
 import type { JobView } from "../stack/stack-view";
+import type { SweepReport } from "../sweep/report";
+import { countsOf, trialLines, valuesText } from "../sweep/screen";
 import { noDetails } from "./look";
 
 const label = 12;
@@ -23,7 +25,7 @@ const mostEvents = 6;
  * The reports as lines for a person, none longer than the terminal is wide. Machine and run of a stack that has one of
  * each stand together; of others each machine stands by itself, above its runs.
  */
-export function screenOf(all: readonly JobReport[], width: number): string[] {
+export function screenOf(all: readonly JobReport[], width: number, sweeps: readonly SweepReport[] = []): string[] {
   const [first, ...more] = all;
   if (first === undefined) return [];
   const head: Row[] = [["stack", pc.bold(first.report.stack)]];
@@ -43,12 +45,29 @@ export function screenOf(all: readonly JobReport[], width: number): string[] {
     ...whole,
     ...runRows(first.report, true),
   ];
+  const trials = sweeps.map((sweep) => shown(sweepRows(sweep), trialRows(sweep), width));
   const parts =
-    more.length === 0 ? [shown(single, first.report.log, width)] : [shown([...head, ...whole], [], width), ...named];
+    more.length === 0
+      ? [shown(single, first.report.log, width), ...trials]
+      : [shown([...head, ...whole], [], width), ...trials, ...named];
   return [...parts.flatMap((lines) => [...lines, ""]), ...shown([["next", nextStep(all)]], [], width)];
 }
 
 type Row = readonly [name: string, text: string];
+
+function sweepRows({ experiment, study, reason }: SweepReport): Row[] {
+  if (study === undefined) return [["sweep", `${pc.bold(experiment)}  ${pc.yellow(`unknown: ${reason}`)}`]];
+  const { metric, direction, wanted, trials, best } = study;
+  const rows: Row[] = [["sweep", `${pc.bold(experiment)}  ${wanted} trials: ${countsOf(study)}`]];
+  const found = trials.find(({ number }) => number === best);
+  if (found?.value === undefined || found.value === null) return [...rows, ["", `${direction} ${metric}`]];
+  const value = figures({ [metric]: found.value }).join("");
+  return [...rows, ["best", `trial ${found.number}: ${value}  ${valuesText(found.params)}`]];
+}
+
+function trialRows({ study }: SweepReport): string[] {
+  return study === undefined ? [] : trialLines(study, Date.now() / 1000);
+}
 
 /** Rows, and the end of a log below them. */
 function shown(rows: readonly Row[], log: readonly string[] = [], width: number): string[] {

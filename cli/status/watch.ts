@@ -8,6 +8,8 @@ import { lookAtAccount, notAsked } from "../stack/look";
 import { stackView } from "../stack/read";
 import { type JobLook, type JobReport, reportsOf } from "../stack/report";
 import { type JobView, jobsOf, type StackView } from "../stack/stack-view";
+import { type SweepReport, sweepsOf } from "../sweep/report";
+import { countsOf } from "../sweep/screen";
 import { lookAtRun, noDetails } from "./look";
 import { figures, placeText, screenOf } from "./screen";
 
@@ -31,6 +33,11 @@ export class StatusWatch {
       return { job, run: run ?? { state: "none" }, details };
     });
     return reportsOf(view, this.account, await Promise.all(looks));
+  }
+
+  /** The sweeps of the stack that was looked at last. */
+  async sweeps(): Promise<readonly SweepReport[]> {
+    return this.view === undefined ? [] : sweepsOf(this.view);
   }
 
   close(): void {
@@ -103,8 +110,9 @@ export async function watchStatus(named: string | undefined, seconds: number, st
     for (let first = true; !stop.aborted; first = false) {
       const report = await Promise.race([watch.next(seconds), aborted(stop)]);
       if (report === undefined) return;
-      if (restore === undefined) console.log(lineOf(report));
-      else draw(screenOf(report, stdout.columns));
+      const sweeps = await Promise.race([watch.sweeps(), aborted(stop)]);
+      if (restore === undefined) console.log(lineOf(report, sweeps));
+      else draw(screenOf(report, stdout.columns, sweeps));
       await sleep((first ? Math.min(1, seconds) : seconds) * 1000, undefined, { signal: stop }).catch(() => {});
     }
   } finally {
@@ -134,7 +142,7 @@ function draw(lines: readonly string[]): void {
 }
 
 /** The reports as one line. */
-function lineOf(all: readonly JobReport[]): string {
+function lineOf(all: readonly JobReport[], sweeps: readonly SweepReport[] = []): string {
   const { cost = null, strays = [], unknown = null } = all[0]?.report ?? {};
   const parts = [
     new Date().toISOString().slice(0, 19),
@@ -143,6 +151,7 @@ function lineOf(all: readonly JobReport[]): string {
       run.state,
       ...(progress === null ? [] : [placeText(progress), ...figures(progress.values)]),
     ]),
+    ...sweeps.flatMap(({ study }) => (study === undefined ? [] : [countsOf(study)])),
     ...(cost === null ? [] : [money(cost.dollars)]),
     ...(strays.length === 0 ? [] : [`${strays.length} launched that the state does not know`]),
     ...(unknown === null ? [] : [`unknown: ${unknown}`]),
