@@ -33,7 +33,11 @@ run(async () => {
   const views = requireRuns(await withTrial(await stackView(stack), choice.run), choice);
   const stop = new AbortController();
   if (watch !== undefined) process.once("SIGINT", () => stop.abort()).once("SIGTERM", () => stop.abort());
-  const homes = await ofEach(views, (view) => bring(view, watch, stop.signal));
+  const homes = await ofEach(
+    views,
+    (view) => bring(view, watch, stop.signal),
+    watch === undefined ? undefined : Number.POSITIVE_INFINITY,
+  );
   if (homes.every((home) => home === undefined) && !stop.signal.aborted) {
     const names = [...new Set(views.map(({ run: { experiment } }) => experiment))];
     throw new CommandError(

@@ -1,4 +1,5 @@
 import { askRun, lookAtAccount } from "./stack/look";
+import { sideBySide } from "./stack/of-each";
 import { stackView } from "./stack/read";
 import { exitCodeOf, type JobLook, type JobReport, printedReport, reportsOf } from "./stack/report";
 import { type JobView, jobsOf, type StackView } from "./stack/stack-view";
@@ -33,7 +34,7 @@ run(async () => {
 
 /** Looks once: by the API for the instances, by SSH for the runs. */
 async function look(view: StackView): Promise<JobReport[]> {
-  const [account, ...looks] = await Promise.all([lookAtAccount(view), ...jobsOf(view).map(lookOnce)]);
+  const [account, ...looks] = await Promise.all([lookAtAccount(view), ...sideBySide(jobsOf(view), lookOnce)]);
   return reportsOf(view, account, looks);
 }
 

@@ -30,7 +30,11 @@ run(async () => {
   const options = command.opts<Options>();
   const whole = await withTrial(await stackView(options.stack), options.run);
   const views = requireRuns(whole, options);
-  const ended = await ofEach(views, (view) => waitForOne(view, whole, { ...options, several: views.length > 1 }));
+  const ended = await ofEach(
+    views,
+    (view) => waitForOne(view, whole, { ...options, several: views.length > 1 }),
+    Number.POSITIVE_INFINITY,
+  );
   return ended.every((isWell) => isWell) ? exitCodes.ok : exitCodes.failed;
 });
 

@@ -7,6 +7,7 @@ import { destroyStack } from "./stack/destroy";
 import { isWorkedOn } from "./stack/killed-cli";
 import type { Verdict } from "./stack/limits";
 import { lookAtAccount, runStatus } from "./stack/look";
+import { sideBySide } from "./stack/of-each";
 import { refuseProtected } from "./stack/protection";
 import { stackView } from "./stack/read";
 import { endingOf, type Seen, type SeenJob, seenOf, toldOf } from "./stack/seen";
@@ -114,7 +115,7 @@ const codes: Readonly<Record<Verdict["outcome"], number>> = {
 async function look(stack: string | undefined): Promise<Seen> {
   const view = await stackView(stack);
   const all = jobsOf(view);
-  const [account, ...statuses] = await Promise.all([lookAtAccount(view), ...all.map(runStatus)]);
+  const [account, ...statuses] = await Promise.all([lookAtAccount(view), ...sideBySide(all, runStatus)]);
   return seenOf(view, account, statuses);
 }
 

@@ -54,6 +54,7 @@ export class SweepMonitor {
   /** What can't be asked just now stays as it was: the page tells of a lost connection by itself. */
   private async ask(): Promise<void> {
     const study = await this.kept.use((session) => readStudy(session, this.experiment));
+    if (study === undefined) return;
     const params = [...new Set(study.trials.flatMap((trial) => Object.keys(trial.params)))];
     if (!this.stop.signal.aborted) this.events.set("sweep", { experiment: this.experiment, params, ...study });
   }

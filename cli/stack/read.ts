@@ -4,6 +4,7 @@ import { openWay } from "../../lambda/account/way";
 import { CommandError, exitCodes } from "../terminal/command";
 import { viewOf } from "./exported";
 import { stateOf } from "./local-state";
+import { sideBySide } from "./of-each";
 import { pulumiOutput, stackName } from "./pulumi";
 import { connectStack } from "./stack-cloud";
 import type { StackView } from "./stack-view";
@@ -15,7 +16,7 @@ import type { StackView } from "./stack-view";
 export async function stackView(named: string | undefined): Promise<StackView> {
   const view = await readView(await stackName(named));
   const { endpoint } = view;
-  const opening = view.machines.map(async ({ instance, access }) => {
+  const opening = sideBySide(view.machines, async ({ instance, access }) => {
     if (instance === undefined || access === undefined) return;
     await openWay({ id: instance.id, access, endpoint }, () => connectStack(view), console.error);
   });

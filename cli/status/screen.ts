@@ -3,6 +3,7 @@ import { duration } from "../../lambda/api/waiting";
 import { money } from "../../lambda/billing/bill";
 import { isGone } from "../../lambda/life/presence";
 import { megabytes } from "../../local/folder/progress";
+import { table } from "../../local/table";
 import { eventText, isEventful } from "../../remote/events";
 import { plainText, safeText } from "../../remote/log-text";
 import type { MachineLook } from "../../remote/machine";
@@ -18,6 +19,8 @@ import { countsOf, trialLines, valuesText } from "../sweep/screen";
 import { noDetails } from "./look";
 
 const label = 12;
+/** Of more machines and runs each has one line alone. */
+const mostParts = 4;
 /** Of the history, the newest. */
 const mostEvents = 6;
 
@@ -45,15 +48,34 @@ export function screenOf(all: readonly JobReport[], width: number, sweeps: reado
     ...whole,
     ...runRows(first.report, true),
   ];
+  const machines = all.length > mostParts ? [fleetLines(all, width)] : named;
   const trials = sweeps.map((sweep) => shown(sweepRows(sweep), trialRows(sweep), width));
   const parts =
     more.length === 0
       ? [shown(single, first.report.log, width), ...trials]
-      : [shown([...head, ...whole], [], width), ...trials, ...named];
+      : [shown([...head, ...whole], [], width), ...trials, ...machines];
   return [...parts.flatMap((lines) => [...lines, ""]), ...shown([["next", nextStep(all)]], [], width)];
 }
 
 type Row = readonly [name: string, text: string];
+
+/** A fleet's machines with their runs, a line each. */
+function fleetLines(all: readonly JobReport[], width: number): string[] {
+  const head = ["machine", "instance", "type", "region", "address", "run", "state", "at", "cost"];
+  const rows = all.map(({ job, cost, report: { instance, experiment, run, progress } }) => [
+    job.machine,
+    instance?.status ?? "none",
+    instance?.type ?? "",
+    instance?.region ?? "",
+    instance?.ip ?? "",
+    experiment ?? "",
+    run.state,
+    progress === null || progress === undefined ? "" : placeText(progress),
+    cost === null ? "" : money(cost.dollars),
+  ]);
+  const [title = "", ...lines] = table([head, ...rows]);
+  return [pc.dim(title), ...lines.map((line) => cut(line, width))];
+}
 
 function sweepRows({ experiment, study, reason }: SweepReport): Row[] {
   if (study === undefined) return [["sweep", `${pc.bold(experiment)}  ${pc.yellow(`unknown: ${reason}`)}`]];
