@@ -1,12 +1,11 @@
-import type * as pulumi from "@pulumi/pulumi";
-import { callerNetworks } from "./components/kit/caller-networks";
+import * as pulumi from "@pulumi/pulumi";
 import { checkedPlan } from "./components/kit/checked-plan";
 import { endWithoutEngine } from "./components/kit/engine-gone";
 import { outputsOf } from "./components/kit/outputs";
 import { previewPrices } from "./components/kit/price-preview";
 import { stackConfig } from "./components/kit/stack-config";
 import { userError } from "./components/kit/user-error";
-import { Machine } from "./components/machine";
+import { machinesOf } from "./components/machines";
 import { Run } from "./components/run";
 import { PlanError } from "./plan/problems";
 
@@ -18,25 +17,30 @@ async function program(): Promise<pulumi.Output<Record<string, unknown>> | Recor
     throw error instanceof PlanError ? userError(error.message) : error;
   });
 
-  const { stack, results, onChange } = plan;
-  const machines = await Promise.all(
-    plan.machines.map(async (machine) => {
-      const runs = plan.runs.filter((run) => run.machine === machine.machine);
-      const sshSources = await callerNetworks(machine.cloud);
-      const args = { stack, plan: { ...machine, runs, results }, onChange, sshSources };
-      const { instance, ready } = new Machine(machine.machine, args);
-      return { instance, ...(await ready) };
+  const { stack, onChange } = plan;
+  const machines = await machinesOf(plan);
+  const instanceIds = pulumi.all(machines.map(({ instance }) => instance.id));
+  const ready = await Promise.all(
+    machines.map(async ({ instance, ready }) => {
+      const { plan: inForce, prepared, needs } = await ready;
+      const runs = inForce.runs.map((planned) => {
+        const { id: instanceId, access, bill } = instance;
+        const job = { stack, onChange, ...inForce, ...planned };
+        const place = { instanceId, access, bill, plan: job, prepared, needs };
+        return { job, run: new Run(planned.name, planned.run.node ? { ...place, members: instanceIds } : place) };
+      });
+      return { instance, plan: inForce, runs };
     }),
   );
-  const runs = machines.flatMap(({ instance, plan: inForce, prepared, needs }) =>
-    inForce.runs.map((planned) => {
-      const { id: instanceId, access, bill } = instance;
-      const job = { stack, onChange, ...inForce, ...planned };
-      return { job, run: new Run(planned.name, { instanceId, access, bill, plan: job, prepared, needs }) };
-    }),
+  await previewPrices(
+    ready.map(({ plan: { cloud }, instance }) => ({ cloud, instanceId: instance.id })),
+    config.apiKey,
   );
-  for (const { instance, plan: inForce } of machines) await previewPrices(inForce.cloud, instance.id, config.apiKey);
-  return outputsOf(stack, machines, runs);
+  return outputsOf(
+    stack,
+    ready,
+    ready.flatMap(({ runs }) => runs),
+  );
 }
 
 export = program;

@@ -29,7 +29,14 @@ export interface InstanceArgs {
   readonly onChange: Plan["onChange"];
   /** Networks from which SSH is let in, as CIDR. A change is made in place. */
   readonly sshSources: pulumi.Input<string[]>;
+  /** Firewall rulesets of another instance that this one has as well, by region. Default: its own. */
+  readonly rulesetIds?: Rulesets;
+  /** Unique names of instances that are launched in one region, or none. Default: it is launched alone. */
+  readonly group?: pulumi.Input<string[]>;
 }
+
+/** Ids of firewall rulesets by region. */
+export type Rulesets = Readonly<Record<string, pulumi.Output<string>>>;
 
 /**
  * A rented instance with its own login key, host key and firewall. Everything carries one unique name, which is in the
@@ -48,10 +55,19 @@ export class Instance extends pulumi.ComponentResource {
   readonly bill: pulumi.Output<StartedOn & { launchedAt: string; priceCentsPerHour: number }>;
   /** How to reach it, once it has booted. Secret. */
   readonly access: pulumi.Output<SshAccess>;
+  /** Address among instances of the region; may be empty. */
+  readonly privateIp: pulumi.Output<string>;
+  /** TCP port of sshd. */
+  readonly sshPort: pulumi.Output<number>;
+  /** The host key that it shows: an OpenSSH line. */
+  readonly hostKey: pulumi.Output<string>;
+  readonly rulesetIds: Rulesets;
+  /** Its unique name. Does not wait for anything that is launched. */
+  readonly uniqueName: pulumi.Output<string>;
 
   constructor(name: string, args: InstanceArgs, options?: pulumi.ComponentResourceOptions) {
     super("lambda-train:index:Instance", name, {}, options);
-    const { stack, cloud, experiments, onChange, sshSources } = args;
+    const { stack, cloud, experiments, onChange, sshSources, group } = args;
     const { endpoint } = cloud;
     const inside = { parent: this };
     // Also where `--replace` forces it: a name is one thing's at a time, and a second would be the first, adopted.
@@ -75,7 +91,7 @@ export class Instance extends pulumi.ComponentResource {
       inside,
     );
     const sshKey = new SshKey(`${name}-ssh-key`, { name: claim.name, publicKey: login.publicKey, endpoint }, named);
-    const rulesetIds = rulesets(name, cloud, claim.name, sshSources, named);
+    const rulesetIds = args.rulesetIds ?? rulesets(name, cloud, claim.name, sshSources, named);
     // After the claim, which refuses what would replace an instance under a run.
     const fileSystem = attached(name, cloud, { ...named, dependsOn: claim });
 
@@ -107,6 +123,8 @@ export class Instance extends pulumi.ComponentResource {
         maxPricePerHour: cloud.maxPricePerHour,
         budgetDollars: cloud.budgetDollars,
         expectedHours: cloud.expectedHours,
+        instances: cloud.instances,
+        group,
       },
       named,
     );
@@ -137,6 +155,11 @@ export class Instance extends pulumi.ComponentResource {
         .all([boot.ip, boot.sshPort, boot.user, login.privateKey, host.publicKey])
         .apply(([ip, port, user, privateKey, hostKey]) => ({ host: ip, port, user, privateKey, hostKey })),
     );
+    this.privateIp = boot.privateIp;
+    this.sshPort = boot.sshPort;
+    this.hostKey = host.publicKey;
+    this.rulesetIds = rulesetIds;
+    this.uniqueName = suffix.hex;
     this.registerOutputs({ id: this.id, instanceType: this.instanceType, region: this.region, ip: this.ip });
   }
 }
@@ -162,7 +185,7 @@ function rulesets(
   claim: pulumi.Output<string>,
   sshSources: pulumi.Input<string[]>,
   options: pulumi.CustomResourceOptions,
-): Record<string, pulumi.Output<string>> {
+): Rulesets {
   const rules = pulumi.output(sshSources).apply((networks) =>
     networks.map((sourceNetwork) => ({
       protocol: "tcp" as const,

@@ -3,7 +3,7 @@ import { onlyMachine, type Plan } from "../plan/types";
 import { Dataset } from "./dataset";
 import { Environment } from "./environment";
 import { Gate } from "./gate";
-import { Instance } from "./instance";
+import { Instance, type Rulesets } from "./instance";
 import { formerly } from "./kit/formerly";
 import { SelfTermination } from "./self-termination";
 import { type MachineInForce, Standing } from "./standing";
@@ -19,6 +19,10 @@ export interface MachineArgs {
   readonly onChange: Plan["onChange"];
   /** Networks from which SSH is let in, as CIDR. A change is made in place. */
   readonly sshSources: pulumi.Input<string[]>;
+  /** Firewall rulesets that it shares, by region. Default: its own. */
+  readonly rulesetIds?: Rulesets;
+  /** Unique names of the instances that are launched together with its own. Default: it is launched alone. */
+  readonly group?: pulumi.Input<string[]>;
 }
 
 /** A machine on which training can start. */
@@ -39,12 +43,13 @@ export class Machine extends pulumi.ComponentResource {
 
   constructor(name: string, args: MachineArgs, options?: pulumi.ComponentResourceOptions) {
     super("lambda-train:index:Machine", name, {}, options);
-    const { stack, plan, onChange, sshSources } = args;
+    const { stack, plan, onChange, sshSources, rulesetIds, group } = args;
     const prefix = name === onlyMachine ? "" : `${name}-`;
     const { cloud } = plan;
     const inside = formerly({ parent: this });
     const experiments = plan.runs.map(({ run }) => run.experiment);
-    this.instance = new Instance(`${prefix}instance`, { stack, cloud, experiments, onChange, sshSources }, inside);
+    const rented = { stack, cloud, experiments, onChange, sshSources, rulesetIds, group };
+    this.instance = new Instance(`${prefix}instance`, rented, inside);
     const place = { instanceId: this.instance.id, access: this.instance.access };
 
     // Before any upload: an `up` that fails half-way also leaves an instance that bills.

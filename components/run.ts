@@ -21,6 +21,8 @@ export interface RunArgs extends OnInstanceArgs {
   readonly prepared?: readonly pulumi.Resource[];
   /** What is done before it starts. Default: nothing. */
   readonly needs?: readonly pulumi.Resource[];
+  /** Ids of the instances that train together, by rank. A change starts the run again. Default: it trains alone. */
+  readonly members?: pulumi.Input<string[]>;
   /**
    * The instance: what it is, when it was launched, and what it costs. The budget's end follows. A change is handed to a run
    * that goes on.
@@ -44,7 +46,7 @@ export class Run extends pulumi.ComponentResource {
 
   constructor(name: string, args: RunArgs, options?: pulumi.ComponentResourceOptions) {
     super("lambda-train:index:Run", name, {}, options);
-    const { plan, instanceId, access, prepared = [], needs = [] } = args;
+    const { plan, instanceId, access, prepared = [], needs = [], members } = args;
     const prefix = name === onlyRun ? "" : `${name}-`;
     const place = { plan, instanceId, access };
     const results = new Results(`${prefix}results`, place, formerly({ parent: this, dependsOn: [...prepared] }));
@@ -58,7 +60,7 @@ export class Run extends pulumi.ComponentResource {
         access,
         // A run that failed or was stopped starts again on new code, data or environment. One that has finished stays so.
         script: withVariables(secret, pulumi.interpolate`${startScript}\n# ${standsOn}\n`),
-        triggers: [pulumi.output(instanceId), results.guardId],
+        triggers: [pulumi.output(instanceId), results.guardId, ...joined(members)],
       },
       { parent: this, dependsOn: [results, ...needs, ...config] },
     );
@@ -106,14 +108,21 @@ export class Run extends pulumi.ComponentResource {
     return [new Overrides(`${name}-overrides`, { ...args, environment }, { parent: this, dependsOn: [...needs] })];
   }
 
-  private startScript({ plan, bill }: RunArgs): pulumi.Input<string> {
-    const { budgetDollars } = plan.cloud;
-    return pulumi.output(bill).apply(({ launchedAt, priceCentsPerHour, type, region }) => {
+  private startScript({ plan, bill, members }: RunArgs): pulumi.Input<string> {
+    const { budgetDollars: budget, instances = 1 } = plan.cloud;
+    // Each instance of several spends an equal share, so that none of them needs to know of the others.
+    const budgetDollars = budget === undefined ? undefined : budget / instances;
+    return pulumi.all([bill, members ?? []]).apply(([{ launchedAt, priceCentsPerHour, type, region }, ids]) => {
       const ends =
         budgetDollars === undefined
           ? undefined
           : spentAt([{ launchedAt, priceCents: priceCentsPerHour }], budgetDollars);
-      return renderStart(plan, ends, { type, region });
+      return renderStart(plan, ends, { type, region }, ids);
     });
   }
+}
+
+/** Where any machine of a training on several is another one, all of them start again. */
+function joined(members: pulumi.Input<string[]> | undefined): pulumi.Output<string>[] {
+  return members === undefined ? [] : [pulumi.output(members).apply((ids) => ids.join(" "))];
 }

@@ -219,6 +219,25 @@ export const experimentSchema = z.strictObject({
           "Values that override those of the config file, a YAML or JSON map. The result is uploaded as a separate file. " +
             "Maps merge, everything else is replaced, and the rest of the file stays the same to the byte.",
         ),
+      nodes: z
+        .number({ error: "must be a number of machines" })
+        .int("must be a whole number of machines")
+        .min(1, "must be 1 to 100 machines")
+        .max(100, "must be 1 to 100 machines")
+        .default(1)
+        .describe(
+          "Machines of one training: as many instances in one region, all or none. Each runs train.command, and gets NODE_RANK, " +
+            "NNODES, MASTER_ADDR and MASTER_PORT. A change starts a new run.",
+        ),
+      processes: z
+        .union([z.literal("auto"), z.int().min(1).max(64)], {
+          error: "must be auto or a number of processes from 1 to 64",
+        })
+        .optional()
+        .describe(
+          "Processes on each machine, which torchrun starts: a number, or `auto` for one a GPU. Default: train.command starts " +
+            "its own, and gets NPROC_PER_NODE. A change starts a new run.",
+        ),
       directory: insidePath.default(".").describe("Folder in the workspace in which commands run."),
       variables: variables.describe(
         "Environment variables of training and evaluation. They override `environment.variables`, and are written alike.",

@@ -12,20 +12,11 @@ import { cacheFolder, hashFolder, ownPaths, projectFolder } from "../local/paths
 import { archiveFault } from "./archive";
 import { findDataset } from "./dataset";
 import { type Experiment, readExperiment } from "./experiment";
+import { fleetSize, machinesOf, runsOf } from "./fleet";
 import { isConfigRewritten, namedBySetup } from "./made-by-setup";
 import { PlanError, type Problem } from "./problems";
 import { cloudPlan, parseStackConfig, type StackConfig } from "./stack-config";
-import {
-  type ConfigPlan,
-  type DatasetPlan,
-  type DatasetSource,
-  type EnvironmentPlan,
-  type MachinePlan,
-  onlyMachine,
-  onlyRun,
-  type Plan,
-  type PlannedRun,
-} from "./types";
+import type { ConfigPlan, DatasetPlan, DatasetSource, EnvironmentPlan, MachinePlan, Plan, PlannedRun } from "./types";
 import { type FoundWorkload, fill, findWorkload, setupScript } from "./workload";
 
 /**
@@ -43,6 +34,7 @@ export async function makePlan(
 ): Promise<Plan> {
   const root = projectFolder();
   const { config, experiment } = readBoth(raw, root);
+  const size = fleetSize({ config, experiment });
   const workload = findWorkload(experiment, root, cacheFolder());
   const dataset = findDataset(experiment, root, workload.folder, cacheFolder());
   // Training writes where it runs; everything else reads paths from the workspace.
@@ -63,8 +55,7 @@ export async function makePlan(
   const datasetOnInstance = dataset === undefined ? undefined : await datasetPlan(experiment, dataset, onStatus);
   const environment = environmentPlan(experiment, workload, code.hash, datasetOnInstance);
   const values = { config: workload.config, experiment: experiment.experiment };
-  const machine: MachinePlan = {
-    machine: onlyMachine,
+  const machine: Omit<MachinePlan, "machine"> = {
     cloud: cloudPlan(config),
     workload: {
       name: workload.name,
@@ -94,8 +85,8 @@ export async function makePlan(
   };
   return {
     stack,
-    machines: [machine],
-    runs: [runPlan(experiment, { outputs, workload, values })],
+    machines: machinesOf(machine, size),
+    runs: runsOf(runPlan(experiment, { outputs, workload, values }), size),
     results: { directory: posix.join(experiment.results.directory, stack) },
     onChange: experiment.train.onChange,
   };
@@ -116,18 +107,18 @@ function runPlan(
     /** What placeholders in commands stand for. */
     readonly values: Parameters<typeof fill>[1];
   },
-): PlannedRun {
+): Omit<PlannedRun, "name" | "machine"> {
   const command = fill(train.command, values);
   const resume =
     train.resume === undefined ? undefined : { command: fill(train.resume, values), checkpoint: train.checkpoint };
   const variables = { ...environment.variables, ...train.variables };
+  const { nodes, processes } = train;
   return {
-    name: onlyRun,
-    machine: onlyMachine,
     config: configPlan(train, values.config),
     run: {
       experiment,
       command,
+      ...(processes !== undefined && { processes }),
       resume,
       directory: train.directory,
       variables,
@@ -146,6 +137,7 @@ function runPlan(
         ...[experiment, command, train.directory, variables, configText ?? null],
         ...(resume === undefined ? [] : [resume]),
         ...(madeConfig === undefined ? [] : [{ madeConfig }]),
+        ...(nodes === 1 && processes === undefined ? [] : [{ nodes, processes }]),
       ),
     },
     evaluation:

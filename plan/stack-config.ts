@@ -52,6 +52,15 @@ export const stackConfigSchema = z.strictObject({
     .describe(
       "API base URL, or `emulated` for the emulated cloud on this machine. Default: Lambda. A change replaces everything.",
     ),
+  instances: number("must be a number of instances")
+    .int("must be a whole number of instances")
+    .min(1, "must be 1 to 100 instances")
+    .max(100, "must be 1 to 100 instances")
+    .optional()
+    .describe(
+      "Number of instances. Default: 1, or as many as `train.nodes` says. A change launches or ends the difference and " +
+        "replaces nothing; the results of an instance that leaves are downloaded first.",
+    ),
   apiKey: z
     .string()
     .min(1, "must not be empty")
@@ -126,7 +135,8 @@ export const stackConfigSchema = z.strictObject({
   budgetDollars: positive("dollars")
     .optional()
     .describe(
-      "Dollars that the instance may cost. A forecast over it prevents the launch. The run stops when they are spent.",
+      "Dollars that the stack's instances may cost together, each an equal share. A forecast over it prevents the launch. " +
+        "The run stops when they are spent.",
     ),
   expectedHours: positive("hours").optional().describe("Hours that you expect the run to take, for the forecast."),
   maxPricePerHour: positive("dollars per hour")

@@ -95,8 +95,10 @@ export function heldPlan(old: StandingPlan, next: StandingPlan): StandingPlan {
 }
 
 function heldRun(old: PlannedRun, next: PlannedRun = old): PlannedRun {
-  const { experiment, command, directory, variables, madeConfig, overriddenConfig, outputs, hash } = old.run;
-  const held = { experiment, command, directory, variables, madeConfig, overriddenConfig, outputs, hash };
+  const { experiment, command, processes, node, directory, variables, madeConfig, overriddenConfig, outputs, hash } =
+    old.run;
+  const alone = { experiment, command, directory, variables, madeConfig, overriddenConfig, outputs, hash };
+  const held = { ...alone, ...(processes !== undefined && { processes }), ...(node !== undefined && { node }) };
   return {
     ...old,
     run: { ...next.run, ...held },

@@ -30,7 +30,11 @@ export interface CloudPlan {
   readonly recoveryKeys?: readonly string[];
   /** TCP port of sshd. */
   readonly sshPort?: number;
-  /** Most dollars that the instance may cost from its launch on, or undefined for no limit. */
+  /** How many instances the stack has, where there are several: they share the budget. */
+  readonly instances?: number;
+  /** Whether all of them are launched in one region, or none. */
+  readonly together?: boolean;
+  /** Most dollars that the stack's instances may cost from their launch on, or undefined for no limit. */
   readonly budgetDollars?: number;
   /** Hours that the run is expected to take, for the forecast. */
   readonly expectedHours?: number;
@@ -152,6 +156,10 @@ export interface RunPlan {
   readonly experiment: string;
   /** Shell command with everything substituted. */
   readonly command: string;
+  /** Processes that torchrun starts on each machine; `auto`: one a GPU. undefined: the command starts its own. */
+  readonly processes?: "auto" | number;
+  /** Its place among the machines that train together; undefined where it trains alone. */
+  readonly node?: NodePlan;
   /** How a later attempt resumes; undefined where `command` runs again. */
   readonly resume?: {
     /** Shell command; `{checkpoint}` is replaced by the checkpoint's path relative to `directory`. */
@@ -184,6 +192,14 @@ export interface RunPlan {
   readonly idleSeconds?: number;
   /** SHA-256 over what the run is: command, variables, config. Not over the code. */
   readonly hash: string;
+}
+
+/** A machine's place in one training on several machines. */
+export interface NodePlan {
+  /** From 0. Rank 0 leads: it is evaluated, and its log is the run's. */
+  readonly rank: number;
+  /** Names of the machines, by rank. */
+  readonly machines: readonly string[];
 }
 
 /** The config that training reads. */

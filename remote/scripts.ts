@@ -26,6 +26,33 @@ export function tmuxSession(experiment: string): string {
   return experiment.replaceAll(/[.:]/g, "_");
 }
 
+/** How a machine of a fleet is reached by the others. */
+export interface Peer {
+  readonly machine: string;
+  /** Best first. Empty ones are left out. */
+  readonly addresses: readonly string[];
+  readonly port: number;
+  /** An OpenSSH line. */
+  readonly hostKey: string;
+}
+
+/** Writes down how a machine reaches the others of its fleet, and lets them ask its agent. */
+export function renderJoin(told: {
+  readonly me: string;
+  readonly privateKey: string;
+  readonly publicKey: string;
+  readonly peers: readonly Peer[];
+}): string {
+  const { me, privateKey, publicKey, peers } = told;
+  const machines = Object.fromEntries(
+    peers.map(({ machine, addresses, port, hostKey }) => {
+      const known = addresses.filter((address) => address !== "");
+      return [machine, { addresses: known, port, hostKey: hostKey.split(" ").slice(0, 2).join(" ") }];
+    }),
+  );
+  return renderCall({ verb: "fleet-join", document: { me, privateKey, publicKey, machines } });
+}
+
 /** What runs on a machine, as far as its gate and its setup must know. */
 type Trained = MachinePlan & { readonly runs: readonly Pick<PlannedRun, "run">[] };
 
@@ -140,8 +167,9 @@ function configsOf(runs: readonly Pick<PlannedRun, "run">[]): { readonly configs
  * another hash goes on; 4: its limit or budget is used up.
  * @param spentAt Time at which the instance has cost its budget, in milliseconds since the epoch; undefined for no limit.
  * @param on The instance, for the record of what ran.
+ * @param members Ids of the instances that train together.
  */
-export function renderStart(plan: Job, spentAt?: number, on?: StartedOn): string {
+export function renderStart(plan: Job, spentAt?: number, on?: StartedOn, members: readonly string[] = []): string {
   const { run, evaluation } = plan;
   const { experiment, hash, command, directory, resume, outputs, firstStepPattern, graceSeconds } = run;
   const document = {
@@ -153,6 +181,8 @@ export function renderStart(plan: Job, spentAt?: number, on?: StartedOn): string
       workspace: plan.workload.name,
       directory,
       command,
+      ...(run.processes !== undefined && { processes: String(run.processes) }),
+      ...(run.node && { node: { ...run.node, members } }),
       resume,
       variables: variablesOfRun(plan),
       outputs,

@@ -9,19 +9,22 @@ const patienceMs = 10_000;
 
 /**
  * In a preview: prints what a launch would try and what it would cost, with live prices where there is a key and the API
- * answers. Prints nothing where the instance is there already and stays.
- * @param instanceId Known in a preview only of an instance that stays.
+ * answers. One table for all machines, which are alike. Prints nothing where every instance is there already and stays.
+ * @param machines Of each, what is launched and the id: known in a preview only of an instance that stays.
  * @param configuredKey The key in the stack's configuration.
  */
 export async function previewPrices(
-  cloud: CloudPlan,
-  instanceId: pulumi.Output<string>,
+  machines: readonly { readonly cloud: CloudPlan; readonly instanceId: pulumi.Output<string> }[],
   configuredKey?: string,
 ): Promise<void> {
   if (!pulumi.runtime.isDryRun()) return;
   // Outputs tell whether they are known, which their type does not show.
-  const stays = await (instanceId as unknown as { readonly isKnown: Promise<boolean> }).isKnown;
-  if (stays) return;
+  const stays = await Promise.all(
+    machines.map(({ instanceId }) => (instanceId as unknown as { readonly isKnown: Promise<boolean> }).isKnown),
+  );
+  const [first] = machines.filter((_, at) => stays[at] !== true);
+  if (first === undefined) return;
+  const { cloud } = first;
   const offers = await listed(cloud, configuredKey);
   const lines = priceTable({ ...cloud, fileSystem: cloud.fileSystem !== undefined }, offers);
   await pulumi.log.info(lines.join("\n"));

@@ -1,6 +1,7 @@
 import { isIPv4 } from "node:net";
 import { opensSsh } from "../../lambda/account/caller-access";
 import { deleteUnused } from "../../lambda/account/deletion";
+import { isFleetRule } from "../../lambda/account/fleet-access";
 import type { Cloud } from "../../lambda/api/connect";
 import { isKind } from "../../lambda/api/errors";
 import type { FirewallRule, FirewallRuleset } from "../../lambda/api/schemas";
@@ -54,13 +55,17 @@ export function firewallRulesetHandler(
     read: async (id, props, context) => {
       const ruleset = await readRuleset(connectTo(props.endpoint, context), id);
       if (ruleset === undefined) return undefined;
-      const { name, rules } = ruleset;
+      const { name } = ruleset;
+      const rules = ruleset.rules.filter((rule) => !isFleetRule(rule));
       const kept = props.rules !== undefined && sameRules(props.rules, rules) ? props.rules : rules;
       const found = { name, region: ruleset.region ?? props.region ?? "", rules: kept, endpoint: props.endpoint };
       return { id, props: found, inputs: found };
     },
     update: async (id, _olds, news, context) => {
-      await connectTo(news.endpoint, context).client.updateRuleset(id, { name: news.name, rules: news.rules });
+      const cloud = connectTo(news.endpoint, context);
+      const { rules = [] } = (await readRuleset(cloud, id)) ?? {};
+      const change = { name: news.name, rules: [...news.rules, ...rules.filter(isFleetRule)] };
+      await cloud.client.updateRuleset(id, change);
       return outsOf(news);
     },
     delete: (id, props, context) => remove(connectTo(props.endpoint, context), id, props, context),
@@ -111,8 +116,10 @@ async function remove(
 async function adopted(cloud: Cloud, inputs: FirewallRulesetInputs): Promise<FirewallRuleset | undefined> {
   const rulesets = await cloud.client.listRulesets();
   const found = rulesets.find((each) => each.name === inputs.name && each.region === inputs.region);
-  if (found === undefined || sameRules(found.rules, inputs.rules)) return found;
-  return cloud.client.updateRuleset(found.id, { rules: inputs.rules });
+  if (found === undefined) return undefined;
+  const fleet = found.rules.filter(isFleetRule);
+  const rules = [...inputs.rules, ...fleet];
+  return sameRules(found.rules, rules) ? found : cloud.client.updateRuleset(found.id, { rules });
 }
 
 async function readRuleset(cloud: Cloud, id: string): Promise<FirewallRuleset | undefined> {

@@ -8,7 +8,9 @@ import { type Instance, type InstanceType, isEnding, type Offer } from "../../la
 import { overLimits } from "../../lambda/billing/forecast";
 import { endAndBill, endNoted, type Rented, settleBill } from "../../lambda/billing/settle";
 import { launchWhereFree } from "../../lambda/launch/capacity";
-import { Launcher } from "../../lambda/launch/launcher";
+import { launchTogether } from "../../lambda/launch/group";
+import { type Launched, Launcher } from "../../lambda/launch/launcher";
+import type { Candidate } from "../../lambda/launch/planner";
 import { preflight } from "../../lambda/launch/preflight";
 import { priceTable } from "../../lambda/launch/price-table";
 import { listedInstance, readSettled } from "../../lambda/life/presence";
@@ -58,40 +60,44 @@ async function create(
   if (existing !== undefined) return adopt(cloud, existing, inputs, offers, context);
 
   const attaches = (fileSystemNames ?? []).length > 0;
-  context.progress(priceTable({ ...inputs, fileSystem: attaches }, offers).join("\n"));
+  tellPrices(priceTable({ ...inputs, fileSystem: attaches }, offers).join("\n"), inputs, context);
   const [fileSystems, images] = await Promise.all([
     attaches ? client.listFileSystems() : [],
     imageFamily === undefined ? [] : client.listImages(),
   ]);
   const wanted = preflight(inputs, { offers, regions, fileSystems, images });
   for (const note of wanted.notes) context.progress(`${name}: ${note}`);
-  const placed = await launchWhereFree({
-    cloud,
-    launcher,
-    wanted,
-    limits: inputs,
-    timeoutSeconds: inputs.capacityTimeoutSeconds,
-    offers,
-    context,
-    request: ({ instanceType, region }): Omit<LaunchRequest, "name"> => ({
-      instanceType,
-      region,
-      sshKeyName,
-      userData,
-      imageFamily,
-      fileSystemNames: attaches ? fileSystemNames : undefined,
-      rulesetIds: rulesetIds?.[region] === undefined ? undefined : [rulesetIds[region]],
-      tags: launchTags(
-        {
-          name,
-          launchedAt: dateNow(cloud),
-          stateOrigin: stateOrigin(),
-          userDataSha256: sha256(userData),
-        },
-        tags,
-      ),
-    }),
+  const request = ({ instanceType, region }: Candidate): Omit<LaunchRequest, "name"> => ({
+    instanceType,
+    region,
+    sshKeyName,
+    userData,
+    imageFamily,
+    fileSystemNames: attaches ? fileSystemNames : undefined,
+    rulesetIds: rulesetIds?.[region] === undefined ? undefined : [rulesetIds[region]],
+    tags: launchTags(
+      {
+        name,
+        launchedAt: dateNow(cloud),
+        stateOrigin: stateOrigin(),
+        userDataSha256: sha256(userData),
+      },
+      tags,
+    ),
   });
+  const launch = (candidate: Candidate): Promise<Launched> => launcher.launch(request(candidate));
+  const timeoutSeconds = inputs.capacityTimeoutSeconds;
+  const search = { cloud, wanted, limits: inputs, timeoutSeconds, offers, context };
+  const release = async ({ instance }: Launched, { instanceType, region }: Candidate): Promise<void> => {
+    const type = offers.find((offer) => offer.type.name === instanceType)?.type;
+    const outs = outputs(inputs, type, { instanceType, region, adopted: false, launchedAt: dateNow(cloud) });
+    await endAndBill(cloud, factsOf(instance.id, outs), context);
+    launcher.forget(instance.id);
+  };
+  const placed =
+    inputs.group === undefined
+      ? await launchWhereFree({ ...search, launch })
+      : await launchTogether(inputs.group, { name, launch, release }, search);
   if (placed.adopted) return adopt(cloud, placed.instance as Instance, inputs, offers, context);
   const { instanceType, region } = placed.candidate;
   const { id } = placed.instance;
@@ -103,6 +109,15 @@ async function create(
   await endWhereTooDear(cloud, id, outs, context);
   context.progress(`launched ${instanceType} in ${region} at $${dollars(type).toFixed(2)} per hour: instance ${id}`);
   return { id, outs };
+}
+
+/** What this process has told of prices: one table is that of all instances of a stack. */
+const toldPrices = new Set<string>();
+
+function tellPrices(text: string, { instances = 1 }: InstanceInputs, { progress }: HandlerContext): void {
+  if (instances > 1 && toldPrices.has(text)) return;
+  toldPrices.add(text);
+  progress(text);
 }
 
 /** Milliseconds for a look at what was just launched: the state does not know it until `create` returns. */

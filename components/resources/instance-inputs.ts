@@ -19,6 +19,8 @@ export interface InstanceInputs extends Wanted, CostLimits {
   readonly fileSystemNames?: readonly string[];
   readonly tags?: Texts;
   readonly capacityTimeoutSeconds: number;
+  /** Unique names of the instances that are launched together with it, its own among them. */
+  readonly group?: readonly string[];
 }
 
 /** All inputs but the user data, of which only the hash is kept, and what was launched. */
@@ -96,6 +98,8 @@ const recorded = [
   "maxPricePerHour",
   "budgetDollars",
   "expectedHours",
+  "instances",
+  "group",
 ] as const;
 
 function rulesetIn(inputs: { rulesetIds?: Texts; region?: string }, region = inputs.region ?? ""): string | undefined {

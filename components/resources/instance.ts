@@ -33,6 +33,10 @@ export interface InstanceArgs {
   readonly budgetDollars?: pulumi.Input<number | undefined>;
   /** Hours that the run is expected to take. A change is only recorded. */
   readonly expectedHours?: pulumi.Input<number | undefined>;
+  /** Instances that share the budget. Default: it has none beside it. A change is only recorded. */
+  readonly instances?: pulumi.Input<number | undefined>;
+  /** Unique names of instances of which all are launched in one region, or none. A change is only recorded. */
+  readonly group?: pulumi.Input<string[] | undefined>;
 }
 
 /**

@@ -1,8 +1,10 @@
 import { BlockList } from "node:net";
+import { mostFirewallRules } from "../../plan/stack-config";
 import type { Cloud } from "../api/connect";
 import type { FirewallRule } from "../api/schemas";
 import { readLiving } from "../life/termination";
 import { callerAddress } from "./caller-address";
+import { isFleetRule } from "./fleet-access";
 
 /** Description of the rule that lets in the machine on which `up` ran, where `sshSources` is `auto`. */
 export const callerRule = "SSH from where the stack is run";
@@ -29,7 +31,7 @@ export async function letCallerIn(
   const address = await callerAddress(endpoint);
   if (instance?.name === undefined || address === undefined) return false;
   const rulesets = await Promise.all(instance.rulesetIds.map((id) => cloud.client.getRuleset(id)));
-  const ours = rulesets.find(({ name }) => name === `${instance.name}-${instance.region}`);
+  const ours = rulesets.find(({ name }) => isOfStack(name, instance.name ?? "", instance.region ?? ""));
   if (ours === undefined || rulesets.some(({ rules }) => rules.some((rule) => letsIn(rule, address)))) return false;
   if (!ours.rules.some(({ description }) => description === callerRule)) {
     const named = ours.rules.map(({ sourceNetwork }) => sourceNetwork).join(", ");
@@ -46,8 +48,19 @@ export async function letCallerIn(
     sourceNetwork: `${address}/32`,
     description: callerRule,
   } as const;
-  await cloud.client.updateRuleset(ours.id, { rules: [...ours.rules.slice(1 - mostRules), added] as FirewallRule[] });
+  const fleet = ours.rules.filter(isFleetRule);
+  const others = ours.rules.filter((rule) => !isFleetRule(rule));
+  const most = Math.max(1, Math.min(mostRules, mostFirewallRules - fleet.length));
+  const rules = [...(most === 1 ? [] : others.slice(1 - most)), added, ...fleet];
+  await cloud.client.updateRuleset(ours.id, { rules: rules as FirewallRule[] });
   return true;
+}
+
+/** Whether a ruleset carries the instance's own name, or that of another machine of its stack, as fleets share one. */
+function isOfStack(ruleset: string, instance: string, region: string): boolean {
+  const unique = /[0-9a-f]{8}$/;
+  const name = ruleset.endsWith(`-${region}`) ? ruleset.slice(0, -region.length - 1) : "";
+  return name === instance || (unique.test(name) && name.replace(unique, "") === instance.replace(unique, ""));
 }
 
 /** Whether a rule opens SSH's port, for the network that it names. */

@@ -4,13 +4,15 @@ import { billedMinutes } from "./bill";
 export interface CostLimits {
   /** Highest acceptable price, dollars per hour. */
   readonly maxPricePerHour?: number;
-  /** Most dollars that the run may cost. */
+  /** Most dollars that all instances may cost together. */
   readonly budgetDollars?: number;
+  /** How many there are. Unset: one. */
+  readonly instances?: number;
   /** Hours that the run is expected to take. */
   readonly expectedHours?: number;
 }
 
-/** What an instance will cost, in dollars before tax. */
+/** What instances will cost, in dollars before tax. */
 export interface Forecast {
   readonly pricePerHour: number;
   readonly expectedHours?: number;
@@ -20,10 +22,10 @@ export interface Forecast {
   readonly hoursInBudget?: number;
 }
 
-/** Forecast for an instance type at its price in US cents per hour. */
+/** Forecast for all instances, of a type at its price in US cents per hour. */
 export function forecast(priceCentsPerHour: number, limits: CostLimits = {}): Forecast {
-  const { expectedHours, budgetDollars } = limits;
-  const pricePerHour = priceCentsPerHour / 100;
+  const { expectedHours, budgetDollars, instances = 1 } = limits;
+  const pricePerHour = (priceCentsPerHour * instances) / 100;
   return {
     pricePerHour,
     ...(expectedHours === undefined ? {} : { expectedHours, expectedDollars: pricePerHour * expectedHours }),
@@ -70,15 +72,17 @@ function sum(numbers: readonly number[]): number {
 
 /** Why a price is over the limits, naming the limit; undefined where it is within. A price not known is over any. */
 export function overLimits(priceCentsPerHour: number | undefined, limits: CostLimits): string | undefined {
-  const { maxPricePerHour, budgetDollars } = limits;
+  const { maxPricePerHour, budgetDollars, instances = 1 } = limits;
   if (maxPricePerHour === undefined && budgetDollars === undefined) return undefined;
   if (priceCentsPerHour === undefined) return "its price is not listed";
-  const { pricePerHour, expectedHours, expectedDollars } = forecast(priceCentsPerHour, limits);
+  const { expectedHours, expectedDollars } = forecast(priceCentsPerHour, limits);
+  const pricePerHour = priceCentsPerHour / 100;
   if (maxPricePerHour !== undefined && pricePerHour > maxPricePerHour) {
     return `$${pricePerHour.toFixed(2)} per hour is over maxPricePerHour $${maxPricePerHour.toFixed(2)}`;
   }
   if (budgetDollars !== undefined && expectedDollars !== undefined && expectedDollars > budgetDollars) {
-    const sum = `${expectedHours} h at $${pricePerHour.toFixed(2)} = $${expectedDollars.toFixed(2)}`;
+    const each = instances === 1 ? "" : ` × ${instances} instances`;
+    const sum = `${expectedHours} h at $${pricePerHour.toFixed(2)}${each} = $${expectedDollars.toFixed(2)}`;
     return `${sum} is over budgetDollars $${budgetDollars.toFixed(2)}`;
   }
   return undefined;

@@ -1,10 +1,9 @@
-import type { LaunchRequest } from "../api/client";
 import type { Cloud } from "../api/connect";
 import { isKind, type LambdaApiError } from "../api/errors";
 import type { Offer } from "../api/schemas";
 import { duration, waitFor } from "../api/waiting";
 import { type CostLimits, overLimits } from "../billing/forecast";
-import type { LaunchContext, Launched, Launcher } from "./launcher";
+import type { LaunchContext, Launched } from "./launcher";
 import { type Candidate, planCandidates, unlistedInRound, type Wanted } from "./planner";
 
 /** A launch, and where it was made. */
@@ -16,7 +15,6 @@ export interface Placed extends Launched {
 
 export interface Search {
   readonly cloud: Cloud;
-  readonly launcher: Launcher;
   readonly wanted: Wanted;
   /** What an instance may cost, by the listing that is read before each round. */
   readonly limits: CostLimits;
@@ -24,8 +22,8 @@ export interface Search {
   readonly timeoutSeconds: number;
   /** The listing that was read before. */
   readonly offers: readonly Offer[];
-  /** Completes a launch for a candidate. */
-  readonly request: (candidate: Candidate) => Omit<LaunchRequest, "name">;
+  /** Launches there. Fails with kind `capacity` where that is full. */
+  readonly launch: (candidate: Candidate) => Promise<Launched>;
   readonly context: LaunchContext;
 }
 
@@ -63,7 +61,7 @@ export async function launchWhereFree(search: Search): Promise<Placed> {
     for (const candidate of affordable) {
       if (round === 1) context.status("launching", `${candidate.instanceType} in ${candidate.region}`);
       try {
-        const launched = await search.launcher.launch(search.request(candidate));
+        const launched = await search.launch(candidate);
         return { ...launched, candidate, priceCentsPerHour: prices.get(candidate.instanceType) };
       } catch (error) {
         if (!isKind(error, "capacity")) throw error;

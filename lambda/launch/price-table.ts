@@ -16,7 +16,7 @@ export interface PriceWish extends Wanted, CostLimits {
  * @param offers What the API lists now; or in words why that is not known.
  */
 export function priceTable(wish: PriceWish, offers: readonly Offer[] | string): string[] {
-  const { instanceTypes, regions, expectedHours, budgetDollars, maxPricePerHour } = wish;
+  const { instanceTypes, regions, expectedHours, budgetDollars, maxPricePerHour, instances = 1 } = wish;
   const known = typeof offers === "string" ? [] : offers;
   const order = [...new Set(planCandidates(known, wish).map(({ instanceType }) => instanceType))];
   const rows = order.map((name) => {
@@ -37,9 +37,10 @@ export function priceTable(wish: PriceWish, offers: readonly Offer[] | string): 
     budgetDollars === undefined ? "no budget" : `budget ${money(budgetDollars)}`,
     ...(maxPricePerHour === undefined ? [] : [`at most ${money(maxPricePerHour)} per hour`]),
   ];
-  const head = ["instance type", "capacity now", "per hour", "expected hours", "expected total", "limits"];
+  const perHour = instances === 1 ? "per hour" : "per hour, each";
+  const head = ["instance type", "capacity now", perHour, "expected hours", "expected total", "limits"];
   return [
-    `Launching ${instanceTypes.join(" or ")} in ${regions.join(" or ")} (${limits.join(", ")}):`,
+    `Launching ${instances === 1 ? "" : `${instances} × `}${instanceTypes.join(" or ")} in ${regions.join(" or ")} (${limits.join(", ")}):`,
     ...table([head, ...rows]),
     ...(typeof offers === "string" ? [`Prices and capacity are unknown: ${offers}`] : []),
     ...(wish.fileSystem === true ? [fileSystemPrice] : []),

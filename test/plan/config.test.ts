@@ -21,6 +21,7 @@ const wrong: Readonly<Record<keyof typeof stackConfigSchema.shape, string>> = {
   experiment: "",
   experimentName: "no spaces allowed",
   endpoint: "ftp://example.com",
+  instances: "101",
   apiKey: "",
   instanceTypes: '["A10 GPU"]',
   regions: "us-west-1",

@@ -1,0 +1,77 @@
+import type { Experiment } from "./experiment";
+import { PlanError, type Problem } from "./problems";
+import type { StackConfig } from "./stack-config";
+import { type CloudPlan, type MachinePlan, type NodePlan, onlyMachine, onlyRun, type PlannedRun } from "./types";
+
+/** What of the configuration says how many machines a stack has. */
+interface Asked {
+  readonly config: Pick<StackConfig, "instances">;
+  readonly experiment: { readonly train: Pick<Experiment["train"], "nodes"> };
+}
+
+/** How many machines a stack has, and whether one training needs them all. */
+export interface FleetSize {
+  readonly machines: number;
+  readonly together: boolean;
+}
+
+/** The size of a stack's fleet. @throws PlanError where nothing tells what more than one machine would do */
+export function fleetSize({ config: { instances }, experiment: { train } }: Asked): FleetSize {
+  const { nodes } = train;
+  const together = nodes > 1;
+  const problem = problemOf(instances ?? nodes, nodes);
+  if (problem !== undefined) throw new PlanError([problem]);
+  return { machines: nodes, together };
+}
+
+function problemOf(instances: number, nodes: number): Problem | undefined {
+  if (instances === nodes) return undefined;
+  const field = "lambda-train:instances";
+  return nodes > 1
+    ? {
+        field,
+        value: instances,
+        message: `train.nodes is ${nodes}: one training on ${nodes} machines needs as many instances`,
+        next: "Leave lambda-train:instances out, or change train.nodes in the experiment file",
+      }
+    : {
+        field,
+        value: instances,
+        message: "the experiment is one run on one machine, so nothing tells what the other instances would do",
+        next: `Set train.nodes: ${instances} in the experiment file for one training on all of them, or leave instances out`,
+      };
+}
+
+/** Names of a stack's machines. The first keeps its name, so that a stack of one grows without replacement. */
+export function machineNames(count: number): string[] {
+  return named(onlyMachine, count);
+}
+
+/** Names of the runs on them, one a machine. */
+export function runNames(count: number): string[] {
+  return named(onlyRun, count);
+}
+
+function named(first: string, count: number): string[] {
+  return Array.from({ length: count }, (_, at) => (at === 0 ? first : `${first}-${at + 1}`));
+}
+
+/** The machines of a stack, each like the first. What there is to read at home is read once. */
+export function machinesOf(machine: Omit<MachinePlan, "machine">, { machines, together }: FleetSize): MachinePlan[] {
+  const fleet: Pick<CloudPlan, "instances" | "together"> =
+    machines === 1 ? {} : { instances: machines, ...(together && { together }) };
+  const cloud = { ...machine.cloud, ...fleet };
+  return machineNames(machines).map((name) => ({ machine: name, ...machine, cloud }));
+}
+
+/** The runs of one training, one a machine. Rank 0 is evaluated and has the dashboard. */
+export function runsOf(run: Omit<PlannedRun, "name" | "machine">, { machines }: FleetSize): PlannedRun[] {
+  const all = machineNames(machines);
+  return runNames(machines).map((name, rank) => {
+    const planned = { name, machine: all[rank] ?? onlyMachine, ...run };
+    if (all.length === 1) return planned;
+    const node: NodePlan = { rank, machines: all };
+    const led = rank === 0 ? {} : { evaluation: undefined, dashboard: undefined };
+    return { ...planned, ...led, run: { ...planned.run, node } };
+  });
+}
