@@ -5,9 +5,11 @@ import { outputsOf } from "./components/kit/outputs";
 import { previewPrices } from "./components/kit/price-preview";
 import { stackConfig } from "./components/kit/stack-config";
 import { userError } from "./components/kit/user-error";
-import { machinesOf } from "./components/machines";
+import { machinesOf, type StackMachine } from "./components/machines";
 import { Run } from "./components/run";
+import { Study } from "./components/study";
 import { PlanError } from "./plan/problems";
+import type { Plan } from "./plan/types";
 
 /** The program: configuration → plan → machines → runs → outputs. */
 async function program(): Promise<pulumi.Output<Record<string, unknown>> | Record<string, unknown>> {
@@ -20,9 +22,11 @@ async function program(): Promise<pulumi.Output<Record<string, unknown>> | Recor
   const { stack, onChange } = plan;
   const machines = await machinesOf(plan);
   const instanceIds = pulumi.all(machines.map(({ instance }) => instance.id));
+  const study = studyOf(plan, machines);
   const ready = await Promise.all(
     machines.map(async ({ instance, ready }) => {
-      const { plan: inForce, prepared, needs } = await ready;
+      const { plan: inForce, prepared, needs: own } = await ready;
+      const needs = [...own, ...(await study)];
       const runs = inForce.runs.map((planned) => {
         const { id: instanceId, access, bill } = instance;
         const job = { stack, onChange, ...inForce, ...planned };
@@ -41,6 +45,20 @@ async function program(): Promise<pulumi.Output<Record<string, unknown>> | Recor
     ready,
     ready.flatMap(({ runs }) => runs),
   );
+}
+
+/** What must be there of a sweep's study before its workers start; nothing without a sweep. */
+async function studyOf({ stack, onChange, runs }: Plan, machines: readonly StackMachine[]): Promise<Study["placed"][]> {
+  const planned = runs.find(({ worker, machine }) => worker?.study === machine);
+  const owner = machines.find(({ machine }) => machine === planned?.machine);
+  if (owner === undefined) return [];
+  const { plan: inForce, needs } = await owner.ready;
+  const run = inForce.runs.find(({ worker }) => worker !== undefined);
+  if (run?.worker === undefined) return [];
+  const { id: instanceId, access } = owner.instance;
+  const job = { stack, onChange, ...inForce, ...run };
+  const args = { plan: job, worker: run.worker, members: machines, instanceId, access };
+  return [new Study("study", args, { dependsOn: [...needs] }).placed];
 }
 
 export = program;

@@ -9,7 +9,7 @@ import { agentName } from "../remote/agent";
 import type { StartedOn } from "../remote/provenance";
 import type { SshAccess } from "../remote/types";
 import { Boot } from "./resources/boot";
-import { Claim } from "./resources/claim";
+import { Claim, type Login } from "./resources/claim";
 import { FileSystem } from "./resources/file-system";
 import { FirewallRuleset } from "./resources/firewall-ruleset";
 import { Instance as LambdaInstance } from "./resources/instance";
@@ -62,6 +62,8 @@ export class Instance extends pulumi.ComponentResource {
   /** The host key that it shows: an OpenSSH line. */
   readonly hostKey: pulumi.Output<string>;
   readonly rulesetIds: Rulesets;
+  /** What it takes to log in, besides its address. Secret. Does not wait for anything that is launched. */
+  readonly login: pulumi.Output<Login>;
   /** Its unique name. Does not wait for anything that is launched. */
   readonly uniqueName: pulumi.Output<string>;
 
@@ -80,13 +82,14 @@ export class Instance extends pulumi.ComponentResource {
     const host = new KeyPair(`${name}-host`, { comment: "lambda-train host" }, inside);
     const { instanceTypes, regions, imageFamily, recoveryKeys } = cloud;
     const fileSystemNames = cloud.fileSystem === undefined ? undefined : [cloud.fileSystem.name];
+    this.login = pulumi.secret({ privateKey: login.privateKey, hostKey: host.publicKey, port: cloud.sshPort });
     const claim = new Claim(
       `${name}-claim`,
       {
         name: suffix.hex,
         endpoint,
         placement: { instanceTypes, regions, imageFamily, recoveryKeys, fileSystemNames, onChange },
-        login: pulumi.secret({ privateKey: login.privateKey, hostKey: host.publicKey, port: cloud.sshPort }),
+        login: this.login,
       },
       inside,
     );

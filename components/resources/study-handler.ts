@@ -1,0 +1,127 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { atMost } from "../../local/at-most";
+import { withSession } from "../../remote/session";
+import { placeStudy, readCopy, type StudyCopy } from "../../remote/study";
+import { adoptStudy, bestOf, copyAtHome, type FoundCopy, knowsMore, readJournal } from "../../remote/study-copies";
+import { recordHead, resultsFile } from "../../remote/transfer/results-file";
+import { numberOf } from "../../remote/trials";
+import type { SshAccess } from "../../remote/types";
+import { diffByName } from "../dynamic/diff";
+import type { DynamicHandler, HandlerContext } from "../dynamic/handler";
+import type { Login } from "./claim";
+import { connect } from "./cloud";
+import { isUnreachable, localPath, look } from "./place";
+
+/** A machine of the fleet, launched or not. */
+interface Member {
+  readonly machine: string;
+  /** Its unique name. */
+  readonly name: string;
+  readonly login: Login;
+}
+
+interface Inputs {
+  readonly endpoint: string;
+  readonly experiment: string;
+  readonly study: string;
+  readonly definition: object;
+  readonly directory: string;
+  readonly instanceId: string;
+  readonly access: SshAccess;
+  readonly members: readonly Member[];
+  readonly instanceIds?: readonly string[];
+}
+
+/** A copy on a machine. */
+interface MachineCopy extends FoundCopy {
+  readonly study: boolean;
+}
+
+/** Machines that are asked side by side. */
+const sideBySide = 8;
+
+/**
+ * Gives the study its place, with all that is known of it anywhere, and tells it what is wanted now.
+ * @param lost Ids of instances that are gone: what they had is at home, or nowhere.
+ */
+async function place(inputs: Inputs, lost: readonly string[], context: HandlerContext): Promise<Inputs> {
+  const { experiment, study, definition, access } = inputs;
+  const directory = localPath(inputs.directory);
+  context.status("looking for the study");
+  const own = await look(access, (session) => readCopy(session, experiment));
+  // Where it is, it stays: the others know no more than what it has told them.
+  const others = own?.study === true ? [] : [...(await copiesOf(inputs, context)), ...atHome(directory, experiment)];
+  const best = bestOf(others);
+  const moved = best !== undefined && knowsMore(best, own) ? best : undefined;
+  const journal = await moved?.read();
+  context.status("placing the study");
+  await look(access, async (session) => {
+    if (moved !== undefined && journal !== undefined)
+      await adoptStudy(session, experiment, { epoch: moved.epoch, journal });
+    else if (own?.study === false) await adoptStudy(session, experiment);
+    await placeStudy(session, experiment, { definition, home: trialsAtHome(directory, experiment), lost });
+  });
+  if (moved !== undefined)
+    context.progress(`${experiment}: the study is on ${study} now, with all that was known of it`);
+  return inputs;
+}
+
+/** What the other machines know that can be reached. One that can't be has its trials, and tells them later. */
+async function copiesOf(inputs: Inputs, context: HandlerContext): Promise<MachineCopy[]> {
+  const { endpoint, experiment, study, members } = inputs;
+  const cloud = connect(endpoint, context);
+  const listed = await cloud.client.listInstances();
+  const inTurn = atMost(sideBySide);
+  const found = members.map(({ machine, name, login }) =>
+    inTurn(async (): Promise<MachineCopy[]> => {
+      const host = listed.find((each) => each.name === name && each.status === "active")?.ip;
+      if (machine === study || host === undefined) return [];
+      const { user = "ubuntu", port = cloud.endpoint.sshPort, ...keys } = login;
+      const access = { host, port, user, ...keys };
+      try {
+        const copy = await look(access, (session) => readCopy(session, experiment));
+        return copy === undefined ? [] : [{ ...copy, read: () => readFrom(access, experiment, copy) }];
+      } catch (error) {
+        if (!isUnreachable(error)) throw error;
+        context.progress(`${machine}: ${(error as Error).message} What it knows of ${experiment} isn't looked at.`);
+        return [];
+      }
+    }),
+  );
+  return (await Promise.all(found)).flat();
+}
+
+function readFrom(access: SshAccess, experiment: string, copy: StudyCopy): Promise<Buffer> {
+  return withSession(access, (session) => readJournal(session, experiment, copy));
+}
+
+function atHome(directory: string, experiment: string): FoundCopy[] {
+  const copy = copyAtHome(directory, experiment);
+  return copy === undefined ? [] : [copy];
+}
+
+/** Numbers of the trials whose results are at home, taken after their end. */
+function trialsAtHome(directory: string, experiment: string): number[] {
+  const names = existsSync(directory) ? readdirSync(directory) : [];
+  return names.flatMap((name) => {
+    const number = numberOf(name, experiment);
+    const folder = join(directory, name);
+    if (number === undefined || !existsSync(join(folder, resultsFile))) return [];
+    return recordHead(folder)?.run?.attempts.at(-1)?.exitCode === undefined ? [] : [number];
+  });
+}
+
+/** Life of a sweep's study: which trials there are to be, and where what is known of them lies. */
+export const handler: DynamicHandler<Inputs, Inputs> = {
+  diff: (_id, olds, news) =>
+    diffByName(olds, news, {
+      replace: ["experiment"],
+      update: ["study", "definition", "directory", "instanceId", "access", "members", "instanceIds"],
+    }),
+  create: async (inputs, context) => ({ id: inputs.experiment, outs: await place(inputs, [], context) }),
+  update: async (_id, olds, news, context) => {
+    const lost = (olds.instanceIds ?? []).filter((id) => news.instanceIds?.includes(id) === false);
+    return place(news, lost, context);
+  },
+};
