@@ -1,10 +1,12 @@
 """A look at what the training of an experiment has written outside of its outputs folder."""
 
+import math
 import os
 import stat
 import time
 
 from base.files import BASE, BY_HAND, READY, fact, modified, under_home
+from base.shell import workplace
 from results import rules
 from results.closed import Closed
 from results.places import SYSTEM, below, lasting_mounts, other_roots, within
@@ -12,6 +14,7 @@ from results.uploaded import Uploads, workspace_uploaded
 from run.configuration import own_attempts
 from run.output import folders_of, outputs_of
 from run.state import runs
+from run.sweeps import folders_of_others, is_worker, sweep_of
 from run.writers import written_by
 
 HOME = os.path.realpath(os.path.expanduser("~"))
@@ -35,7 +38,15 @@ class Scope:
         homes = folders_of(attempts)
         if described and not newest.has("outputPath"):
             homes.add(os.path.join(outputs_of(described), run.experiment))
+        # Those of other trials are looked through with them. The configs that the worker writes are none of a trial's.
+        if sweep_of(described):
+            homes.update(os.path.join(outputs_of(described), name) for name in folders_of_others(run, described))
+            homes.add(os.path.join(workplace(described), ".lambda-train"))
         self.come_home = {os.path.realpath(each) for each in homes}
+        # What comes after a trial's end is of the trials after it.
+        self.until = newest.get("closedAt", math.inf) if newest else math.inf
+        if described and is_worker(run, described):
+            self.since = None
         keys = keys or run.keys()
         self.include = rules.Globs(keys.get("include") or [])
         self.exclude = rules.Globs(keys.get("exclude") or [])
@@ -173,7 +184,7 @@ class Look:
 
     def take_file(self, kind, path, full, info, tool, why, place):
         if (
-            max(info.st_mtime_ns, info.st_ctime_ns) < self.scope.since
+            not self.scope.since <= max(info.st_mtime_ns, info.st_ctime_ns) <= self.scope.until
             or full in self.scope.come_home
             or self.uploads.hold(full)
         ):

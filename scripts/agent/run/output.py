@@ -6,6 +6,7 @@ import os
 from base.files import read_json, under_home
 from base.text import is_plain
 from run.configuration import since as began
+from run.sweeps import folders_of_others, is_worker
 
 MOST_NAMES = 20
 
@@ -114,11 +115,14 @@ def find_output(attempt):
     checkpoints and logs may lie in folders of their own.
     """
     described = attempt.get("description")
+    if is_worker(attempt.run, described):
+        return
     outputs = outputs_of(described)
     own = os.path.join(outputs, attempt.run.experiment)
     since = attempt.get("mark", 0)
     known = attempt.get("outputPath")
-    names = written_names(outputs, since)
+    others = folders_of_others(attempt.run, described)
+    names = [name for name in written_names(outputs, since) if name not in others]
     if not names:
         if known is None and os.path.isdir(own):
             attempt.try_put(outputPath=own)

@@ -6,7 +6,7 @@ import os
 import subprocess
 import time
 
-from base.files import put, read_json
+from base.files import moment, put, read_json
 from base.processes import outside, own_command, quietly
 from base.shell import workplace
 from run.session import take_up
@@ -71,7 +71,7 @@ class Trial:
         variables = in_variables(run["variables"], values)
         if gpus is not None:
             variables["CUDA_VISIBLE_DEVICES"] = gpus
-        run = {**run, "command": in_command(run["command"], values), "variables": variables}
+        run = {**run, "command": in_command(run["command"], values), "variables": variables, "sweep": self.experiment}
         if resume is not None:
             run["resume"] = {**resume, "command": in_command(resume["command"], values)}
         if evaluation is not None:
@@ -139,7 +139,12 @@ class Trial:
             attempt.try_put(stopRequest={"reason": reason, "grace": grace})
 
     def close(self):
-        """Closes its session, which would stay for whoever looks at the end of its log."""
+        """
+        What is written from now on is of trials after it. Its session is closed: those of hundreds would be in the way.
+        """
+        attempt = self.run.newest()
+        if attempt is not None:
+            attempt.try_put(closedAt=moment())
         quietly(["tmux", "kill-session", "-t", f"={self.run.session}"], env=outside())
 
     def seconds(self):

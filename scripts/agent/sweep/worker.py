@@ -145,7 +145,6 @@ class Worker:
         trial.keep(outcome=request)
         self.pending.append((trial, request))
         say(self.line_of(trial, outcome))
-        # Sessions of hundreds of trials would be in the way.
         trial.close()
 
     def line_of(self, trial, outcome):
