@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 
+# What a run's processes have in their environment, beside the folder of tmux's sockets.
+MARKS = ("LAMBDA_TRAIN_RUN", "LAMBDA_TRAIN_STEP", "LAMBDA_TRAIN_TMUX", "TMUX", "TMUX_PANE", "STY", "SCREENDIR")
 AGENT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -109,9 +111,21 @@ def send(number, some):
         quietly(["sudo", "-n", "kill", "-s", str(int(number)), *refused])
 
 
-def quietly(command, seconds=20):
+def outside():
+    """
+    The environment for what is to be no part of the run or step that starts it: with the marks of that it would end with it.
+    """
+    environment = {name: value for name, value in os.environ.items() if name not in MARKS}
+    if "LAMBDA_TRAIN_TMUX" in os.environ:
+        environment.pop("TMUX_TMPDIR", None)
+        if os.environ["LAMBDA_TRAIN_TMUX"]:
+            environment["TMUX_TMPDIR"] = os.environ["LAMBDA_TRAIN_TMUX"]
+    return environment
+
+
+def quietly(command, seconds=20, env=None):
     """Whether a program that need not be there ends well within some seconds."""
-    ended = ended_within(seconds, command, subprocess.DEVNULL)
+    ended = ended_within(seconds, command, subprocess.DEVNULL, env)
     return ended is not None and ended.returncode == 0
 
 
@@ -121,11 +135,11 @@ def fields_of(command, seconds):
     return [] if ended is None else ended.stdout.split(b"\0")
 
 
-def ended_within(seconds, command, stdout):
+def ended_within(seconds, command, stdout, env=None):
     """How a program ended that reads nothing; None where it isn't there, or doesn't end."""
     streams = {"stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": subprocess.DEVNULL}
     try:
-        return subprocess.run(command, timeout=seconds, check=False, **streams)
+        return subprocess.run(command, timeout=seconds, check=False, env=env, **streams)
     except (OSError, subprocess.TimeoutExpired):
         return None
 

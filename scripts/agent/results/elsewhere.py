@@ -1,25 +1,27 @@
 """A look at what the training of an experiment has written outside of its outputs folder."""
 
+import math
 import os
 import stat
 import time
 
 from base.files import BASE, BY_HAND, READY, fact, modified, under_home
+from base.shell import workplace
 from results import rules
 from results.closed import Closed
 from results.places import SYSTEM, below, lasting_mounts, other_roots, within
 from results.uploaded import Uploads, workspace_uploaded
 from run.configuration import own_attempts
 from run.output import folders_of, outputs_of
-from run.siblings import is_worker, next_began, outputs_of_siblings
 from run.state import runs
+from run.sweeps import folders_of_others, is_worker, sweep_of
 from run.writers import written_by
 
 HOME = os.path.realpath(os.path.expanduser("~"))
 
 
 class Scope:
-    """What an experiment's own facts tell: since when and until when, and which places come home anyway."""
+    """What an experiment's own facts tell: since when, and which places come home anyway."""
 
     def __init__(self, run, keys=None):
         attempts, newest = own_attempts(run), run.newest()
@@ -32,16 +34,19 @@ class Scope:
         elif self.since is not None and is_first(run, attempts) and modified(BY_HAND) is not None:
             # What they had trained before the first start comes home with what that run writes.
             self.since = min(self.since, max(modified(BY_HAND), ready_at() or 0))
-        self.until = next_began(run)
-        if is_worker(run):
-            self.since = None
         self.directory = os.path.normpath(described["directory"]) if described else "."
         homes = folders_of(attempts)
         if described and not newest.has("outputPath"):
             homes.add(os.path.join(outputs_of(described), run.experiment))
-        if described:
-            homes |= outputs_of_siblings(run, outputs_of(described))
+        # Those of other trials are looked through with them. The configs that the worker writes are none of a trial's.
+        if sweep_of(described):
+            homes.update(os.path.join(outputs_of(described), name) for name in folders_of_others(run, described))
+            homes.add(os.path.join(workplace(described), ".lambda-train"))
         self.come_home = {os.path.realpath(each) for each in homes}
+        # What comes after a trial's end is of the trials after it.
+        self.until = newest.get("closedAt", math.inf) if newest else math.inf
+        if described and is_worker(run, described):
+            self.since = None
         keys = keys or run.keys()
         self.include = rules.Globs(keys.get("include") or [])
         self.exclude = rules.Globs(keys.get("exclude") or [])
@@ -180,7 +185,7 @@ class Look:
     def take_file(self, kind, path, full, info, tool, why, place):
         if (
             max(info.st_mtime_ns, info.st_ctime_ns) < self.scope.since
-            or (self.scope.until is not None and info.st_mtime_ns >= self.scope.until)
+            or info.st_mtime_ns > self.scope.until
             or full in self.scope.come_home
             or self.uploads.hold(full)
         ):

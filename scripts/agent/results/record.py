@@ -3,7 +3,7 @@
 import hashlib
 import os
 
-from base.document import Maybe
+from base.document import ANYTHING, Maybe
 from base.files import read_json, replace, under_home
 from run.configuration import own_attempts
 
@@ -18,6 +18,8 @@ PROVENANCE = {
     "config": Maybe({"path": str, "base": Maybe(str), "overrides": Maybe(str)}),
     "evaluation": Maybe(str),
     "instance": Maybe({"type": str, "region": str}),
+    # Of a sweep.
+    "trial": Maybe({"sweep": str, "number": int, "values": {str: ANYTHING}}),
 }
 LONGEST_CONFIG = 256 << 10
 MOST_ATTEMPTS = 50

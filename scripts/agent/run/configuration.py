@@ -39,7 +39,9 @@ def since(run):
 
 
 def has_finished(attempt):
-    """Whether training came to its own end."""
+    """Whether training came to its own end. A worker for which there is work again has not."""
+    if attempt.has("reopened"):
+        return False
     return attempt.get("exit") == 0 and not attempt.has("stopReason") and not attempt.has("detached")
 
 

@@ -77,6 +77,8 @@ def become(experiment, sockets, described, command):
     restore_signals()
     os.chdir(workplace(described))
     marks = {"LAMBDA_TRAIN_RUN": experiment, "TMUX_TMPDIR": sockets, "SCREENDIR": sockets}
+    # For a sweep's worker, which starts runs of their own (base/processes.py).
+    marks["LAMBDA_TRAIN_TMUX"] = os.environ.get("TMUX_TMPDIR", "")
     environment = environment_with(described["variables"], **marks)
     for name in ("TMUX", "TMUX_PANE", "STY"):
         environment.pop(name, None)

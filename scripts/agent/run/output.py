@@ -6,7 +6,7 @@ import os
 from base.files import read_json, under_home
 from base.text import is_plain
 from run.configuration import since as began
-from run.siblings import is_worker, outputs_of_siblings
+from run.sweeps import folders_of_others, is_worker
 
 MOST_NAMES = 20
 
@@ -79,18 +79,16 @@ def is_written_since(path, since):
     return False
 
 
-def written_names(run, outputs, since):
-    """Names right below the outputs at which an attempt of a run has written. What they lead to may be gone meanwhile."""
-    top, others = os.path.realpath(outputs), outputs_of_siblings(run, outputs)
+def written_names(outputs, since):
+    """Names right below the outputs at which an attempt has written. What they lead to may be gone meanwhile."""
+    top = os.path.realpath(outputs)
     found = []
     try:
-        names = [run.experiment] if is_worker(run) else sorted(os.listdir(outputs))
+        names = sorted(os.listdir(outputs))
     except OSError:
         return found
     for name in names:
         path = os.path.join(outputs, name)
-        if path in others:
-            continue
         # A link to what has a name of its own here, such as `latest`, is nothing more.
         if os.path.islink(path) and os.path.realpath(path).startswith(f"{top}/"):
             continue
@@ -107,7 +105,7 @@ def has_left_nothing(attempt):
     elsewhere = read_json(attempt.run.path("written.json"), {})
     if elsewhere.get("found") or elsewhere.get("left") or not elsewhere.get("whole", True):
         return False
-    return not written_names(attempt.run, outputs_of(attempt.get("description")), attempt.get("mark", 0))
+    return not written_names(outputs_of(attempt.get("description")), attempt.get("mark", 0))
 
 
 def find_output(attempt):
@@ -117,11 +115,14 @@ def find_output(attempt):
     checkpoints and logs may lie in folders of their own.
     """
     described = attempt.get("description")
+    if is_worker(attempt.run, described):
+        return
     outputs = outputs_of(described)
     own = os.path.join(outputs, attempt.run.experiment)
     since = attempt.get("mark", 0)
     known = attempt.get("outputPath")
-    names = written_names(attempt.run, outputs, since)
+    others = folders_of_others(attempt.run, described)
+    names = [name for name in written_names(outputs, since) if name not in others]
     if not names:
         if known is None and os.path.isdir(own):
             attempt.try_put(outputPath=own)

@@ -30,6 +30,8 @@ DESCRIPTION = {
     # Seconds between TERM and KILL at a clean stop.
     "grace": int,
     "evaluation": Maybe({"command": str, "checkpoint": str, "seconds": int}),
+    # Name of the sweep whose trial this is, or whose worker: that has the sweep's name (see run/sweeps.py).
+    "sweep": Maybe(str),
 }
 LIMITS = {
     # Seconds that all attempts together may take (stop reason: limit).

@@ -25,7 +25,7 @@ print(json.dumps({
 """
 
 
-class Siblings(unittest.TestCase):
+class TrialsOfOneWorkspace(unittest.TestCase):
     def setUp(self):
         self.home = tempfile.mkdtemp(dir="/var/tmp")
         self.addCleanup(shutil.rmtree, self.home)
@@ -37,13 +37,11 @@ class Siblings(unittest.TestCase):
         os.makedirs(folder)
         attempt = {
             "mark": began * 10**9,
-            "description": {"workspace": self.workspace, "directory": ".", "outputs": "outputs"},
+            "description": {"workspace": self.workspace, "directory": ".", "outputs": "outputs", "sweep": sweep},
         }
         if ended is not None:
-            attempt.update(exit=0, trainingEnd={"at": ended, "code": 0})
+            attempt.update(exit=0, closedAt=ended * 10**9)
         document = {"version": 1, "attempt": 1, "attempts": {"1": attempt}}
-        if sweep is not None:
-            document["sweep"] = sweep
         with open(os.path.join(folder, "state.json"), "w", encoding="utf-8") as file:
             json.dump(document, file)
 

@@ -1,0 +1,23 @@
+"""Runs of one sweep: its trials, and on each machine the worker that starts them."""
+
+from run.state import runs
+
+
+def sweep_of(described):
+    return (described or {}).get("sweep")
+
+
+def is_worker(run, described):
+    """Whether a run is a sweep's worker: it trains nothing itself, and what is written is its trials'."""
+    return sweep_of(described) == run.experiment
+
+
+def folders_of_others(run, described):
+    """Folders right below the outputs that belong to other trials here: those that have their names."""
+    sweep, found = sweep_of(described), set()
+    if sweep is None:
+        return found
+    for other in runs():
+        if other.experiment not in (run.experiment, sweep) and sweep_of(other.newest().get("description")) == sweep:
+            found.add(other.experiment)
+    return found

@@ -1,0 +1,134 @@
+"""The metric of a sweep in the files that a trial writes: CSV, JSON lines, lists in JSON."""
+
+import csv
+import json
+import os
+
+from results.metric_files import candidates
+from sweep.logged import Names
+
+LONGEST = 4 << 20
+STEPS = "global_step step steps total_steps num_updates training_iteration iteration iter it update updates".split()
+EPOCHS = ("epoch", "epochs")
+
+
+class TabledMetric:
+    """Looks again at those files that have changed."""
+
+    def __init__(self, metric, since):
+        self.names, self.since = Names(metric), since
+        self.known = {}
+        self.seen = {}
+
+    def points(self, output):
+        """[(kind, count, value)] of the metric, of the file that tells most of it."""
+        best = []
+        for written, size, path in candidates(output):
+            if size > LONGEST or written < self.since:
+                continue
+            key = (written, size)
+            if self.known.get(path, (None,))[0] != key:
+                self.known[path] = (key, self.read(path))
+            found = self.known[path][1]
+            best = found if len(found) > len(best) else best
+        return best
+
+    def read(self, path):
+        best = []
+        for rows in tables_of(path):
+            names = {name for row in rows for name in row}
+            for name in names:
+                self.seen.setdefault(name, None)
+            wanted = self.names.best(names)
+            if wanted is None:
+                continue
+            kind, counter = counter_of(names)
+            found = [
+                (kind, number_of(row.get(counter)) if counter else None, number_of(row[wanted]))
+                for row in rows
+                if number_of(row.get(wanted)) is not None
+            ]
+            best = found if len(found) > len(best) else best
+        return best
+
+
+def tables_of(path):
+    try:
+        with open(path, encoding="utf-8", errors="replace", newline="") as file:
+            if path.lower().endswith(".csv"):
+                return [list(csv.DictReader(whole_lines(file.read()).splitlines(), restval=""))]
+            text = file.read()
+    except (OSError, csv.Error):
+        return []
+    content = None
+    if not path.lower().endswith(".jsonl"):
+        try:
+            content = json.loads(text)
+        except (ValueError, RecursionError):
+            pass
+    return [list(json_lines(text))] if content is None else list(tables_in(content))
+
+
+def whole_lines(text):
+    """Without a last line that is being written."""
+    return text[: text.rfind("\n") + 1]
+
+
+def json_lines(text):
+    for line in whole_lines(text).splitlines():
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(row, dict):
+            yield flat(row)
+
+
+def tables_in(content):
+    """Lists of records, the content itself or a member of it; and lists of numbers by name, as Keras keeps its history."""
+    if isinstance(content, list) and content and all(isinstance(row, dict) for row in content):
+        yield [flat(row) for row in content]
+    if isinstance(content, dict):
+        for member in content.values():
+            yield from tables_in(member) if isinstance(member, list) else []
+        for each in (content, *(member for member in content.values() if isinstance(member, dict))):
+            lists = {name: values for name, values in each.items() if is_numbers(values)}
+            if lists:
+                length = min(len(values) for values in lists.values())
+                yield [{"epoch": at + 1, **{name: values[at] for name, values in lists.items()}} for at in range(length)]
+
+
+def is_numbers(values):
+    return isinstance(values, list) and values and all(number_of(value) is not None for value in values)
+
+
+def flat(row, prefix="", depth=1):
+    """A record with the members of its members, named `outer/inner`."""
+    found = {}
+    for name, value in row.items():
+        if isinstance(value, dict) and depth < 3:
+            found.update(flat(value, f"{prefix}{name}/", depth + 1))
+        else:
+            found[prefix + name] = value
+    return found
+
+
+def counter_of(names):
+    by_last = {os.path.basename(name.strip().lower()).lstrip("_"): name for name in names if isinstance(name, str)}
+    for kind, wanted in (("step", STEPS), ("epoch", EPOCHS)):
+        for each in wanted:
+            if each in by_last:
+                return kind, by_last[each]
+    return None, None
+
+
+def number_of(value):
+    """A cell's number, also where it was written as text."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, (int, float)):
+        return float(value)
+    try:
+        return float(value) if isinstance(value, str) and value.strip() else None
+    except ValueError:
+        return None

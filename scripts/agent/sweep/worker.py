@@ -1,0 +1,314 @@
+"""The worker of a machine: asks the study for trials, runs them, and tells what they came to.
+
+It is itself the command of an ordinary run, named as the experiment. Its trials are runs of their own with supervisors of
+their own: they go on where the worker is killed, and the next one takes them up.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+
+from base.document import takes
+from base.say import die, say
+from run.state import Run
+from sweep.journal import Copy
+from sweep.places import path_in
+from sweep.reach import Unreachable, ask_study
+from sweep.slots import gpus, slots_of
+from sweep.trial import ENDED, GONE, RUNNING, Trial, known_trials, told, wait_for
+from sweep.values import as_text, shown
+from sweep.worker_document import worker_of, written_at
+
+TICK = 0.5
+BEAT, PATIENCE = 5, 1800
+SHORTEST, LONGEST = 1, 30
+# Seconds between two lines that say that the study is out of reach.
+SAY_AGAIN = 300
+# Of a trial that was given to another machine, or that has ended elsewhere.
+MOVED = "moved"
+UNREACHABLE = 75
+TERMINATED = 128 + signal.SIGTERM
+
+
+@takes(experiment=str)
+def work(experiment):
+    """
+    Ends with 0 when there is no trial left for this machine, 75 when the study was out of reach for too long and nothing
+    runs, 143 after a TERM: its trials are stopped then, to be resumed.
+    """
+    if worker_of(experiment) is None:
+        die(2, f"There is no worker of {experiment} on this machine: run `up`.")
+    sys.exit(Worker(experiment).work())
+
+
+class Worker:
+    def __init__(self, experiment):
+        self.experiment = experiment
+        self.copy = Copy(experiment)
+        self.epoch = self.copy.epoch
+        self.trials = []
+        # What the study has still to be told: (trial's number, request).
+        self.pending = []
+        self.ending = self.is_done = False
+        self.beat_at = self.ask_at = float("-inf")
+        self.unreachable_since, self.pause, self.said_at = None, SHORTEST, float("-inf")
+        self.read()
+        self.slots = slots_of(self.worker, gpus())
+
+    def read(self):
+        self.read_at = written_at(self.experiment)
+        self.worker = worker_of(self.experiment)
+        self.machine = self.worker["machine"]
+
+    def work(self):
+        signal.signal(signal.SIGTERM, lambda *_: setattr(self, "ending", True))
+        runs = f"{len(self.slots)} trial{'s' if len(self.slots) > 1 else ''} at a time"
+        say(f"worker of {self.experiment} on {self.machine}: {runs}, the study is on {self.worker['study']}")
+        self.take_up()
+        while True:
+            if self.ending:
+                return self.end()
+            if written_at(self.experiment) != self.read_at:
+                self.change()
+            for trial in list(self.trials):
+                self.see_to(trial)
+            self.speak()
+            if self.is_done and not self.trials and not self.pending:
+                say("no trial is left for this machine")
+                return 0
+            if self.has_lost_patience():
+                say(f"the study on {self.worker['study']} was out of reach for too long, and nothing runs here")
+                return UNREACHABLE
+            time.sleep(TICK)
+
+    def take_up(self):
+        """What an earlier worker has left: trials that still run, and what it had not told yet."""
+        for known in known_trials(self.experiment):
+            if known["told"] is not None:
+                continue
+            trial = Trial(self.experiment, known["number"], known["params"], known["attempt"], known["slot"])
+            if known.get("outcome"):
+                self.pending.append((trial, known["outcome"]))
+                continue
+            phase = trial.phase()
+            if phase == RUNNING and trial.slot < len(self.slots):
+                say(f"trial {trial.number} still runs")
+            elif phase == RUNNING:
+                trial.stop(MOVED, self.grace())
+            elif phase == GONE:
+                # To be given out again at once, to this machine first.
+                self.has_ended(trial, told("stopped"))
+                continue
+            self.trials.append(trial)
+
+    def change(self):
+        """The worker is told something else, such as other limits or where the study is now."""
+        self.read()
+        self.is_done, self.pause, self.ask_at, self.beat_at = False, SHORTEST, float("-inf"), float("-inf")
+        for trial in self.trials:
+            if trial.phase() == RUNNING:
+                # Finds it running, and puts it under the limits of now.
+                trial.start(self.worker, self.slots[trial.slot])
+
+    def grace(self):
+        return self.worker["trial"]["run"]["grace"]
+
+    def see_to(self, trial):
+        phase = trial.phase()
+        if phase == RUNNING:
+            line = trial.look(self.worker)
+            if line is not None:
+                say(f"trial {trial.number}: first step: {line}")
+            return
+        self.trials.remove(trial)
+        if phase == GONE:
+            reason = "its processes are gone: they were killed, or the machine was started again"
+            self.has_ended(trial, told("failed", facts={"reason": reason}))
+        elif trial.run.newest().get("stopReason") == MOVED:
+            say(f"trial {trial.number} was given to another machine")
+            trial.keep(told=MOVED)
+        else:
+            self.has_ended(trial, trial.outcome(self.worker))
+
+    def has_ended(self, trial, outcome):
+        request = {
+            "op": "tell",
+            "machine": self.machine,
+            "number": trial.number,
+            "attempt": trial.attempt,
+            "params": trial.params,
+            "values": trial.metric.news() if trial.metric else [],
+            **outcome,
+        }
+        trial.keep(outcome=request)
+        self.pending.append((trial, request))
+        say(self.line_of(trial, outcome))
+        trial.close()
+
+    def line_of(self, trial, outcome):
+        state, value, facts = outcome["state"], outcome["value"], outcome["facts"]
+        word = "finished" if state == "complete" else state
+        came = (
+            f"{self.worker['metric']}={as_text(value)} "
+            if value is not None
+            else f"{facts['reason']} "
+            if facts.get("reason")
+            else ""
+        )
+        return f"trial {trial.number} {word}: {came}({shown(trial.params)}) on {self.machine} in {int(facts.get('seconds') or 0)} s"
+
+    def speak(self):
+        """What the study is told and asked, where it is due and the study is in reach."""
+        now = time.monotonic()
+        if self.unreachable_since is not None and now < self.ask_at:
+            return
+        try:
+            while self.pending:
+                self.tell(*self.pending[0])
+                self.pending.pop(0)
+                self.is_done, self.ask_at = False, float("-inf")
+            if now - self.beat_at >= (self.worker["beatSeconds"] or BEAT):
+                self.beat()
+            if now >= self.ask_at:
+                self.fill_slots()
+            self.reached()
+        except Unreachable as unreachable:
+            self.missed(str(unreachable))
+
+    def call(self, request):
+        answer = ask_study(self.worker["study"], self.machine, self.experiment, request)
+        if answer["epoch"] != self.epoch:
+            # Another study than the one that was told: it may know less.
+            self.epoch = answer["epoch"]
+            for again in told_before(self.experiment):
+                ask_study(self.worker["study"], self.machine, self.experiment, again)
+        return answer
+
+    def tell(self, trial, request):
+        self.call(request)
+        trial.keep(told=request["state"])
+        if request["state"] != "stopped":
+            with open(
+                os.open(path_in(self.experiment, "told.jsonl"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+                "a",
+                encoding="utf-8",
+            ) as file:
+                file.write(f"{json.dumps(request)}\n")
+
+    def beat(self):
+        running = [trial for trial in self.trials if trial.phase() == RUNNING]
+        news = {trial.number: trial.metric.news() if trial.metric else [] for trial in running}
+        told_of = [
+            {"number": trial.number, "attempt": trial.attempt, "params": trial.params, "values": news[trial.number]}
+            for trial in running
+        ]
+        request = {"op": "beat", "machine": self.machine, "running": told_of}
+        answer = self.call({**request, "offset": self.copy.offset, "epoch": self.copy.coming()})
+        self.beat_at = time.monotonic()
+        self.copy.take(answer)
+        self.fetch_copy(answer)
+        for trial in running:
+            if trial.metric:
+                trial.metric.heard(news[trial.number])
+            if trial.number in answer["stop"]:
+                trial.stop(MOVED, self.grace())
+            elif trial.number in answer["prune"]:
+                say(f"trial {trial.number} is pruned: {self.worker['metric']}={as_text(trial.metric.last)} so far")
+                trial.stop("pruned", self.grace())
+
+    def fetch_copy(self, answer):
+        """The rest of the journal, where one answer can't hold it."""
+        while answer["offset"] < answer["size"] and answer["journal"]:
+            offset, epoch = self.copy.offset, self.copy.coming()
+            answer = self.call({"op": "beat", "machine": self.machine, "running": [], "offset": offset, "epoch": epoch})
+            self.copy.take(answer)
+
+    def fill_slots(self):
+        taken = {trial.slot for trial in self.trials}
+        for slot, own in enumerate(self.slots):
+            if slot in taken or self.ending:
+                continue
+            have = [known["number"] for known in known_trials(self.experiment) if known["told"] in (None, "stopped")]
+            answer = self.call({"op": "ask", "machine": self.machine, "have": have})
+            self.is_done = answer.get("done", False)
+            if "trial" not in answer:
+                self.ask_at = time.monotonic() + answer.get("wait", 5)
+                return
+            self.begin(answer["trial"], slot, own)
+        # All slots are taken.
+        self.ask_at = time.monotonic()
+
+    def begin(self, given, slot, own):
+        known = next((trial for trial in self.trials if trial.number == given["number"]), None)
+        if known is not None:
+            # It was given back too early: this machine has it still.
+            known.attempt = given["attempt"]
+            known.keep()
+            return
+        trial = Trial(self.experiment, given["number"], given["params"], given["attempt"], slot)
+        on = f" on GPU {own}" if own is not None else ""
+        say(f"trial {trial.number}: attempt {trial.attempt}{on}: {shown(trial.params)}")
+        reason = trial.start(self.worker, own)
+        if reason is None:
+            self.trials.append(trial)
+        else:
+            self.has_ended(trial, told("failed", facts={"reason": reason}))
+
+    def reached(self):
+        if self.unreachable_since is not None and self.said_at > float("-inf"):
+            say("the study answers again")
+        self.unreachable_since, self.pause, self.said_at = None, SHORTEST, float("-inf")
+
+    def missed(self, reason):
+        now = time.monotonic()
+        if self.unreachable_since is None:
+            self.unreachable_since = now
+        self.ask_at = now + self.pause
+        self.pause = min(self.pause * 2, LONGEST)
+        if now - self.said_at >= SAY_AGAIN:
+            self.said_at = now
+            say(f"the study on {self.worker['study']} doesn't answer; what runs here goes on: {reason}")
+
+    def has_lost_patience(self):
+        patience = self.worker["patienceSeconds"] or PATIENCE
+        since = self.unreachable_since
+        return since is not None and not self.trials and time.monotonic() - since >= patience
+
+    def end(self):
+        """Stops the trials cleanly. They are given back, to be resumed here or elsewhere."""
+        attempt = Run(self.experiment).newest()
+        reason = (attempt.get("stopReason") if attempt else None) or "worker"
+        running = [trial for trial in self.trials if trial.phase() == RUNNING]
+        say(f"stopping ({reason}): {len(running)} trials")
+        for trial in running:
+            trial.stop("worker" if reason in ("user", "interrupt") else reason, self.grace())
+        wait_for(running, self.grace() + 20)
+        for trial in list(self.trials):
+            if trial.phase() in (ENDED, GONE):
+                self.see_to(trial)
+        try:
+            while self.pending:
+                self.tell(*self.pending[0])
+                self.pending.pop(0)
+        except Unreachable:
+            # Told by the next worker; until then the study waits for word of them.
+            pass
+        return TERMINATED
+
+
+def told_before(experiment):
+    """What the study was told of trials that have ended, the earliest first."""
+    try:
+        with open(path_in(experiment, "told.jsonl"), encoding="utf-8") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue  # Cut short by a full disk.
+    return found
