@@ -28,11 +28,13 @@ RUNNING_TRIAL = {"number": int, "attempt": int, "params": {str: ANYTHING}, "valu
 FACTS = {"exitCode": Maybe(int), "reason": Maybe(str), "seconds": Maybe(float), "names": Maybe([str])}
 REQUESTS = {
     "place": {"definition": DEFINITION, "home": [int], "lost": [str]},
-    "ask": {"machine": str, "have": [int]},
+    # `keeps`: the machine has the study, and is the last to end.
+    "ask": {"machine": str, "instance": Maybe(str), "have": [int], "keeps": Maybe(bool)},
     # `offset`: how much of the journal the machine has, of the study with this epoch.
-    "beat": {"machine": str, "running": [RUNNING_TRIAL], "offset": int, "epoch": str},
+    "beat": {"machine": str, "instance": Maybe(str), "running": [RUNNING_TRIAL], "offset": int, "epoch": str},
     "tell": {
         "machine": str,
+        "instance": Maybe(str),
         "number": int,
         "attempt": int,
         "params": {str: ANYTHING},
@@ -105,6 +107,9 @@ class Answers:
                 if name != "place" and self.study.definition is None:
                     raise Wrong("there is no study yet: run `up`")
                 told = arguments(request, REQUESTS[name])
+                instance = told.pop("instance", None)
+                if instance is not None:
+                    self.study.is_on(told["machine"], instance)
                 return {"ok": {"epoch": self.epoch, **getattr(self, name)(**told)}}
             except (Wrong, ValueError) as error:
                 return {"error": str(error)}
@@ -116,11 +121,12 @@ class Answers:
         self.study.place(definition, home, lost)
         return {"trials": len(self.study.records)}
 
-    def ask(self, machine, have):
+    def ask(self, machine, have, keeps):
         trial = self.study.ask(machine, have)
         if trial is not None:
             return {"trial": trial}
-        return {"done": True} if self.study.is_over(machine, SILENT) else {"wait": AGAIN}
+        is_over = self.study.is_over(machine, None if keeps else SILENT)
+        return {"done": True} if is_over else {"wait": AGAIN}
 
     def beat(self, machine, running, offset, epoch):
         answer = self.study.beat(machine, running)

@@ -36,6 +36,8 @@ class Study:
         self.storage = JournalStorage(JournalFileBackend(journal))
         self.optuna = None
         self.records, self.definition, self.heard = {}, None, {}
+        # Which instance each machine is.
+        self.instances = {}
         if any(study.study_name == NAME for study in self.storage.get_all_studies()):
             self.load(optuna.load_study(study_name=NAME, storage=self.storage))
 
@@ -69,8 +71,8 @@ class Study:
     def place(self, definition, home, lost):
         """
         Makes the study, or brings it to what is wanted: values that came are queued, values that went are withdrawn if they
-        wait. `home`: numbers of trials whose results are at home; `lost`: machines that are gone. A trial whose results were
-        on one of them alone is queued again.
+        wait. `home`: numbers of trials whose results are at home; `lost`: instances that are gone. A trial whose results
+        were on one of them alone is queued again.
         """
         if self.optuna is None:
             study = optuna.create_study(study_name=NAME, storage=self.storage, direction=definition["direction"])
@@ -82,7 +84,7 @@ class Study:
         if definition["points"] is not None:
             self.match(points_of(definition))
         for number, record in list(self.records.items()):
-            if record.get("machine") in lost and number not in home:
+            if record.get("instance") in lost and number not in home:
                 if record["state"] in (COMPLETE, PRUNED):
                     self.change(number, state=QUEUED, again=True)
                 elif record["state"] == RUNNING:
@@ -160,7 +162,8 @@ class Study:
         return sum(record["state"] != WITHDRAWN for record in self.records.values())
 
     def run(self, number, machine, attempt):
-        self.change(number, state=RUNNING, machine=machine, attempt=attempt, startedAt=moment(), reason=None)
+        on = {"machine": machine, "instance": self.instances.get(machine)}
+        self.change(number, state=RUNNING, **on, attempt=attempt, startedAt=moment(), reason=None)
         self.heard[number] = time.monotonic()
         own = self.trial(number)
         if own.state == TrialState.WAITING:
@@ -168,6 +171,15 @@ class Study:
 
     def trial(self, number):
         return self.optuna.get_trials(deepcopy=False)[number]
+
+    def is_on(self, machine, instance):
+        """A machine is another instance than before: what the one before ran is given back at once."""
+        if self.instances.get(machine) == instance:
+            return
+        self.instances[machine] = instance
+        for number, record in list(self.records.items()):
+            if record["state"] == RUNNING and record.get("machine") == machine and record.get("instance") != instance:
+                self.give_back(number, lost=1)
 
     def expire(self):
         """Gives back the trials of which nobody has had word for too long."""
@@ -276,14 +288,16 @@ class Study:
     def is_over(self, machine, patience):
         """
         Whether there will be nothing more for a machine to do, as far as is known: nothing waits, and what runs elsewhere is
-        heard of. A trial that fails there is run again there.
+        heard of. A trial that fails there is run again there. `patience`: None for a machine that stays until all have ended.
         """
-        limit = time.monotonic() - patience
         others = [
             number
             for number, record in self.records.items()
             if record["state"] == RUNNING and record.get("machine") != machine
         ]
+        if patience is None:
+            return not others
+        limit = time.monotonic() - patience
         return all(self.heard.get(number, 0) >= limit for number in others)
 
     def summary(self, most_values):

@@ -62,6 +62,9 @@ class Worker:
         self.worker = worker_of(self.experiment)
         self.machine = self.worker["machine"]
 
+    def me(self):
+        return {"machine": self.machine, "instance": self.worker["instance"]}
+
     def work(self):
         signal.signal(signal.SIGTERM, lambda *_: setattr(self, "ending", True))
         runs = f"{len(self.slots)} trial{'s' if len(self.slots) > 1 else ''} at a time"
@@ -135,7 +138,7 @@ class Worker:
     def has_ended(self, trial, outcome):
         request = {
             "op": "tell",
-            "machine": self.machine,
+            **self.me(),
             "number": trial.number,
             "attempt": trial.attempt,
             "params": trial.params,
@@ -204,7 +207,7 @@ class Worker:
             {"number": trial.number, "attempt": trial.attempt, "params": trial.params, "values": news[trial.number]}
             for trial in running
         ]
-        request = {"op": "beat", "machine": self.machine, "running": told_of}
+        request = {"op": "beat", **self.me(), "running": told_of}
         answer = self.call({**request, "offset": self.copy.offset, "epoch": self.copy.coming()})
         self.beat_at = time.monotonic()
         self.copy.take(answer)
@@ -222,7 +225,7 @@ class Worker:
         """The rest of the journal, where one answer can't hold it."""
         while answer["offset"] < answer["size"] and answer["journal"]:
             offset, epoch = self.copy.offset, self.copy.coming()
-            answer = self.call({"op": "beat", "machine": self.machine, "running": [], "offset": offset, "epoch": epoch})
+            answer = self.call({"op": "beat", **self.me(), "running": [], "offset": offset, "epoch": epoch})
             self.copy.take(answer)
 
     def fill_slots(self):
@@ -231,7 +234,8 @@ class Worker:
             if slot in taken or self.ending:
                 continue
             have = [known["number"] for known in known_trials(self.experiment) if known["told"] in (None, "stopped")]
-            answer = self.call({"op": "ask", "machine": self.machine, "have": have})
+            keeps = self.machine == self.worker["study"]
+            answer = self.call({"op": "ask", **self.me(), "have": have, "keeps": keeps})
             self.is_done = answer.get("done", False)
             if "trial" not in answer:
                 self.ask_at = time.monotonic() + answer.get("wait", 5)

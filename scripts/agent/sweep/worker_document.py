@@ -17,6 +17,8 @@ WORKER = {
     # This machine's name in the fleet, and the one that has the study.
     "machine": str,
     "study": str,
+    # Id of the instance that this machine is: what another one had may be gone.
+    "instance": Maybe(str),
     # Hash of the sweep's definition: a worker that had nothing left to do works again under another one.
     "sweep": str,
     "metric": str,
