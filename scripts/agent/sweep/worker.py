@@ -16,13 +16,14 @@ from run.state import Run
 from sweep.journal import Copy
 from sweep.places import path_in
 from sweep.reach import Unreachable, ask_study
+from sweep.saved import save
 from sweep.slots import gpus, slots_of
 from sweep.trial import ENDED, GONE, RUNNING, Trial, known_trials, told, wait_for
 from sweep.values import as_text, shown
 from sweep.worker_document import worker_of, written_at
 
 TICK = 0.5
-BEAT, PATIENCE = 5, 1800
+BEAT, PATIENCE, SAVE = 5, 1800, 30
 SHORTEST, LONGEST = 1, 30
 # Seconds between two lines that say that the study is out of reach.
 SAY_AGAIN = 300
@@ -52,6 +53,7 @@ class Worker:
         # What the study has still to be told: (trial's number, request).
         self.pending = []
         self.ending = self.is_done = False
+        self.saved_at = float("-inf")
         self.beat_at = self.ask_at = float("-inf")
         self.unreachable_since, self.pause, self.said_at = None, SHORTEST, float("-inf")
         self.read()
@@ -78,8 +80,10 @@ class Worker:
             for trial in list(self.trials):
                 self.see_to(trial)
             self.speak()
+            self.save()
             if self.is_done and not self.trials and not self.pending:
                 say("no trial is left for this machine")
+                self.save(surely=True)
                 return 0
             if self.has_lost_patience():
                 say(f"the study on {self.worker['study']} was out of reach for too long, and nothing runs here")
@@ -179,6 +183,13 @@ class Worker:
             self.reached()
         except Unreachable as unreachable:
             self.missed(str(unreachable))
+
+    def save(self, surely=False):
+        """The machine of the study puts it among the results, now and then and at its end."""
+        if self.machine != self.worker["study"] or (not surely and time.monotonic() - self.saved_at < SAVE):
+            return
+        self.saved_at = time.monotonic()
+        save(self.experiment, self.worker["trial"]["run"])
 
     def call(self, request):
         answer = ask_study(self.worker["study"], self.machine, self.experiment, request)
@@ -299,6 +310,7 @@ class Worker:
         except Unreachable:
             # Told by the next worker; until then the study waits for word of them.
             pass
+        self.save(surely=True)
         return TERMINATED
 
 
