@@ -1,7 +1,6 @@
 """Addresses, ports and interfaces by which machines of a training reach each other."""
 
 import fcntl
-import os
 import socket
 import struct
 
@@ -30,7 +29,7 @@ def interface_towards(address):
             own = probe.getsockname()[0]
     except OSError:
         return None
-    return next((name for name in sorted(os.listdir("/sys/class/net")) if address_on(name) == own), None)
+    return next((name for _, name in socket.if_nameindex() if address_on(name) == own), None)
 
 
 def address_on(interface):
