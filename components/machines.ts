@@ -1,9 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
+import { resultsOf } from "../plan/fleet";
 import type { Plan } from "../plan/types";
 import { Fleet } from "./fleet";
 import type { Instance, Rulesets } from "./instance";
 import { callerNetworks } from "./kit/caller-networks";
 import { Machine, type ReadyMachine } from "./machine";
+import { Nodes } from "./nodes";
 
 /** A machine of a stack, on which runs can start once it is ready. */
 export interface StackMachine {
@@ -24,7 +26,7 @@ export async function machinesOf({ stack, machines, runs, results, onChange }: P
   let rulesetIds: Rulesets | undefined;
   for (const machine of machines) {
     const there = runs.filter((run) => run.machine === machine.machine);
-    const plan = { ...machine, runs: there, results };
+    const plan = { ...machine, runs: there, results: resultsOf(results, there) };
     const group = together ? { group: names.output } : {};
     const { instance, ready } = new Machine(machine.machine, {
       stack,
@@ -41,20 +43,34 @@ export async function machinesOf({ stack, machines, runs, results, onChange }: P
   if (made.length === 1) return made;
   names.resolve(pulumi.all(made.map(({ instance }) => instance.uniqueName)));
   const { links } = new Fleet("fleet", { endpoint, members: made, together });
-  const all = Promise.all(made.map(({ ready }) => ready));
-  return made.map((each) => ({ ...each, ready: linked(each, links, together ? all : undefined) }));
+  if (!together) return made.map((each) => ({ ...each, ready: linked(each, links) }));
+  const checked = nodesChecked(made, [...links.values()].flat());
+  return made.map((each) => ({ ...each, ready: withNeeds(each, checked) }));
 }
 
-/** @param all Whatever must be ready before a run starts on any of them. */
-async function linked(
-  { machine, ready }: StackMachine,
-  links: Fleet["links"],
-  all: Promise<readonly ReadyMachine[]> | undefined,
-): Promise<ReadyMachine> {
+/** A machine that speaks to others before it works. */
+async function linked({ machine, ready }: StackMachine, links: Fleet["links"]): Promise<ReadyMachine> {
   const own = await ready;
-  if (all === undefined) return { ...own, needs: [...own.needs, ...(links.get(machine) ?? [])] };
-  const needs = (await all).flatMap((each) => each.needs);
-  return { ...own, needs: [...needs, ...[...links.values()].flat()] };
+  return { ...own, needs: [...own.needs, ...(links.get(machine) ?? [])] };
+}
+
+/** What must be done before a training on all machines starts on any of them. */
+async function nodesChecked(
+  machines: readonly StackMachine[],
+  links: readonly pulumi.Resource[],
+): Promise<pulumi.Resource[]> {
+  const all = await Promise.all(machines.map(({ ready }) => ready));
+  const needs = [...all.flatMap((each) => each.needs), ...links];
+  const [first] = machines;
+  const [plan] = all.map((each) => each.plan);
+  if (first === undefined || plan === undefined) return needs;
+  const instanceIds = machines.map(({ instance }) => instance.id);
+  const nodes = new Nodes("nodes", { access: first.instance.access, instanceIds, plan }, { dependsOn: needs });
+  return [...needs, nodes.checked];
+}
+
+async function withNeeds({ ready }: StackMachine, needs: Promise<pulumi.Resource[]>): Promise<ReadyMachine> {
+  return { ...(await ready), needs: await needs };
 }
 
 /** An output whose value comes later. */

@@ -1,7 +1,15 @@
 import type { Experiment } from "./experiment";
 import { PlanError, type Problem } from "./problems";
 import type { StackConfig } from "./stack-config";
-import { type CloudPlan, type MachinePlan, type NodePlan, onlyMachine, onlyRun, type PlannedRun } from "./types";
+import {
+  type CloudPlan,
+  type MachinePlan,
+  type NodePlan,
+  onlyMachine,
+  onlyRun,
+  type PlannedRun,
+  type ResultsPlan,
+} from "./types";
 
 /** What of the configuration says how many machines a stack has. */
 interface Asked {
@@ -74,4 +82,13 @@ export function runsOf(run: Omit<PlannedRun, "name" | "machine">, { machines }: 
     const led = rank === 0 ? {} : { evaluation: undefined, dashboard: undefined };
     return { ...planned, ...led, run: { ...planned.run, node } };
   });
+}
+
+/**
+ * Where the results of a machine's runs go. Rank 0's are the training's. Those of other ranks have the same names, and a folder
+ * that no experiment can have.
+ */
+export function resultsOf({ directory }: ResultsPlan, runs: readonly PlannedRun[]): ResultsPlan {
+  const rank = Math.max(0, ...runs.map(({ run: { node } }) => node?.rank ?? 0));
+  return { directory: rank === 0 ? directory : `${directory}/rank.${rank}` };
 }

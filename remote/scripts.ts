@@ -53,6 +53,17 @@ export function renderJoin(told: {
   return renderCall({ verb: "fleet-join", document: { me, privateKey, publicKey, machines } });
 }
 
+/** An all-reduce among the machines of a training, asked for on rank 0. Prints a line for each pair. */
+export function renderNodesVerify({ workload, gate, runs }: Trained): string {
+  const [{ run }] = runs.filter(({ run: { node } }) => node !== undefined) as [Pick<PlannedRun, "run">];
+  const { directory, command, node } = run;
+  const train = { workspace: workload.name, directory, command };
+  return renderCall({
+    verb: "nodes-verify",
+    document: { machines: node?.machines ?? [], train, seconds: gate.timeoutSeconds },
+  });
+}
+
 /** What runs on a machine, as far as its gate and its setup must know. */
 type Trained = MachinePlan & { readonly runs: readonly Pick<PlannedRun, "run">[] };
 
@@ -192,7 +203,8 @@ export function renderStart(plan: Job, spentAt?: number, on?: StartedOn, members
     },
     limits: {
       maxSeconds: wholeSeconds(run.maxSeconds),
-      idleSeconds: wholeSeconds(run.idleSeconds),
+      // Of several machines that train together, most log nothing.
+      idleSeconds: run.node !== undefined && run.node.rank > 0 ? undefined : wholeSeconds(run.idleSeconds),
       // Stopping takes its time too.
       deadline: wholeSeconds(spentAt === undefined ? undefined : spentAt / 1000 - graceSeconds),
     },

@@ -13,7 +13,9 @@ import tempfile
 import time
 
 from base.document import takes
-from base.shell import environment_with, restore_signals, strict, with_environment, workplace
+from base.shell import environment_with, restore_signals, with_environment, workplace
+from nodes.command import variables_of, words_of
+from nodes.group import begin
 from run.scope import offer_to_the_killer, own_scope
 from run.state import Run
 
@@ -42,9 +44,13 @@ def launch(experiment, command):
         if scope is not None:
             offer_to_the_killer()
         try:
-            become(experiment, sockets, described, command)
+            become(attempt, sockets, described, command)
         except OSError as error:
             os.write(2, f"{error}\n".encode())
+        except SystemExit as end:
+            # Among several machines there was no place for it, or nothing left to do.
+            os.write(2, f"{getattr(end, 'text', '')}\n".encode())
+            os._exit(end.code)
         finally:
             os._exit(127)
     while True:
@@ -72,17 +78,18 @@ def launch(experiment, command):
     shutil.rmtree(sockets, ignore_errors=True)
 
 
-def become(experiment, sockets, described, command):
+def become(attempt, sockets, described, command):
     os.setsid()
     restore_signals()
     os.chdir(workplace(described))
-    marks = {"LAMBDA_TRAIN_RUN": experiment, "TMUX_TMPDIR": sockets, "SCREENDIR": sockets}
+    marks = {"LAMBDA_TRAIN_RUN": attempt.run.experiment, "TMUX_TMPDIR": sockets, "SCREENDIR": sockets}
     # For a sweep's worker, which starts runs of their own (base/processes.py).
     marks["LAMBDA_TRAIN_TMUX"] = os.environ.get("TMUX_TMPDIR", "")
-    environment = environment_with(described["variables"], **marks)
+    place = begin(attempt) if described.get("node") else None
+    environment = environment_with(described["variables"], **marks, **variables_of(described, place))
     for name in ("TMUX", "TMUX_PANE", "STY"):
         environment.pop(name, None)
-    words = with_environment(strict(command))
+    words = with_environment(words_of(described, command, place))
     os.execvpe(words[0], words, environment)
 
 

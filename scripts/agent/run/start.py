@@ -8,6 +8,8 @@ from base.files import clock_ahead, keep_room, moment, now, own_folder
 from base.locks import hold
 from base.say import die, say
 from base.shell import workplace
+from nodes.group import has_led_to_the_end
+from nodes.watch import LOST_REASON
 from results.aside import keep_apart
 from results.clear import clear
 from results.record import PROVENANCE, keep_config
@@ -16,11 +18,16 @@ from run.processes import Processes, numbers
 from run.session import start_supervisor
 from run.standing import is_over, is_unsupervised
 from run.state import RUNS, Run
+from run.stop import ask as ask_to_stop
 
 DESCRIPTION = {
     "workspace": str,
     "directory": str,
     "command": str,
+    # Of torchrun on each machine: a number, or `auto` for one a GPU.
+    "processes": Maybe(str),
+    # A place among machines that train together: their names and instances, by rank.
+    "node": Maybe({"rank": int, "machines": [str], "members": [str]}),
     # The command of a later attempt, where there is a checkpoint to fill in for {checkpoint}.
     "resume": Maybe({"command": str, "checkpoint": Maybe(str)}),
     "variables": {str: str},
@@ -73,8 +80,10 @@ def start(experiment, hash, stands, config, run, limits, results, provenance):
     asked = hash
     if config is not None:
         hash = with_file(hash, os.path.join(workplace(run), config))
-    if attempt is not None and is_done(attempt, hash, limits):
-        return
+    if attempt is not None:
+        end_with_others(attempt, run)
+        if is_done(attempt, hash, limits):
+            return
     require_budget(limits)
     used = used_by(of, hash, limits)
     # A training process can outlive a supervisor that was killed; two at once would spoil each other's checkpoints.
@@ -131,10 +140,24 @@ def is_done(attempt, hash, limits):
         return True
     if not same and attempt.lives("evaluation"):
         die(3, f"{run.experiment} is still being evaluated (attempt {attempt.number}). Wait for it: npm run wait.")
-    if same and has_finished(attempt):
+    if same and has_finished(attempt) and is_over_everywhere(attempt):
         say(f"already finished: attempt {attempt.number}")
         return True
     return False
+
+
+def end_with_others(attempt, described):
+    """Ends an attempt that trains with machines of which one is another now: it can only wait for what is lost."""
+    before, now_there = ((each or {}).get("node") for each in (attempt.get("description"), described))
+    if before is None or now_there is None or before["members"] == now_there["members"]:
+        return
+    if attempt.lives("supervisor") and not attempt.has("exit"):
+        ask_to_stop(attempt, LOST_REASON, described["grace"])
+
+
+def is_over_everywhere(attempt):
+    """Whether what ended well here did so on the machine that leads, too, where several train together."""
+    return not (attempt.get("description") or {}).get("node") or has_led_to_the_end(attempt)
 
 
 @takes(experiment=str, hash=str)

@@ -12,6 +12,7 @@ from base.files import clock_ahead, moment, now
 from base.pidfd import Waiter
 from base.processes import key_of, own_command, pid_in, send, start_detached
 from base.shell import workplace
+from nodes.watch import Others
 from run.activity import Activity
 from run.configuration import since
 from run.leftovers import Work, left_of
@@ -50,6 +51,7 @@ class Supervisor:
         self.times = Times(self.run)
         self.work = Work(self.processes)
         self.going_down = self.interrupted = self.has_told_of_work = False
+        self.others = None
 
     def see_to_the_end(self, adopt):
         self.listen()
@@ -125,6 +127,7 @@ class Supervisor:
         steps = Steps(self.run.log, self.begins, self.described.get("firstStepPattern"))
         noted = float("-inf")
         looks, writers = Looks(self.run.experiment), Writers(self.run, self.processes)
+        self.others = Others(attempt) if self.described.get("node") else None
         launcher = attempt.get("launcher")
         waiter = Waiter(pid_in(launcher)) if attempt.lives("launcher") else None
         while self.processes.train() or self.work_goes_on(steps):
@@ -142,6 +145,7 @@ class Supervisor:
                 looks.look()
             request = attempt.get("stopRequest", {})
             reason = request.get("reason") or ("interrupt" if self.interrupted else self.reached_limit())
+            reason = reason or (self.others and self.others.reason)
             if reason is not None:
                 self.stop(reason, request.get("grace", self.grace))
                 break
@@ -171,10 +175,13 @@ class Supervisor:
         return bool(commands)
 
     def find_first_step(self, steps, ended=False):
-        line = steps.new(ended)
+        line, at = steps.new(ended), now()
+        if line is None and self.others and self.others.first_step:
+            # Most trainings on several machines log on one of them alone.
+            at, line = self.others.first_step
         if line is None:
             return False
-        self.attempt.try_put(firstStep=now(), firstStepLine=line)
+        self.attempt.try_put(firstStep=at, firstStepLine=line)
         self.run.tell("first step", attempt=self.attempt.number)
         return True
 
@@ -248,7 +255,8 @@ class Supervisor:
         elsewhere = look_elsewhere(run.experiment, 20)
         if elsewhere:
             run.note(f"=== lambda-train: {elsewhere}")
-        if code == 0 and not stopped and not attempt.has("detached"):
+        follows = (self.described.get("node") or {}).get("rank", 0) > 0
+        if code == 0 and not stopped and not attempt.has("detached") and not follows:
             self.tell_doubt(end.get("size", 0))
         run.note(f"=== lambda-train: training ended with status {code}, {now()}")
         killed = code == 128 + signal.SIGKILL or (code != 0 and tells_of_a_kill(run.log))

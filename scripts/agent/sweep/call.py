@@ -30,6 +30,12 @@ def study_call(experiment, request):
     word(answer_to(experiment, request))
 
 
+@takes(experiment=str, request=ANYTHING)
+def study_answer(experiment, request):
+    """The same for another machine of the fleet."""
+    return answer_to(experiment, request)
+
+
 def answer_to(experiment, request):
     """{"ok": …} or {"error": text}."""
     if not isinstance(request, dict):

@@ -1,12 +1,8 @@
 """The study as a worker reaches it: on this machine, or on another one of the fleet."""
 
-import importlib
-import importlib.util
-
+from fleet import link
 from sweep.call import answer_to
 
-# The link between machines of a fleet is a part of its own: a sweep on one machine needs none.
-LINK = importlib.import_module("fleet.link") if importlib.util.find_spec("fleet") else None
 SECONDS = 90
 
 
@@ -20,8 +16,6 @@ def ask_study(machine, me, experiment, request):
     try:
         if machine == me:
             answer = answer_to(**document)
-        elif LINK is None:
-            raise Unreachable(f"{machine} can't be reached: this instance has no link to other machines")
         else:
             answer = asked_there(machine, document)
     except SystemExit as failed:
@@ -35,6 +29,6 @@ def ask_study(machine, me, experiment, request):
 
 def asked_there(machine, document):
     try:
-        return LINK.ask(machine, "study-call", document, SECONDS)
-    except (LINK.Unreachable, LINK.Refused) as error:
+        return link.ask(machine, "study-call", document, SECONDS)
+    except (link.Unreachable, link.Refused) as error:
         raise Unreachable(f"{machine}: {error}") from None

@@ -1,0 +1,137 @@
+"""Asks the agents of the fleet's other machines, over SSH connections that are kept."""
+
+import getpass
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+
+from base.files import read_json, try_write_json
+from fleet.peer import answer
+from fleet.places import FOLDER, HOSTS, KEY, KNOWN, WORKED
+
+# Seconds for a connection to one address. A firewall that drops answers nothing.
+CONNECT = 5
+# Seconds for which a connection that nobody uses is kept.
+KEPT = 60
+# SSH's own status, where it didn't come to the command.
+NO_CONNECTION = 255
+
+
+class Unreachable(Exception):
+    """A machine doesn't answer: nothing is known of what happens there."""
+
+
+class Refused(Exception):
+    """A machine answers that what was asked for failed; the text tells why."""
+
+
+def fleet():
+    """What this machine knows of its fleet: {"me", "machines"}; None where it is alone."""
+    return read_json(KNOWN, None)
+
+
+def ask(machine, verb, document, timeout):
+    """
+    What a peer verb answers on a machine of the fleet; on this one without a connection. `timeout`: seconds for all of it.
+    @raises Unreachable, Refused
+    """
+    known = fleet() or {"me": machine, "machines": {}}
+    if machine == known["me"]:
+        return result_of(answer(verb, document))
+    place = known["machines"].get(machine)
+    if place is None:
+        raise Unreachable(f"{known['me']} has not been told where {machine} is")
+    said = "no address of it is known"
+    for address in preferred(machine, place["addresses"]):
+        code, out, said = speak(machine, address, place["port"], {"verb": verb, "document": document}, timeout)
+        if code == 0 and out.startswith(b"{"):
+            remember(machine, address)
+            return result_of(json.loads(out))
+    raise Unreachable(f"{machine} does not answer: {said}")
+
+
+def take(machine, verb, document, timeout, path):
+    """Writes the file that a verb gives on another machine. @raises Unreachable, Refused"""
+    place = (fleet() or {"machines": {}})["machines"].get(machine)
+    if place is None:
+        raise Unreachable(f"this machine has not been told where {machine} is")
+    address = preferred(machine, place["addresses"])[0]
+    words = ["timeout", "--kill-after=10", str(timeout), *ssh(machine, address, place["port"], timeout)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
+        running.stdin.write(json.dumps({"verb": verb, "document": document}).encode() + b"\n")
+        running.stdin.close()
+        line = running.stdout.readline()
+        if not line.endswith(b"\n"):
+            raise Unreachable(f"{machine} does not answer at {address}")
+        size = result_of(json.loads(line))["bytes"]
+        with open(path, "wb") as file:
+            shutil.copyfileobj(running.stdout, file, 1 << 20)
+            came = file.tell()
+    if came != size:
+        raise Unreachable(f"the connection to {machine} was lost after {came} of {size} bytes")
+
+
+def result_of(told):
+    if "error" in told:
+        raise Refused(told["error"])
+    return told["ok"]
+
+
+def preferred(machine, addresses):
+    """The address that worked last comes first, then as they were told: the private one before the public one."""
+    last = read_json(WORKED, {}).get(machine)
+    return sorted(addresses, key=lambda address: address != last)
+
+
+def remember(machine, address):
+    worked = read_json(WORKED, {})
+    if worked.get(machine) != address:
+        try_write_json(WORKED, {**worked, machine: address})
+
+
+def speak(machine, address, port, question, timeout):
+    """Status, output and last words of one call."""
+    # A file: the connection that stays behind would hold a pipe open.
+    with tempfile.TemporaryFile() as complaints:
+        try:
+            done = subprocess.run(
+                ssh(machine, address, port, timeout),
+                input=json.dumps(question).encode() + b"\n",
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                timeout=timeout,
+                check=False,
+            )
+            code, out = done.returncode, done.stdout
+        except subprocess.TimeoutExpired:
+            return NO_CONNECTION, b"", f"no answer from {address} within {timeout:g} s"
+        complaints.seek(0)
+        said = complaints.read(4096).decode(errors="replace").strip().split("\n")[-1]
+        return code, out, said or f"status {code} at {address}"
+
+
+def ssh(machine, address, port, timeout):
+    # Short: a socket's path has little room.
+    name = hashlib.sha256(f"{machine} {address} {port}".encode()).hexdigest()[:8]
+    options = {
+        "BatchMode": "yes",
+        "IdentitiesOnly": "yes",
+        "UserKnownHostsFile": HOSTS,
+        "GlobalKnownHostsFile": "/dev/null",
+        "StrictHostKeyChecking": "yes",
+        "HostKeyAlias": machine,
+        "HostKeyAlgorithms": "ssh-ed25519",
+        "UpdateHostKeys": "no",
+        "ConnectTimeout": str(max(1, int(min(CONNECT, timeout)))),
+        "ServerAliveInterval": "5",
+        "ServerAliveCountMax": "3",
+        "ControlMaster": "auto",
+        "ControlPath": os.path.join(FOLDER, f"to-{name}"),
+        "ControlPersist": str(KEPT),
+        "LogLevel": "ERROR",
+    }
+    told = [word for option, value in options.items() for word in ("-o", f"{option}={value}")]
+    return ["ssh", "-F", "/dev/null", "-T", "-i", KEY, "-p", str(port), *told, f"{getpass.getuser()}@{address}", "peer"]

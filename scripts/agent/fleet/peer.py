@@ -1,0 +1,65 @@
+"""What the fleet's other machines may ask this one: the verbs of a table, each with a document, answered by a line of JSON."""
+
+import importlib
+import json
+import os
+import shutil
+import sys
+
+from base.document import Wrong, arguments, takes
+from base.say import Failed
+
+# Each takes a document, and gives a dictionary.
+PEER_VERBS = {
+    "alive": "fleet.peer:alive",
+    "node-check": "nodes.check:take_part",
+    "node-join": "nodes.group:let_join",
+    "node-look": "nodes.group:look",
+    "node-checkpoints": "nodes.checkpoints:known_here",
+    "study-call": "sweep.call:study_answer",
+}
+# Each gives the path of a file, whose content follows the line that answers.
+FILE_VERBS = {"node-file": "nodes.checkpoints:send"}
+
+
+@takes(verb=str, document=object)
+def peer(verb, document):
+    """Answers with one line, `{"ok"}` or `{"error"}`. It is all that the fleet's key opens."""
+    if verb in FILE_VERBS:
+        send_file(answer(verb, document, FILE_VERBS))
+    else:
+        print(json.dumps(answer(verb, document)), flush=True)
+
+
+def send_file(told):
+    if "error" in told:
+        print(json.dumps(told), flush=True)
+        return
+    with open(told["ok"], "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        sys.stdout.buffer.write(json.dumps({"ok": {"bytes": size}}).encode() + b"\n")
+        shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
+        sys.stdout.buffer.flush()
+
+
+def answer(verb, document, verbs=None):
+    """{"ok": what the verb gives}, or {"error": why it failed}."""
+    verbs = PEER_VERBS if verbs is None else verbs
+    if verb not in verbs:
+        return {"error": f"no verb {verb}; there are {', '.join(PEER_VERBS)}"}
+    module, _, name = verbs[verb].partition(":")
+    function = getattr(importlib.import_module(module), name)
+    try:
+        return {"ok": function(**arguments(document, function.takes))}
+    except Wrong as error:
+        return {"error": f"{verb}: {error}"}
+    except Failed as failed:
+        return {"error": failed.text}
+    except OSError as error:
+        return {"error": f"{error.strerror}: {error.filename}" if error.filename else str(error)}
+
+
+@takes()
+def alive():
+    """That this machine answers."""
+    return {}

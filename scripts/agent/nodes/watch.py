@@ -1,0 +1,78 @@
+"""Watches the other machines of a training: where one is lost or has failed, the others must not wait in a collective and bill."""
+
+import threading
+import time
+
+from fleet.link import Refused, Unreachable, ask
+
+# Seconds between two looks at a machine, for one answer, and without one until it counts as lost.
+PAUSE = 2
+ANSWER = 15
+LOST = 60
+# Seconds for a machine to join the round, after this one began.
+PATIENCE = 630
+
+LOST_REASON = "node lost"
+
+
+class Others:
+    """
+    The machines that this one watches: rank 0 watches all others, and each of them rank 0, which ends when any of them does.
+    `reason` is set once training here must stop.
+    """
+
+    def __init__(self, attempt):
+        self.attempt = attempt
+        self.reason = None
+        self.began = time.monotonic()
+        # Of rank 0, where the first step is logged.
+        self.first_step = None
+        self.over = threading.Event()
+        node = attempt.get("description")["node"]
+        ranks = range(1, len(node["machines"])) if node["rank"] == 0 else [0]
+        for rank in ranks:
+            threading.Thread(target=self.follow, args=(rank, node["machines"][rank]), daemon=True).start()
+
+    def end(self):
+        self.over.set()
+
+    def follow(self, rank, machine):
+        seen_at, has_joined = time.monotonic(), False
+        while not self.over.wait(PAUSE):
+            own = (self.attempt.get("group") or {}).get("round")
+            if own is None:
+                # This machine waits for its place itself.
+                seen_at = time.monotonic()
+                continue
+            try:
+                told = ask(machine, "node-look", {"experiment": self.attempt.run.experiment}, ANSWER)
+                seen_at = time.monotonic()
+            except (Unreachable, Refused):
+                if time.monotonic() - seen_at >= LOST:
+                    self.stop(LOST_REASON)
+                    return
+                continue
+            if told["round"] != own:
+                if has_joined or rank == 0:
+                    self.stop(f"rank {rank} failed")
+                    return
+                if time.monotonic() - self.began >= PATIENCE:
+                    self.stop(f"rank {rank} did not start")
+                    return
+                continue
+            has_joined = True
+            if rank == 0 and told["firstStepAt"]:
+                self.first_step = (told["firstStepAt"], told["firstStepLine"])
+            if told["state"] in ("finished", "evaluating"):
+                return
+            if told["state"] == "failed":
+                self.stop(f"rank {rank} failed")
+                return
+            if told["state"] == "stopped":
+                self.stop(told["stopReason"])
+                return
+
+    def stop(self, reason):
+        # The first one is the cause.
+        if self.reason is None:
+            self.reason = reason
