@@ -14,10 +14,7 @@ def ask_study(machine, me, experiment, request):
     """The study's answer. @raises Unreachable"""
     document = {"experiment": experiment, "request": request}
     try:
-        if machine == me:
-            answer = answer_to(**document)
-        else:
-            answer = asked_there(machine, document)
+        answer = answer_to(**document) if machine == me else asked_there(machine, document)
     except SystemExit as failed:
         raise Unreachable(getattr(failed, "text", str(failed))) from None
     except (OSError, ValueError) as error:
