@@ -15,6 +15,8 @@ import { type Experiment, readExperiment } from "./experiment";
 import { isConfigRewritten, namedBySetup } from "./made-by-setup";
 import { PlanError, type Problem } from "./problems";
 import { cloudPlan, parseStackConfig, type StackConfig } from "./stack-config";
+import { definitionOf } from "./sweep-definition";
+import { sweptPaths, sweptPlaces } from "./sweep-names";
 import {
   type ConfigPlan,
   type DatasetPlan,
@@ -25,6 +27,7 @@ import {
   onlyRun,
   type Plan,
   type PlannedRun,
+  type SweepPlan,
 } from "./types";
 import { type FoundWorkload, fill, findWorkload, setupScript } from "./workload";
 
@@ -62,7 +65,12 @@ export async function makePlan(
   );
   const datasetOnInstance = dataset === undefined ? undefined : await datasetPlan(experiment, dataset, onStatus);
   const environment = environmentPlan(experiment, workload, code.hash, datasetOnInstance);
-  const values = { config: workload.config, experiment: experiment.experiment };
+  const sweep = sweepPlan(experiment, workload);
+  // A trial has a name of its own, and may have a config of its own.
+  const values =
+    sweep === undefined
+      ? { config: workload.config, experiment: experiment.experiment }
+      : { config: sweep.template === undefined ? workload.config : undefined };
   const machine: MachinePlan = {
     machine: onlyMachine,
     cloud: cloudPlan(config),
@@ -95,7 +103,7 @@ export async function makePlan(
   return {
     stack,
     machines: [machine],
-    runs: [runPlan(experiment, { outputs, workload, values })],
+    runs: [runPlan(experiment, { outputs, workload, values, sweep })],
     results: { directory: posix.join(experiment.results.directory, stack) },
     onChange: experiment.train.onChange,
   };
@@ -106,8 +114,9 @@ function runPlan(
   { experiment, train, environment, results, evaluate, dashboard }: Experiment,
   {
     outputs,
-    workload: { configText, madeConfig, overriddenConfig },
+    workload: { config, configText, madeConfig, overriddenConfig },
     values,
+    sweep,
   }: {
     /** Folder in the workspace in which the workload writes results. */
     readonly outputs: string;
@@ -115,6 +124,7 @@ function runPlan(
     readonly workload: FoundWorkload;
     /** What placeholders in commands stand for. */
     readonly values: Parameters<typeof fill>[1];
+    readonly sweep?: SweepPlan;
   },
 ): PlannedRun {
   const command = fill(train.command, values);
@@ -124,7 +134,8 @@ function runPlan(
   return {
     name: onlyRun,
     machine: onlyMachine,
-    config: configPlan(train, values.config),
+    ...(sweep && { worker: sweep }),
+    config: configPlan(train, config),
     run: {
       experiment,
       command,
@@ -146,6 +157,7 @@ function runPlan(
         ...[experiment, command, train.directory, variables, configText ?? null],
         ...(resume === undefined ? [] : [resume]),
         ...(madeConfig === undefined ? [] : [{ madeConfig }]),
+        ...(sweep === undefined ? [] : [{ sweep: sweep.places }]),
       ),
     },
     evaluation:
@@ -159,6 +171,18 @@ function runPlan(
           },
     dashboard: dashboard ?? undefined,
   };
+}
+
+/** @throws PlanError where the values of a sweep can't be used */
+function sweepPlan(experiment: Experiment, { config }: FoundWorkload): SweepPlan | undefined {
+  const { sweep } = experiment;
+  if (sweep === undefined) return undefined;
+  const { definition, problems } = definitionOf(sweep);
+  if (problems.length > 0) throw new PlanError(problems);
+  const { gpusPerRun, runsPerMachine } = sweep;
+  const template = sweptPaths(experiment).length > 0 ? config : undefined;
+  const places = sweptPlaces(experiment);
+  return { places, definition, template, gpusPerRun, runsPerMachine, hash: sha256(definition) };
 }
 
 /** @param path The config that training gets. */

@@ -146,6 +146,48 @@ export interface OverriddenConfig {
   readonly sha256: string;
 }
 
+/** Where a swept name's values go: a placeholder's, or the path of a key in the config. */
+export type SweptPlace = "command" | "variable" | "config";
+
+/** What a search may try for one name. Choices are JSON texts. */
+export interface SweepRange {
+  readonly choices?: readonly string[];
+  readonly low?: number;
+  readonly high?: number;
+  readonly log?: boolean;
+  readonly step?: number;
+  readonly int?: boolean;
+}
+
+/** What the study is told of a sweep (`scripts/agent/sweep/definition.py`). */
+export interface SweepDefinition {
+  /** The trials of a grid or list, each value as JSON text. */
+  readonly points?: readonly Readonly<Record<string, string>>[];
+  /** Of a search. */
+  readonly space?: Readonly<Record<string, SweepRange>>;
+  readonly sampler?: "tpe" | "random";
+  readonly trials?: number;
+  readonly seed: number;
+  readonly metric: string;
+  readonly direction: "minimize" | "maximize";
+  readonly prune: { readonly kind: "median" | "hyperband"; readonly options: Readonly<Record<string, unknown>> } | null;
+  readonly retries: number;
+  /** Seconds without word of a trial after which it's given to another machine. */
+  readonly leaseSeconds: number;
+}
+
+/** What makes a run the worker of a sweep: `run` describes a trial then, with placeholders. */
+export interface SweepPlan {
+  readonly places: Readonly<Record<string, SweptPlace>>;
+  readonly definition: SweepDefinition;
+  /** Config with marks where values belong, relative to the folder in which commands run; undefined without such values. */
+  readonly template?: string;
+  readonly gpusPerRun?: number;
+  readonly runsPerMachine?: number;
+  /** SHA-256 over the definition. */
+  readonly hash: string;
+}
+
 /** The detached training process. */
 export interface RunPlan {
   /** Name of the experiment: tmux session, and the workload's folder under `outputs/`. */
@@ -238,6 +280,8 @@ export interface PlannedRun {
   /** The machine's name. */
   readonly machine: string;
   readonly run: RunPlan;
+  /** The sweep of which this run is a worker; undefined for a run that trains by itself. */
+  readonly worker?: SweepPlan;
   /** undefined where training reads none that is known. */
   readonly config?: ConfigPlan;
   readonly evaluation?: EvaluationPlan;
