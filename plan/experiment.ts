@@ -3,6 +3,7 @@ import { type Document, parseDocument } from "yaml";
 import { z } from "zod";
 import { moduleName } from "./module-name";
 import { PlanError, problemsOf } from "./problems";
+import { sweepSchema } from "./sweep";
 import { readAs } from "./yaml/read";
 
 const minutes = z.number({ error: "must be a number of minutes" }).positive("must be above 0 minutes");
@@ -278,6 +279,7 @@ export const experimentSchema = z.strictObject({
         ),
     })
     .prefault({}),
+  sweep: sweepSchema,
   evaluate: z
     .strictObject({
       command: command

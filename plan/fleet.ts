@@ -9,12 +9,13 @@ import {
   onlyRun,
   type PlannedRun,
   type ResultsPlan,
+  type SweepPlan,
 } from "./types";
 
 /** What of the configuration says how many machines a stack has. */
 interface Asked {
   readonly config: Pick<StackConfig, "instances">;
-  readonly experiment: { readonly train: Pick<Experiment["train"], "nodes"> };
+  readonly experiment: Pick<Experiment, "sweep"> & { readonly train: Pick<Experiment["train"], "nodes"> };
 }
 
 /** How many machines a stack has, and whether one training needs them all. */
@@ -24,12 +25,23 @@ export interface FleetSize {
 }
 
 /** The size of a stack's fleet. @throws PlanError where nothing tells what more than one machine would do */
-export function fleetSize({ config: { instances }, experiment: { train } }: Asked): FleetSize {
+export function fleetSize({ config: { instances }, experiment: { train, sweep } }: Asked): FleetSize {
   const { nodes } = train;
+  if (sweep !== undefined && nodes > 1) throw new PlanError([sweptNodes(nodes)]);
+  if (sweep !== undefined) return { machines: instances ?? 1, together: false };
   const together = nodes > 1;
   const problem = problemOf(instances ?? nodes, nodes);
   if (problem !== undefined) throw new PlanError([problem]);
   return { machines: nodes, together };
+}
+
+function sweptNodes(nodes: number): Problem {
+  return {
+    field: "train.nodes",
+    value: nodes,
+    message: "each trial of a sweep trains on one machine",
+    next: "Leave train.nodes out; lambda-train:instances in the stack file says on how many machines trials run",
+  };
 }
 
 function problemOf(instances: number, nodes: number): Problem | undefined {
@@ -46,7 +58,9 @@ function problemOf(instances: number, nodes: number): Problem | undefined {
         field,
         value: instances,
         message: "the experiment is one run on one machine, so nothing tells what the other instances would do",
-        next: `Set train.nodes: ${instances} in the experiment file for one training on all of them, or leave instances out`,
+        next:
+          `Add a sweep to the experiment file for trials on all of them, or train.nodes: ${instances} for one training on ` +
+          "all; or leave instances out",
       };
 }
 
@@ -72,11 +86,19 @@ export function machinesOf(machine: Omit<MachinePlan, "machine">, { machines, to
   return machineNames(machines).map((name) => ({ machine: name, ...machine, cloud }));
 }
 
-/** The runs of one training, one a machine. Rank 0 is evaluated and has the dashboard. */
-export function runsOf(run: Omit<PlannedRun, "name" | "machine">, { machines }: FleetSize): PlannedRun[] {
+/** The runs of one training or one sweep, one a machine. Rank 0 is evaluated and has the dashboard. */
+export function runsOf(
+  run: Omit<PlannedRun, "name" | "machine">,
+  { machines }: FleetSize,
+  sweep: SweepPlan | undefined,
+): PlannedRun[] {
   const all = machineNames(machines);
   return runNames(machines).map((name, rank) => {
     const planned = { name, machine: all[rank] ?? onlyMachine, ...run };
+    if (sweep !== undefined) {
+      const logs = rank === 0 ? "" : `worker.${rank + 1}`;
+      return { ...planned, dashboard: undefined, worker: { ...sweep, study: onlyMachine, logs } };
+    }
     if (all.length === 1) return planned;
     const node: NodePlan = { rank, machines: all };
     const led = rank === 0 ? {} : { evaluation: undefined, dashboard: undefined };

@@ -16,7 +16,18 @@ import { fleetSize, machinesOf, runsOf } from "./fleet";
 import { isConfigRewritten, namedBySetup } from "./made-by-setup";
 import { PlanError, type Problem } from "./problems";
 import { cloudPlan, parseStackConfig, type StackConfig } from "./stack-config";
-import type { ConfigPlan, DatasetPlan, DatasetSource, EnvironmentPlan, MachinePlan, Plan, PlannedRun } from "./types";
+import { definitionOf } from "./sweep-definition";
+import { sweptPaths, sweptPlaces } from "./sweep-names";
+import type {
+  ConfigPlan,
+  DatasetPlan,
+  DatasetSource,
+  EnvironmentPlan,
+  MachinePlan,
+  Plan,
+  PlannedRun,
+  SweepPlan,
+} from "./types";
 import { type FoundWorkload, fill, findWorkload, setupScript } from "./workload";
 
 /**
@@ -54,7 +65,12 @@ export async function makePlan(
   );
   const datasetOnInstance = dataset === undefined ? undefined : await datasetPlan(experiment, dataset, onStatus);
   const environment = environmentPlan(experiment, workload, code.hash, datasetOnInstance);
-  const values = { config: workload.config, experiment: experiment.experiment };
+  const sweep = sweepPlan(experiment, workload);
+  // A trial has a name of its own, and may have a config of its own.
+  const values =
+    sweep === undefined
+      ? { config: workload.config, experiment: experiment.experiment }
+      : { config: sweep.template === undefined ? workload.config : undefined };
   const machine: Omit<MachinePlan, "machine"> = {
     cloud: cloudPlan(config),
     workload: {
@@ -86,7 +102,7 @@ export async function makePlan(
   return {
     stack,
     machines: machinesOf(machine, size),
-    runs: runsOf(runPlan(experiment, { outputs, workload, values }), size),
+    runs: runsOf(runPlan(experiment, { outputs, workload, values, sweep }), size, sweep),
     results: { directory: posix.join(experiment.results.directory, stack) },
     onChange: experiment.train.onChange,
   };
@@ -97,8 +113,9 @@ function runPlan(
   { experiment, train, environment, results, evaluate, dashboard }: Experiment,
   {
     outputs,
-    workload: { configText, madeConfig, overriddenConfig },
+    workload: { config, configText, madeConfig, overriddenConfig },
     values,
+    sweep,
   }: {
     /** Folder in the workspace in which the workload writes results. */
     readonly outputs: string;
@@ -106,6 +123,7 @@ function runPlan(
     readonly workload: FoundWorkload;
     /** What placeholders in commands stand for. */
     readonly values: Parameters<typeof fill>[1];
+    readonly sweep?: SweepPlan;
   },
 ): Omit<PlannedRun, "name" | "machine"> {
   const command = fill(train.command, values);
@@ -114,7 +132,7 @@ function runPlan(
   const variables = { ...environment.variables, ...train.variables };
   const { nodes, processes } = train;
   return {
-    config: configPlan(train, values.config),
+    config: configPlan(train, config),
     run: {
       experiment,
       command,
@@ -138,6 +156,7 @@ function runPlan(
         ...(resume === undefined ? [] : [resume]),
         ...(madeConfig === undefined ? [] : [{ madeConfig }]),
         ...(nodes === 1 && processes === undefined ? [] : [{ nodes, processes }]),
+        ...(sweep === undefined ? [] : [{ sweep: sweep.places }]),
       ),
     },
     evaluation:
@@ -151,6 +170,18 @@ function runPlan(
           },
     dashboard: dashboard ?? undefined,
   };
+}
+
+/** @throws PlanError where the values of a sweep can't be used */
+function sweepPlan(experiment: Experiment, { config }: FoundWorkload): SweepPlan | undefined {
+  const { sweep } = experiment;
+  if (sweep === undefined) return undefined;
+  const { definition, problems } = definitionOf(sweep);
+  if (problems.length > 0) throw new PlanError(problems);
+  const { gpusPerRun, runsPerMachine } = sweep;
+  const template = sweptPaths(experiment).length > 0 ? config : undefined;
+  const places = sweptPlaces(experiment);
+  return { places, definition, template, gpusPerRun, runsPerMachine, hash: sha256(definition) };
 }
 
 /** @param path The config that training gets. */

@@ -150,6 +150,60 @@ export interface OverriddenConfig {
   readonly sha256: string;
 }
 
+/** Where a swept name's values go: a placeholder's, or the path of a key in the config. */
+export type SweptPlace = "command" | "variable" | "config";
+
+/** What a search may try for one name. Choices are JSON texts. */
+export interface SweepRange {
+  readonly choices?: readonly string[];
+  readonly low?: number;
+  readonly high?: number;
+  readonly log?: boolean;
+  readonly step?: number;
+  readonly int?: boolean;
+}
+
+/** What the study is told of a sweep (`scripts/agent/sweep/definition.py`). */
+export interface SweepDefinition {
+  /** The trials of a grid or list, each value as JSON text. */
+  readonly points?: readonly Readonly<Record<string, string>>[];
+  /** Of a search. */
+  readonly space?: Readonly<Record<string, SweepRange>>;
+  readonly sampler?: "tpe" | "random";
+  readonly trials?: number;
+  readonly seed: number;
+  readonly metric: string;
+  readonly direction: "minimize" | "maximize";
+  readonly prune: { readonly kind: "median" | "hyperband"; readonly options: Readonly<Record<string, unknown>> } | null;
+  readonly retries: number;
+  /** Seconds without word of a trial after which it's given to another machine. */
+  readonly leaseSeconds: number;
+}
+
+/** A sweep: which trials there are to be, and what tells one from another. */
+export interface SweepPlan {
+  readonly places: Readonly<Record<string, SweptPlace>>;
+  readonly definition: SweepDefinition;
+  /** Config with marks where values belong, relative to the folder in which commands run; undefined without such values. */
+  readonly template?: string;
+  readonly gpusPerRun?: number;
+  readonly runsPerMachine?: number;
+  /** SHA-256 over the definition. */
+  readonly hash: string;
+}
+
+/**
+ * What makes a run the worker of a sweep: on its machine it trains one trial after another, as the study gives them out that
+ * one machine of the fleet has. Each trial is a run of its own, named `<experiment>-t<number>`; the worker's `run` and
+ * `evaluation` describe it, with placeholders.
+ */
+export interface WorkerPlan extends SweepPlan {
+  /** Name of the machine that has the study. */
+  readonly study: string;
+  /** Folder below the stack's results for what the worker itself leaves, its log; empty for the one with the study. */
+  readonly logs: string;
+}
+
 /** The detached training process. */
 export interface RunPlan {
   /** Name of the experiment: tmux session, and the workload's folder under `outputs/`. */
@@ -247,19 +301,6 @@ export interface MachinePlan {
   readonly gate: GatePlan;
 }
 
-/**
- * What makes a run the worker of a sweep: on its machine it trains one trial after another, as the study gives them out that
- * one machine of the fleet has. Each trial is a run of its own, named `<experiment>-t<number>`.
- */
-export interface WorkerPlan {
-  /** Name of the machine that has the study. */
-  readonly study: string;
-  /** What the study is told of the sweep. */
-  readonly definition: object;
-  /** How each trial is evaluated; undefined where none is. */
-  readonly evaluation?: EvaluationPlan;
-}
-
 /** A run, and the machine on which it trains. */
 export interface PlannedRun {
   /** Unique among the stack's runs; stays when the experiment is renamed. Resources of all but {@link onlyRun} begin with it. */
@@ -267,12 +308,12 @@ export interface PlannedRun {
   /** The machine's name. */
   readonly machine: string;
   readonly run: RunPlan;
+  /** The sweep of which this run is a worker; undefined for a run that trains by itself. */
+  readonly worker?: WorkerPlan;
   /** undefined where training reads none that is known. */
   readonly config?: ConfigPlan;
   readonly evaluation?: EvaluationPlan;
   readonly dashboard?: DashboardPlan;
-  /** Where it is the worker of a sweep. */
-  readonly worker?: WorkerPlan;
 }
 
 /** Names of the machine and the run of a stack that has one of each. */

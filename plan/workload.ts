@@ -8,8 +8,9 @@ import { type Checkout, checkout } from "./git";
 import { isConfigMade } from "./made-by-setup";
 import { nearest, PlanError, type Problem } from "./problems";
 import { faultOf, scriptsOf } from "./scripts";
+import { markedOverrides, nameProblems, pathProblems, sweptPaths } from "./sweep-names";
 import type { MadeConfig, OverriddenConfig } from "./types";
-import { layOver, OverrideProblem, overridesTree } from "./yaml/override";
+import { layOver, OverrideProblem } from "./yaml/override";
 import { YamlProblem } from "./yaml/tree";
 
 /** A workload found and checked: where it is, and which config its training reads. */
@@ -66,6 +67,7 @@ export function findWorkload(experiment: Experiment, root: string, cache: string
     ...missingTargets(experiment, folder),
     ...scriptProblems(experiment, folder),
     ...broughtProblems(experiment),
+    ...nameProblems(experiment),
   );
   if (experiment.environment.waitForDataset && experiment.dataset === undefined) {
     const message = "there is no dataset to wait for (dataset isn't set)";
@@ -212,9 +214,10 @@ function findConfig(
   problems: Problem[],
 ): Pick<FoundWorkload, "config" | "configText" | "madeConfig" | "overriddenConfig" | "extraFiles"> {
   const { config, overrides, directory } = experiment.train;
-  const overridden = Object.keys(overrides).length > 0;
+  const swept = sweptPaths(experiment).length > 0;
+  const overridden = Object.keys(overrides).length > 0 || swept;
   if (config === null) {
-    if (overridden)
+    if (Object.keys(overrides).length > 0)
       problems.push({
         field: "train.overrides",
         value: overrides,
@@ -226,7 +229,7 @@ function findConfig(
   const target = `.lambda-train/${experiment.experiment}${isJson(config) ? ".json" : ".yaml"}`;
   const isThere = existsSync(path) && statSync(path).isFile();
   if (isConfigMade(experiment, folder)) {
-    const laid = overridden ? { tree: overridesTree(overrides), target } : undefined;
+    const laid = overridden ? { tree: markedOverrides(experiment, undefined, isJson(config)), target } : undefined;
     return { config: laid?.target ?? config, madeConfig: { path: config, overrides: laid }, extraFiles: {} };
   }
   if (!isThere) {
@@ -259,9 +262,10 @@ export function isJson(config: string): boolean {
 
 /** The config with the overrides laid over it; undefined where that cannot be, with the problem. */
 function rendering(text: string, experiment: Experiment, json: boolean, problems: Problem[]): string | undefined {
-  const { config, overrides } = experiment.train;
+  const { config } = experiment.train;
   try {
-    return layOver(text, overridesTree(overrides), json);
+    problems.push(...pathProblems(experiment, text, json));
+    return layOver(text, markedOverrides(experiment, text, json), json);
   } catch (error) {
     if (!(error instanceof YamlProblem)) throw error;
     const { message, next } = error;

@@ -27,6 +27,8 @@ export interface ResultsPlace {
   readonly workspace: string;
   /** Local folder of the stack's results, absolute. */
   readonly directory: string;
+  /** It is a trial of a sweep: `evaluation` holds placeholders, and its machine alone knows what they stand for. */
+  readonly isTrial?: true;
 }
 
 /** Whom to tell how far it is, and what ends a wait. */

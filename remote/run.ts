@@ -141,7 +141,11 @@ export async function goOn(session: SshSession, experiment: string, hash: string
 /** Evaluates the best checkpoint unless that is done, and waits for it. A failed evaluation is in the status. */
 export async function evaluateRun(
   access: SshAccess,
-  plan: { readonly run: { readonly experiment: string }; readonly evaluation?: EvaluationPlan },
+  plan: {
+    readonly run: { readonly experiment: string };
+    readonly evaluation?: EvaluationPlan;
+    readonly isTrial?: true;
+  },
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<RunStatus> {
   const { experiment } = plan.run;
@@ -152,7 +156,8 @@ export async function evaluateRun(
   return withRetries(
     access,
     async (session) => {
-      const call = { verb: "evaluate", document: { experiment, evaluation: evaluationOf(evaluation) } };
+      const document = { experiment, ...(plan.isTrial !== true && { evaluation: evaluationOf(evaluation) }) };
+      const call = { verb: "evaluate", document };
       const done = await askAgent(session, call, { timeoutSeconds: evaluation.timeoutSeconds + 120 });
       const status = await readStatus(session, experiment);
       if (done.code !== 0 && status.evaluation?.state !== "failed") {

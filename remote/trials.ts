@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import { atMost } from "../local/at-most";
+import type { WorkerPlan } from "../plan/types";
 import { callAgent } from "./agent";
 import { type BroughtHome, endRun, type ResultsPlace } from "./results";
 import type { SshSession } from "./session";
@@ -23,9 +25,14 @@ function byNumber(experiment: string): (a: string, b: string) => number {
   return (a, b) => (numberOf(a, experiment) ?? 0) - (numberOf(b, experiment) ?? 0);
 }
 
-/** Where the results of a worker's trial are and go. */
-export function trialPlace(worker: ResultsPlace, name: string, evaluation: ResultsPlace["evaluation"]): ResultsPlace {
-  return { ...worker, run: { ...worker.run, experiment: name }, evaluation };
+/** Where a worker's own results go, which are its log: it isn't evaluated itself. */
+export function workerPlace(place: ResultsPlace, { logs }: WorkerPlan): ResultsPlace {
+  return { ...place, evaluation: undefined, directory: join(place.directory, logs) };
+}
+
+/** Where the results of a trial are and go. @param place As its worker's machine has it. */
+export function trialPlace(place: ResultsPlace, name: string): ResultsPlace {
+  return { ...place, run: { ...place.run, experiment: name }, isTrial: true };
 }
 
 /** A trial that was ended, and what came home of it. */
@@ -40,21 +47,21 @@ const sideBySide = 4;
 
 /**
  * Ends all trials of a sweep on one instance for good, as {@link endRun} ends a run. Their worker has ended before.
+ * @param machine Of the worker: its run and evaluation describe the trials.
  * @throws the error of the first that can't be brought home, when the others are.
  */
 export async function endTrials(
-  worker: ResultsPlace,
-  evaluation: ResultsPlace["evaluation"],
+  machine: ResultsPlace,
   reason: string,
   listener: Parameters<typeof endRun>[2],
 ): Promise<EndedTrial[]> {
-  const { access, run } = worker;
+  const { access, run } = machine;
   const names = await withRetries(access, (session) => trialsThere(session, run.experiment));
   const inTurn = atMost(sideBySide);
   const ended = await Promise.allSettled(
     names.map((name) =>
       inTurn(async () => {
-        const place = trialPlace(worker, name, evaluation);
+        const place = trialPlace(machine, name);
         return { place, home: await endRun(place, reason, listener) };
       }),
     ),

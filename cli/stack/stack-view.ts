@@ -1,6 +1,7 @@
 import type { Claims } from "../../lambda/account/strays";
 import type { PlannedRun } from "../../plan/types";
 import type { ResultsPlace } from "../../remote/results";
+import { trialPlace, workerPlace } from "../../remote/trials";
 import type { SshAccess } from "../../remote/types";
 import { CommandError, exitCodes } from "../terminal/command";
 
@@ -52,6 +53,8 @@ export interface RunView extends PlannedRun {
   readonly workspace: string;
   /** Local folder of the stack's results, absolute. */
   readonly resultsFolder: string;
+  /** It is a trial of a sweep, which its machine alone knows. */
+  readonly isTrial?: true;
 }
 
 /** A machine together with one of its runs, or alone if it has none. */
@@ -177,6 +180,8 @@ function hasRun(job: Reachable): job is WithRun {
 
 /** Where the run's results are and go. */
 export function resultsPlace(view: WithRun): ResultsPlace {
-  const { access, instance, run, evaluation, workspace, resultsFolder } = view;
-  return { instanceId: instance.id, access, run, evaluation, workspace, directory: resultsFolder };
+  const { access, instance, run, evaluation, workspace, resultsFolder, worker, isTrial } = view;
+  const place = { instanceId: instance.id, access, run, evaluation, workspace, directory: resultsFolder };
+  if (worker !== undefined) return workerPlace(place, worker);
+  return isTrial === true ? trialPlace(place, run.experiment) : place;
 }

@@ -17,8 +17,7 @@ export function isWorker(job: JobView): job is WithWorker {
 
 /** The job of a worker's trial, by the name of its run. */
 export function trialOf(worker: WithWorker, name: string): WithRun {
-  const { evaluation } = worker.worker;
-  return { ...worker, name, run: { ...worker.run, experiment: name }, evaluation, worker: undefined };
+  return { ...worker, name, run: { ...worker.run, experiment: name }, worker: undefined, isTrial: true };
 }
 
 /**

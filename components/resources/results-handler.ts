@@ -11,7 +11,7 @@ import {
   requireResults,
   wroteNothing,
 } from "../../remote/results";
-import { endTrials } from "../../remote/trials";
+import { endTrials, workerPlace } from "../../remote/trials";
 import { elsewhereLines } from "../../remote/written";
 import { diffByName, sameValue } from "../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../dynamic/handler";
@@ -50,9 +50,9 @@ async function secure(props: Outputs, context: HandlerContext): Promise<void> {
   try {
     // A destroy by the Pulumi CLI alone has not been let in yet.
     await openWay({ ...props, id: props.instanceId }, () => connect(props.endpoint, context), context.progress);
-    const home = await endRun(place, "destroy", context);
     const { worker } = props;
-    homes = worker === undefined ? [{ place, home }] : await endTrials(place, worker.evaluation, "destroy", context);
+    const home = await endRun(worker === undefined ? place : workerPlace(place, worker), "destroy", context);
+    homes = worker === undefined ? [{ place, home }] : await endTrials(place, "destroy", context);
     if (home === undefined && homes.length === 0) homes = [{ place, home }];
     for (const each of homes) tellOf(props, each, context);
   } catch (error) {

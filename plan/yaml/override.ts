@@ -1,6 +1,7 @@
 import { jsonScalar, portable } from "./scalars";
 import { YamlText } from "./text";
 import { entriesOf, isNothing, type MapTree, type Tree, treeOfValue, YamlProblem } from "./tree";
+import { inline } from "./write";
 
 /** A key and its value as an experiment file has them written. */
 export class Written {
@@ -39,6 +40,11 @@ export function overridesTree(overrides: Readonly<Record<string, unknown>>): Map
     value instanceof Written ? [value.key, value.value] : [treeOfValue(key), treeOfValue(value)],
   );
   return { kind: "map", entries };
+}
+
+/** A tree as one line of JSON, with numbers as they are written where JSON has them so. */
+export function jsonText(tree: Tree): string {
+  return inline(forFile(tree, true), "json");
 }
 
 /**

@@ -1,6 +1,6 @@
 import { type Alias, type Document, isAlias, isMap, isScalar, isSeq } from "yaml";
 import { Written } from "./override";
-import { treeOf, YamlProblem } from "./tree";
+import { nothing, treeOf, YamlProblem } from "./tree";
 
 /** What of a zod schema tells how a value is to be read. */
 interface Shape {
@@ -38,7 +38,10 @@ function read(given: unknown, schema: Shape | undefined, document: Document): un
     );
   }
   if (isSeq(node) && wanted?.def?.type === "array") {
-    return node.items.map((item) => read(item, wanted.def?.element, document));
+    const open = unwrap(wanted.def.element)?.def?.type === "unknown";
+    return node.items.map((item) =>
+      open ? new Written(nothing, treeOf(item, document)) : read(item, wanted.def?.element, document),
+    );
   }
   if (isScalar(node)) {
     const { value, source } = node;

@@ -23,11 +23,11 @@ NO_CHECKPOINT = 66
 EVALUATION = {"command": str, "checkpoint": str, "seconds": int}
 
 
-@takes(experiment=str, evaluation=EVALUATION)
+@takes(experiment=str, evaluation=Maybe(EVALUATION))
 def evaluate(experiment, evaluation):
     """
-    Waits for it; a lost connection does it no harm. `evaluation` wins over the run's own. Exit codes: the command's own;
-    124 time limit; 3 no run; 5 training still goes on; 66 no checkpoint.
+    Waits for it; a lost connection does it no harm. `evaluation` wins over the run's own, which counts where there is none.
+    Exit codes: the command's own; 124 time limit; 3 no run; 5 training still goes on; 66 no checkpoint.
     """
     attempt = Run(experiment).newest()
     if attempt is None:

@@ -12,11 +12,11 @@ import time
 from base.document import ANYTHING, takes
 from base.files import read_json
 from base.locks import hold, release
-from base.processes import AGENT, is_alive, outside, own_command, pid_in, quietly, start_detached
+from base.processes import is_alive, outside, own_command, pid_in, quietly, start_detached
 from base.say import die, word
 from base.text import last_lines
 from sweep.packages import python_with_optuna
-from sweep.places import folder_of, make_folder, path_in
+from sweep.places import VERSION, folder_of, make_folder, path_in
 
 STARTS, ANSWERS = 30, 60
 
@@ -68,9 +68,9 @@ def asked(experiment, request):
 
 
 def is_current(experiment):
-    """Whether its server runs, and is of this release."""
+    """Whether its server runs, and takes what this release asks: one of a later release does."""
     known = read_json(path_in(experiment, "server.json"), {})
-    return known.get("agent") == AGENT and is_alive(known.get("process"))
+    return known.get("version", 0) >= VERSION and is_alive(known.get("process"))
 
 
 def start(experiment):

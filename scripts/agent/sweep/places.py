@@ -13,6 +13,8 @@ import os
 
 from base.files import BASE, fact, own_folder
 
+# Of what the study is asked.
+VERSION = 1
 STUDIES = os.path.join(BASE, "study")
 
 

@@ -11,10 +11,10 @@ import traceback
 from base.document import ANYTHING, Maybe, Wrong, arguments, takes
 from base.files import replace, unlink_if_there
 from base.locks import hold
-from base.processes import AGENT, detach, key_of
+from base.processes import detach, key_of
 from sweep.definition import DEFINITION
 from sweep.journal import chunk_of, new_epoch
-from sweep.places import epoch_in, path_in
+from sweep.places import VERSION, epoch_in, path_in
 from sweep.study import Study
 
 # Seconds without a request after which it ends; the next request starts another.
@@ -64,7 +64,7 @@ def serve(experiment):
         os.umask(mask)
         server.answers = answers
         server.daemon_threads = True
-        replace(path_in(experiment, "server.json"), json.dumps({"process": key_of(os.getpid()), "agent": AGENT}))
+        replace(path_in(experiment, "server.json"), json.dumps({"process": key_of(os.getpid()), "version": VERSION}))
         threading.Thread(target=end_when_idle, args=(server,), daemon=True).start()
         server.serve_forever()
     unlink_if_there(path)
