@@ -57,8 +57,7 @@ async function studyOf({ stack, onChange, runs }: Plan, machines: readonly Stack
   if (run?.worker === undefined) return [];
   const { id: instanceId, access } = owner.instance;
   const job = { stack, onChange, ...inForce, ...run };
-  const args = { plan: job, worker: run.worker, members: machines, instanceId, access };
-  return [new Study("study", args, { dependsOn: [...needs] }).placed];
+  return [new Study("study", { plan: job, worker: run.worker, needs, members: machines, instanceId, access }).placed];
 }
 
 export = program;

@@ -30,6 +30,7 @@ export class Results extends pulumi.ComponentResource {
         endpoint: plan.cloud.endpoint,
         run: withVariables([plan.run.variables], plan.run),
         evaluation: plan.evaluation,
+        ...(plan.worker && { worker: plan.worker }),
         workspace: plan.workload.name,
         directory: plan.results.directory,
       },

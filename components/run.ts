@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { spentAt } from "../lambda/billing/forecast";
 import { type Job, onlyRun } from "../plan/types";
 import type { StartedOn } from "../remote/provenance";
-import { renderStart } from "../remote/scripts";
+import { renderStart, renderWork, type StartContext } from "../remote/scripts";
 import type { RunState } from "../remote/types";
 import { Evaluation } from "./evaluation";
 import { formerly } from "./kit/formerly";
@@ -50,10 +50,13 @@ export class Run extends pulumi.ComponentResource {
     const prefix = name === onlyRun ? "" : `${name}-`;
     const place = { plan, instanceId, access };
     const results = new Results(`${prefix}results`, place, formerly({ parent: this, dependsOn: [...prepared] }));
-    const startScript = this.startScript(args);
+    const started = this.started(args);
+    const startScript = started.apply((context) => renderStart(plan, context));
     const secret = [plan.run.variables];
     const config = this.madeConfig(args, name);
-    const standsOn = `code ${plan.workload.hash}, dataset ${plan.dataset?.hash ?? "none"}, environment ${plan.environment.hash}`;
+    const study = plan.worker === undefined ? "" : `, sweep ${plan.worker.hash}`;
+    const standsOn = `code ${plan.workload.hash}, dataset ${plan.dataset?.hash ?? "none"}, environment ${plan.environment.hash}${study}`;
+    const before = [results, ...needs, ...config];
     const start = step(
       `${name}-train`,
       {
@@ -62,7 +65,7 @@ export class Run extends pulumi.ComponentResource {
         script: withVariables(secret, pulumi.interpolate`${startScript}\n# ${standsOn}\n`),
         triggers: [pulumi.output(instanceId), results.guardId, ...joined(members)],
       },
-      { parent: this, dependsOn: [results, ...needs, ...config] },
+      { parent: this, dependsOn: [...before, ...this.work(args, name, started, before)] },
     );
     const watch = new RunWatch(
       `${name}-watch`,
@@ -79,7 +82,9 @@ export class Run extends pulumi.ComponentResource {
       },
       { parent: this },
     );
+    // A sweep's trials are evaluated, and not their worker.
     const evaluation =
+      plan.worker === undefined &&
       plan.evaluation &&
       new Evaluation(
         `${prefix}evaluation`,
@@ -90,7 +95,7 @@ export class Run extends pulumi.ComponentResource {
     this.attempt = watch.attempt;
     this.logPath = watch.logPath;
     this.directory = results.directory;
-    this.metrics = evaluation?.metrics ?? (pulumi.output({}) as pulumi.Output<Record<string, unknown>>);
+    this.metrics = (evaluation || undefined)?.metrics ?? (pulumi.output({}) as pulumi.Output<Record<string, unknown>>);
     this.registerOutputs({
       state: this.state,
       logPath: this.logPath,
@@ -108,17 +113,33 @@ export class Run extends pulumi.ComponentResource {
     return [new Overrides(`${name}-overrides`, { ...args, environment }, { parent: this, dependsOn: [...needs] })];
   }
 
-  private startScript({ plan, bill, members }: RunArgs): pulumi.Input<string> {
+  /** Of a sweep's worker: what its trials are. It takes over a change while it runs. */
+  private work(
+    { plan, instanceId, access }: RunArgs,
+    name: string,
+    started: pulumi.Output<StartContext>,
+    after: pulumi.Resource[],
+  ): pulumi.Resource[] {
+    if (plan.worker === undefined) return [];
+    const secret = [plan.run.variables];
+    const script = pulumi.all([instanceId, started]).apply(([id, context]) => renderWork(plan, id, context));
+    const args = { access, script: withVariables<string>(secret, script), triggers: [pulumi.output(instanceId)] };
+    return [step(`${name}-work`, args, { parent: this, dependsOn: after })];
+  }
+
+  /** When it starts, and where: known when the instance is there. */
+  private started({ plan, bill, members }: RunArgs): pulumi.Output<StartContext> {
     const { budgetDollars: budget, instances = 1 } = plan.cloud;
     // Each instance of several spends an equal share, so that none of them needs to know of the others.
     const budgetDollars = budget === undefined ? undefined : budget / instances;
-    return pulumi.all([bill, members ?? []]).apply(([{ launchedAt, priceCentsPerHour, type, region }, ids]) => {
-      const ends =
+    return pulumi.all([bill, members ?? []]).apply(([{ launchedAt, priceCentsPerHour, type, region }, ids]) => ({
+      spentAt:
         budgetDollars === undefined
           ? undefined
-          : spentAt([{ launchedAt, priceCents: priceCentsPerHour }], budgetDollars);
-      return renderStart(plan, ends, { type, region }, ids);
-    });
+          : spentAt([{ launchedAt, priceCents: priceCentsPerHour }], budgetDollars),
+      on: { type, region },
+      members: ids,
+    }));
   }
 }
 

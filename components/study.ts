@@ -1,14 +1,18 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Job, WorkerPlan } from "../plan/types";
+import { renderStudyPrepare } from "../remote/scripts";
 import type { FleetMember } from "./fleet";
 import type { OnInstanceArgs } from "./resources/on-instance";
 import { StudyPlace } from "./resources/study";
+import { step } from "./step";
 
 /** Arguments of {@link Study}. The instance is that which has the study. */
 export interface StudyArgs extends OnInstanceArgs {
   /** The worker on that instance. */
   readonly plan: Job;
   readonly worker: WorkerPlan;
+  /** What is done on the instance before trials are given out. */
+  readonly needs: readonly pulumi.Resource[];
   /** All machines of the stack. */
   readonly members: readonly FleetMember[];
 }
@@ -20,7 +24,14 @@ export class Study extends pulumi.ComponentResource {
 
   constructor(name: string, args: StudyArgs, options?: pulumi.ComponentResourceOptions) {
     super("lambda-train:index:Study", name, {}, options);
-    const { plan, worker, members, instanceId, access } = args;
+    const { plan, worker, members, needs, instanceId, access } = args;
+    // Beside uploads and setup, which take their time as well.
+    const script = renderStudyPrepare();
+    const prepared = step(
+      `${name}-prepare`,
+      { access, script, triggers: [pulumi.output(instanceId)] },
+      { parent: this },
+    );
     const all = members.map(({ machine, instance: { uniqueName, login } }) =>
       pulumi.all([uniqueName, login]).apply(([unique, own]) => ({ machine, name: unique, login: own })),
     );
@@ -34,7 +45,7 @@ export class Study extends pulumi.ComponentResource {
       access,
       members: pulumi.secret(pulumi.all(all)),
     };
-    this.placed = new StudyPlace(`${name}-place`, told, { parent: this });
+    this.placed = new StudyPlace(`${name}-place`, told, { parent: this, dependsOn: [prepared, ...needs] });
     // When all machines are there it hears which are gone.
     const instanceIds = pulumi.all(members.map(({ instance }) => instance.id));
     new StudyPlace(`${name}-members`, { ...told, instanceIds }, { parent: this, dependsOn: this.placed });

@@ -103,6 +103,8 @@ function heldRun(old: PlannedRun, next: PlannedRun = old): PlannedRun {
     ...old,
     run: { ...next.run, ...held },
     dashboard: next.dashboard,
+    // Which trials there are to be is the study's to know, and no running one depends on it.
+    ...(old.worker !== undefined && { worker: next.worker ?? old.worker }),
   };
 }
 

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { posix } from "node:path";
 import type { StandingPlan } from "../plan/standing";
-import type { DatasetPlan, EvaluationPlan, Job, MachinePlan, PlannedRun, Variables } from "../plan/types";
-import { renderCall } from "./agent";
+import type { DatasetPlan, EvaluationPlan, Job, MachinePlan, PlannedRun, RunPlan, Variables } from "../plan/types";
+import { renderCall, wordsOf } from "./agent";
 import { provenanceOf, type StartedOn } from "./provenance";
 import { addsToItself } from "./quote";
 
@@ -173,21 +173,38 @@ function configsOf(runs: readonly Pick<PlannedRun, "run">[]): { readonly configs
   return configs.length === 0 ? {} : { configs };
 }
 
+/** When a run is started, and where. */
+export interface StartContext {
+  /** Time at which the instance has cost its budget, in milliseconds since the epoch; undefined for no limit. */
+  readonly spentAt?: number;
+  /** The instance, for the record of what ran. */
+  readonly on?: StartedOn;
+  /** Ids of the instances that train together, by rank; empty for one that trains alone. */
+  readonly members?: readonly string[];
+}
+
 /**
  * Starts the run, or finds it going or done; one that goes on takes over changed limits. Exit status 3: a run with
  * another hash goes on; 4: its limit or budget is used up.
- * @param spentAt Time at which the instance has cost its budget, in milliseconds since the epoch; undefined for no limit.
- * @param on The instance, for the record of what ran.
- * @param members Ids of the instances that train together.
  */
-export function renderStart(plan: Job, spentAt?: number, on?: StartedOn, members: readonly string[] = []): string {
+export function renderStart(plan: Job, context: StartContext = {}): string {
+  const { run, worker } = plan;
+  const started = startDocument(plan, context);
+  const own = { experiment: run.experiment, ...started, ...madeConfigOf(run) };
+  return renderCall({ verb: "start", document: worker === undefined ? own : { ...own, ...workerOf(plan, own) } });
+}
+
+function madeConfigOf({ madeConfig }: RunPlan): { readonly config?: string } {
+  return madeConfig === undefined ? {} : { config: madeConfig.overrides?.target ?? madeConfig.path };
+}
+
+/** How `start` is told of a run: of itself, or of a worker's trials. */
+function startDocument(plan: Job, { spentAt, on, members = [] }: StartContext) {
   const { run, evaluation } = plan;
-  const { experiment, hash, command, directory, resume, outputs, firstStepPattern, graceSeconds } = run;
-  const document = {
-    experiment,
+  const { hash, command, directory, resume, outputs, firstStepPattern, graceSeconds } = run;
+  return {
     hash,
     stands: standsHash(plan),
-    ...(run.madeConfig && { config: run.madeConfig.overrides?.target ?? run.madeConfig.path }),
     run: {
       workspace: plan.workload.name,
       directory,
@@ -211,7 +228,55 @@ export function renderStart(plan: Job, spentAt?: number, on?: StartedOn, members
     results: { include: run.include ?? [], exclude: run.exclude ?? [] },
     provenance: provenanceOf(plan, on),
   };
-  return renderCall({ verb: "start", document });
+}
+
+/** Seconds beyond its trials' own time that a worker has to stop them all. */
+const workerGrace = 30;
+
+/** What differs where the run is the worker of a sweep: commands, variables and limits are its trials'. */
+function workerOf({ run: { experiment } }: Job, { run, limits }: ReturnType<typeof startDocument>) {
+  const { processes: _processes, node: _node, ...own } = run;
+  return {
+    run: {
+      ...own,
+      command: `exec ${wordsOf({ verb: "work", document: { experiment } })}`,
+      resume: undefined,
+      variables: {},
+      firstStepPattern: "^trial [0-9]+: first step",
+      grace: own.grace + workerGrace,
+      evaluation: undefined,
+      sweep: experiment,
+    },
+    limits: { deadline: limits.deadline },
+  };
+}
+
+/**
+ * Tells the worker of a machine what its trials are, whether it runs or is about to be started.
+ * @param instance Id of the instance.
+ */
+export function renderWork(plan: Job, instance: string, context: StartContext): string {
+  const { machine, run, worker, evaluation } = plan;
+  if (worker === undefined) throw new Error("The plan has no sweep: set sweep in the experiment file.");
+  const { study, hash, definition, template, gpusPerRun, runsPerMachine } = worker;
+  const told = {
+    machine,
+    study,
+    instance,
+    sweep: hash,
+    metric: definition.metric,
+    metrics: evaluation?.metrics,
+    gpusPerRun,
+    runsPerMachine,
+    config: template,
+    trial: startDocument(plan, context),
+  };
+  return renderCall({ verb: "work-place", document: { experiment: run.experiment, worker: told } });
+}
+
+/** Makes the environment of the study on its machine, which takes a while, beside other work there. */
+export function renderStudyPrepare(): string {
+  return renderCall({ verb: "study-prepare", document: {} });
 }
 
 /** Variables that a run sets. The environment is loaded before: what adds to a value there is not added again. */

@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { EvaluationPlan, RunPlan } from "../../plan/types";
+import type { EvaluationPlan, RunPlan, WorkerPlan } from "../../plan/types";
 import { RemoteResource } from "../dynamic/resource";
 import type { OnInstanceArgs } from "./on-instance";
 
@@ -10,6 +10,8 @@ export interface ResultsGuardArgs extends OnInstanceArgs {
   /** The run whose results these are. A change of its experiment replaces the resource, which brings the old ones home. */
   readonly run: pulumi.Input<RunPlan>;
   readonly evaluation?: pulumi.Input<EvaluationPlan | undefined>;
+  /** Where the run is the worker of a sweep: the results are its trials'. */
+  readonly worker?: pulumi.Input<WorkerPlan>;
   /** Folder of the workload on the instance, relative to the home folder. */
   readonly workspace: pulumi.Input<string>;
   /** Local folder of the results, relative to the project. */

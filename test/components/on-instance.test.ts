@@ -181,7 +181,7 @@ describe("a command on the instance", () => {
       () => new Gate("gate", { ...place(), plan: machineOf(plan) }).evidence,
       () => renderVerify(machineOf(plan)),
     ],
-    ["run-train", () => new Run("run", { ...place(), plan, bill }).logPath, () => renderStart(plan, undefined, on)],
+    ["run-train", () => new Run("run", { ...place(), plan, bill }).logPath, () => renderStart(plan, { on })],
   ])("%s runs its own script", async (name, make, script) => {
     await outputValue<unknown>(make());
     expect(mocks.of(name).parent).toBe(name.split("-")[0]);
@@ -250,7 +250,7 @@ describe("a run", () => {
   it("is told when the instance will have cost its budget, as soon as its price is known", async () => {
     const limited = { ...plan, cloud: { ...plan.cloud, budgetDollars: 1 } };
     await outputValue(new Run("run", { ...place(), plan: limited, bill }).logPath);
-    const script = renderStart(limited, Date.parse("2026-01-01T05:00:00Z"), on);
+    const script = renderStart(limited, { spentAt: Date.parse("2026-01-01T05:00:00Z"), on });
     expect(String(mocks.of("run-train").inputs.stdin)).toContain(script);
     expect(script).toContain(`"deadline":${Date.parse("2026-01-01T05:00:00Z") / 1000 - plan.run.graceSeconds}}`);
     expect(mocks.of("run-watch").inputs.startScript).toBe(script);
@@ -294,7 +294,7 @@ describe("a run", () => {
   it("is started by the same script that a later up uses to start it again", async () => {
     await started();
     const { startScript } = mocks.of("run-watch").inputs;
-    expect(startScript).toBe(renderStart(plan, undefined, on));
+    expect(startScript).toBe(renderStart(plan, { on }));
     expect(String(mocks.of("run-train").inputs.stdin)).toContain(String(startScript));
   });
 

@@ -17,7 +17,13 @@ describe("one training on two machines", { timeout: 240_000 }, () => {
     const out = await project.succeeds("up");
     console.log(out);
     console.log(await project.succeeds("status"));
-    console.log(await project.run("exec", ["--machine", "machine-2", "cat ~/.lambda-train/fleet/fleet.json; cat ~/.lambda-train/runs/*/train.log | head; cat ~/.ssh/authorized_keys"]));
+    console.log(
+      await project.run("exec", [
+        "--machine",
+        "machine-2",
+        "cat ~/.lambda-train/fleet/fleet.json; cat ~/.lambda-train/runs/*/train.log | head; cat ~/.ssh/authorized_keys",
+      ]),
+    );
     expect((await cloud.inventory()).instances).toHaveLength(2);
     console.log(await project.succeeds("down", ["--keep-cloud"]));
     expect((await cloud.inventory()).instances).toHaveLength(0);

@@ -37,7 +37,7 @@ describe("limits on the instance", { timeout: 60_000 }, () => {
     plan: ReturnType<typeof testPlan>,
     spentAt?: number,
   ): Promise<{ code: number; said: string }> => {
-    const stdin = renderStart(plan, spentAt);
+    const stdin = renderStart(plan, { spentAt });
     const { code, stdout, stderr } = await session.exec("bash -s", { stdin, timeoutSeconds: 30 });
     return { code, said: stdout + stderr };
   };

@@ -14,6 +14,7 @@ export interface TinyChanges {
   readonly train?: object;
   readonly gate?: object;
   readonly environment?: object;
+  readonly sweep?: object;
   readonly evaluate?: object;
   readonly results?: object;
   /** Keys of the stack's file. */
@@ -47,6 +48,7 @@ export function configureTiny(project: Project, changes: TinyChanges = {}): void
     environment: { ...changes.environment },
     gate: { gpu: "optional", minDiskGiB: 0, modules: ["yaml"], ...changes.gate },
     train: { overrides: changes.overrides ?? {}, graceSeconds: 10, firstStepTimeoutMinutes: 1, ...changes.train },
+    ...(changes.sweep && { sweep: changes.sweep }),
     ...(changes.evaluate && { evaluate: changes.evaluate }),
     ...(changes.results && { results: changes.results }),
   };

@@ -1,0 +1,97 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseLedger } from "../../lambda/billing/ledger";
+import { verifyResults } from "../../remote/transfer/download";
+import { nothing, type TestCloud } from "../support/cloud";
+import { Project } from "../support/project";
+import { configureTiny, startTinyStack, type TinyChanges } from "../support/tiny";
+
+/** What `status --json` tells of a sweep. */
+interface Told {
+  readonly sweeps: {
+    readonly study: {
+      readonly best: number;
+      readonly trials: {
+        readonly number: number;
+        readonly params: { readonly steps: number };
+        readonly state: string;
+        readonly value: number;
+        readonly attempt: number;
+        readonly machine: string;
+      }[];
+    };
+  }[];
+}
+
+async function trialsOf(project: Project): Promise<Told["sweeps"][number]["study"]["trials"]> {
+  const told = JSON.parse((await project.run("status", ["--json"])).output) as Told;
+  return told.sweeps[0]?.study.trials ?? [];
+}
+
+/** The error that training for so many steps comes to; the more steps, the less. */
+const sweepOf = (steps: readonly number[], stack: object = {}): TinyChanges => ({
+  experiment: "swept",
+  overrides: { seconds_per_step: 0.05 },
+  sweep: { grid: { steps }, metric: "error" },
+  stack: { instances: 2, ...stack },
+});
+
+describe("a sweep on two machines", { timeout: 240_000 }, () => {
+  const project = new Project();
+  const results = join(project.folder, "results", "test");
+  let cloud: TestCloud;
+
+  beforeAll(async () => {
+    cloud = await startTinyStack(project, sweepOf([10, 20, 30, 40]));
+    await project.succeeds("up");
+  }, 240_000);
+  afterAll(() => project.dispose());
+
+  it("trains each value once, and tells what each came to", async () => {
+    expect((await cloud.inventory()).instances).toHaveLength(2);
+    await project.succeeds("wait");
+    const trials = await trialsOf(project);
+    expect(trials.map(({ params, state }) => [params.steps, state])).toEqual([
+      [10, "complete"],
+      [20, "complete"],
+      [30, "complete"],
+      [40, "complete"],
+    ]);
+    const values = trials.map(({ value }) => value);
+    expect(values).toEqual(values.toSorted((a, b) => b - a));
+    expect(new Set(trials.map(({ machine }) => machine))).toEqual(new Set(["machine", "machine-2"]));
+    expect(await project.succeeds("status")).toMatch(/best +trial 3: error [\d.e-]+ {2}steps=40/);
+  });
+
+  it("brings each trial's results home", async () => {
+    await project.succeeds("results");
+    for (const number of [0, 1, 2, 3]) {
+      const folder = join(results, `swept-t${number}`);
+      expect(await verifyResults(folder)).toMatchObject({ ok: true });
+      expect(existsSync(join(folder, "checkpoints/best_model.pt"))).toBe(true);
+    }
+    expect(await project.succeeds("logs", ["--run", "swept-t3", "--no-follow"])).toContain("step 40 loss");
+  });
+
+  it("trains the values alone that are added", async () => {
+    configureTiny(project, sweepOf([10, 20, 30, 40, 50, 60]));
+    await project.succeeds("up");
+    await project.succeeds("wait");
+    const trials = await trialsOf(project);
+    expect(trials.map(({ params, state, attempt }) => [params.steps, state, attempt])).toEqual(
+      [10, 20, 30, 40, 50, 60].map((steps) => [steps, "complete", 1]),
+    );
+  });
+
+  it("goes with all of its results at home, and each trial in the ledger", async () => {
+    await project.succeeds("down", ["--keep-cloud"]);
+    expect(await cloud.inventory()).toEqual(nothing);
+    const names = [0, 1, 2, 3, 4, 5].map((number) => `swept-t${number}`);
+    expect(readdirSync(results)).toEqual(expect.arrayContaining([...names, "swept"]));
+    const { bills } = parseLedger(join(results, "ledger.jsonl"));
+    const billed = bills.flatMap(({ runs }) => runs.map(({ experiment, outcome }) => [experiment, outcome]));
+    expect(billed.sort()).toEqual(names.map((name) => [name, "finished"]));
+    expect(existsSync(join(results, "swept/study/journal.log"))).toBe(true);
+  });
+});
