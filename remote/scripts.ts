@@ -142,9 +142,14 @@ function configsOf(runs: readonly Pick<PlannedRun, "run">[]): { readonly configs
  * @param on The instance, for the record of what ran.
  */
 export function renderStart(plan: Job, spentAt?: number, on?: StartedOn): string {
+  return renderCall({ verb: "start", document: startDocument(plan, spentAt, on) });
+}
+
+/** What `start` is told of a run; of a worker's, what its trials are told. */
+export function startDocument(plan: Job, spentAt?: number, on?: StartedOn) {
   const { run, evaluation } = plan;
   const { experiment, hash, command, directory, resume, outputs, firstStepPattern, graceSeconds } = run;
-  const document = {
+  return {
     experiment,
     hash,
     stands: standsHash(plan),
@@ -169,7 +174,6 @@ export function renderStart(plan: Job, spentAt?: number, on?: StartedOn): string
     results: { include: run.include ?? [], exclude: run.exclude ?? [] },
     provenance: provenanceOf(plan, on),
   };
-  return renderCall({ verb: "start", document });
 }
 
 /** Variables that a run sets. The environment is loaded before: what adds to a value there is not added again. */

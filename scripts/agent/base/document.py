@@ -13,10 +13,6 @@ class Wrong(Exception):
     """What is wrong with a document."""
 
 
-# A member that the verb checks itself.
-ANYTHING = object()
-
-
 class Maybe:
     """A member that may be left out or null."""
 
@@ -27,7 +23,7 @@ class Maybe:
 def takes(**shape):
     """
     Says which document a verb takes; it gets the members as arguments. A shape is a type, a list with the shape of all
-    items, a dictionary of members, or `{str: shape}` for names that are anything. Members that no shape names are for
+    items, a dictionary of members, or `{str: shape}` for names that are anything; `object` is anything at all. Members that no shape names are for
     a later release of the agent, or of an earlier one, and are left out.
     """
 
@@ -83,8 +79,6 @@ def first_line():
 
 def checked(value, shape, at):
     """The value, with the members that its shape names. @raises Wrong where it has not the shape"""
-    if shape is ANYTHING:
-        return value
     if isinstance(shape, Maybe):
         return None if value is None else checked(value, shape.shape, at)
     if isinstance(shape, list):
@@ -95,6 +89,8 @@ def checked(value, shape, at):
         if str in shape:
             return {name: checked(each, shape[str], f"{at}.{name}") for name, each in value.items()}
         return {name: member(value, name, each, at) for name, each in shape.items()}
+    if shape is object:
+        return value
     kinds = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
     right = isinstance(value, (int, float) if shape is float else shape)
     require(right and (shape is bool or not isinstance(value, bool)), at, kinds[shape])

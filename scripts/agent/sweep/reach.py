@@ -3,7 +3,8 @@
 import importlib
 import importlib.util
 
-from sweep.call import answer_to
+from base.say import Failed
+from sweep.call import answer_peer
 
 # The link between machines of a fleet is a part of its own: a sweep on one machine needs none.
 LINK = importlib.import_module("fleet.link") if importlib.util.find_spec("fleet") else None
@@ -19,22 +20,18 @@ def ask_study(machine, me, experiment, request):
     document = {"experiment": experiment, "request": request}
     try:
         if machine == me:
-            answer = answer_to(**document)
-        elif LINK is None:
+            return answer_peer(**document)
+        if LINK is None:
             raise Unreachable(f"{machine} can't be reached: this instance has no link to other machines")
-        else:
-            answer = asked_there(machine, document)
-    except SystemExit as failed:
-        raise Unreachable(getattr(failed, "text", str(failed))) from None
+        return asked_there(machine, document)
+    except Failed as failed:
+        raise Unreachable(failed.text) from None
     except (OSError, ValueError) as error:
         raise Unreachable(str(error)) from None
-    if "error" in answer:
-        raise Unreachable(answer["error"])
-    return answer["ok"]
 
 
 def asked_there(machine, document):
     try:
         return LINK.ask(machine, "study-call", document, SECONDS)
     except (LINK.Unreachable, LINK.Refused) as error:
-        raise Unreachable(f"{machine}: {error}") from None
+        raise Unreachable(str(error)) from None
