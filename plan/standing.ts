@@ -1,5 +1,13 @@
 import { isDeepStrictEqual } from "node:util";
-import { type MachinePlan, onlyMachine, onlyRun, type PlannedRun, type ResultsPlan, type RunPlan } from "./types";
+import {
+  type MachinePlan,
+  onlyMachine,
+  onlyRun,
+  type PlannedRun,
+  type ResultsPlan,
+  type RunPlan,
+  type WorkerPlan,
+} from "./types";
 
 /** The environment variable that lets an `up` with changes stop a running run and start it again with them. */
 export const restartVariable = "LAMBDA_TRAIN_RESTART";
@@ -47,6 +55,10 @@ export function differences(old: StandingPlan, next: StandingPlan): string[] {
       const same = other !== undefined && !isRenamed(run, other.run);
       return [`the configuration${of}`, same && (rendered || run.hash !== other.run.hash)];
     }),
+    ...each<Difference>(old, next, ({ worker }, other, of) => [
+      `how many trials a machine runs at a time${of}`,
+      worker !== undefined && other?.worker !== undefined && !isDeepStrictEqual(slotsOf(worker), slotsOf(other.worker)),
+    ]),
     ["the dataset", !isDeepStrictEqual(placedDataset(old), placedDataset(next))],
     ["the environment", old.environment.hash !== next.environment.hash],
     ["the workspace's name", old.workload.name !== next.workload.name],
@@ -104,8 +116,12 @@ function heldRun(old: PlannedRun, next: PlannedRun = old): PlannedRun {
     run: { ...next.run, ...held },
     dashboard: next.dashboard,
     // Which trials there are to be is the study's to know, and no running one depends on it.
-    ...(old.worker !== undefined && { worker: next.worker ?? old.worker }),
+    ...(old.worker && { worker: { ...old.worker, ...next.worker, ...slotsOf(old.worker) } }),
   };
+}
+
+function slotsOf({ gpusPerRun, runsPerMachine }: WorkerPlan): Pick<WorkerPlan, "gpusPerRun" | "runsPerMachine"> {
+  return { gpusPerRun, runsPerMachine };
 }
 
 /** What the place of a dataset is known by. */

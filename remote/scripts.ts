@@ -190,8 +190,9 @@ export interface StartContext {
 export function renderStart(plan: Job, context: StartContext = {}): string {
   const { run, worker } = plan;
   const started = startDocument(plan, context);
-  const own = { experiment: run.experiment, ...started, ...madeConfigOf(run) };
-  return renderCall({ verb: "start", document: worker === undefined ? own : { ...own, ...workerOf(plan, own) } });
+  const own = { experiment: run.experiment, ...started };
+  const document = worker === undefined ? { ...own, ...madeConfigOf(run) } : { ...own, ...workerOf(plan, own) };
+  return renderCall({ verb: "start", document });
 }
 
 function madeConfigOf({ madeConfig }: RunPlan): { readonly config?: string } {
@@ -231,7 +232,7 @@ function startDocument(plan: Job, { spentAt, on, members = [] }: StartContext) {
 }
 
 /** Seconds beyond its trials' own time that a worker has to stop them all. */
-const workerGrace = 30;
+const workerGrace = 40;
 
 /** What differs where the run is the worker of a sweep: commands, variables and limits are its trials'. */
 function workerOf({ run: { experiment } }: Job, { run, limits }: ReturnType<typeof startDocument>) {

@@ -16,7 +16,7 @@ PEER_VERBS = {
     "node-join": "nodes.group:let_join",
     "node-look": "nodes.group:look",
     "node-checkpoints": "nodes.checkpoints:known_here",
-    "study-call": "sweep.call:study_answer",
+    "study-call": "sweep.call:answer_peer",
 }
 # Each gives the path of a file, whose content follows the line that answers.
 FILE_VERBS = {"node-file": "nodes.checkpoints:send"}

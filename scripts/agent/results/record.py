@@ -3,7 +3,7 @@
 import hashlib
 import os
 
-from base.document import ANYTHING, Maybe
+from base.document import Maybe
 from base.files import read_json, replace, under_home
 from run.configuration import own_attempts
 
@@ -19,7 +19,7 @@ PROVENANCE = {
     "evaluation": Maybe(str),
     "instance": Maybe({"type": str, "region": str}),
     # Of a sweep.
-    "trial": Maybe({"sweep": str, "number": int, "values": {str: ANYTHING}}),
+    "trial": Maybe({"sweep": str, "number": int, "values": {str: object}}),
 }
 LONGEST_CONFIG = 256 << 10
 MOST_ATTEMPTS = 50

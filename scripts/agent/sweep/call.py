@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 
-from base.document import ANYTHING, takes
+from base.document import takes
 from base.files import read_json
 from base.locks import hold, release
 from base.processes import is_alive, outside, own_command, pid_in, quietly, start_detached
@@ -21,34 +21,34 @@ from sweep.places import VERSION, folder_of, make_folder, path_in
 STARTS, ANSWERS = 30, 60
 
 
-@takes(experiment=str, request=ANYTHING)
+@takes(experiment=str, request=object)
 def study_call(experiment, request):
     """
-    Prints the answer to a request (see sweep/server.py) as {"ok": …} or {"error": text}. The one who may call makes the
-    study: its machine is the one that is asked.
+    Prints the answer to a request (see sweep/server.py) as {"ok": …} or {"error": text}. Who asks first makes the study:
+    it is on the machine that is asked.
     """
     word(answer_to(experiment, request))
 
 
-@takes(experiment=str, request=ANYTHING)
-def study_answer(experiment, request):
-    """The same for another machine of the fleet."""
-    return answer_to(experiment, request)
+@takes(experiment=str, request=object)
+def answer_peer(experiment, request):
+    """The same for another machine of the fleet. @raises Failed"""
+    answer = answer_to(experiment, request)
+    if "error" in answer:
+        die(1, answer["error"])
+    return answer["ok"]
 
 
 def answer_to(experiment, request):
     """{"ok": …} or {"error": text}."""
     if not isinstance(request, dict):
         die(2, "study-call: request must be an object")
-    # What is asked again may have been answered already: each request may be.
-    for left in (1, 0):
-        try:
-            return json.loads(asked(experiment, request))
-        except (OSError, ValueError):
-            if not left:
-                raise
-            start(experiment)
-    return None
+    try:
+        return json.loads(asked(experiment, request))
+    except (OSError, ValueError):
+        # It does not run, or was killed before it answered. Each request may come twice.
+        start(experiment)
+        return json.loads(asked(experiment, request))
 
 
 def asked(experiment, request):

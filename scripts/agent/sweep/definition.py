@@ -1,6 +1,6 @@
 """What a sweep is, as `place` tells the study: made by plan/sweep.ts."""
 
-from base.document import ANYTHING, Maybe
+from base.document import Maybe
 from sweep.values import parsed
 
 # A parameter of a search: `choices`, or numbers from `low` to `high`, in `step` or by a logarithmic scale.
@@ -17,7 +17,7 @@ PRUNE = {
     # median or hyperband.
     "kind": str,
     # As Optuna's pruner names them: n_startup_trials, min_resource…
-    "options": {str: ANYTHING},
+    "options": {str: object},
 }
 DEFINITION = {
     # The trials of a grid or a list, each value as JSON text.

@@ -8,7 +8,7 @@ import threading
 import time
 import traceback
 
-from base.document import ANYTHING, Maybe, Wrong, arguments, takes
+from base.document import Maybe, Wrong, arguments, takes
 from base.files import replace, unlink_if_there
 from base.locks import hold
 from base.processes import detach, key_of
@@ -24,7 +24,7 @@ AGAIN, SILENT = 5, 20
 MOST_VALUES = 60
 LONGEST = 64 << 20
 
-RUNNING_TRIAL = {"number": int, "attempt": int, "params": {str: ANYTHING}, "values": [[ANYTHING]]}
+RUNNING_TRIAL = {"number": int, "attempt": int, "params": {str: object}, "values": [[object]]}
 FACTS = {"exitCode": Maybe(int), "reason": Maybe(str), "seconds": Maybe(float), "names": Maybe([str])}
 REQUESTS = {
     "place": {"definition": DEFINITION, "home": [int], "lost": [str]},
@@ -37,11 +37,11 @@ REQUESTS = {
         "instance": Maybe(str),
         "number": int,
         "attempt": int,
-        "params": {str: ANYTHING},
+        "params": {str: object},
         # complete, pruned, failed or stopped.
         "state": str,
         "value": Maybe(float),
-        "values": [[ANYTHING]],
+        "values": [[object]],
         "facts": FACTS,
         "final": bool,
     },

@@ -143,13 +143,9 @@ class Study:
     def ask(self, machine, have):
         """A trial for a machine; None where none waits. `have`: those of which it has a part already."""
         self.expire()
-        queued = sorted(
-            (number not in have, record.get("machine") not in (None, machine), number)
-            for number, record in self.records.items()
-            if record["state"] == QUEUED
-        )
+        queued = [number for number, record in self.records.items() if record["state"] == QUEUED]
         if queued:
-            number = queued[0][2]
+            number = min(queued, key=lambda each: (each not in have, each))
         elif self.definition["space"] is not None and self.count() < self.definition["trials"]:
             number = self.sample()
         else:

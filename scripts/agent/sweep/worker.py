@@ -25,6 +25,8 @@ from sweep.worker_document import worker_of, written_at
 TICK = 0.5
 BEAT, PATIENCE, SAVE = 5, 1800, 30
 SHORTEST, LONGEST = 1, 30
+# Values of a trial that a study is told again.
+MOST_TOLD = 60
 # Seconds between two lines that say that the study is out of reach.
 SAY_AGAIN = 300
 # Of a trial that was given to another machine, or that has ended elsewhere.
@@ -195,9 +197,9 @@ class Worker:
         answer = ask_study(self.worker["study"], self.machine, self.experiment, request)
         if answer["epoch"] != self.epoch:
             # Another study than the one that was told: it may know less.
-            self.epoch = answer["epoch"]
             for again in told_before(self.experiment):
                 ask_study(self.worker["study"], self.machine, self.experiment, again)
+            self.epoch = answer["epoch"]
         return answer
 
     def tell(self, trial, request):
@@ -209,7 +211,7 @@ class Worker:
                 "a",
                 encoding="utf-8",
             ) as file:
-                file.write(f"{json.dumps(request)}\n")
+                file.write(f"{json.dumps({**request, 'values': request['values'][-MOST_TOLD:]})}\n")
 
     def beat(self):
         running = [trial for trial in self.trials if trial.phase() == RUNNING]
