@@ -6,28 +6,7 @@ import { verifyResults } from "../../remote/transfer/download";
 import { nothing, type TestCloud } from "../support/cloud";
 import { Project } from "../support/project";
 import { configureTiny, startTinyStack, type TinyChanges } from "../support/tiny";
-
-/** What `status --json` tells of a sweep. */
-interface Told {
-  readonly sweeps: {
-    readonly study: {
-      readonly best: number;
-      readonly trials: {
-        readonly number: number;
-        readonly params: { readonly steps: number };
-        readonly state: string;
-        readonly value: number;
-        readonly attempt: number;
-        readonly machine: string;
-      }[];
-    };
-  }[];
-}
-
-async function trialsOf(project: Project): Promise<Told["sweeps"][number]["study"]["trials"]> {
-  const told = JSON.parse((await project.run("status", ["--json"])).output) as Told;
-  return told.sweeps[0]?.study.trials ?? [];
-}
+import { trialsOf } from "../support/trials";
 
 /** The error that training for so many steps comes to; the more steps, the less. */
 const sweepOf = (steps: readonly number[], stack: object = {}): TinyChanges => ({
