@@ -88,21 +88,24 @@ export interface Choice {
   readonly machine?: string;
   /** Its name, or the experiment's. */
   readonly run?: string;
+  /** Of a training on several machines. */
+  readonly rank?: number;
 }
 
 /**
- * The machine with its run that is chosen, or the only one there is.
+ * The machine with its run that is chosen, or the only one there is. Of one training on several machines, rank 0's run.
  * @param by What may be there once only: a machine with several runs is one machine.
  * @throws CommandError that names what there is, if the choice fits several or none.
  */
-export function chosenJob(view: StackView, { machine, run }: Choice, by: "machine" | "run"): JobView {
+export function chosenJob(view: StackView, { machine, run, rank }: Choice, by: "machine" | "run"): JobView {
   const all = jobsOf(view);
   const fitting = all.filter(
     (job) =>
       (machine === undefined || job.machine === machine) &&
-      (run === undefined || run === job.name || run === job.run?.experiment),
+      (run === undefined || run === job.name || run === job.run?.experiment) &&
+      (rank === undefined || rank === job.run?.node?.rank),
   );
-  const found = by === "machine" ? distinctMachines(fitting) : fitting;
+  const found = by === "machine" ? distinctMachines(fitting) : ofOneTraining(fitting);
   const named = (jobs: readonly JobView[]): string =>
     jobs.map((job) => (by === "machine" ? job.machine : labelOf(job))).join(by === "machine" ? ", " : "; ");
   const [one, second] = found;
@@ -113,13 +116,21 @@ export function chosenJob(view: StackView, { machine, run }: Choice, by: "machin
     );
   }
   if (one === undefined) {
-    const wanted = [machine && `machine ${machine}`, run && `run ${run}`].filter(Boolean).join(" with ");
+    const named = [machine && `machine ${machine}`, run && `run ${run}`, rank !== undefined && `rank ${rank}`];
+    const wanted = named.filter(Boolean).join(" with ");
     throw new CommandError(
       `Stack ${view.stack} has no ${wanted}. It has: ${all.map(labelOf).join("; ")}.`,
       exitCodes.usage,
     );
   }
   return one;
+}
+
+/** Rank 0's run where all are those of one training; otherwise all of them. */
+function ofOneTraining(jobs: readonly JobView[]): readonly JobView[] {
+  const leads = jobs.filter(({ run }) => run?.node?.rank === 0);
+  const isOne = jobs.every(({ run }) => run?.node !== undefined && run.experiment === leads[0]?.run?.experiment);
+  return isOne && leads.length === 1 ? leads : jobs;
 }
 
 /** A machine whose instance can be spoken to. */
