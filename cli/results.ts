@@ -30,7 +30,7 @@ run(async () => {
   command.parse();
   const { stack, verify: folder, watch, ...choice } = command.opts<Options>();
   if (folder !== undefined) return verify(folder);
-  const views = requireRuns(await withTrial(await stackView(stack), choice.run), choice);
+  const views = requireRuns(await withTrial(await stackView(stack), choice.run), choice, true);
   const stop = new AbortController();
   if (watch !== undefined) process.once("SIGINT", () => stop.abort()).once("SIGTERM", () => stop.abort());
   const homes = await ofEach(

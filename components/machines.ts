@@ -1,11 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import { resultsOf } from "../plan/fleet";
-import type { Plan } from "../plan/types";
+import { onlyMachine, type Plan } from "../plan/types";
+import { nodesCheckOf } from "../remote/scripts";
 import { Fleet } from "./fleet";
 import type { Instance, Rulesets } from "./instance";
 import { callerNetworks } from "./kit/caller-networks";
+import { userError } from "./kit/user-error";
 import { Machine, type ReadyMachine } from "./machine";
-import { Nodes } from "./nodes";
+import { NodesGate } from "./resources/nodes";
 
 /** A machine of a stack, on which runs can start once it is ready. */
 export interface StackMachine {
@@ -36,7 +38,7 @@ export async function machinesOf({ stack, machines, runs, results, onChange }: P
       rulesetIds,
       ...group,
     });
-    made.push({ machine: machine.machine, instance, ready });
+    made.push({ machine: machine.machine, instance, ready: ready.then((own) => withAll(own, machines)) });
     // The first keeps its own, so that a stack of one grows without replacement, and the others share them.
     rulesetIds ??= instance.rulesetIds;
   }
@@ -46,6 +48,20 @@ export async function machinesOf({ stack, machines, runs, results, onChange }: P
   if (!together) return made.map((each) => ({ ...each, ready: linked(each, links) }));
   const checked = nodesChecked(made, [...links.values()].flat());
   return made.map((each) => ({ ...each, ready: withNeeds(each, checked) }));
+}
+
+/** @throws RunError where a run goes on that trains on other machines: it would lose one, or not get one. */
+function withAll(own: ReadyMachine, machines: Plan["machines"]): ReadyMachine {
+  const names = machines.map(({ machine }) => machine);
+  for (const { run } of own.plan.runs) {
+    const before = run.node?.machines ?? (machines[0]?.cloud.together === true ? [onlyMachine] : undefined);
+    if (before === undefined || before.join() === names.join()) continue;
+    throw userError(
+      `${run.experiment} still trains on ${before.length} machines, and train.nodes is now ${names.length}. No machine was ` +
+        "ended. Wait for its end (`npm run wait`) or stop it at a checkpoint (`npm run stop`), then run `npm run up` again.",
+    );
+  }
+  return own;
 }
 
 /** A machine that speaks to others before it works. */
@@ -64,9 +80,12 @@ async function nodesChecked(
   const [first] = machines;
   const [plan] = all.map((each) => each.plan);
   if (first === undefined || plan === undefined) return needs;
+  const { access } = first.instance;
   const instanceIds = machines.map(({ instance }) => instance.id);
-  const nodes = new Nodes("nodes", { access: first.instance.access, instanceIds, plan }, { dependsOn: needs });
-  return [...needs, nodes.checked];
+  const check = nodesCheckOf(plan);
+  const environment = plan.environment.hash;
+  const gate = new NodesGate("nodes-gate", { access, instanceIds, check, environment }, { dependsOn: needs });
+  return [...needs, gate];
 }
 
 async function withNeeds({ ready }: StackMachine, needs: Promise<pulumi.Resource[]>): Promise<ReadyMachine> {

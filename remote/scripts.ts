@@ -53,15 +53,22 @@ export function renderJoin(told: {
   return renderCall({ verb: "fleet-join", document: { me, privateKey, publicKey, machines } });
 }
 
-/** An all-reduce among the machines of a training, asked for on rank 0. Prints a line for each pair. */
-export function renderNodesVerify({ workload, gate, runs }: Trained): string {
-  const [{ run }] = runs.filter(({ run: { node } }) => node !== undefined) as [Pick<PlannedRun, "run">];
+/** What rank 0 is told of the all-reduce among the machines of a training. */
+export interface NodesCheck {
+  /** By rank. */
+  readonly machines: readonly string[];
+  readonly train: { readonly workspace: string; readonly directory: string; readonly command: string };
+  /** For each part of it. */
+  readonly seconds: number;
+}
+
+/** The all-reduce before a training on several machines. */
+export function nodesCheckOf({ workload, gate, runs }: Trained): NodesCheck {
+  const run = runs.find(({ run: { node } }) => node !== undefined)?.run;
+  if (run?.node === undefined) throw new Error("The plan has no training on several machines.");
   const { directory, command, node } = run;
   const train = { workspace: workload.name, directory, command };
-  return renderCall({
-    verb: "nodes-verify",
-    document: { machines: node?.machines ?? [], train, seconds: gate.timeoutSeconds },
-  });
+  return { machines: node.machines, train, seconds: gate.timeoutSeconds };
 }
 
 /** What runs on a machine, as far as its gate and its setup must know. */

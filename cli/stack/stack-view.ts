@@ -91,18 +91,20 @@ export interface Choice {
   readonly machine?: string;
   /** Its name, or the experiment's. */
   readonly run?: string;
+  /** Of a training on several machines. */
+  readonly rank?: number;
 }
 
 /**
- * The machine with its run that is chosen, or the only one there is.
+ * The machine with its run that is chosen, or the only one there is. Of one training on several machines, rank 0's run.
  * @param by What may be there once only: a machine with several runs is one machine.
  * @throws CommandError that names what there is, if the choice fits several or none.
  */
 export function chosenJob(view: StackView, choice: Choice, by: "machine" | "run"): JobView {
-  const { machine, run } = choice;
+  const { machine, run, rank } = choice;
   const all = jobsOf(view);
   const fitting = all.filter((job) => fits(job, choice));
-  const found = by === "machine" ? distinctMachines(fitting) : fitting;
+  const found = by === "machine" ? distinctMachines(fitting) : ofOneTraining(fitting);
   const named = (jobs: readonly JobView[]): string =>
     jobs.map((job) => (by === "machine" ? job.machine : labelOf(job))).join(by === "machine" ? ", " : "; ");
   const [one, second] = found;
@@ -113,7 +115,8 @@ export function chosenJob(view: StackView, choice: Choice, by: "machine" | "run"
     );
   }
   if (one === undefined) {
-    const wanted = [machine && `machine ${machine}`, run && `run ${run}`].filter(Boolean).join(" with ");
+    const named = [machine && `machine ${machine}`, run && `run ${run}`, rank !== undefined && `rank ${rank}`];
+    const wanted = named.filter(Boolean).join(" with ");
     throw new CommandError(
       `Stack ${view.stack} has no ${wanted}. It has: ${all.map(labelOf).join("; ")}.`,
       exitCodes.usage,
@@ -122,9 +125,17 @@ export function chosenJob(view: StackView, choice: Choice, by: "machine" | "run"
   return one;
 }
 
-function fits(job: JobView, { machine, run }: Choice): boolean {
+function fits(job: JobView, { machine, run, rank }: Choice): boolean {
   const isRun = run === undefined || run === job.name || run === job.run?.experiment;
-  return isRun && (machine === undefined || job.machine === machine);
+  const isRank = rank === undefined || rank === job.run?.node?.rank;
+  return isRun && isRank && (machine === undefined || job.machine === machine);
+}
+
+/** Rank 0's run where all are those of one training; otherwise all of them. */
+function ofOneTraining(jobs: readonly JobView[]): readonly JobView[] {
+  const leads = jobs.filter(({ run }) => run?.node?.rank === 0);
+  const isOne = jobs.every(({ run }) => run?.node !== undefined && run.experiment === leads[0]?.run?.experiment);
+  return isOne && leads.length === 1 ? leads : jobs;
 }
 
 /** A machine whose instance can be spoken to. */
@@ -165,10 +176,12 @@ export function requireRun(view: StackView, choice: Choice): WithRun {
 
 /**
  * The runs that a command is for: the one that is chosen, or all of the stack.
+ * @param ranks Whether a training on several machines counts as many runs, and not as that of rank 0.
  * @throws CommandError where there is none.
  */
-export function requireRuns(view: StackView, choice: Choice): WithRun[] {
-  const all = jobsOf(view).filter((job) => fits(job, choice));
+export function requireRuns(view: StackView, choice: Choice, ranks = false): WithRun[] {
+  const fitting = jobsOf(view).filter((job) => fits(job, choice));
+  const all = ranks ? fitting : ofOneTraining(fitting);
   const found = all.filter((job) => job.instance !== undefined && job.access !== undefined && job.run !== undefined);
   // Of one or none the other tells what it is, or what is missing.
   return found.length > 1 ? (found as WithRun[]) : [requireRun(view, choice)];

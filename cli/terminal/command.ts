@@ -46,7 +46,8 @@ export function operatorCommand(name: string, description: string): Command {
 export function choosingCommand(name: string, description: string): Command {
   return operatorCommand(name, description)
     .option("--machine <name>", "machine to use, if the stack has several")
-    .option("--run <name>", "run to use, by its name or its experiment's, if the stack has several");
+    .option("--run <name>", "run to use, by its name or its experiment's, if the stack has several")
+    .option("--rank <number>", "machine of a training on several, by its rank (default for its run: 0)", rankNumber);
 }
 
 /** A command that `npm run <name>` runs, without a stack or with exit codes of its own. */
@@ -78,6 +79,11 @@ export async function definitionsIn(load: () => Promise<unknown>): Promise<reado
 /** Reads an option that is a whole number above 0. */
 export function wholeNumber(text: string): number {
   if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError("Give a whole number above 0.");
+  return Number(text);
+}
+
+function rankNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("Give a whole number from 0.");
   return Number(text);
 }
 

@@ -22,8 +22,10 @@ export function outputsOf(
 ): Record<string, unknown> {
   const byMachine = (value: (machine: NamedMachine) => unknown): unknown =>
     oneOrMap(machines, ({ plan }) => plan.machine, value);
+  // A training on several machines is one run, told by its first rank.
+  const leading = runs.filter(({ job }) => (job.run.node?.rank ?? 0) === 0);
   const byRun = (value: (run: PlannedJob) => unknown): unknown =>
-    oneOrMap(runs, ({ job }) => job.run.experiment, value);
+    oneOrMap(leading, ({ job }) => job.run.experiment, value);
   return {
     instanceId: byMachine(({ instance }) => instance.id),
     instanceType: byMachine(({ instance }) => instance.instanceType),

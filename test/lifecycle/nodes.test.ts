@@ -1,31 +1,115 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { TestCloud } from "../support/cloud";
+import { stringify } from "yaml";
+import { parseLedger } from "../../lambda/billing/ledger";
+import { verifyResults } from "../../remote/transfer/download";
+import { nothing, TestCloud } from "../support/cloud";
 import { Project } from "../support/project";
-import { startTinyStack } from "../support/tiny";
 
-/** One training on two machines; each test goes on from where the one before ended. */
-describe("one training on two machines", { timeout: 240_000 }, () => {
+type Numbers = Readonly<Record<string, number>>;
+
+/** The reference workload on two machines; each test goes on from where the one before ended. */
+describe("one training on two machines", { timeout: 300_000 }, () => {
   const project = new Project();
+  const home = join(project.folder, "results/test");
   let cloud: TestCloud;
 
+  /** The reference workload, small enough for several processes on the cores of a laptop. */
+  const configure = (experiment: string, train: object): void => {
+    const overrides = { training: { epochs: 5, checkpoint_every_epochs: 1 } };
+    const file = {
+      experiment,
+      workload: { source: "examples/hmer-ink" },
+      dataset: {
+        source: "examples/hmer-ink/data",
+        prepare: "python3 scripts/make_data.py --out data --train 384 --valid 64 --test 64",
+      },
+      gate: { gpu: "optional", minDiskGiB: 1, modules: ["torch"] },
+      train: { config: "configs/default.yaml", overrides, graceSeconds: 20, ...train },
+    };
+    project.write("configs/nodes.yaml", stringify(file));
+    project.configure({ experiment: "configs/nodes.yaml", budgetDollars: 10, expectedHours: 1 });
+  };
+  const metricsOf = (experiment: string): Numbers =>
+    JSON.parse(readFileSync(join(home, experiment, "metrics/evaluation.json"), "utf8")) as Numbers;
+  const lastLoss = (experiment: string): number => {
+    const lines = readFileSync(join(home, experiment, "run/train.log"), "utf8").matchAll(/ valid_loss ([\d.]+)/g);
+    return Number([...lines].at(-1)?.[1]);
+  };
+  const instances = async (): Promise<Record<string, string>> =>
+    (await project.outputs()).instanceId as Record<string, string>;
+
   beforeAll(async () => {
-    cloud = await startTinyStack(project, { overrides: { steps: 100_000 }, train: { nodes: 2 } });
+    configure("two", { nodes: 2, processes: 2 });
+    await project.init();
+    cloud = await TestCloud.start(project);
   }, 120_000);
   afterAll(() => project.dispose());
 
-  it("comes up", async () => {
-    const out = await project.succeeds("up");
-    console.log(out);
-    console.log(await project.succeeds("status"));
-    console.log(
-      await project.run("exec", [
-        "--machine",
-        "machine-2",
-        "cat ~/.lambda-train/fleet/fleet.json; cat ~/.lambda-train/runs/*/train.log | head; cat ~/.ssh/authorized_keys",
-      ]),
-    );
+  it("measures the way between them, and trains as one run", async () => {
+    const up = await project.succeeds("up");
+    expect(up).toMatch(/pair machine - machine-2: \d+\.\d\d GB\/s by gloo/);
+    expect(up.match(/Launching 2 × cpu_4x_general/g)?.length).toBe(2);
+    expect(up).toMatch(/first step: .* step 1 epoch 1 loss/);
+    expect(await project.outputs()).toMatchObject({ experiment: "two", runStatus: "running" });
+  });
+
+  it("ends no machine of a run that goes on", async () => {
+    configure("one", { processes: 4 });
+    expect(await project.fails("up")).toContain("two still trains on 2 machines, and train.nodes is now 1");
     expect((await cloud.inventory()).instances).toHaveLength(2);
-    console.log(await project.succeeds("down", ["--keep-cloud"]));
-    expect((await cloud.inventory()).instances).toHaveLength(0);
+  });
+
+  it("has one end", async () => {
+    const log = await project.succeeds("wait");
+    expect(log).toContain("two: finished (exit status 0)");
+    await project.succeeds("results");
+    await project.succeeds("results", ["--rank", "1"]);
+    console.log(log);
+    console.log(await project.succeeds("logs", ["--rank", "1", "--no-follow"]));
+    console.log(metricsOf("two"), lastLoss("two"));
+    expect(await verifyResults(join(home, "two"))).toMatchObject({ ok: true });
+    expect(await verifyResults(join(home, "rank.1/two"))).toMatchObject({ ok: true });
+  });
+
+  it("ends where as many processes on one machine end, which stays when the other leaves", async () => {
+    const { machine } = await instances();
+    const up = await project.succeeds("up");
+    console.log(up.split("Diagnostics")[1]);
+    expect(await project.outputs()).toMatchObject({ instanceId: machine });
+    expect((await cloud.inventory()).instances).toEqual([machine]);
+    await project.succeeds("wait");
+    await project.succeeds("results");
+    console.log(metricsOf("one"), lastLoss("one"));
+  });
+
+  it("stops everywhere when one machine fails or is lost, and goes on from the last checkpoint with another", async () => {
+    configure("three", { nodes: 2, processes: 2 });
+    const { instanceId: machine } = await project.outputs();
+    await project.succeeds("up");
+    const before = await instances();
+    expect(before.machine).toBe(machine);
+    await project.succeeds("exec", ["--rank", "1", "bash", "-c", "sleep 8; pkill -9 -f hmer_ink.train"]);
+    console.log(await project.run("wait"));
+    console.log(await project.run("status"));
+    await cloud.admin.terminate(before["machine-2"] ?? "");
+    const again = await project.succeeds("up");
+    console.log(again.split("Diagnostics")[1]);
+    const after = await instances();
+    expect(after.machine).toBe(machine);
+    expect(after["machine-2"]).not.toBe(before["machine-2"]);
+    console.log(await project.run("wait"));
+    console.log(await project.succeeds("logs", ["--rank", "1", "--no-follow"]));
+    await project.succeeds("results");
+    console.log(metricsOf("three"), lastLoss("three"));
+    expect(metricsOf("three")).toEqual(metricsOf("two"));
+  });
+
+  it("leaves nothing behind", async () => {
+    await project.succeeds("down", ["--keep-cloud"]);
+    expect(await cloud.inventory()).toEqual(nothing);
+    const { bills } = parseLedger(join(home, "ledger.jsonl"));
+    expect(bills).toHaveLength(4);
   });
 });

@@ -20,6 +20,14 @@ KEPT = 60
 NO_CONNECTION = 255
 
 
+connections = {"kept": True}
+
+
+def leave_none():
+    """From now on this process leaves no connection behind: it becomes training, which ends when all that it started has."""
+    connections["kept"] = False
+
+
 class Unreachable(Exception):
     """A machine doesn't answer: nothing is known of what happens there."""
 
@@ -128,7 +136,8 @@ def ssh(machine, address, port, timeout):
         "ConnectTimeout": str(max(1, int(min(CONNECT, timeout)))),
         "ServerAliveInterval": "5",
         "ServerAliveCountMax": "3",
-        "ControlMaster": "auto",
+        # One that is there already is used in any case.
+        "ControlMaster": "auto" if connections["kept"] else "no",
         "ControlPath": os.path.join(FOLDER, f"to-{name}"),
         "ControlPersist": str(KEPT),
         "LogLevel": "ERROR",

@@ -9,7 +9,7 @@ import time
 
 from base.document import takes
 from base.say import die
-from fleet.link import Refused, Unreachable, ask
+from fleet.link import Refused, Unreachable, ask, leave_none
 from nodes.checkpoints import take_from, take_newest
 from nodes.network import addresses_of, free_port
 from run.configuration import has_finished
@@ -27,6 +27,7 @@ def begin(attempt):
     Waits until this machine's attempt has its place in a round, and notes it: {"round", "address", "port"}. Ends this
     process where there is none.
     """
+    leave_none()
     node = attempt.get("description")["node"]
     return lead(attempt, node) if node["rank"] == 0 else follow(attempt, node)
 
