@@ -19,7 +19,8 @@ from sweep.study import Study
 
 # Seconds without a request after which it ends; the next request starts another.
 IDLE = 1800
-# Seconds after which a machine that asks in vain is to ask again, and for which one is waited for that says nothing.
+# Seconds after which a machine that asks in vain is to ask again. It does while another one has said nothing for so many
+# seconds: that one's trial may come back.
 AGAIN, SILENT = 5, 20
 MOST_VALUES = 60
 LONGEST = 64 << 20
@@ -120,7 +121,8 @@ class Answers:
         trial = self.study.ask(machine, have)
         if trial is not None:
             return {"trial": trial}
-        return {"done": True} if self.study.is_over(machine, SILENT) else {"wait": AGAIN}
+        patience = min(SILENT, self.study.definition["leaseSeconds"] / 4)
+        return {"done": True} if self.study.is_over(machine, patience) else {"wait": AGAIN}
 
     def beat(self, machine, running, offset, epoch):
         answer = self.study.beat(machine, running)
