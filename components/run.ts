@@ -1,8 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { spentAt } from "../lambda/billing/forecast";
 import { type Job, onlyRun } from "../plan/types";
+import { renderCall } from "../remote/agent";
 import type { StartedOn } from "../remote/provenance";
-import { renderStart, renderWork, type StartContext } from "../remote/scripts";
+import { renderStart, type StartContext, workCall } from "../remote/start";
 import type { RunState } from "../remote/types";
 import { Evaluation } from "./evaluation";
 import { formerly } from "./kit/formerly";
@@ -122,7 +123,7 @@ export class Run extends pulumi.ComponentResource {
   ): pulumi.Resource[] {
     if (plan.worker === undefined) return [];
     const secret = [plan.run.variables];
-    const script = pulumi.all([instanceId, started]).apply(([id, context]) => renderWork(plan, id, context));
+    const script = pulumi.all([instanceId, started]).apply(([id, context]) => renderCall(workCall(plan, id, context)));
     const args = { access, script: withVariables<string>(secret, script), triggers: [pulumi.output(instanceId)] };
     return [step(`${name}-work`, args, { parent: this, dependsOn: after })];
   }

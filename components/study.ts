@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Job, WorkerPlan } from "../plan/types";
-import { renderStudyPrepare } from "../remote/scripts";
+import { renderStudyPrepare } from "../remote/study";
 import type { FleetMember } from "./fleet";
 import type { OnInstanceArgs } from "./resources/on-instance";
 import { StudyPlace } from "./resources/study";

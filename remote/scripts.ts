@@ -1,10 +1,8 @@
 import { createHash } from "node:crypto";
 import { posix } from "node:path";
 import type { StandingPlan } from "../plan/standing";
-import type { DatasetPlan, EvaluationPlan, Job, MachinePlan, PlannedRun, RunPlan, Variables } from "../plan/types";
-import { renderCall, wordsOf } from "./agent";
-import { provenanceOf, type StartedOn } from "./provenance";
-import { addsToItself } from "./quote";
+import type { DatasetPlan, EvaluationPlan, MachinePlan, PlannedRun } from "../plan/types";
+import { renderCall } from "./agent";
 
 /** Name under which an upload to this path (relative to the home folder) keeps its manifest on the instance. */
 export function uploadName(path: string): string {
@@ -178,125 +176,6 @@ function configsOf(runs: readonly Pick<PlannedRun, "run">[]): { readonly configs
       : [{ path: posix.join(directory, overriddenConfig.path), sha256: overriddenConfig.sha256 }]),
   ]);
   return configs.length === 0 ? {} : { configs };
-}
-
-/** When a run is started, and where. */
-export interface StartContext {
-  /** Time at which the instance has cost its budget, in milliseconds since the epoch; undefined for no limit. */
-  readonly spentAt?: number;
-  /** The instance, for the record of what ran. */
-  readonly on?: StartedOn;
-  /** Ids of the instances that train together, by rank; empty for one that trains alone. */
-  readonly members?: readonly string[];
-}
-
-/**
- * Starts the run, or finds it going or done; one that goes on takes over changed limits. Exit status 3: a run with
- * another hash goes on; 4: its limit or budget is used up.
- */
-export function renderStart(plan: Job, context: StartContext = {}): string {
-  const { run, worker } = plan;
-  const started = startDocument(plan, context);
-  const own = { experiment: run.experiment, ...started };
-  const document = worker === undefined ? { ...own, ...madeConfigOf(run) } : { ...own, ...workerOf(plan, own) };
-  return renderCall({ verb: "start", document });
-}
-
-function madeConfigOf({ madeConfig }: RunPlan): { readonly config?: string } {
-  return madeConfig === undefined ? {} : { config: madeConfig.overrides?.target ?? madeConfig.path };
-}
-
-/** How `start` is told of a run: of itself, or of a worker's trials. */
-function startDocument(plan: Job, { spentAt, on, members = [] }: StartContext) {
-  const { run, evaluation } = plan;
-  const { hash, command, directory, resume, outputs, firstStepPattern, graceSeconds } = run;
-  return {
-    hash,
-    stands: standsHash(plan),
-    run: {
-      workspace: plan.workload.name,
-      directory,
-      command,
-      ...(run.processes !== undefined && { processes: String(run.processes) }),
-      ...(run.node && { node: { ...run.node, members } }),
-      resume,
-      variables: variablesOfRun(plan),
-      outputs,
-      firstStepPattern,
-      grace: Math.ceil(graceSeconds),
-      evaluation: evaluation && evaluationOf(evaluation),
-    },
-    limits: {
-      maxSeconds: wholeSeconds(run.maxSeconds),
-      // Of several machines that train together, most log nothing.
-      idleSeconds: run.node !== undefined && run.node.rank > 0 ? undefined : wholeSeconds(run.idleSeconds),
-      // Stopping takes its time too.
-      deadline: wholeSeconds(spentAt === undefined ? undefined : spentAt / 1000 - graceSeconds),
-    },
-    results: { include: run.include ?? [], exclude: run.exclude ?? [] },
-    provenance: provenanceOf(plan, on),
-  };
-}
-
-/** Seconds beyond its trials' own time that a worker has to stop them all. */
-const workerGrace = 40;
-
-/** What differs where the run is the worker of a sweep: commands, variables and limits are its trials'. */
-function workerOf({ run: { experiment } }: Job, { run, limits }: ReturnType<typeof startDocument>) {
-  const { processes: _processes, node: _node, ...own } = run;
-  return {
-    run: {
-      ...own,
-      command: `exec ${wordsOf({ verb: "work", document: { experiment } })}`,
-      resume: undefined,
-      variables: {},
-      firstStepPattern: "^trial [0-9]+: first step",
-      grace: own.grace + workerGrace,
-      evaluation: undefined,
-      sweep: experiment,
-    },
-    limits: { deadline: limits.deadline },
-  };
-}
-
-/**
- * Tells the worker of a machine what its trials are, whether it runs or is about to be started.
- * @param instance Id of the instance.
- */
-export function renderWork(plan: Job, instance: string, context: StartContext): string {
-  const { machine, run, worker, evaluation } = plan;
-  if (worker === undefined) throw new Error("The plan has no sweep: set sweep in the experiment file.");
-  const { study, hash, definition, template, gpusPerRun, runsPerMachine } = worker;
-  const told = {
-    machine,
-    study,
-    instance,
-    sweep: hash,
-    metric: definition.metric,
-    metrics: evaluation?.metrics,
-    gpusPerRun,
-    runsPerMachine,
-    config: template,
-    trial: startDocument(plan, context),
-  };
-  return renderCall({ verb: "work-place", document: { experiment: run.experiment, worker: told } });
-}
-
-/** Makes the environment of the study on its machine, which takes a while, beside other work there. */
-export function renderStudyPrepare(): string {
-  return renderCall({ verb: "study-prepare", document: {} });
-}
-
-/** Variables that a run sets. The environment is loaded before: what adds to a value there is not added again. */
-function variablesOfRun({ run, environment }: Job): Variables {
-  const entries = Object.entries(run.variables);
-  return Object.fromEntries(
-    entries.filter(([name, value]) => !(addsToItself(name, value) && environment.variables[name] === value)),
-  );
-}
-
-function wholeSeconds(seconds: number | undefined): number | undefined {
-  return seconds === undefined ? undefined : Math.ceil(seconds);
 }
 
 /** What the agent is told of an evaluation. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { callAgent } from "./agent";
+import { type AgentCall, callAgent, renderCall } from "./agent";
 import type { SshSession } from "./session";
 
 const value = z.number().nullish();
@@ -33,7 +33,9 @@ const trialSchema = z.object({
   reason: z.string().nullish(),
 });
 
-const studySchema = z.object({
+export const studySchema = z.object({
+  /** Another one each time that the study is made or moved. */
+  epoch: z.string(),
   metric: z.string(),
   direction: z.enum(["minimize", "maximize"]),
   /** How many trials there are to be. */
@@ -78,12 +80,21 @@ type Request =
 
 const answerSchema = z.object({ ok: z.unknown().optional(), error: z.string().optional() });
 
+/** A question to a study; for its machine. */
+export function studyCall(experiment: string, request: Request): AgentCall {
+  return { verb: "study-call", document: { experiment, request } };
+}
+
+/** Makes the environment of the study on its machine, which takes a while, beside other work there. */
+export function renderStudyPrepare(): string {
+  return renderCall({ verb: "study-prepare", document: {} });
+}
+
 /** Asks the study of an experiment on its machine. @throws Error with what it says against that */
 async function askStudy(session: SshSession, experiment: string, request: Request): Promise<unknown> {
   const what = `Asking the study of ${experiment}`;
   // The first question makes its environment.
-  const call = { verb: "study-call", document: { experiment, request } };
-  const text = await callAgent(session, call, what, { timeoutSeconds: 600 });
+  const text = await callAgent(session, studyCall(experiment, request), what, { timeoutSeconds: 600 });
   const { ok, error } = answerSchema.parse(JSON.parse(text));
   if (error !== undefined) throw new Error(`${what} failed: ${error}.`);
   return ok;

@@ -11,8 +11,9 @@ import type { EvaluationPlan, Job, PlannedRun, RunPlan } from "../../plan/types"
 import { ensureAgent } from "../../remote/agent";
 import { loseResultsVariable } from "../../remote/results";
 import { readStatus, stopRun } from "../../remote/run";
-import { datasetStepHash, renderStart } from "../../remote/scripts";
+import { datasetStepHash } from "../../remote/scripts";
 import { withSession } from "../../remote/session";
+import { renderStart } from "../../remote/start";
 import { verifyResults } from "../../remote/transfer/download";
 import type { RunStatus } from "../../remote/types";
 import { standingPlan, testPlan } from "../remote/plan";

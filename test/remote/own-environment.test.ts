@@ -1,7 +1,8 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { renderStart, renderVerify } from "../../remote/scripts";
+import { renderVerify } from "../../remote/scripts";
+import { renderStart } from "../../remote/start";
 import { machineOf, setupPlan, testPlan } from "./plan";
 import { useScriptHost } from "./script-host";
 

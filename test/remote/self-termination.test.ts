@@ -7,7 +7,6 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startAgent } from "../../remote/agent";
 import { commandIn, loginText } from "../../remote/command";
 import { readStatus } from "../../remote/run";
-import { renderStart } from "../../remote/scripts";
 import {
   armSelfTermination,
   beginFetch,
@@ -17,6 +16,7 @@ import {
   type SelfTerminationSettings,
 } from "../../remote/self-termination";
 import { SshSession } from "../../remote/session";
+import { renderStart } from "../../remote/start";
 import { testPlan } from "./plan";
 import { useScriptHost } from "./script-host";
 

@@ -1,7 +1,8 @@
 import { mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { renderSetup, renderStart } from "../../remote/scripts";
+import { renderSetup } from "../../remote/scripts";
+import { renderStart } from "../../remote/start";
 import { setupPlan, testPlan } from "./plan";
 import { useScriptHost } from "./script-host";
 

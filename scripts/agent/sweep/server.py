@@ -19,7 +19,8 @@ from sweep.study import Study
 
 # Seconds without a request after which it ends; the next request starts another.
 IDLE = 1800
-# Seconds after which a machine that asks in vain is to ask again, and for which one is waited for that says nothing.
+# Seconds after which a machine that asks in vain is to ask again. It does while another one has said nothing for so many
+# seconds: that one's trial may come back.
 AGAIN, SILENT = 5, 20
 MOST_VALUES = 60
 LONGEST = 64 << 20
@@ -125,7 +126,8 @@ class Answers:
         trial = self.study.ask(machine, have)
         if trial is not None:
             return {"trial": trial}
-        is_over = self.study.is_over(machine, None if keeps else SILENT)
+        patience = min(SILENT, self.study.definition["leaseSeconds"] / 4)
+        is_over = self.study.is_over(machine, None if keeps else patience)
         return {"done": True} if is_over else {"wait": AGAIN}
 
     def beat(self, machine, running, offset, epoch):
