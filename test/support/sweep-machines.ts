@@ -1,5 +1,15 @@
 import { spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -35,12 +45,11 @@ interface MachineTrials {
   readonly study: unknown;
 }
 
-/** Stands for the fleet's link: runs the agent of another home, unless that is lost. */
+/** Stands for the way of the fleet's link: runs the agent of another home, unless that is lost. */
 const link = `
-import json, os, subprocess, sys
+
+import sys
 HOMES = json.load(open(os.path.join(os.path.dirname(__file__), "homes.json")))
-class Unreachable(Exception): pass
-class Refused(Exception): pass
 def ask(machine, verb, document, timeout):
     place = HOMES[machine]
     if os.path.exists(os.path.join(place["home"], "lost")):
@@ -176,8 +185,7 @@ export class SweepFleet {
     this.machines = names.map((name) => new SweepMachine(this.root, name));
     const homes = this.machines.map(({ name, home, agent, environment }) => [name, { home, agent, environment }]);
     for (const { agent } of this.machines) {
-      mkdirSync(join(agent, "fleet"));
-      writeFileSync(join(agent, "fleet/link.py"), link);
+      appendFileSync(join(agent, "fleet/link.py"), link);
       writeFileSync(join(agent, "fleet/homes.json"), JSON.stringify(Object.fromEntries(homes)));
     }
     this.study = names[0] ?? "";
