@@ -28,6 +28,8 @@ COUNTED = re.compile(
     + r"(\s*(?:/|of)\s*\d+)?",
     re.I,
 )
+# Behind an epoch: `[ 10/5005]`, `100 / 1000`.
+IN_EPOCH = re.compile(r"\]?[\s:]*\[?\s*\d+\s*/\s*\d+")
 # Bytes of a log that one look reads, and names that are remembered for who has misspelt the metric.
 AT_ONCE = 4 << 20
 MOST_NAMES = 60
@@ -80,7 +82,9 @@ def numbers_in(text, is_open):
 def place_in(text):
     """(kind, count): how far a line says that training is, by steps or epochs; None where that is not a whole number."""
     counts = {}
-    for name, count, of in COUNTED.findall(text):
+    is_within = bool(HEADS.search(text) or BAR.search(text))
+    for match in COUNTED.finditer(text):
+        name, count, of = match.groups()
         kind = (
             "epoch"
             if name.lower() == "epoch"
@@ -88,10 +92,12 @@ def place_in(text):
             if name.lower() == "batch" or (of and "epoch" in counts)
             else "step"
         )
+        is_within = (
+            is_within or kind == "batch" or (kind == "epoch" and not of and IN_EPOCH.match(text, match.end()) is not None)
+        )
         counts.setdefault(kind, float(count.replace(",", "")))
     if "step" in counts:
         return "step", int(counts["step"])
-    is_within = "batch" in counts or HEADS.search(text) or BAR.search(text)
     if "epoch" in counts and not is_within and counts["epoch"].is_integer():
         return "epoch", int(counts["epoch"])
     return None

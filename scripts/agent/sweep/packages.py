@@ -16,7 +16,7 @@ from base.say import die
 # With what Optuna needs for a journal. Left out: alembic and SQLAlchemy, which only databases need, and PyYAML, which only
 # its command line needs.
 NUMPY = "2.0.2" if sys.version_info < (3, 10) else "2.2.6" if sys.version_info < (3, 11) else "2.4.6"
-PACKAGES = ("optuna==5.0.0", f"numpy=={NUMPY}", "colorlog==6.12.0", "packaging==26.4", "tqdm==4.70.1")
+PACKAGES = ("optuna==5.0.0", f"numpy=={NUMPY}", "colorlog==6.12.0", "packaging==26.3", "tqdm==4.70.1")
 SECONDS = 600
 HERE = os.path.join(BASE, "optuna")
 
