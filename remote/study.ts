@@ -20,6 +20,9 @@ const trialSchema = z.object({
   ]),
   /** Which start of it this is, from 1; 0: it has not begun. */
   attempt: z.number(),
+  /** How often it has failed, and how many machines were lost under it. */
+  failures: z.number(),
+  lost: z.number(),
   /** The machine that runs it, or has run it last. */
   machine: z.string().optional(),
   /** What the metric came to. */
