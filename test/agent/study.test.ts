@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { kill, SweepFleet } from "../support/sweep-machines";
+import { instanceOf, kill, SweepFleet } from "../support/sweep-machines";
 
 let fleet: SweepFleet;
 afterEach(() => fleet?.stop());
@@ -18,9 +18,12 @@ interface Given {
   readonly attempt: number;
 }
 
+/** Who speaks. */
+const on = (name: string) => ({ machine: name, instance: instanceOf(name) });
+
 /** A trial for a machine, or what is said instead. */
 async function given(name = machine, have: number[] = []): Promise<Given> {
-  const { ok, error } = (await fleet.ask({ op: "ask", machine: name, have })) as {
+  const { ok, error } = (await fleet.ask({ op: "ask", ...on(name), have })) as {
     ok?: { trial?: Given };
     error?: string;
   };
@@ -29,14 +32,14 @@ async function given(name = machine, have: number[] = []): Promise<Given> {
 
 /** How an attempt of a trial has ended. */
 async function tell(trial: Given, state: string, value?: number, more: object = {}, name = machine): Promise<unknown> {
-  const request = { op: "tell", machine: name, ...trial, state, value, values: [], facts: {}, final: false, ...more };
+  const request = { op: "tell", ...on(name), ...trial, state, value, values: [], facts: {}, final: false, ...more };
   const { ok } = (await fleet.ask(request)) as { ok?: { counts: boolean } };
   return ok?.counts;
 }
 
 async function beat(trials: readonly Given[], values: readonly (readonly number[])[] = [], name = machine) {
   const running = trials.map((trial) => ({ ...trial, values }));
-  const { ok } = (await fleet.ask({ op: "beat", machine: name, running, offset: 0, epoch: "" })) as {
+  const { ok } = (await fleet.ask({ op: "beat", ...on(name), running, offset: 0, epoch: "" })) as {
     ok: { prune: number[]; stop: number[]; journal: string };
   };
   return ok;
@@ -80,7 +83,7 @@ describe("the study of a search", () => {
     expect(await trained("random", 6, 7, false)).toEqual(random);
     expect(await trained("random", 6, 8, false)).not.toEqual(random);
     expect(new Set(random.map((each) => JSON.stringify(each))).size).toBe(6);
-  });
+  }, 240_000);
 
   it("goes on where ranges, choices and the number of trials have changed", async () => {
     fleet = new SweepFleet([machine], { space, sampler: "tpe", trials: 2, seed: 1 });

@@ -166,6 +166,11 @@ export class SweepMachine {
   }
 }
 
+/** Id of the instance that a machine is. */
+export function instanceOf(machine: string): string {
+  return `instance of ${machine}`;
+}
+
 export function kill(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");
@@ -221,14 +226,16 @@ export class SweepFleet {
     };
   }
 
-  /** Makes the study, or changes it. */
+  /** Makes the study, or changes it. `lost`: names of machines. */
   async place(
     change: Partial<SweepDefinition> = {},
     known = { home: [] as number[], lost: [] as string[] },
   ): Promise<unknown> {
     this.wanted = { ...this.wanted, ...change };
     const told = JSON.parse(
-      await this.machine(this.study).call(studyCall("exp", { op: "place", definition: this.wanted, ...known })),
+      await this.machine(this.study).call(
+        studyCall("exp", { op: "place", definition: this.wanted, ...known, lost: known.lost.map(instanceOf) }),
+      ),
     ) as {
       error?: string;
     };
@@ -238,7 +245,7 @@ export class SweepFleet {
   /** Starts the worker of a machine, or tells it what has changed. */
   async work(machine: string, worker: JobChange = {}): Promise<string> {
     const job = this.job(machine, worker);
-    const placed = workCall(job, `instance of ${machine}`);
+    const placed = workCall(job, instanceOf(machine));
     Object.assign((placed.document as { worker: object }).worker, { beatSeconds: 0.3 });
     await this.machine(machine).call(placed);
     return this.machine(machine).call(startCall(job));

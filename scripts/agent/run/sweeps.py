@@ -13,10 +13,11 @@ def is_worker(run, described):
 
 
 def folders_of_others(run, described):
-    """Folders right below the outputs that belong to other trials here: those that have their names."""
-    sweep, found = sweep_of(described), set()
+    """Folders right below the outputs that belong to other trials here, and to the study: those that have their names."""
+    sweep = sweep_of(described)
     if sweep is None:
-        return found
+        return set()
+    found = {sweep} - {run.experiment}
     for other in runs():
         if other.experiment not in (run.experiment, sweep) and sweep_of(other.newest().get("description")) == sweep:
             found.add(other.experiment)
