@@ -106,5 +106,7 @@ function heldRun(old: PlannedRun, next: PlannedRun = old): PlannedRun {
 
 /** What the place of a dataset is known by. */
 function placedDataset({ dataset }: StandingPlan): unknown {
-  return dataset === undefined || dataset === null ? undefined : [dataset.hash, dataset.target, dataset.splits];
+  return dataset === undefined || dataset === null
+    ? undefined
+    : [dataset.hash, dataset.target, dataset.splits, dataset.cache];
 }

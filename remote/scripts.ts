@@ -18,7 +18,15 @@ export function datasetPath(plan: MachinePlan): string {
 
 /** Where an archive is uploaded to (`remotePath` of `uploadArchive`), relative to the home folder. */
 export function archivePath(plan: MachinePlan): string {
+  // What is known of a cache lies beside it: scripts/agent/cache/place.py.
+  const { cache } = datasetOf(plan);
+  if (cache !== undefined) return `${besideCache(cache)}/archive`;
   return `.lambda-train/archives/${datasetOf(plan).hash}`;
+}
+
+/** Folder of what the agent knows of a cache. */
+function besideCache(cache: string): string {
+  return posix.join(posix.dirname(cache), `.${posix.basename(cache)}`);
 }
 
 /** Name of the tmux session of an experiment: tmux takes neither `.` nor `:`. */
@@ -63,7 +71,7 @@ const extractSeconds = 12 * 3600;
 /** Brings the dataset to its place (or checks the upload of a folder), once for the same content, target and splits. */
 export function renderExtract(plan: MachinePlan): string {
   const dataset = datasetOf(plan);
-  const { source, target, splits } = dataset;
+  const { source, target, splits, cache } = dataset;
   const described = {
     workspace: plan.workload.name,
     target,
@@ -72,16 +80,16 @@ export function renderExtract(plan: MachinePlan): string {
     url: source.kind === "url" ? source.url : "",
     sha256: source.kind === "url" ? (source.sha256 ?? "") : "",
     splits,
+    ...(cache !== undefined && { cache: { root: cache, hash: dataset.hash, by: plan.machine } }),
   };
   const document = { hash: datasetStepHash(dataset), seconds: extractSeconds, dataset: described };
   return renderCall({ verb: "extract", document });
 }
 
 /** Hash under which the instance brings such a dataset to its place once. */
-export function datasetStepHash({ hash, target, splits }: DatasetPlan): string {
-  return createHash("sha256")
-    .update(JSON.stringify([hash, target, splits]))
-    .digest("hex");
+export function datasetStepHash({ hash, target, splits, cache }: DatasetPlan): string {
+  const placed = [hash, target, splits, ...(cache === undefined ? [] : [cache])];
+  return createHash("sha256").update(JSON.stringify(placed)).digest("hex");
 }
 
 /** Hashes of what a run stands on. */
@@ -110,11 +118,13 @@ export function standsHash({
 export function renderVerify(plan: Trained): string {
   const { dataset, gate, workload, runs } = plan;
   const workspace = workload.name;
-  const uploads = [workspace, ...(dataset?.source.kind === "folder" ? [datasetPath(plan)] : [])];
+  const { source, cache } = dataset ?? {};
+  const uploads = [workspace, ...(source?.kind === "folder" && cache === undefined ? [datasetPath(plan)] : [])];
+  const cached = cache === undefined ? [] : [{ name: `${besideCache(cache)}/files`, folder: cache }];
   const document = {
     workspace,
     dataset: dataset && { target: dataset.target, splits: dataset.splits },
-    uploads: uploads.map((folder) => ({ name: uploadName(folder), folder })),
+    uploads: [...uploads.map((folder) => ({ name: uploadName(folder), folder })), ...cached],
     ...importsOf(plan),
     architecture: gate.architecture,
     disk: gate.minDiskGiB,

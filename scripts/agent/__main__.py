@@ -20,6 +20,8 @@ VERBS = {
     "arm": "ending.self_terminate:arm",
     "aside-done": "results.aside:done",
     "aside-keep": "results.aside:keep",
+    "cache-archive": "cache.fill:archive",
+    "cache-tree": "cache.fill:tree",
     "clock": "machine.clock:tell",
     "dashboard": "machine.dashboard:serve",
     "disarm": "ending.self_terminate:disarm",

@@ -10,17 +10,28 @@ import subprocess
 import time
 
 from base.checksum import sha256_of
-from base.document import takes
+from base.document import Maybe, takes
 from base.files import BASE, fact, put, under_home, unlink_if_there
 from base.say import die, say
+from cache.place import Cache
 from steps.archive import REFUSED, WRONG_LAYOUT, unpack
 from steps.step import Step
 from upload.uploads import manifest_path, mark_path
 
 # `target`: folder in the workspace that holds the dataset. `kind`: folder (it was uploaded to its place), archive (`path`:
 # the file), url (`url`: https address of an archive, or http on this machine's own 127.…; `sha256`: empty, not checked) or
-# fileSystem (`path`: the folder). Paths relative to the home folder. `splits`: folders that must not be empty.
-DATASET = {"workspace": str, "target": str, "kind": str, "path": str, "url": str, "sha256": str, "splits": [str]}
+# fileSystem (`path`: the folder). Paths relative to the home folder. `splits`: folders that must not be empty. `cache`: the
+# folder on a file system in which it lies for all machines, by its hash; `by`: what other machines call this one.
+DATASET = {
+    "workspace": str,
+    "target": str,
+    "kind": str,
+    "path": str,
+    "url": str,
+    "sha256": str,
+    "splits": [str],
+    "cache": Maybe({"root": str, "hash": str, "by": str}),
+}
 ARCHIVES = os.path.join(BASE, "archives")
 NOT_THERE, WRONG_CHECKSUM = 3, 5
 TRIES = 5
@@ -36,12 +47,14 @@ def extract(hash, seconds, dataset):
 
 
 @takes(**DATASET)
-def extract_now(workspace, target, kind, path, url, sha256, splits):
+def extract_now(workspace, target, kind, path, url, sha256, splits, cache):
     """
     Exit codes: 3 the source is not there, 4 the archive is refused, 5 checksum, 6 the layout is wrong, 7 the disk is full.
     """
     dataset = Dataset(workspace, target, splits)
-    if kind == "folder":
+    if cache is not None:
+        dataset.share(kind, url, sha256, **cache)
+    elif kind == "folder":
         if not os.path.isdir(dataset.target):
             die(NOT_THERE, f"The dataset is not at {dataset.target}: its upload did not finish. Run `pulumi up` again.")
     elif kind == "archive":
@@ -95,6 +108,39 @@ class Dataset:
         for kind in ("", ".owned", ".next"):
             unlink_if_there(manifest_path(self.name, kind))
 
+    def share(self, kind, url, sha256, root, hash, by):
+        """Uses the dataset in a cache, which is made of its archive where that is still to be done."""
+        with Cache(root).held(by, Waiting()) as cache:
+            found = cache.found()
+            if found.holds(hash):
+                say(f"The dataset is in the cache {root}")
+            elif kind == "folder":
+                die(
+                    NOT_THERE,
+                    f"The dataset in the cache {root} is not whole: {cache.damaged(found, hash) or 'all'} of its files are "
+                    "missing or changed. To upload them again: `npm run up -- --replace '**dataset-upload'`.",
+                )
+            else:
+                self.unpack_into(cache, kind, url, sha256, hash)
+        self.link(root)
+
+    def unpack_into(self, cache, kind, url, sha256, hash):
+        archive = os.path.join(cache.beside, "archive")
+        if not os.path.isfile(archive):
+            if kind != "url":
+                die(NOT_THERE, f"The archive {archive} is not there: its upload did not finish. Run `pulumi up` again.")
+            fetch(url, archive, sha256)
+        fresh = os.path.join(cache.beside, "unpacked")
+        shutil.rmtree(fresh, ignore_errors=True)
+        try:
+            unpack(archive, fresh, os.path.basename(self.target), self.splits)
+        except SystemExit as end:
+            if end.code in (REFUSED, WRONG_LAYOUT) and not sha256:
+                unlink_if_there(archive)
+            raise
+        cache.place(fresh, hash)
+        unlink_if_there(archive)
+
     def take(self, archive, forget=False):
         """Unpacks an archive into a folder beside the target, which it then replaces in one step."""
         partial = os.path.join(os.path.dirname(self.target), f".{os.path.basename(self.target)}.partial")
@@ -137,6 +183,18 @@ class Dataset:
                 die(WRONG_LAYOUT, f"The dataset has no folder {split}. It holds: {held}")
             if not holds_file(folder):
                 die(WRONG_LAYOUT, f"The dataset's folder {split} holds no file.")
+
+
+class Waiting:
+    """Says for whom it waits, once."""
+
+    def __init__(self):
+        self.told = None
+
+    def __call__(self, holder):
+        if holder != self.told:
+            say(f"Waiting for {holder} to fill the cache")
+            self.told = holder
 
 
 def holds_file(folder):
