@@ -58,11 +58,12 @@ async function create(
   if (existing !== undefined) return adopt(cloud, existing, inputs, offers, context);
 
   const attaches = (fileSystemNames ?? []).length > 0;
-  context.progress(priceTable({ ...inputs, fileSystem: attaches }, offers).join("\n"));
   const [fileSystems, images] = await Promise.all([
     attaches ? client.listFileSystems() : [],
     imageFamily === undefined ? [] : client.listImages(),
   ]);
+  const fileSystem = fileSystems.find(({ name: each }) => fileSystemNames?.includes(each));
+  context.progress(priceTable({ ...inputs, fileSystem }, offers).join("\n"));
   const wanted = preflight(inputs, { offers, regions, fileSystems, images });
   for (const note of wanted.notes) context.progress(`${name}: ${note}`);
   const placed = await launchWhereFree({
