@@ -12,8 +12,6 @@ import {
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { stringify } from "yaml";
-import { random } from "../remote/transfer-place";
 import { nothing, type TestCloud } from "../support/cloud";
 import { Project } from "../support/project";
 import { configureTiny, startTinyStack, type TinyChanges } from "../support/tiny";
@@ -36,16 +34,7 @@ describe("a dataset in the file system's cache", { timeout: 240_000 }, () => {
   };
   const whole = (): string[] => readdirSync(datasets()).filter((name) => !name.startsWith("."));
   const onInstance = async (command: string): Promise<string> => (await project.run("ssh", [command])).output;
-  /** A stack beside the first, of the same experiment under another name. */
-  const besides = async (name: string): Promise<NodeJS.ProcessEnv> => {
-    const file = `Pulumi.${name}.yaml`;
-    await project.pulumi(["stack", "init", name], { PULUMI_STACK: "" });
-    const salt = /^encryptionsalt: .*$/m.exec(project.read(file))?.[0] ?? "";
-    const own = project.read(`Pulumi.${project.stack}.yaml`).replace(/^encryptionsalt: .*\n/m, "");
-    project.write(file, `${salt}\n${own}`);
-    return { PULUMI_STACK: name };
-  };
-  /** The one file of the cached dataset whose name matches. */
+  /** A file of the only dataset in the cache. */
   const cached = (path: string): string => join(datasets(), whole()[0] ?? "", path);
 
   beforeAll(async () => {
@@ -109,16 +98,19 @@ describe("a dataset in the file system's cache", { timeout: 240_000 }, () => {
   });
 
   it("refuses another region, before anything is launched", async () => {
-    const other = await besides("elsewhere");
+    const other = await project.besides("elsewhere");
     project.write(
       "Pulumi.elsewhere.yaml",
       `${project.read("Pulumi.elsewhere.yaml")}  lambda-train:regions: [us-east-1]\n`,
     );
-    const before = await cloud.inventory();
-    expect(await project.fails("up", [], other)).toMatch(
-      /but the file system sets is in us-west-1, and can only be attached there/,
+    const { instances } = await cloud.inventory();
+    const preview = await project.fails("up", ["--preview-only"], other);
+    expect(preview).toMatch(
+      /but the file system sets is in us-west-1, and can only be attached there\. Nothing was launched/,
     );
-    expect(await cloud.inventory()).toEqual(before);
+    expect(await project.fails("up", [], other)).toMatch(/File system sets is in us-west-1, not in us-east-1/);
+    expect((await cloud.inventory()).instances).toEqual(instances);
+    await project.succeeds("down", ["--keep-cloud"], other);
   });
 
   it("is mended where files are missing or changed, also where only the content tells", async () => {
@@ -129,7 +121,7 @@ describe("a dataset in the file system's cache", { timeout: 240_000 }, () => {
     writeFileSync(rotten, right.replace("[1,", "[7,"));
     utimesSync(rotten, atime, mtime);
     rmSync(cached("valid/x.jsonl"));
-    const second = await besides("second");
+    const second = await project.besides("second");
     // The checksums are due again.
     rmSync(join(datasets(), `.${whole()[0]}`, "checked"));
     const output = await project.succeeds("up", [], second);
@@ -141,7 +133,7 @@ describe("a dataset in the file system's cache", { timeout: 240_000 }, () => {
   });
 
   it("is not deleted while another stack uses it, and only by its name", async () => {
-    const second = await besides("third");
+    const second = await project.besides("third");
     await project.succeeds("up", [], second);
     expect(await project.fails("down", ["--delete-file-system", "sets"])).toMatch(
       /Other instances use file system sets: lambda-train-third-/,
