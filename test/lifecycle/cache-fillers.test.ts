@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { globSync, readdirSync, writeFileSync } from "node:fs";
+import { globSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -18,11 +18,12 @@ describe("who fills the file system's cache", { timeout: 300_000 }, () => {
     globSync(join(project.folder, ".local/**/filesystems/*/lambda-train/datasets"))[0] ?? "";
   const whole = (): string[] => (datasets() === "" ? [] : readdirSync(datasets()).filter((name) => name[0] !== "."));
   /** Big files that are on their way into the cache. */
-  const arriving = (): string[] => globSync(join(project.folder, ".local/**/datasets/.*/files/tree.*/train/big-*"));
+  const arriving = (): string[] => globSync(join(project.folder, ".local/**/datasets/.*/files/tree.*/more/big-*"));
   /** Another dataset: whoever sends it takes a while, until the line is free. */
   const otherDataset = async (seed: number): Promise<void> => {
+    mkdirSync(join(project.folder, "tiny-data/more"), { recursive: true });
     for (const n of [1, 2, 3]) {
-      writeFileSync(join(project.folder, `tiny-data/train/big-${n}.jsonl.bin`), random(2_000_000, 10 * seed + n));
+      writeFileSync(join(project.folder, `tiny-data/more/big-${n}`), random(2_000_000, 10 * seed + n));
     }
     await cloud.admin.addLinkFault({ match: {}, trouble: { kind: "throttle", bytesPerSecond: 150_000 } });
   };

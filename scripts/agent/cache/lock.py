@@ -15,6 +15,7 @@ import time
 
 from base.files import read_json, replace, unlink_if_there
 from base.processes import boot_id, is_alive, key_of
+from base.say import say
 
 BEAT_SECONDS = 5
 # So long without a beat, and a holder is dead. NFS may show a beat late.
@@ -107,6 +108,18 @@ class SharedLock:
             if stalled or not self.is_ours():
                 os.kill(os.getpid(), signal.SIGKILL)
             os.utime(self.path)
+
+
+class Waiting:
+    """Says for whom it waits, once."""
+
+    def __init__(self):
+        self.told = None
+
+    def __call__(self, holder):
+        if holder != self.told:
+            say(f"Waiting for {holder} to fill the cache")
+            self.told = holder
 
 
 def look(path):

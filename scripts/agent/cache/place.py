@@ -84,6 +84,10 @@ class Cache:
             records = [{**record, **time_in(self.root, record)} for record in records]
         else:
             os.rename(fresh, self.root)
+        self.note(records, hash)
+
+    def note(self, records, hash):
+        """Writes down that the folder is whole, and what it holds."""
         lines = Lines(f"{self.stored}.json")
         lines.file.write(line_of({"root": self.root, "hash": hash, "count": len(records), "latest": time.time_ns()}))
         lines.file.writelines(map(line_of, records))
@@ -98,10 +102,14 @@ def modified(path):
         return None
 
 
-def records_of(folder):
-    """What a manifest says of each file, link and empty folder below a folder. Takes the right to write from the files."""
+def records_of(folder, without=()):
+    """
+    What a manifest says of each file, link and empty folder below a folder, but for folders of some names. Takes the right
+    to write from the files.
+    """
     records = []
     for above, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name not in without]
         links = [name for name in folders if os.path.islink(os.path.join(above, name))]
         for name in files + links:
             records.append(record_of(folder, os.path.join(above, name)))

@@ -13,6 +13,7 @@ from base.checksum import sha256_of
 from base.document import Maybe, takes
 from base.files import BASE, fact, put, under_home, unlink_if_there
 from base.say import die, say
+from cache.lock import Waiting
 from cache.place import Cache
 from steps.archive import REFUSED, WRONG_LAYOUT, unpack
 from steps.step import Step
@@ -183,18 +184,6 @@ class Dataset:
                 die(WRONG_LAYOUT, f"The dataset has no folder {split}. It holds: {held}")
             if not holds_file(folder):
                 die(WRONG_LAYOUT, f"The dataset's folder {split} holds no file.")
-
-
-class Waiting:
-    """Says for whom it waits, once."""
-
-    def __init__(self):
-        self.told = None
-
-    def __call__(self, holder):
-        if holder != self.told:
-            say(f"Waiting for {holder} to fill the cache")
-            self.told = holder
 
 
 def holds_file(folder):

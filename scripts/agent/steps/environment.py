@@ -9,6 +9,7 @@ from base.document import Maybe, takes
 from base.files import BASE, put, under_home
 from base.say import die, say
 from base.shell import ENVIRONMENT, PROGRAMS, environment_with, export_lines, strict, with_environment
+from cache.environment import share
 from steps import conda, found
 from steps.activation import activated
 from steps.gate import IMPORTS, ask_ahead
@@ -19,7 +20,8 @@ from steps.step import Step
 # `manager`: auto, conda, venv or none. `file`: environment or requirements file relative to the workspace; empty: found.
 # `setup`: the workload's setup command; empty: none. `activate`: the command that activates the environment that setup
 # makes; empty: found. `answer`: to every question that setup asks; empty: its standard input is closed. `variables` hold for
-# every later step.
+# every later step. `cache`: the folder on a file system below which environments lie for all machines; `by`: what other
+# machines call this one.
 SETUP = {
     "workspace": str,
     "workload": str,
@@ -29,6 +31,7 @@ SETUP = {
     "activate": Maybe(str),
     "answer": str,
     "variables": {str: str},
+    "cache": Maybe({"folder": str, "by": str}),
 }
 MANAGERS = ("auto", "conda", "venv", "none")
 SIGPIPE, NOT_EXECUTABLE, NOT_FOUND = 141, 126, 127
@@ -44,7 +47,7 @@ def setup(hash, seconds, setup, imports):
 
 
 @takes(**SETUP)
-def setup_now(workspace, workload, manager, file, setup, activate, answer, variables):
+def setup_now(workspace, workload, manager, file, setup, activate, answer, variables, cache):
     """
     Writes ~/.lambda-train/env.sh, which later steps source. Exit codes: 3 the environment could not be made, otherwise the
     setup command's own.
@@ -60,7 +63,7 @@ def setup_now(workspace, workload, manager, file, setup, activate, answer, varia
     made = Environment(os.path.join(BASE, "envs", workload), manager, file)
     # No second one is made beside the one that setup makes.
     by_setup = manager == "auto" and bool(activate or (setup and found.makes_environment(setup)))
-    lines = "" if by_setup else made.make(folder)
+    lines = "" if by_setup else make(made, folder, cache)
     write(variables, lines)
     if by_setup and setup:
         say("Environment: the one that the setup command makes")
@@ -87,6 +90,10 @@ def setup_now(workspace, workload, manager, file, setup, activate, answer, varia
     # In one line, the last: `up` shows that.
     unused = f". WARNING: setup made several environments, and none of them is used: {', '.join(several)}. Name one in "
     say(f"The environment is ready{unused + 'environment.activate' if several else ''}")
+
+
+def make(made, folder, cache):
+    return made.make(folder) if cache is None else share(made, folder, **cache)
 
 
 def write(variables, *lines):
