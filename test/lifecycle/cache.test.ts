@@ -16,12 +16,13 @@ import { nothing, type TestCloud } from "../support/cloud";
 import { Project } from "../support/project";
 import { configureTiny, startTinyStack, type TinyChanges } from "../support/tiny";
 
-/** A dataset that lies on a file system for all machines, through the real CLI; each test goes on from the one before. */
-describe("a dataset in the file system's cache", { timeout: 240_000 }, () => {
+/** What lies on a file system for all machines, through the real CLI; each test goes on from the one before. */
+describe("dataset and environment in the file system's cache", { timeout: 240_000 }, () => {
   const project = new Project();
   let cloud: TestCloud;
   const changes = (more: TinyChanges = {}): TinyChanges => ({
     dataset: { source: "tiny-data", cache: "fileSystem" },
+    environment: { setup: null, manager: "venv", cache: "fileSystem" },
     train: { waitFor: "end" },
     ...more,
     stack: { fileSystem: "sets", regions: undefined, ...more.stack },
@@ -34,10 +35,12 @@ describe("a dataset in the file system's cache", { timeout: 240_000 }, () => {
   };
   const whole = (): string[] => readdirSync(datasets()).filter((name) => !name.startsWith("."));
   const onInstance = async (command: string): Promise<string> => (await project.run("ssh", [command])).output;
+  const environment = (): Promise<string> => onInstance("cat .lambda-train/steps/setup/log");
   /** A file of the only dataset in the cache. */
   const cached = (path: string): string => join(datasets(), whole()[0] ?? "", path);
 
   beforeAll(async () => {
+    project.write("tiny/requirements.txt", "pyyaml\n");
     cloud = await startTinyStack(project, changes());
   });
   afterAll(() => project.dispose());
@@ -50,6 +53,10 @@ describe("a dataset in the file system's cache", { timeout: 240_000 }, () => {
     );
     configureTiny(project, changes({ stack: { fileSystem: undefined, regions: ["us-east-1"] } }));
     expect(await project.fails("up")).toMatch(/dataset\.cache is "fileSystem": the stack has no file system/);
+    configureTiny(project, changes({ environment: { cache: "fileSystem" } }));
+    expect(await project.fails("up")).toMatch(
+      /environment\.cache is "fileSystem": the setup command \(\.\/scripts\/lambda_setup\.sh\) writes where it wants/,
+    );
     expect(await cloud.inventory()).toEqual(nothing);
   });
 
@@ -60,6 +67,9 @@ describe("a dataset in the file system's cache", { timeout: 240_000 }, () => {
     const [key] = whole();
     expect(await onInstance("readlink tiny/data; ls tiny/data/train")).toBe(
       `/lambda/nfs/sets/lambda-train/datasets/${key}\na b.jsonl\n`,
+    );
+    expect(await environment()).toMatch(
+      /goes into the cache \/lambda\/nfs\/sets\/lambda-train\/environments\/[0-9a-f]{64}$/m,
     );
     expect(await onInstance("echo x >> tiny/data/valid/x.jsonl")).toContain("Permission denied");
     expect((await project.outputs()).runStatus).toBe("finished");
@@ -93,6 +103,12 @@ describe("a dataset in the file system's cache", { timeout: 240_000 }, () => {
     expect(preview).toMatch(/File system sets: 0\.00 GB used, less than \$0\.01 per month/);
     const output = await project.succeeds("up");
     expect(output).toMatch(/already in the cache, nothing was sent/);
+    expect(await environment()).toMatch(
+      /is in the cache \/lambda\/nfs\/sets\/lambda-train\/environments\/[0-9a-f]{64}$/m,
+    );
+    expect(await onInstance("grep -o 'VIRTUAL_ENV=.*environments' .lambda-train/env.sh")).toBe(
+      "VIRTUAL_ENV='/lambda/nfs/sets/lambda-train/environments\n",
+    );
     expect((await project.outputs()).region).toBe("us-west-1");
     expect((await project.outputs()).runStatus).toBe("finished");
   });

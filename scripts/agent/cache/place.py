@@ -47,6 +47,7 @@ class Cache:
 
     def found(self):
         """What is there, after a look at the checksums where that is due."""
+        os.makedirs(self.beside, exist_ok=True)
         if time.time() - (modified(self.checked) or 0) > CHECK_SECONDS:
             self.forget_damaged()
             self.note_checked()
