@@ -106,7 +106,7 @@ describe("dataset and environment in the file system's cache", { timeout: 240_00
     expect(await environment()).toMatch(
       /is in the cache \/lambda\/nfs\/sets\/lambda-train\/environments\/[0-9a-f]{64}$/m,
     );
-    expect(await onInstance("grep -o 'VIRTUAL_ENV=.*environments' .lambda-train/env.sh")).toBe(
+    expect(await onInstance("grep -o 'VIRTUAL_ENV=[^ ]*environments' .lambda-train/env.sh")).toBe(
       "VIRTUAL_ENV='/lambda/nfs/sets/lambda-train/environments\n",
     );
     expect((await project.outputs()).region).toBe("us-west-1");

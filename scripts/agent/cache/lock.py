@@ -103,11 +103,14 @@ class SharedLock:
             if work != worked:
                 worked, since = work, time.monotonic()
             stalled = self.stalled is not None and time.monotonic() - since > self.stalled
-            if self.over.is_set():
-                return
-            if stalled or not self.is_ours():
-                os.kill(os.getpid(), signal.SIGKILL)
-            os.utime(self.path)
+            try:
+                lost = not self.is_ours()
+                if stalled or (lost and not self.over.is_set()):
+                    os.kill(os.getpid(), signal.SIGKILL)
+                os.utime(self.path)
+            except OSError:
+                # The next beat tells: a file system that is away for a moment is away for what this process does, too.
+                pass
 
 
 class Waiting:

@@ -61,6 +61,7 @@ class LockTest(unittest.TestCase):
         self.assertGreater(time.monotonic() - began, 1)
         self.assertEqual(set(WAITED), {"machine-2 (far)"})
         self.assertTrue(taken.is_ours())
+        taken.give_back()
 
     def test_a_machine_that_beats_is_not(self):
         self.held_elsewhere()
