@@ -31,7 +31,7 @@ run(async () => {
 
 /** Looks once: by the API for the instances, by SSH for the runs. */
 async function look(view: StackView): Promise<JobReport[]> {
-  const [account, ...looks] = await Promise.all([lookAtAccount(view), ...jobsOf(view).map(lookOnce)]);
+  const [account, ...looks] = await Promise.all([lookAtAccount(view, { rent: true }), ...jobsOf(view).map(lookOnce)]);
   return reportsOf(view, account, looks);
 }
 

@@ -24,7 +24,7 @@ export interface AccountLook {
   readonly maintenance: Readonly<Record<string, readonly MaintenanceEvent[]>>;
   /** Why it cannot be told whether something is billed for a machine of which the state knows no instance. */
   readonly unknown?: string;
-  /** The stack's file systems. Absent: it has none, or they were not told. */
+  /** The stack's file systems. Absent: it has none, or they weren't asked for. */
   readonly fileSystems?: readonly FileSystem[];
   /** By how many milliseconds the API's clock is ahead of this machine's. */
   readonly aheadMs: number;
@@ -33,12 +33,15 @@ export interface AccountLook {
 /** What is known of an account that was not asked. */
 export const notAsked: AccountLook = { statuses: {}, strays: [], maintenance: {}, aheadMs: 0 };
 
-/** Asks the API for the stack's instances: by the ids in the state, and by the names that it may have launched under. */
-export async function lookAtAccount(view: StackView): Promise<AccountLook> {
+/**
+ * Asks the API for the stack's instances: by the ids in the state, and by the names that it may have launched under.
+ * @param rent Asks for its file systems as well, which takes a call of its own.
+ */
+export async function lookAtAccount(view: StackView, { rent = false } = {}): Promise<AccountLook> {
   // Before there is a claim nothing can have been launched.
   const isNothing = ({ instance, claims }: MachineView): boolean => instance === undefined && !claims?.names.length;
   if (view.machines.every(isNothing)) return notAsked;
-  const reading = readAccount(view);
+  const reading = readAccount(view, rent);
   let unknown: string | undefined;
   const looks = view.machines.map(async (machine) => {
     const status = await reading
@@ -72,9 +75,9 @@ export async function maintenanceIn(
 }
 
 /** What is read once for all machines. */
-async function readAccount(view: StackView) {
+async function readAccount(view: StackView, rent: boolean) {
   const cloud = await connectStack(view);
-  const hasFileSystem = view.machines.some(({ fileSystem }) => fileSystem !== undefined);
+  const hasFileSystem = rent && view.machines.some(({ fileSystem }) => fileSystem !== undefined);
   const [listed, fileSystems] = await Promise.all([
     cloud.client.listInstances(),
     // Their rent is no reason to go without the rest.

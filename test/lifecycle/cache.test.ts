@@ -148,6 +148,20 @@ describe("dataset and environment in the file system's cache", { timeout: 240_00
     await project.succeeds("down", ["--keep-cloud"], second);
   });
 
+  it("that was damaged since its upload is told with what mends it", async () => {
+    rmSync(cached("valid/x.jsonl"));
+    configureTiny(
+      project,
+      changes({ dataset: { source: "tiny-data", cache: "fileSystem", splits: ["train", "valid"] } }),
+    );
+    const failed = await project.fails("up");
+    expect(failed).toMatch(
+      /is not whole: 1 of its files are missing or changed\. .*`npm run up -- --replace '\*\*dataset-upload'`/,
+    );
+    expect(await project.succeeds("up", ["--", "--replace", "**dataset-upload"])).toMatch(/: sent 1 files/);
+    expect(existsSync(cached("valid/x.jsonl"))).toBe(true);
+  });
+
   it("is not deleted while another stack uses it, and only by its name", async () => {
     const second = await project.besides("third");
     await project.succeeds("up", [], second);
