@@ -3,6 +3,7 @@ import { posix } from "node:path";
 import type { StandingPlan } from "../plan/standing";
 import type { DatasetPlan, EvaluationPlan, Job, MachinePlan, PlannedRun, Variables } from "../plan/types";
 import { renderCall } from "./agent";
+import { archiveOfCache, uploadOfCache } from "./cache-paths";
 import { provenanceOf, type StartedOn } from "./provenance";
 import { addsToItself } from "./quote";
 
@@ -18,15 +19,8 @@ export function datasetPath(plan: MachinePlan): string {
 
 /** Where an archive is uploaded to (`remotePath` of `uploadArchive`), relative to the home folder. */
 export function archivePath(plan: MachinePlan): string {
-  // What is known of a cache lies beside it: scripts/agent/cache/place.py.
-  const { cache } = datasetOf(plan);
-  if (cache !== undefined) return `${besideCache(cache)}/archive`;
-  return `.lambda-train/archives/${datasetOf(plan).hash}`;
-}
-
-/** Folder of what the agent knows of a cache. */
-function besideCache(cache: string): string {
-  return posix.join(posix.dirname(cache), `.${posix.basename(cache)}`);
+  const { cache, hash } = datasetOf(plan);
+  return cache === undefined ? `.lambda-train/archives/${hash}` : archiveOfCache(cache);
 }
 
 /** Name of the tmux session of an experiment: tmux takes neither `.` nor `:`. */
@@ -121,7 +115,7 @@ export function renderVerify(plan: Trained): string {
   const workspace = workload.name;
   const { source, cache } = dataset ?? {};
   const uploads = [workspace, ...(source?.kind === "folder" && cache === undefined ? [datasetPath(plan)] : [])];
-  const cached = cache === undefined ? [] : [{ name: `${besideCache(cache)}/files`, folder: cache }];
+  const cached = cache === undefined ? [] : [{ name: uploadOfCache(cache), folder: cache }];
   const document = {
     workspace,
     dataset: dataset && { target: dataset.target, splits: dataset.splits },

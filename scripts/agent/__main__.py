@@ -21,6 +21,8 @@ VERBS = {
     "aside-done": "results.aside:done",
     "aside-keep": "results.aside:keep",
     "cache-archive": "cache.fill:archive",
+    "cache-extract-now": "cache.dataset:extract_now",
+    "cache-setup-now": "cache.environment:setup_now",
     "cache-tree": "cache.fill:tree",
     "clock": "machine.clock:tell",
     "dashboard": "machine.dashboard:serve",

@@ -158,7 +158,7 @@ describe("dataset and environment in the file system's cache", { timeout: 240_00
     expect(failed).toMatch(
       /is not whole: 1 of its files are missing or changed\. .*`npm run up -- --replace '\*\*dataset-upload'`/,
     );
-    expect(await project.succeeds("up", ["--", "--replace", "**dataset-upload"])).toMatch(/: sent 1 files/);
+    expect(await project.succeeds("up", ["--replace", "**dataset-upload"])).toMatch(/: sent 1 files/);
     expect(existsSync(cached("valid/x.jsonl"))).toBe(true);
   });
 

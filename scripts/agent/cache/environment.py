@@ -13,10 +13,12 @@ import subprocess
 import sys
 
 from base.checksum import sha256_of
+from base.document import takes
 from base.files import fact
 from base.say import say
 from cache.lock import Waiting
 from cache.place import Cache, records_of
+from steps.environment import SETUP, set_up
 from steps.making import asked_by
 
 # Python writes its bytecode there as it likes.
@@ -30,6 +32,12 @@ LOCAL = re.compile(
 PACKAGES = (
     "import importlib.metadata as m; print(sorted({f\"{d.metadata['Name']} {d.version}\" for d in m.distributions()}))"
 )
+
+
+@takes(**SETUP)
+def setup_now(cache, **told):
+    """As `setup-now`."""
+    set_up(lambda made, workspace: share(made, workspace, **cache), **told)
 
 
 def share(made, workspace, folder, by):

@@ -4,18 +4,13 @@ import fcntl
 import hashlib
 import json
 import os
-import re
 import shutil
-import subprocess
-import time
 
-from base.checksum import sha256_of
 from base.document import Maybe, takes
-from base.files import BASE, fact, put, under_home, unlink_if_there
+from base.files import BASE, put, under_home, unlink_if_there
 from base.say import die, say
-from cache.lock import Waiting
-from cache.place import Cache
 from steps.archive import REFUSED, WRONG_LAYOUT, unpack
+from steps.fetch import fetch
 from steps.step import Step
 from upload.uploads import manifest_path, mark_path
 
@@ -34,28 +29,27 @@ DATASET = {
     "cache": Maybe({"root": str, "hash": str, "by": str}),
 }
 ARCHIVES = os.path.join(BASE, "archives")
-NOT_THERE, WRONG_CHECKSUM = 3, 5
-TRIES = 5
+NOT_THERE = 3
 
 
 @takes(hash=str, seconds=int, dataset=DATASET)
 def extract(hash, seconds, dataset):
-    if dataset["kind"] == "folder":
+    cached = dataset["cache"] is not None
+    if dataset["kind"] == "folder" and not cached:
         Step("dataset").run_here(hash, lambda: extract_now(**dataset))
         return
     target = os.path.join(under_home(dataset["workspace"]), dataset["target"])
-    Step("dataset").run(hash, seconds, "extract-now", json.dumps(dataset), [target])
+    verb = "cache-extract-now" if cached else "extract-now"
+    Step("dataset").run(hash, seconds, verb, json.dumps(dataset), [target])
 
 
 @takes(**DATASET)
-def extract_now(workspace, target, kind, path, url, sha256, splits, cache):
+def extract_now(workspace, target, kind, path, url, sha256, splits, **_):
     """
     Exit codes: 3 the source is not there, 4 the archive is refused, 5 checksum, 6 the layout is wrong, 7 the disk is full.
     """
     dataset = Dataset(workspace, target, splits)
-    if cache is not None:
-        dataset.share(kind, url, sha256, **cache)
-    elif kind == "folder":
+    if kind == "folder":
         if not os.path.isdir(dataset.target):
             die(NOT_THERE, f"The dataset is not at {dataset.target}: its upload did not finish. Run `pulumi up` again.")
     elif kind == "archive":
@@ -108,39 +102,6 @@ class Dataset:
         put(mark_path(self.name), self.target)
         for kind in ("", ".owned", ".next"):
             unlink_if_there(manifest_path(self.name, kind))
-
-    def share(self, kind, url, sha256, root, hash, by):
-        """Uses the dataset in a cache, which is made of its archive where that is still to be done."""
-        with Cache(root).held(by, Waiting()) as cache:
-            found = cache.found()
-            if found.holds(hash):
-                say(f"The dataset is in the cache {root}")
-            elif kind == "folder":
-                die(
-                    NOT_THERE,
-                    f"The dataset in the cache {root} is not whole: {cache.damaged(found, hash) or 'all'} of its files are "
-                    "missing or changed. To upload them again: `npm run up -- --replace '**dataset-upload'`.",
-                )
-            else:
-                self.unpack_into(cache, kind, url, sha256, hash)
-        self.link(root)
-
-    def unpack_into(self, cache, kind, url, sha256, hash):
-        archive = os.path.join(cache.beside, "archive")
-        if not os.path.isfile(archive):
-            if kind != "url":
-                die(NOT_THERE, f"The archive {archive} is not there: its upload did not finish. Run `pulumi up` again.")
-            fetch(url, archive, sha256)
-        fresh = os.path.join(cache.beside, "unpacked")
-        shutil.rmtree(fresh, ignore_errors=True)
-        try:
-            unpack(archive, fresh, os.path.basename(self.target), self.splits)
-        except SystemExit as end:
-            if end.code in (REFUSED, WRONG_LAYOUT) and not sha256:
-                unlink_if_there(archive)
-            raise
-        cache.place(fresh, hash)
-        unlink_if_there(archive)
 
     def take(self, archive, forget=False):
         """Unpacks an archive into a folder beside the target, which it then replaces in one step."""
@@ -206,86 +167,3 @@ def forget_all_but(archive):
         path = os.path.join(ARCHIVES, name)
         if path != archive and os.path.isfile(path):
             os.unlink(path)
-
-
-def curl(url, *arguments):
-    """The address goes by standard input: it may carry a token, and arguments are for all to see."""
-    here = url.startswith("http://127.")
-    protocols = "=http,https" if here else "=https"
-    quoted = url.replace("\\", "\\\\").replace('"', '\\"')
-    command = [
-        "curl",
-        "--config",
-        "-",
-        "--fail",
-        "--location",
-        "--proto",
-        protocols,
-        "--proto-redir",
-        "=https",
-        "--silent",
-        "--show-error",
-        "--connect-timeout",
-        "30",
-        "--speed-limit",
-        "1",
-        "--speed-time",
-        "120",
-        # A proxy is for what is elsewhere.
-        *(["--noproxy", "*"] if here else []),
-        *arguments,
-    ]
-    return subprocess.run(
-        command,
-        input=f'url = "{quoted}"\n'.encode(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL if "--head" in arguments else None,
-        check=False,
-    )
-
-
-def size_of(path):
-    return os.path.getsize(path) if os.path.exists(path) else None
-
-
-def fetch(url, archive, sha256):
-    """Goes on where an earlier try ended if the file is still the same."""
-    part = f"{archive}.part"
-    head = curl(url, "--head").stdout.decode(errors="replace").replace("\r", "").split("\n")
-    tag = "\n".join(line for line in head if re.match("(etag|last-modified|content-length):", line, re.IGNORECASE))
-    if os.path.exists(part) and (not tag or tag != fact(f"{part}.tag")) and not sha256:
-        os.unlink(part)
-    put(f"{part}.tag", tag)
-    tries = 0
-    while True:
-        code = curl(url, "--continue-at", "-", "--output", part).returncode
-        # 22 with everything there: the server has no bytes after the last one. 33: it cannot go on in the middle.
-        whole = f"content-length: {size_of(part)}" in tag.lower().split("\n")
-        if code == 0 or (code == 22 and whole):
-            break
-        if code == 33:
-            unlink_if_there(part)
-        tries += 1
-        if tries == TRIES:
-            die(
-                NOT_THERE,
-                f"The dataset could not be fetched (curl status {code}, reason above). Check dataset.source and that "
-                "the instance may reach it.",
-            )
-        say(f"Trying again, {size_of(part) or 0} bytes are here")
-        time.sleep(tries * 2)
-    require_checksum(part, sha256)
-    os.replace(part, archive)
-    unlink_if_there(f"{part}.tag")
-
-
-def require_checksum(part, expected):
-    found = sha256_of(part) if expected else ""
-    if found != expected:
-        for path in (part, f"{part}.tag"):
-            unlink_if_there(path)
-        die(
-            WRONG_CHECKSUM,
-            f"The dataset's checksum is {found}, expected {expected}. Either the file at the address changed or "
-            "dataset.sha256 is wrong.",
-        )

@@ -9,7 +9,6 @@ from base.document import Maybe, takes
 from base.files import BASE, put, under_home
 from base.say import die, say
 from base.shell import ENVIRONMENT, PROGRAMS, environment_with, export_lines, strict, with_environment
-from cache.environment import share
 from steps import conda, found
 from steps.activation import activated
 from steps.gate import IMPORTS, ask_ahead
@@ -41,17 +40,23 @@ SHOWN = 200
 @takes(hash=str, seconds=int, setup=SETUP, imports=Maybe(IMPORTS))
 def setup(hash, seconds, setup, imports):
     """`imports`: what the gate will ask of the workload's Python; asked now, for its answers to be known by then."""
-    Step("setup").run(hash, seconds, "setup-now", json.dumps(setup), [ENVIRONMENT])
+    verb = "setup-now" if setup["cache"] is None else "cache-setup-now"
+    Step("setup").run(hash, seconds, verb, json.dumps(setup), [ENVIRONMENT])
     if imports is not None:
         ask_ahead(setup["workspace"], **imports)
 
 
 @takes(**SETUP)
-def setup_now(workspace, workload, manager, file, setup, activate, answer, variables, cache):
+def setup_now(**told):
     """
     Writes ~/.lambda-train/env.sh, which later steps source. Exit codes: 3 the environment could not be made, otherwise the
     setup command's own.
     """
+    set_up(Environment.make, **told)
+
+
+def set_up(make, workspace, workload, manager, file, setup, activate, answer, variables, **_):
+    """`make`: makes an environment for a workspace, and gives the lines that activate it."""
     folder = under_home(workspace)
     if not os.path.isdir(folder):
         die(3, f"The workspace {folder} is not there: the code was not uploaded.")
@@ -63,7 +68,7 @@ def setup_now(workspace, workload, manager, file, setup, activate, answer, varia
     made = Environment(os.path.join(BASE, "envs", workload), manager, file)
     # No second one is made beside the one that setup makes.
     by_setup = manager == "auto" and bool(activate or (setup and found.makes_environment(setup)))
-    lines = "" if by_setup else make(made, folder, cache)
+    lines = "" if by_setup else make(made, folder)
     write(variables, lines)
     if by_setup and setup:
         say("Environment: the one that the setup command makes")
@@ -90,10 +95,6 @@ def setup_now(workspace, workload, manager, file, setup, activate, answer, varia
     # In one line, the last: `up` shows that.
     unused = f". WARNING: setup made several environments, and none of them is used: {', '.join(several)}. Name one in "
     say(f"The environment is ready{unused + 'environment.activate' if several else ''}")
-
-
-def make(made, folder, cache):
-    return made.make(folder) if cache is None else share(made, folder, **cache)
 
 
 def write(variables, *lines):
