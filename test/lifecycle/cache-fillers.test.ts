@@ -22,10 +22,10 @@ describe("who fills the file system's cache", { timeout: 300_000 }, () => {
   /** Another dataset: whoever sends it takes a while, until the line is free. */
   const otherDataset = async (seed: number): Promise<void> => {
     mkdirSync(join(project.folder, "tiny-data/more"), { recursive: true });
-    for (const n of [1, 2, 3]) {
-      writeFileSync(join(project.folder, `tiny-data/more/big-${n}`), random(2_000_000, 10 * seed + n));
+    for (const [n, bytes] of [300_000, 4_000_000, 4_000_000].entries()) {
+      writeFileSync(join(project.folder, `tiny-data/more/big-${n}`), random(bytes, 10 * seed + n));
     }
-    await cloud.admin.addLinkFault({ match: {}, trouble: { kind: "throttle", bytesPerSecond: 150_000 } });
+    await cloud.admin.addLinkFault({ match: {}, trouble: { kind: "throttle", bytesPerSecond: 40_000 } });
   };
   const start = (env: NodeJS.ProcessEnv = {}): { child: ChildProcess; ended: Promise<Ended>; said: () => string } => {
     const { child, ended } = project.start(process.execPath, ["dist/cli/up.js"], env);
