@@ -1,15 +1,17 @@
 import { InvalidArgumentError } from "commander";
 import { type Bill, dollarsOf, money } from "../lambda/billing/bill";
 import { readLedger, stacksWithLedger } from "../lambda/billing/ledger";
+import { rentText } from "../lambda/billing/rent";
 import { table } from "../local/table";
 import { type Cost, type CostSum, type Grouping, groupings, runningCost, sumBy } from "./costs/costs";
+import { type FileSystemCost, fileSystemCosts } from "./stack/file-systems";
 import { stackName } from "./stack/pulumi";
 import { exitCodes, plainCommand, run } from "./terminal/command";
 import { printJson } from "./terminal/output";
 
 const description =
   "Shows what terminated instances have cost, from the ledgers (results/<stack>/ledger.jsonl), and what a running one " +
-  "costs. Dollars before tax. Emulated dollars are listed apart: nobody pays them.";
+  "costs, its file system too. Dollars before tax. Emulated dollars are listed apart: nobody pays them.";
 
 const command = plainCommand("costs", description)
   .option("-s, --stack <name>", "only this stack (default: every stack with a ledger here)")
@@ -40,13 +42,14 @@ run(async () => {
   const bills = ledgers.flatMap(({ bills: each }) => each).filter(({ terminatedAt }) => terminatedAt >= since);
   const problems = ledgers.flatMap(({ problems: each }) => each);
   const now = running ? await runningCost(await stackName(stack)) : null;
+  const fileSystems = running ? await fileSystemCosts(await stackName(stack)) : [];
   const sums = Object.fromEntries(groupings.map((by) => [by, sumBy(bills, by)])) as Record<Grouping, CostSum[]>;
   const paid = bills.filter(({ emulated }) => !emulated);
   const unpaid = bills.filter(({ emulated }) => emulated);
   const total = { dollars: dollarsOf(...paid), emulatedDollars: dollarsOf(...unpaid), instances: bills.length };
   for (const problem of problems) console.error(problem);
   if (json === true) {
-    printJson({ ...sums, total, running: now, problems, ...(all === true ? { bills } : {}) });
+    printJson({ ...sums, total, running: now, fileSystems, problems, ...(all === true ? { bills } : {}) });
     return exitCodes.ok;
   }
   const lines = [
@@ -57,6 +60,7 @@ run(async () => {
     ...(paid.length > 0 || unpaid.length === 0 ? [`total     ${money(total.dollars)}`] : []),
     ...(unpaid.length > 0 ? [`emulated  ${money(total.emulatedDollars)} (nobody pays it)`] : []),
     ...runningLines(now),
+    ...fileSystems.map(fileSystemLine),
   ];
   for (const line of lines) console.log(line);
   return exitCodes.ok;
@@ -70,6 +74,10 @@ function runningLines(now: Awaited<ReturnType<typeof runningCost>>): string[] {
     `running   about ${money(dollars)} so far, ${money(dollarsPerHour)} per hour: ${of}`;
   const each = Object.entries(machines).map(([machine, cost]) => line(cost, `machine ${machine}`));
   return [...each, line(now, `stack ${stack}`)];
+}
+
+function fileSystemLine({ name, region, bytesUsed }: FileSystemCost): string {
+  return `storage   ${rentText({ bytesUsed: bytesUsed ?? undefined })}: file system ${name} in ${region}, with or without an instance`;
 }
 
 function sumLines(by: Grouping, sums: readonly CostSum[]): string[] {

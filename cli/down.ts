@@ -8,6 +8,10 @@ const command = operatorCommand(
 )
   .option("--lose-results", "terminate even if the results can't be downloaded: they are lost for good")
   .option("--run <name>", "run whose results --lose-results gives up, if the stack has several")
+  .option(
+    "--delete-file-system <name>",
+    "also delete the stack's file system, with all that it holds (default: it is kept)",
+  )
   .option("--keep-cloud", "keep the emulated cloud running")
   .allowUnknownOption()
   .argument("[args...]", "more arguments for `pulumi destroy`");

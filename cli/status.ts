@@ -34,7 +34,8 @@ run(async () => {
 
 /** Looks once: by the API for the instances, by SSH for the runs. */
 async function look(view: StackView): Promise<JobReport[]> {
-  const [account, ...looks] = await Promise.all([lookAtAccount(view), ...sideBySide(jobsOf(view), lookOnce)]);
+  const looking = sideBySide(jobsOf(view), lookOnce);
+  const [account, ...looks] = await Promise.all([lookAtAccount(view, { rent: true }), ...looking]);
   return reportsOf(view, account, looks);
 }
 

@@ -26,11 +26,11 @@ export class Dataset extends pulumi.ComponentResource {
     const { plan, instanceId, access, workspace } = args;
     const { dataset } = plan;
     if (dataset === undefined) throw new Error("A dataset component needs a plan with a dataset.");
-    const { source } = dataset;
+    const { source, cache } = dataset;
     const placed = workspace === undefined ? [] : [workspace];
     // The code leaves alone what is at the target, so that both may come at once. But a folder above the target may be the
     // code's, as a link to a bigger disk.
-    const isApart = source.kind === "archive" || !dataset.target.includes("/");
+    const isApart = source.kind === "archive" || cache !== undefined || !dataset.target.includes("/");
     const uploaded = source.kind === "folder" || source.kind === "archive";
     const upload = uploaded
       ? new Upload(
@@ -40,8 +40,9 @@ export class Dataset extends pulumi.ComponentResource {
             access,
             kind: source.kind,
             source: portablePath(source.path),
-            target: source.kind === "folder" ? datasetPath(plan) : archivePath(plan),
+            target: source.kind === "archive" ? archivePath(plan) : (cache ?? datasetPath(plan)),
             hash: dataset.hash,
+            ...(cache !== undefined && { cache: { root: cache, by: plan.machine } }),
           },
           { parent: this, dependsOn: isApart ? [] : placed },
         )
@@ -51,7 +52,7 @@ export class Dataset extends pulumi.ComponentResource {
       { access, script: renderExtract(plan), triggers: [pulumi.output(instanceId)] },
       { parent: this, dependsOn: upload === undefined ? placed : [...placed, upload] },
     );
-    this.brought = source.kind === "folder" && upload !== undefined ? upload : extract;
+    this.brought = source.kind === "folder" && upload !== undefined && cache === undefined ? upload : extract;
     this.hash = extract.id.apply(() => dataset.hash);
     this.registerOutputs({ hash: this.hash });
   }

@@ -31,6 +31,8 @@ export interface InstanceArgs {
   readonly sshSources: pulumi.Input<string[]>;
   /** Firewall rulesets of another instance that this one has as well, by region. Default: its own. */
   readonly rulesetIds?: Rulesets;
+  /** File system of another instance that this one attaches as well. Default: its own. */
+  readonly fileSystem?: FileSystem;
   /** Unique names of instances that are launched in one region, or none. Default: it is launched alone. */
   readonly group?: pulumi.Input<string[]>;
 }
@@ -62,6 +64,7 @@ export class Instance extends pulumi.ComponentResource {
   /** The host key that it shows: an OpenSSH line. */
   readonly hostKey: pulumi.Output<string>;
   readonly rulesetIds: Rulesets;
+  readonly fileSystem: FileSystem | undefined;
   /** What it takes to log in, besides its address. Secret. Does not wait for anything that is launched. */
   readonly login: pulumi.Output<Login>;
   /** Its unique name. Does not wait for anything that is launched. */
@@ -96,7 +99,7 @@ export class Instance extends pulumi.ComponentResource {
     const sshKey = new SshKey(`${name}-ssh-key`, { name: claim.name, publicKey: login.publicKey, endpoint }, named);
     const rulesetIds = args.rulesetIds ?? rulesets(name, cloud, claim.name, sshSources, named);
     // After the claim, which refuses what would replace an instance under a run.
-    const fileSystem = attached(name, cloud, { ...named, dependsOn: claim });
+    const fileSystem = args.fileSystem ?? attached(name, cloud, { ...named, dependsOn: claim });
 
     const needs = [sshKey.id, ...Object.values(rulesetIds), ...(fileSystem === undefined ? [] : [fileSystem.id])];
     const launches = new LaunchClaim(`${name}-launches`, { name: claim.name, endpoint, needs }, inside);
@@ -162,6 +165,7 @@ export class Instance extends pulumi.ComponentResource {
     this.sshPort = boot.sshPort;
     this.hostKey = host.publicKey;
     this.rulesetIds = rulesetIds;
+    this.fileSystem = fileSystem;
     this.uniqueName = suffix.hex;
     this.registerOutputs({ id: this.id, instanceType: this.instanceType, region: this.region, ip: this.ip });
   }

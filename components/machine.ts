@@ -5,6 +5,7 @@ import { Environment } from "./environment";
 import { Gate } from "./gate";
 import { Instance, type Rulesets } from "./instance";
 import { formerly } from "./kit/formerly";
+import type { FileSystem } from "./resources/file-system";
 import { SelfTermination } from "./self-termination";
 import { type MachineInForce, Standing } from "./standing";
 import { Workspace } from "./workspace";
@@ -21,6 +22,8 @@ export interface MachineArgs {
   readonly sshSources: pulumi.Input<string[]>;
   /** Firewall rulesets that it shares, by region. Default: its own. */
   readonly rulesetIds?: Rulesets;
+  /** File system that it shares. Default: its own. */
+  readonly fileSystem?: FileSystem;
   /** Unique names of the instances that are launched together with its own. Default: it is launched alone. */
   readonly group?: pulumi.Input<string[]>;
 }
@@ -43,12 +46,12 @@ export class Machine extends pulumi.ComponentResource {
 
   constructor(name: string, args: MachineArgs, options?: pulumi.ComponentResourceOptions) {
     super("lambda-train:index:Machine", name, {}, options);
-    const { stack, plan, onChange, sshSources, rulesetIds, group } = args;
+    const { stack, plan, onChange, sshSources, rulesetIds, fileSystem, group } = args;
     const prefix = name === onlyMachine ? "" : `${name}-`;
     const { cloud } = plan;
     const inside = formerly({ parent: this });
     const experiments = plan.runs.map(({ run }) => run.experiment);
-    const rented = { stack, cloud, experiments, onChange, sshSources, rulesetIds, group };
+    const rented = { stack, cloud, experiments, onChange, sshSources, rulesetIds, fileSystem, group };
     this.instance = new Instance(`${prefix}instance`, rented, inside);
     const place = { instanceId: this.instance.id, access: this.instance.access };
 

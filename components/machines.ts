@@ -3,7 +3,7 @@ import { resultsOf } from "../plan/fleet";
 import { onlyMachine, type Plan } from "../plan/types";
 import { nodesCheckOf } from "../remote/scripts";
 import { Fleet } from "./fleet";
-import type { Instance, Rulesets } from "./instance";
+import type { Instance } from "./instance";
 import { callerNetworks } from "./kit/caller-networks";
 import { userError } from "./kit/user-error";
 import { Machine, type ReadyMachine } from "./machine";
@@ -25,7 +25,7 @@ export async function machinesOf({ stack, machines, runs, results, onChange }: P
   const { endpoint, together = false } = first.cloud;
   const sshSources = await callerNetworks(first.cloud);
   const names = deferred<string[]>();
-  let rulesetIds: Rulesets | undefined;
+  let shared: Pick<Instance, "rulesetIds" | "fileSystem"> | undefined;
   for (const machine of machines) {
     const there = runs.filter((run) => run.machine === machine.machine);
     const plan = { ...machine, runs: there, results: resultsOf(results, there) };
@@ -35,12 +35,12 @@ export async function machinesOf({ stack, machines, runs, results, onChange }: P
       plan,
       onChange,
       sshSources,
-      rulesetIds,
+      ...shared,
       ...group,
     });
     made.push({ machine: machine.machine, instance, ready: ready.then((own) => withAll(own, machines)) });
     // The first keeps its own, so that a stack of one grows without replacement, and the others share them.
-    rulesetIds ??= instance.rulesetIds;
+    shared ??= { rulesetIds: instance.rulesetIds, fileSystem: instance.fileSystem };
   }
   if (made.length === 1) return made;
   names.resolve(pulumi.all(made.map(({ instance }) => instance.uniqueName)));

@@ -15,3 +15,26 @@ export function atMost(most: number): <T>(work: () => Promise<T>) => Promise<T> 
     }
   };
 }
+
+/** Who waits, and how it is told for whom. */
+export interface Waiter {
+  readonly name: string;
+  readonly onWait: (name: string) => void;
+}
+
+/** Runs works with the same key one after another. */
+export function inTurnBy(): (key: string, work: () => Promise<void>, waiter: Waiter) => Promise<void> {
+  const last = new Map<string, { readonly name: string; readonly ended: Promise<void> }>();
+  return async (key, work, { name, onWait }) => {
+    const before = last.get(key);
+    const done = (before?.ended ?? Promise.resolve()).then(work);
+    const mine = { name, ended: done.catch(() => {}) };
+    last.set(key, mine);
+    if (before !== undefined) onWait(before.name);
+    try {
+      await done;
+    } finally {
+      if (last.get(key) === mine) last.delete(key);
+    }
+  };
+}

@@ -40,6 +40,7 @@ const insidePath = z
   .string()
   .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0]+$/, "must be a path inside the workload: relative, without ..");
 const globPath = insidePath;
+const cachePlace = z.enum(["none", "fileSystem"], { error: "must be none or fileSystem" }).default("none");
 const writtenGlobs = z
   .array(
     z
@@ -120,6 +121,11 @@ export const experimentSchema = z.strictObject({
         .array(insidePath)
         .default(["train", "valid", "test"])
         .describe("Folders that must exist in the target and hold files."),
+      cache: cachePlace.describe(
+        "Where the dataset is kept between machines. `fileSystem`: on the stack's `fileSystem`, filled once, checked by a " +
+          "manifest, and read by all machines; the target is a link to it, and the files are read-only. `none`: each machine " +
+          "gets its own copy.",
+      ),
     })
     .optional()
     .describe("Without it, the workload brings its own data."),
@@ -159,6 +165,11 @@ export const experimentSchema = z.strictObject({
           "its value on the instance: `PATH: /opt/tool/bin:$PATH`.",
       ),
       inputs: z.array(insidePath).default([]).describe("More files whose change runs setup again."),
+      cache: cachePlace.describe(
+        "Where the environment is kept between machines. `fileSystem`: on the stack's `fileSystem`, by the content of its file, " +
+          "image, Python and processor. Only for an environment that the stack makes itself of a requirements file or an " +
+          "`environment.yml`: `setup` must be null.",
+      ),
       makes: z
         .array(insidePath)
         .default([])

@@ -10,12 +10,13 @@ import { originOf } from "../local/git/repository";
 import type { Listener } from "../local/listener";
 import { cacheFolder, hashFolder, ownPaths, projectFolder } from "../local/paths";
 import { archiveFault } from "./archive";
+import { cacheProblems, datasetCache, environmentCache } from "./cache";
 import { findDataset } from "./dataset";
 import { type Experiment, readExperiment } from "./experiment";
 import { fleetSize, machinesOf, runsOf } from "./fleet";
 import { isConfigRewritten, namedBySetup } from "./made-by-setup";
 import { PlanError, type Problem } from "./problems";
-import { cloudPlan, parseStackConfig, type StackConfig } from "./stack-config";
+import { cloudPlan, parseStackConfig, placeProblems, type StackConfig } from "./stack-config";
 import { definitionOf } from "./sweep-definition";
 import { sweptPaths, sweptPlaces } from "./sweep-names";
 import type {
@@ -63,8 +64,11 @@ export async function makePlan(
   const origin = await readable("workload.source", experiment.workload.source, () =>
     originOf(workload.folder, protectedPaths, code.repositories),
   );
-  const datasetOnInstance = dataset === undefined ? undefined : await datasetPlan(experiment, dataset, onStatus);
-  const environment = environmentPlan(experiment, workload, code.hash, datasetOnInstance);
+  const { fileSystem } = config;
+  const brought = dataset === undefined ? undefined : await datasetPlan(experiment, dataset, onStatus);
+  const datasetOnInstance = brought && { ...brought, ...datasetCache(brought, experiment, fileSystem) };
+  const made = environmentPlan(experiment, workload, code.hash, datasetOnInstance);
+  const environment = { ...made, ...environmentCache(made, experiment, fileSystem) };
   const sweep = sweepPlan(experiment, workload);
   // A trial has a name of its own, and may have a config of its own.
   const values =
@@ -209,14 +213,8 @@ function readBoth(
   const file = raw.experiment;
   const experiment =
     file === undefined ? undefined : attempt(() => readExperiment(isAbsolute(file) ? file : resolveIn(root, file)));
-  if (config?.fileSystem !== undefined && config.regions.length > 1) {
-    problems.push({
-      field: "lambda-train:regions",
-      value: config.regions,
-      message: `the file system ${config.fileSystem} lives in one region`,
-      next: "Name just that region",
-    });
-  }
+  if (config !== undefined) problems.push(...placeProblems(config));
+  if (config !== undefined && experiment !== undefined) problems.push(...cacheProblems(config, experiment));
   if (problems.length > 0 || config === undefined || experiment === undefined) throw new PlanError(problems);
   const name = config.experimentName ?? experiment.experiment;
   return { config, experiment: { ...experiment, experiment: name } };

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { parseJson } from "../local/json";
 import { experimentName } from "./experiment";
 import { notifySchema } from "./notify";
-import { PlanError, problemsOf } from "./problems";
+import { PlanError, type Problem, problemsOf } from "./problems";
 import type { CloudPlan } from "./types";
 
 const number = (message: string) => z.coerce.number({ error: message }).finite();
@@ -81,8 +81,10 @@ export const stackConfigSchema = z.strictObject({
       error: 'must be a list of regions, best first, as ["us-west-1"]',
     })
     .min(1, "must name at least one region, as us-west-1")
+    .optional()
     .describe(
-      "Acceptable regions, best first. A change replaces the instance unless its own region is still in the list.",
+      "Acceptable regions, best first. Default: the region of `fileSystem`; needed without one. A change replaces the " +
+        "instance unless its own region is still in the list.",
     ),
   imageFamily: z
     .string()
@@ -97,12 +99,15 @@ export const stackConfigSchema = z.strictObject({
     .max(60, "must have at most 60 characters")
     .optional()
     .describe(
-      "Lambda file system to attach at /lambda/nfs/<name>. It pins the region. A change replaces the instance.",
+      "Lambda file system to attach at /lambda/nfs/<name>. Instances are launched in its region. A change replaces the instance.",
     ),
   createFileSystem: z
     .stringbool({ error: "must be true or false" })
     .default(false)
-    .describe("Create the file system if it doesn't exist. The stack never deletes it, because it holds data."),
+    .describe(
+      "Create the file system if it doesn't exist, in the region that `regions` names. `down` keeps it, because it holds data; " +
+        "`down --delete-file-system <name>` deletes it.",
+    ),
   capacityTimeoutMinutes: number("must be a number of minutes, 0 or more")
     .min(0, "must be 0 minutes or more")
     .default(60)
@@ -197,12 +202,26 @@ function structured(value: string): unknown {
   return /^\s*[[{]/.test(value) ? (parseJson(value) ?? value) : value;
 }
 
+/** What is wrong with where a stack may launch. */
+export function placeProblems({ regions, fileSystem, createFileSystem }: StackConfig): Problem[] {
+  const field = "lambda-train:regions";
+  if (regions === undefined) {
+    if (fileSystem !== undefined) return [];
+    const message = 'must be a list of regions, best first, as ["us-west-1"]';
+    return [{ field, value: undefined, message, next: "Name at least one; only a `fileSystem` tells one by itself" }];
+  }
+  if (fileSystem === undefined || regions.length === 1) return [];
+  const message = `the file system ${fileSystem} lives in one region`;
+  const next = createFileSystem ? "Name just that region" : "Name just that region, or leave `regions` out";
+  return [{ field, value: regions, message, next }];
+}
+
 /** The part of the plan that says what to rent. */
 export function cloudPlan(config: StackConfig): CloudPlan {
   return {
     endpoint: (config.endpoint ?? "https://cloud.lambda.ai/api/v1").replace(/\/+$/, ""),
     instanceTypes: config.instanceTypes,
-    regions: config.regions,
+    regions: config.regions ?? [],
     imageFamily: config.imageFamily,
     fileSystem:
       config.fileSystem === undefined ? undefined : { name: config.fileSystem, create: config.createFileSystem },

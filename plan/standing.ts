@@ -126,5 +126,7 @@ function slotsOf({ gpusPerRun, runsPerMachine }: WorkerPlan): Pick<WorkerPlan, "
 
 /** What the place of a dataset is known by. */
 function placedDataset({ dataset }: StandingPlan): unknown {
-  return dataset === undefined || dataset === null ? undefined : [dataset.hash, dataset.target, dataset.splits];
+  return dataset === undefined || dataset === null
+    ? undefined
+    : [dataset.hash, dataset.target, dataset.splits, dataset.cache];
 }

@@ -14,7 +14,7 @@ export interface CloudPlan {
   readonly endpoint: string;
   /** Acceptable instance types, best first. */
   readonly instanceTypes: readonly string[];
-  /** Acceptable regions, best first. */
+  /** Acceptable regions, best first. Empty: the file system's, until that is looked up. */
   readonly regions: readonly string[];
   /** Image family, or undefined for Lambda's default image. */
   readonly imageFamily?: string;
@@ -95,6 +95,8 @@ export interface DatasetPlan {
   readonly splits: readonly string[];
   /** SHA-256 over the manifest (folder), of the file (archive), or over URL and checksum. */
   readonly hash: string;
+  /** Folder on the stack's file system that holds it for all machines, absolute; undefined: each holds its own. */
+  readonly cache?: string;
 }
 
 /** What the setup script makes. */
@@ -117,6 +119,8 @@ export interface EnvironmentPlan {
   readonly inputs: readonly string[];
   /** SHA-256 over the inputs' content and this plan. */
   readonly hash: string;
+  /** Folder on the stack's file system below which environments lie for all machines, absolute. */
+  readonly cache?: string;
 }
 
 /** What must hold before training starts. */

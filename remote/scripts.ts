@@ -3,6 +3,7 @@ import { posix } from "node:path";
 import type { StandingPlan } from "../plan/standing";
 import type { DatasetPlan, EvaluationPlan, MachinePlan, PlannedRun } from "../plan/types";
 import { renderCall } from "./agent";
+import { archiveOfCache, uploadOfCache } from "./cache-paths";
 
 /** Name under which an upload to this path (relative to the home folder) keeps its manifest on the instance. */
 export function uploadName(path: string): string {
@@ -16,7 +17,8 @@ export function datasetPath(plan: MachinePlan): string {
 
 /** Where an archive is uploaded to (`remotePath` of `uploadArchive`), relative to the home folder. */
 export function archivePath(plan: MachinePlan): string {
-  return `.lambda-train/archives/${datasetOf(plan).hash}`;
+  const { cache, hash } = datasetOf(plan);
+  return cache === undefined ? `.lambda-train/archives/${hash}` : archiveOfCache(cache);
 }
 
 /** Name of the tmux session of an experiment: tmux takes neither `.` nor `:`. */
@@ -78,10 +80,11 @@ type Trained = MachinePlan & { readonly runs: readonly Pick<PlannedRun, "run">[]
  */
 export function renderSetup(plan: Trained): string {
   const { environment, workload } = plan;
-  const { manager, file = "", setup = "", activate, answer, variables, hash, timeoutSeconds } = environment;
+  const { manager, file = "", setup = "", activate, answer, variables, hash, timeoutSeconds, cache } = environment;
   // The workspace is the folder of that name in the home folder.
   const place = { workspace: workload.name, workload: workload.name };
-  const described = { ...place, manager, file, setup, activate, answer, variables };
+  const shared = cache === undefined ? {} : { cache: { folder: cache, by: plan.machine } };
+  const described = { ...place, manager, file, setup, activate, answer, variables, ...shared };
   const document = {
     hash,
     seconds: timeoutSeconds,
@@ -106,7 +109,7 @@ const extractSeconds = 12 * 3600;
 /** Brings the dataset to its place (or checks the upload of a folder), once for the same content, target and splits. */
 export function renderExtract(plan: MachinePlan): string {
   const dataset = datasetOf(plan);
-  const { source, target, splits } = dataset;
+  const { source, target, splits, cache } = dataset;
   const described = {
     workspace: plan.workload.name,
     target,
@@ -115,16 +118,16 @@ export function renderExtract(plan: MachinePlan): string {
     url: source.kind === "url" ? source.url : "",
     sha256: source.kind === "url" ? (source.sha256 ?? "") : "",
     splits,
+    ...(cache !== undefined && { cache: { root: cache, hash: dataset.hash, by: plan.machine } }),
   };
   const document = { hash: datasetStepHash(dataset), seconds: extractSeconds, dataset: described };
   return renderCall({ verb: "extract", document });
 }
 
 /** Hash under which the instance brings such a dataset to its place once. */
-export function datasetStepHash({ hash, target, splits }: DatasetPlan): string {
-  return createHash("sha256")
-    .update(JSON.stringify([hash, target, splits]))
-    .digest("hex");
+export function datasetStepHash({ hash, target, splits, cache }: DatasetPlan): string {
+  const placed = [hash, target, splits, ...(cache === undefined ? [] : [cache])];
+  return createHash("sha256").update(JSON.stringify(placed)).digest("hex");
 }
 
 /** Hashes of what a run stands on. */
@@ -153,11 +156,13 @@ export function standsHash({
 export function renderVerify(plan: Trained): string {
   const { dataset, gate, workload, runs } = plan;
   const workspace = workload.name;
-  const uploads = [workspace, ...(dataset?.source.kind === "folder" ? [datasetPath(plan)] : [])];
+  const { source, cache } = dataset ?? {};
+  const uploads = [workspace, ...(source?.kind === "folder" && cache === undefined ? [datasetPath(plan)] : [])];
+  const cached = cache === undefined ? [] : [{ name: uploadOfCache(cache), folder: cache }];
   const document = {
     workspace,
     dataset: dataset && { target: dataset.target, splits: dataset.splits },
-    uploads: uploads.map((folder) => ({ name: uploadName(folder), folder })),
+    uploads: [...uploads.map((folder) => ({ name: uploadName(folder), folder })), ...cached],
     ...importsOf(plan),
     architecture: gate.architecture,
     disk: gate.minDiskGiB,

@@ -142,7 +142,7 @@ export class StackMonitor {
     }
     const ids = this.view?.machines.map(({ instance }) => instance?.id).join(" ") ?? "";
     if (this.view !== undefined && this.isToBeAsked(ids)) {
-      this.account = await lookAtAccount(this.view);
+      this.account = await lookAtAccount(this.view, { rent: true });
       this.asked = { ids, at: Date.now() };
     }
     if (!this.stop.signal.aborted) {

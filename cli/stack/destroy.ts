@@ -5,6 +5,7 @@ import { localFolder } from "../../local/paths";
 import { loseResultsVariable } from "../../remote/results";
 import { CommandError, exitCodes } from "../terminal/command";
 import { currentState } from "./backups";
+import { deletable } from "./file-systems";
 import { mendAfterKill, noteCut, noteWhole } from "./killed-cli";
 import { refuseProtected } from "./protection";
 import { isEmulated, pulumi } from "./pulumi";
@@ -16,6 +17,8 @@ import { type Choice, chosenJob, type StackView } from "./stack-view";
 export interface DestroyOptions extends Pick<Choice, "run"> {
   /** Terminate even if the results of the run can't be downloaded: the only one, or the one that is chosen. */
   readonly loseResults?: boolean;
+  /** Name of the stack's file system, which is to be deleted as well, with all that it holds. */
+  readonly deleteFileSystem?: string;
   /** Leave the emulated cloud running. */
   readonly keepCloud?: boolean;
   /** Ask nothing, on a real account either. */
@@ -35,6 +38,12 @@ export async function destroyStack(stack: string, options: DestroyOptions = {}):
   // Where the state cannot be read, the destroy says so.
   if (!partial) refuseProtected(stack, await currentState(stack).catch(() => "{}"));
   if (emulated) await ensureCloud(localFolder());
+  const { deleteFileSystem: fileSystem } = options;
+  if (fileSystem !== undefined && partial) {
+    throw new CommandError("--delete-file-system goes with a whole `down`, not with a part of it.", exitCodes.usage);
+  }
+  const view = fileSystem === undefined ? undefined : await readView(stack).catch(() => undefined);
+  const deleteFileSystem = fileSystem === undefined ? undefined : await deletable(stack, fileSystem, view);
   if (options.loseResults === true) {
     process.env[loseResultsVariable] = givenUp(await readView(stack).catch(() => undefined), options);
   }
@@ -48,6 +57,7 @@ export async function destroyStack(stack: string, options: DestroyOptions = {}):
     await requireEmpty(stack);
     noteWhole(stack);
     removeSshFiles(stack);
+    await deleteFileSystem?.();
   }
   if (code === 0 && emulated && options.keepCloud !== true && (await isIdle())) await stopCloud(localFolder());
   return code;

@@ -1,5 +1,6 @@
 import { type Stray, straysAmong } from "../../lambda/account/strays";
 import type { Cloud } from "../../lambda/api/connect";
+import type { FileSystem } from "../../lambda/api/schemas";
 import { mayStillShow } from "../../lambda/launch/launcher";
 import { type MaintenanceEvent, maintenanceOf } from "../../lambda/life/maintenance";
 import { isGone, statusOrGone } from "../../lambda/life/presence";
@@ -23,6 +24,8 @@ export interface AccountLook {
   readonly maintenance: Readonly<Record<string, readonly MaintenanceEvent[]>>;
   /** Why it cannot be told whether something is billed for a machine of which the state knows no instance. */
   readonly unknown?: string;
+  /** The stack's file systems. Absent: it has none, or they weren't asked for. */
+  readonly fileSystems?: readonly FileSystem[];
   /** By how many milliseconds the API's clock is ahead of this machine's. */
   readonly aheadMs: number;
 }
@@ -30,12 +33,15 @@ export interface AccountLook {
 /** What is known of an account that was not asked. */
 export const notAsked: AccountLook = { statuses: {}, strays: [], maintenance: {}, aheadMs: 0 };
 
-/** Asks the API for the stack's instances: by the ids in the state, and by the names that it may have launched under. */
-export async function lookAtAccount(view: StackView): Promise<AccountLook> {
+/**
+ * Asks the API for the stack's instances: by the ids in the state, and by the names that it may have launched under.
+ * @param rent Asks for its file systems as well, which takes a call of its own.
+ */
+export async function lookAtAccount(view: StackView, { rent = false } = {}): Promise<AccountLook> {
   // Before there is a claim nothing can have been launched.
   const isNothing = ({ instance, claims }: MachineView): boolean => instance === undefined && !claims?.names.length;
   if (view.machines.every(isNothing)) return notAsked;
-  const reading = readAccount(view);
+  const reading = readAccount(view, rent);
   let unknown: string | undefined;
   const looks = view.machines.map(async (machine) => {
     const status = await reading
@@ -47,10 +53,10 @@ export async function lookAtAccount(view: StackView): Promise<AccountLook> {
     return [machine.machine, status] as const;
   });
   const statuses = Object.fromEntries(await Promise.all(looks));
-  const { strays, aheadMs, maintenance } = await reading
+  const { strays, aheadMs, maintenance, fileSystems } = await reading
     .then(async (account) => ({ ...account, maintenance: await maintenanceIn(account.cloud, view, statuses) }))
-    .catch(() => notAsked);
-  return { statuses, strays, maintenance, unknown, aheadMs };
+    .catch((): Omit<AccountLook, "statuses"> => notAsked);
+  return { statuses, strays, maintenance, unknown, ...(fileSystems && { fileSystems }), aheadMs };
 }
 
 /** Maintenance that is ahead of the instances of a stack, by their machines. Never fails. */
@@ -69,13 +75,18 @@ export async function maintenanceIn(
 }
 
 /** What is read once for all machines. */
-async function readAccount(view: StackView) {
+async function readAccount(view: StackView, rent: boolean) {
   const cloud = await connectStack(view);
-  const listed = await cloud.client.listInstances();
+  const hasFileSystem = rent && view.machines.some(({ fileSystem }) => fileSystem !== undefined);
+  const [listed, fileSystems] = await Promise.all([
+    cloud.client.listInstances(),
+    // Their rent is no reason to go without the rest.
+    hasFileSystem ? cloud.client.listFileSystems().catch(() => undefined) : undefined,
+  ]);
   const claims = view.machines.flatMap((machine) => machine.claims ?? []);
   const names = claims.flatMap((each) => each.names);
   const strays = straysAmong(listed, { names, instanceIds: claims.flatMap((each) => each.instanceIds) });
-  return { cloud, listed, strays, aheadMs: cloud.clock.date() - Date.now() };
+  return { cloud, listed, fileSystems, strays, aheadMs: cloud.clock.date() - Date.now() };
 }
 
 /** @throws Error that says why the status is not known */

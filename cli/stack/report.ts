@@ -4,6 +4,7 @@ import { type MaintenanceEvent, maintenanceText } from "../../lambda/life/mainte
 import type { RunStatus } from "../../remote/types";
 import type { Details } from "../status/look";
 import { exitCodes } from "../terminal/command";
+import { type FileSystemCost, costOf as fileSystemCost } from "./file-systems";
 import { budgetIn } from "./limits";
 import { type AccountLook, dateOf, sawGone, statusText } from "./look";
 import { resultsAtHome } from "./results-home";
@@ -42,6 +43,8 @@ export interface StackReport extends Partial<Details> {
   readonly waits?: readonly string[];
   /** Lambda's maintenance that is ahead of the instance. Absent: none is known. */
   readonly maintenance?: readonly MaintenanceReport[];
+  /** What the machine has attached, and what that costs with or without an instance. Absent: nothing. */
+  readonly fileSystem?: FileSystemCost;
   /** Of all the stack's machines. null where nothing was launched, or every instance has ended. */
   readonly cost: CostReport | null;
   /** Local folder of this run's verified results, absolute. */
@@ -97,6 +100,8 @@ export function reportsOf(view: StackView, account: AccountLook, looks: readonly
     const { stack, instance, access, waits } = job;
     const events = account.maintenance[job.machine]?.map((event) => maintenanceReport(event, now));
     const known = instance && { ...instance, status: statusText(account, job), ip: access?.host ?? null };
+    const { fileSystem } = job;
+    const attached = account.fileSystems?.find(({ name }) => name === fileSystem?.name) ?? fileSystem;
     const home = resultsAtHome(job, "logPath" in run ? run : undefined);
     const report = {
       stack,
@@ -107,6 +112,7 @@ export function reportsOf(view: StackView, account: AccountLook, looks: readonly
       unknown: account.unknown ?? null,
       ...(waits && { waits }),
       ...(events && { maintenance: events }),
+      ...(attached && { fileSystem: fileSystemCost(attached) }),
       cost,
       results: home?.folder ?? null,
       ...(home?.lacks !== undefined && { resultsLack: home.lacks }),
@@ -121,8 +127,8 @@ export function printedReport(all: readonly JobReport[]): object {
   const [only, ...more] = all.map(({ report }) => report);
   if (only === undefined || more.length === 0) return only ?? {};
   const { stack, strays, unknown, cost } = only;
-  const machines = all.map(({ job, cost: own, report: { instance, waits, maintenance, machine } }) => {
-    const known = { ...(waits && { waits }), ...(maintenance && { maintenance }) };
+  const machines = all.map(({ job, cost: own, report: { instance, waits, maintenance, fileSystem, machine } }) => {
+    const known = { ...(waits && { waits }), ...(maintenance && { maintenance }), ...(fileSystem && { fileSystem }) };
     return [job.machine, { instance, ...known, cost: own, machine }] as const;
   });
   const runs = all.map(({ job, report }) => {

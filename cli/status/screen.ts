@@ -1,6 +1,7 @@
 import pc from "picocolors";
 import { duration } from "../../lambda/api/waiting";
 import { money } from "../../lambda/billing/bill";
+import { rentText } from "../../lambda/billing/rent";
 import { isGone } from "../../lambda/life/presence";
 import { megabytes } from "../../local/folder/progress";
 import { table } from "../../local/table";
@@ -13,7 +14,6 @@ import type { RunEvent, RunStatus } from "../../remote/types";
 import { foundText, leftText } from "../../remote/written";
 import type { Progress } from "../curves/series";
 import type { CostReport, JobReport, StackReport, StrayReport } from "../stack/report";
-import type { JobView } from "../stack/stack-view";
 import type { SweepReport } from "../sweep/report";
 import { countsOf, trialLines, valuesText } from "../sweep/screen";
 import { noDetails } from "./look";
@@ -37,14 +37,14 @@ export function screenOf(all: readonly JobReport[], width: number, sweeps: reado
     const isFirst = all.findIndex((each) => each.job.machine === job.machine) === at;
     const own: Row[] = cost === null ? [] : [["cost", soFar(cost)]];
     const rows: Row[] = isFirst
-      ? [["machine", pc.bold(job.machine)], ...instanceRows(report), ...fileSystemRows(job), ...own]
+      ? [["machine", pc.bold(job.machine)], ...instanceRows(report), ...fileSystemRows(report), ...own]
       : [];
     return shown([...rows, ...runRows(report, isFirst)], report.log, width);
   });
   const single = [
     ...head,
     ...instanceRows(first.report),
-    ...fileSystemRows(first.job),
+    ...fileSystemRows(first.report),
     ...whole,
     ...runRows(first.report, true),
   ];
@@ -111,11 +111,11 @@ function instanceRows({ instance, strays, unknown, maintenance = [] }: StackRepo
   return isGone(status) ? [...rows, ended] : [...rows, ...warned];
 }
 
-function fileSystemRows({ fileSystem }: JobView): Row[] {
+function fileSystemRows({ fileSystem }: StackReport): Row[] {
   if (fileSystem === undefined) return [];
-  return [
-    ["file system", `${fileSystem.name} in ${fileSystem.region}  billed by its size, with or without an instance`],
-  ];
+  const { name, region, bytesUsed } = fileSystem;
+  const rent = rentText({ bytesUsed: bytesUsed ?? undefined });
+  return [["file system", `${name} in ${region}  ${rent}, with or without an instance`]];
 }
 
 function describeStray({ id, name, type, region, status, launchedAt, dollarsPerHour, dollars }: StrayReport): Row[] {

@@ -46,7 +46,7 @@ export class StatusWatch {
 
   private async readStack(): Promise<void> {
     this.view = await stackView(this.named);
-    this.account = await lookAtAccount(this.view);
+    this.account = await lookAtAccount(this.view, { rent: true });
     this.readAt = Date.now();
     const known = this.watches;
     this.watches = new Map();

@@ -5,10 +5,12 @@ import { unreachable } from "../../plan/git";
 import { makePlan } from "../../plan/plan";
 import { smokeTest } from "../../plan/smoke";
 import type { Plan, RunPlan } from "../../plan/types";
+import { withRegions } from "./file-system-region";
 
 /** The plan, after everything that can fail for free has been tried. Of the workload's, a preview runs dataset.prepare alone. */
 export async function checkedPlan(config: Readonly<Record<string, string>>): Promise<Plan> {
-  const plan = await tellingStatus((status) => makePlan(pulumi.getStack(), config, status));
+  const made = await tellingStatus((status) => makePlan(pulumi.getStack(), config, status));
+  const plan = await withRegions(made, config.apiKey);
   for (const { workload } of plan.machines) {
     const { source, commit, unfetched } = workload;
     if (pulumi.runtime.isDryRun()) {

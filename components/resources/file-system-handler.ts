@@ -84,7 +84,7 @@ async function named(cloud: Cloud, { name, region }: FileSystemInputs): Promise<
   if (found?.region !== undefined && found.region !== region) {
     throw new Error(
       `File system ${name} is in ${found.region}, not in ${region}, and can only be attached in its own region: ` +
-        `set regions to [${found.region}], or name another file system.`,
+        `set regions to [${found.region}], leave it out, or name another file system.`,
     );
   }
   return found;

@@ -60,11 +60,12 @@ async function create(
   if (existing !== undefined) return adopt(cloud, existing, inputs, offers, context);
 
   const attaches = (fileSystemNames ?? []).length > 0;
-  tellPrices(priceTable({ ...inputs, fileSystem: attaches }, offers).join("\n"), inputs, context);
   const [fileSystems, images] = await Promise.all([
     attaches ? client.listFileSystems() : [],
     imageFamily === undefined ? [] : client.listImages(),
   ]);
+  const fileSystem = fileSystems.find(({ name: each }) => fileSystemNames?.includes(each));
+  tellPrices(priceTable({ ...inputs, fileSystem }, offers).join("\n"), inputs, context);
   const wanted = preflight(inputs, { offers, regions, fileSystems, images });
   for (const note of wanted.notes) context.progress(`${name}: ${note}`);
   const request = ({ instanceType, region }: Candidate): Omit<LaunchRequest, "name"> => ({

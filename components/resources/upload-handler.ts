@@ -1,5 +1,5 @@
 import { askedDate } from "../../lambda/api/date";
-import { atMost } from "../../local/at-most";
+import { atMost, inTurnBy } from "../../local/at-most";
 import { megabytes } from "../../local/folder/progress";
 import { walkAll, walkCode } from "../../local/folder/walk";
 import { hashFolder, ownPaths } from "../../local/paths";
@@ -7,6 +7,7 @@ import { tellTime } from "../../remote/clock";
 import { hasEnded } from "../../remote/run";
 import { uploadName } from "../../remote/scripts";
 import { runsThere } from "../../remote/standing";
+import type { IntoCache } from "../../remote/transfer/cache";
 import { uploadRepositories } from "../../remote/transfer/repositories";
 import { uploadArchive, uploadTree } from "../../remote/transfer/upload";
 import { diffByName } from "../dynamic/diff";
@@ -21,6 +22,7 @@ interface Inputs extends OnInstance {
   readonly target: string;
   readonly extraFiles?: Readonly<Record<string, string>>;
   readonly files?: Readonly<Record<string, string>>;
+  readonly cache?: IntoCache;
   readonly protectedPaths?: readonly string[];
   readonly hash: string;
   readonly repository?: string;
@@ -29,7 +31,23 @@ interface Inputs extends OnInstance {
 /** A hundred at once would share the line and this machine's memory, so that even the first machine would wait for long. */
 const inTurn = atMost(8);
 
+/** Into one cache one after another: the first fills it for all, and those that wait hold up no other upload. */
+const intoCache = inTurnBy();
+
 async function upload(inputs: Inputs, context: HandlerContext): Promise<void> {
+  const { cache } = inputs;
+  if (cache === undefined) return uploadInTurn(inputs, context);
+  await intoCache(
+    cache.root,
+    () => {
+      context.interrupted.throwIfAborted();
+      return uploadInTurn(inputs, context);
+    },
+    { name: cache.by, onWait: (by) => context.status(`waiting for ${by} to fill the cache`) },
+  );
+}
+
+async function uploadInTurn(inputs: Inputs, context: HandlerContext): Promise<void> {
   context.status("waiting for other uploads");
   await inTurn(() => {
     context.interrupted.throwIfAborted();
@@ -39,16 +57,19 @@ async function upload(inputs: Inputs, context: HandlerContext): Promise<void> {
 
 async function uploadNow(inputs: Inputs, context: HandlerContext): Promise<void> {
   const { progress, status } = context;
-  const { access, kind, source, target, extraFiles, files, protectedPaths, hash } = inputs;
+  const { access, kind, source, target, extraFiles, files, cache, protectedPaths, hash } = inputs;
   const local = localPath(source);
   if (kind === "archive") {
     const { sentBytes, seconds } = await uploadArchive(access, {
       localArchive: local,
       remotePath: target,
       sha256: hash,
+      cache,
       onProgress: progress,
       onStatus: status,
     });
+    if (cache !== undefined && sentBytes === 0)
+      return progress(`${cache.root}: already in the cache, nothing was sent`);
     return progress(`${target}: sent ${megabytes(sentBytes)} MB in ${seconds.toFixed(1)} s`);
   }
   status("reading", source);
@@ -66,10 +87,14 @@ async function uploadNow(inputs: Inputs, context: HandlerContext): Promise<void>
     tree,
     remoteRoot: target,
     name: uploadName(target),
+    cache,
     protectedPaths,
     onProgress: progress,
     onStatus: status,
   });
+  if (cache !== undefined && sent.sentFiles === 0) {
+    return progress(`${target}: already in the cache, nothing was sent`);
+  }
   const removed = sent.removed > 0 ? `, removed ${sent.removed}` : "";
   progress(
     `${target}: sent ${sent.sentFiles} files, ${megabytes(sent.sentBytes)} MB in ${sent.seconds.toFixed(1)} s${removed}`,

@@ -16,6 +16,8 @@ export interface UploadArgs extends OnInstanceArgs {
   readonly extraFiles?: pulumi.Input<Record<string, pulumi.Input<string>>>;
   /** Files and folders of this machine that are code as well, path under the target → path as the user wrote it. */
   readonly files?: pulumi.Input<Readonly<Record<string, string>> | undefined>;
+  /** Of a dataset that lies on a file system for all machines: its folder there, and what others call this machine. */
+  readonly cache?: pulumi.Input<{ readonly root: string; readonly by: string } | undefined>;
   /** Paths under the target that are never touched. */
   readonly protectedPaths?: pulumi.Input<pulumi.Input<string>[]>;
   /** SHA-256 over the content. A change uploads what changed. */

@@ -88,8 +88,8 @@ export function findInstance(state: CloudState, id: string): InstanceRecord {
 /** Default mount point of a file system. */
 export const defaultMountPoint = (name: string): string => `/lambda/nfs/${name}`;
 
-/** `bytes_used` is left out: it is optional, and Lambda's lags by hours. */
-export function presentFileSystem(state: CloudState, record: FileSystemRecord) {
+/** @param bytesUsed As last counted; undefined where it was not yet. */
+export function presentFileSystem(state: CloudState, record: FileSystemRecord, bytesUsed?: number) {
   const isInUse = holding(state).some((i) => i.mounts.some((mount) => mount.fileSystemId === record.id));
   return {
     id: record.id,
@@ -99,6 +99,7 @@ export function presentFileSystem(state: CloudState, record: FileSystemRecord) {
     created_by: { id: "0".repeat(31).concat("1"), email: "owner@example.com", status: "active" },
     is_in_use: isInUse,
     region: regionOf(record.region),
+    ...(bytesUsed !== undefined && { bytes_used: bytesUsed }),
   };
 }
 

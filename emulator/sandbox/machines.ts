@@ -8,6 +8,7 @@ import type { CloudState, InstanceRecord } from "../state/model";
 import { guestUser, isRoot } from "./bwrap";
 import { Eraser } from "./eraser";
 import { Machine, type Power } from "./machine";
+import { UsedBytes } from "./used-bytes";
 
 /** Port of sshd as the firewall knows it, wherever the emulator listens for it. */
 const guestSshPort = 22;
@@ -15,6 +16,7 @@ const guestSshPort = 22;
 /** The machines behind the instances. Without `bwrap` there are none: instances exist in the API alone. */
 export class Machines {
   private readonly machines = new Map<string, Machine>();
+  private readonly usedBytes = new UsedBytes();
   private readonly endings = new Set<Promise<void>>();
   private readonly eraser: Eraser | undefined;
 
@@ -98,6 +100,12 @@ export class Machines {
       if (isRoot()) fs.chownSync(folder, guestUser, guestUser);
     }
     return folder;
+  }
+
+  /** How much a file system held when it was last counted. */
+  fileSystemBytes(id: string): number | undefined {
+    const folder = this.fileSystemFolder(id);
+    return folder === undefined ? undefined : this.usedBytes.of(folder);
   }
 
   /** Erases a file system with all that is on it. */

@@ -97,10 +97,12 @@ const fileSystem = z
     name: z.string(),
     mount_point: text,
     region: region.nullish(),
+    bytes_used: z.number().nonnegative().nullish(),
   })
   .transform((raw) => ({
     id: raw.id,
     name: raw.name,
+    ...(typeof raw.bytes_used === "number" && { bytesUsed: raw.bytes_used }),
     mountPoint: raw.mount_point ?? `/lambda/nfs/${raw.name}`,
     region: raw.region?.name,
   }));

@@ -2,12 +2,13 @@ import { table } from "../../local/table";
 import type { Offer } from "../api/schemas";
 import { money } from "../billing/bill";
 import { type CostLimits, forecast, overLimits } from "../billing/forecast";
+import { type RentedFileSystem, rentText } from "../billing/rent";
 import { planCandidates, type Wanted } from "./planner";
 
 /** What a launch would try, and what it would cost. */
 export interface PriceWish extends Wanted, CostLimits {
-  /** A file system would be attached: it costs as well. */
-  readonly fileSystem?: boolean;
+  /** What would be attached: it costs as well. */
+  readonly fileSystem?: RentedFileSystem;
 }
 
 /**
@@ -43,13 +44,13 @@ export function priceTable(wish: PriceWish, offers: readonly Offer[] | string): 
     `Launching ${instances === 1 ? "" : `${instances} × `}${instanceTypes.join(" or ")} in ${regions.join(" or ")} (${limits.join(", ")}):`,
     ...table([head, ...rows]),
     ...(typeof offers === "string" ? [`Prices and capacity are unknown: ${offers}`] : []),
-    ...(wish.fileSystem === true ? [fileSystemPrice] : []),
+    ...(wish.fileSystem === undefined ? [] : [fileSystemLine(wish.fileSystem)]),
   ];
 }
 
-/** Price by Lambda's documentation of 2026; its API does not tell. */
-const fileSystemPrice =
-  "The file system costs an additional $0.20 per GB and month, attached or not, until you delete it.";
+function fileSystemLine(fileSystem: RentedFileSystem): string {
+  return `File system ${fileSystem.name}: ${rentText(fileSystem)}, attached or not, until you delete it.`;
+}
 
 /** Whether a price is within the limits, in a few words. */
 function verdict(cents: number | undefined, limits: CostLimits): string {

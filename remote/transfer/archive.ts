@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { progressMeter } from "../../local/folder/progress";
 import type { SshSession } from "../session";
 import type { SshAccess } from "../types";
+import { hearFirst, type IntoCache } from "./cache";
 import { packed } from "./compression";
 import { piecesFrom } from "./contents";
 import { type Attempt, onTarget, type TransferOptions } from "./retry";
@@ -14,6 +15,8 @@ export interface UploadArchiveOptions extends TransferOptions {
   readonly remotePath: string;
   /** SHA-256 of the file. */
   readonly sha256: string;
+  /** A cache is made of it, which all machines read: it goes nowhere where that is made already. */
+  readonly cache?: IntoCache;
 }
 
 /** Uploads one file, goes on at the byte where an earlier try ended, and checks it before it gets its name. */
@@ -48,14 +51,18 @@ export async function uploadArchive(
 
 async function uploadOnce(
   session: SshSession,
-  { localArchive, remotePath, sha256, signal }: UploadArchiveOptions,
+  options: UploadArchiveOptions,
   total: number,
   count: (bytes: number) => void,
 ): Promise<boolean> {
-  const document = { file: remotePath, size: total, sha256 };
-  const talk = await Talk.start(session, { verb: "archive-append", document }, total, signal);
+  const { localArchive, remotePath, sha256, cache, signal } = options;
+  const call =
+    cache === undefined
+      ? { verb: "archive-append", document: { file: remotePath, size: total, sha256 } }
+      : { verb: "cache-archive", document: { ...cache, hash: sha256, size: total, sha256 } };
+  const talk = await Talk.start(session, call, total, signal);
   try {
-    const seen = await talk.hear<{ complete: boolean; size: number }>(`Looking at ${remotePath}`);
+    const seen = await hearFirst<{ complete: boolean; size: number }>(talk, `Looking at ${remotePath}`, options);
     if (seen.complete) return true;
     const receiving = `Receiving ${remotePath}`;
     await talk.send(packed(piecesFrom(localArchive, seen.size, total, count), undefined), receiving, { last: true });

@@ -3,6 +3,7 @@ import { progressMeter } from "../../local/folder/progress";
 import type { LocalTree } from "../../local/folder/walk";
 import type { SshSession } from "../session";
 import type { SshAccess } from "../types";
+import { hearFirst, type IntoCache } from "./cache";
 import { packed, packerFor } from "./compression";
 import { contentsOf } from "./contents";
 import { ManifestBlocks, packedManifest } from "./manifest-lines";
@@ -17,6 +18,8 @@ export interface UploadTreeOptions extends TransferOptions {
   readonly remoteRoot: string;
   /** Name under which the instance remembers what this upload put. One name, one folder. */
   readonly name: string;
+  /** The root is a cache, which all machines read. */
+  readonly cache?: IntoCache;
   /** Paths below the root that are never removed. */
   readonly protectedPaths?: readonly string[];
 }
@@ -93,14 +96,21 @@ async function applyOnce(
   sent: Sent,
   attempt: Attempt,
 ): Promise<Applied> {
-  const { tree, remoteRoot, name, signal, onStatus } = options;
-  const document = { name, root: remoteRoot, hash: tree.hash, protected: normalizePaths(options.protectedPaths ?? []) };
+  const { tree, remoteRoot, name, cache, signal, onStatus } = options;
+  const { hash } = tree;
+  const call =
+    cache === undefined
+      ? {
+          verb: "upload-apply",
+          document: { name, root: remoteRoot, hash, protected: normalizePaths(options.protectedPaths ?? []) },
+        }
+      : { verb: "cache-tree", document: { ...cache, hash } };
   // All of it may be needed, and further logins take as long as the comparison.
-  const talk = await Talk.start(session, { verb: "upload-apply", document }, tree.bytes, signal);
+  const talk = await Talk.start(session, call, tree.bytes, signal);
   try {
     onStatus?.("comparing", `${tree.count} files`);
     const blocks = new ManifestBlocks(tree.entries());
-    const seen = await blocks.prepareDuring(talk.hear<Seen>(`Comparing ${remoteRoot}`));
+    const seen = await blocks.prepareDuring(hearFirst<Seen>(talk, `Comparing ${remoteRoot}`, options));
     if (seen.same) return { removed: 0, bad: 0 };
     const planning = `Planning the upload to ${remoteRoot}`;
     await talk.send(packedManifest(blocks, new Set(seen.blocks)), planning);

@@ -46,7 +46,6 @@ describe("a sweep on several machines", () => {
     // What the lost machine had is at home but for one trial.
     const ofLost = before.trials.filter(({ machine }) => machine === "machine").map(({ number }) => number);
     const [again, ...home] = ofLost;
-    console.log(JSON.stringify(before.trials.map((t) => [t.number, t.machine, (t as any).instance, t.state, t.attempt])), home);
     await fleet.place(
       { points: points("1.0", "1e-05", "0.1", "0.5", "2", "3", "7", "8") },
       { home, lost: ["machine", "machine-3"] },

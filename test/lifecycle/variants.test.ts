@@ -94,7 +94,9 @@ describe("another kind of workload", { timeout: 120_000 }, () => {
     expect(output).toMatch(/ok dataset train: 1 files/);
     const { instances, fileSystems } = await cloud.inventory();
     expect(fileSystems).toEqual(["weights"]);
-    expect(await project.succeeds("status")).toMatch(/file system +weights in \S+ +billed by its size/);
+    expect(await project.succeeds("status")).toMatch(
+      /file system +weights in \S+ .*\$0\.20 per GB and month.*, with or without an instance/,
+    );
     expect(instances).toHaveLength(1);
     instance = instances[0] ?? "";
     const names = (await project.resources()).map(({ urn }) => urn.split("::").at(-1));

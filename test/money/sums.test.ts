@@ -92,7 +92,7 @@ describe("the table before a launch", () => {
     regions: ["us-east-1", "us-west-1"],
     expectedHours: 10,
     budgetDollars: 20,
-    fileSystem: true,
+    fileSystem: { name: "sets", region: "us-east-1", bytesUsed: 120e9 },
   };
 
   test("has where capacity is, price and total, and what is over the limits, in the order of trying", () => {
@@ -103,12 +103,12 @@ describe("the table before a launch", () => {
       "gpu_1x_a10     us-west-1     $1.29     10              $12.90          within",
       "gpu_8x_h100    none now      $31.92    10              $319.20         over budget",
       "gpu_1x_b200    unknown       unknown   10              unknown         over: not listed",
-      expect.stringContaining("$0.20 per GB and month"),
+      "File system sets: 120 GB used, $24.00 per month ($0.20 per GB and month), attached or not, until you delete it.",
     ]);
   });
 
   test("says why nothing is known", () => {
-    const lines = priceTable({ ...wish, fileSystem: false, expectedHours: undefined }, "there is no key.");
+    const lines = priceTable({ ...wish, fileSystem: undefined, expectedHours: undefined }, "there is no key.");
     expect(lines[2]).toMatch(/^gpu_8x_h100 +unknown +unknown +not set +open +unknown$/);
     expect(lines.at(-1)).toBe("Prices and capacity are unknown: there is no key.");
   });

@@ -160,6 +160,16 @@ export class Project {
     if (code !== 0) throw new Error(output);
   }
 
+  /** Creates a stack beside this one, with the same configuration. Gives the variables that choose it. */
+  async besides(name: string): Promise<NodeJS.ProcessEnv> {
+    const { code, output } = await this.pulumi(["stack", "init", name]);
+    if (code !== 0) throw new Error(output);
+    const salt = /^encryptionsalt: .*$/m.exec(this.read(`Pulumi.${name}.yaml`))?.[0] ?? "";
+    const own = this.read(`Pulumi.${this.stack}.yaml`).replace(/^encryptionsalt: .*\n/m, "");
+    this.write(`Pulumi.${name}.yaml`, `${salt}\n${own}`);
+    return { PULUMI_STACK: name };
+  }
+
   /** The stack's outputs; secrets in clear only where asked for. */
   async outputs(showSecrets = false): Promise<Record<string, unknown>> {
     const { code, output } = await this.pulumi([

@@ -6,7 +6,8 @@ import { presentFileSystem } from "../present";
 import type { Call, Handlers } from "./context";
 
 export const fileSystemHandlers: Handlers<"listFilesystems" | "createFilesystem" | "deleteFilesystem"> = {
-  listFilesystems: ({ state }) => state.fileSystems.map((record) => presentFileSystem(state, record)),
+  listFilesystems: ({ state, machines }) =>
+    state.fileSystems.map((record) => presentFileSystem(state, record, machines.fileSystemBytes(record.id))),
 
   createFilesystem: (call: Call<{ name: string; region: string }>) => {
     const { state, body, machines } = call;

@@ -4,39 +4,47 @@ import fcntl
 import hashlib
 import json
 import os
-import re
 import shutil
-import subprocess
-import time
 
-from base.checksum import sha256_of
-from base.document import takes
-from base.files import BASE, fact, put, under_home, unlink_if_there
+from base.document import Maybe, takes
+from base.files import BASE, put, under_home, unlink_if_there
 from base.say import die, say
 from steps.archive import REFUSED, WRONG_LAYOUT, unpack
+from steps.fetch import fetch
 from steps.step import Step
 from upload.uploads import manifest_path, mark_path
 
 # `target`: folder in the workspace that holds the dataset. `kind`: folder (it was uploaded to its place), archive (`path`:
 # the file), url (`url`: https address of an archive, or http on this machine's own 127.…; `sha256`: empty, not checked) or
-# fileSystem (`path`: the folder). Paths relative to the home folder. `splits`: folders that must not be empty.
-DATASET = {"workspace": str, "target": str, "kind": str, "path": str, "url": str, "sha256": str, "splits": [str]}
+# fileSystem (`path`: the folder). Paths relative to the home folder. `splits`: folders that must not be empty. `cache`: the
+# folder on a file system in which it lies for all machines, by its hash; `by`: what other machines call this one.
+DATASET = {
+    "workspace": str,
+    "target": str,
+    "kind": str,
+    "path": str,
+    "url": str,
+    "sha256": str,
+    "splits": [str],
+    "cache": Maybe({"root": str, "hash": str, "by": str}),
+}
 ARCHIVES = os.path.join(BASE, "archives")
-NOT_THERE, WRONG_CHECKSUM = 3, 5
-TRIES = 5
+NOT_THERE = 3
 
 
 @takes(hash=str, seconds=int, dataset=DATASET)
 def extract(hash, seconds, dataset):
-    if dataset["kind"] == "folder":
+    cached = dataset["cache"] is not None
+    if dataset["kind"] == "folder" and not cached:
         Step("dataset").run_here(hash, lambda: extract_now(**dataset))
         return
     target = os.path.join(under_home(dataset["workspace"]), dataset["target"])
-    Step("dataset").run(hash, seconds, "extract-now", json.dumps(dataset), [target])
+    verb = "cache-extract-now" if cached else "extract-now"
+    Step("dataset").run(hash, seconds, verb, json.dumps(dataset), [target])
 
 
 @takes(**DATASET)
-def extract_now(workspace, target, kind, path, url, sha256, splits):
+def extract_now(workspace, target, kind, path, url, sha256, splits, **_):
     """
     Exit codes: 3 the source is not there, 4 the archive is refused, 5 checksum, 6 the layout is wrong, 7 the disk is full.
     """
@@ -159,86 +167,3 @@ def forget_all_but(archive):
         path = os.path.join(ARCHIVES, name)
         if path != archive and os.path.isfile(path):
             os.unlink(path)
-
-
-def curl(url, *arguments):
-    """The address goes by standard input: it may carry a token, and arguments are for all to see."""
-    here = url.startswith("http://127.")
-    protocols = "=http,https" if here else "=https"
-    quoted = url.replace("\\", "\\\\").replace('"', '\\"')
-    command = [
-        "curl",
-        "--config",
-        "-",
-        "--fail",
-        "--location",
-        "--proto",
-        protocols,
-        "--proto-redir",
-        "=https",
-        "--silent",
-        "--show-error",
-        "--connect-timeout",
-        "30",
-        "--speed-limit",
-        "1",
-        "--speed-time",
-        "120",
-        # A proxy is for what is elsewhere.
-        *(["--noproxy", "*"] if here else []),
-        *arguments,
-    ]
-    return subprocess.run(
-        command,
-        input=f'url = "{quoted}"\n'.encode(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL if "--head" in arguments else None,
-        check=False,
-    )
-
-
-def size_of(path):
-    return os.path.getsize(path) if os.path.exists(path) else None
-
-
-def fetch(url, archive, sha256):
-    """Goes on where an earlier try ended if the file is still the same."""
-    part = f"{archive}.part"
-    head = curl(url, "--head").stdout.decode(errors="replace").replace("\r", "").split("\n")
-    tag = "\n".join(line for line in head if re.match("(etag|last-modified|content-length):", line, re.IGNORECASE))
-    if os.path.exists(part) and (not tag or tag != fact(f"{part}.tag")) and not sha256:
-        os.unlink(part)
-    put(f"{part}.tag", tag)
-    tries = 0
-    while True:
-        code = curl(url, "--continue-at", "-", "--output", part).returncode
-        # 22 with everything there: the server has no bytes after the last one. 33: it cannot go on in the middle.
-        whole = f"content-length: {size_of(part)}" in tag.lower().split("\n")
-        if code == 0 or (code == 22 and whole):
-            break
-        if code == 33:
-            unlink_if_there(part)
-        tries += 1
-        if tries == TRIES:
-            die(
-                NOT_THERE,
-                f"The dataset could not be fetched (curl status {code}, reason above). Check dataset.source and that "
-                "the instance may reach it.",
-            )
-        say(f"Trying again, {size_of(part) or 0} bytes are here")
-        time.sleep(tries * 2)
-    require_checksum(part, sha256)
-    os.replace(part, archive)
-    unlink_if_there(f"{part}.tag")
-
-
-def require_checksum(part, expected):
-    found = sha256_of(part) if expected else ""
-    if found != expected:
-        for path in (part, f"{part}.tag"):
-            unlink_if_there(path)
-        die(
-            WRONG_CHECKSUM,
-            f"The dataset's checksum is {found}, expected {expected}. Either the file at the address changed or "
-            "dataset.sha256 is wrong.",
-        )

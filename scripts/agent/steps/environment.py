@@ -19,7 +19,8 @@ from steps.step import Step
 # `manager`: auto, conda, venv or none. `file`: environment or requirements file relative to the workspace; empty: found.
 # `setup`: the workload's setup command; empty: none. `activate`: the command that activates the environment that setup
 # makes; empty: found. `answer`: to every question that setup asks; empty: its standard input is closed. `variables` hold for
-# every later step.
+# every later step. `cache`: the folder on a file system below which environments lie for all machines; `by`: what other
+# machines call this one.
 SETUP = {
     "workspace": str,
     "workload": str,
@@ -29,6 +30,7 @@ SETUP = {
     "activate": Maybe(str),
     "answer": str,
     "variables": {str: str},
+    "cache": Maybe({"folder": str, "by": str}),
 }
 MANAGERS = ("auto", "conda", "venv", "none")
 SIGPIPE, NOT_EXECUTABLE, NOT_FOUND = 141, 126, 127
@@ -38,17 +40,23 @@ SHOWN = 200
 @takes(hash=str, seconds=int, setup=SETUP, imports=Maybe(IMPORTS))
 def setup(hash, seconds, setup, imports):
     """`imports`: what the gate will ask of the workload's Python; asked now, for its answers to be known by then."""
-    Step("setup").run(hash, seconds, "setup-now", json.dumps(setup), [ENVIRONMENT])
+    verb = "setup-now" if setup["cache"] is None else "cache-setup-now"
+    Step("setup").run(hash, seconds, verb, json.dumps(setup), [ENVIRONMENT])
     if imports is not None:
         ask_ahead(setup["workspace"], **imports)
 
 
 @takes(**SETUP)
-def setup_now(workspace, workload, manager, file, setup, activate, answer, variables):
+def setup_now(**told):
     """
     Writes ~/.lambda-train/env.sh, which later steps source. Exit codes: 3 the environment could not be made, otherwise the
     setup command's own.
     """
+    set_up(Environment.make, **told)
+
+
+def set_up(make, workspace, workload, manager, file, setup, activate, answer, variables, **_):
+    """`make`: makes an environment for a workspace, and gives the lines that activate it."""
     folder = under_home(workspace)
     if not os.path.isdir(folder):
         die(3, f"The workspace {folder} is not there: the code was not uploaded.")
@@ -60,7 +68,7 @@ def setup_now(workspace, workload, manager, file, setup, activate, answer, varia
     made = Environment(os.path.join(BASE, "envs", workload), manager, file)
     # No second one is made beside the one that setup makes.
     by_setup = manager == "auto" and bool(activate or (setup and found.makes_environment(setup)))
-    lines = "" if by_setup else made.make(folder)
+    lines = "" if by_setup else make(made, folder)
     write(variables, lines)
     if by_setup and setup:
         say("Environment: the one that the setup command makes")

@@ -185,7 +185,7 @@ class Gate:
         return [(there, "workspace", self.workspace if there else f"{self.workspace} {missing}")]
 
     def check_upload(self, upload):
-        name = f"upload {upload['name']}"
+        name = "cache" if os.path.isabs(upload["name"]) else f"upload {upload['name']}"
         try:
             return [(True, name, evidence(upload["name"], under_home(upload["folder"])))]
         except Missing as error:

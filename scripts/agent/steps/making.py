@@ -77,6 +77,11 @@ class Environment:
 
     def make(self, workspace):
         """Gives the shell lines that activate it."""
+        self.decide(workspace)
+        return self.build()
+
+    def decide(self, workspace):
+        """Chooses manager and file, and what makes the environment."""
         if self.manager == "auto":
             self.choose()
         elif self.manager == "conda":
@@ -94,11 +99,28 @@ class Environment:
             self.file = self.file or next((file for file in venv_files() if asked_by(file)["asks"]), "")
             if not self.file:
                 die(NOT_MADE, f"No requirements.txt or pyproject.toml in {workspace}; name it in environment.file.")
+        if self.manager != "none" and not os.path.isfile(self.file):
+            die(NOT_MADE, f"There is no {self.file} in {workspace}; check environment.file.")
+
+    def build(self):
+        """Makes what was chosen. Gives the shell lines that activate it."""
         if self.manager == "none":
             return ""
-        if not os.path.isfile(self.file):
-            die(NOT_MADE, f"There is no {self.file} in {workspace}; check environment.file.")
-        return self.make_conda() if self.manager == "conda" else self.make_venv()
+        if self.manager == "conda":
+            self.make_conda()
+        else:
+            self.make_venv()
+        return self.activation()
+
+    def activation(self):
+        """The shell lines that activate it, where it is made."""
+        if self.manager == "conda":
+            programs = os.path.dirname(self.conda)
+            return conda.activation(self.prefix()) + f'\nexport PATH="$PATH":{shlex.quote(programs)}'
+        return f"export VIRTUAL_ENV='{self.prefix()}' PATH='{self.prefix()}/bin':\"$PATH\""
+
+    def prefix(self):
+        return os.path.join(self.place, self.manager)
 
     def choose(self):
         """What `auto` means here."""
@@ -126,7 +148,7 @@ class Environment:
             return
 
     def make_conda(self):
-        prefix, made = os.path.join(self.place, "conda"), os.path.join(self.place, "conda.made")
+        prefix, made = self.prefix(), os.path.join(self.place, "conda.made")
         inputs = sha256_of(self.file)
         if not fact(made).startswith(inputs) or not os.path.isdir(prefix):
             say(f"Making the conda environment of {self.file} with {self.conda}")
@@ -143,19 +165,17 @@ class Environment:
             if not right:
                 die(NOT_MADE, f"The conda environment of {self.file} could not be made; the reason stands above.")
             put(made, inputs)
-        programs = os.path.dirname(self.conda)
-        return conda.activation(prefix) + f'\nexport PATH="$PATH":{shlex.quote(programs)}'
 
     def make_venv(self):
         """A venv over the system's packages: the torch that came with the machine (and fits its driver) stays in use."""
-        asked = self.asked or asked_by(self.file)
+        asked = self.asked = self.asked or asked_by(self.file)
         if asked["python"]:
             die(
                 NOT_MADE,
                 f"{asked['python']}. Install another Python in the setup script and make an environment of it there "
                 "(`uv venv --python …`), or add an environment.yml that names it.",
             )
-        prefix = os.path.join(self.place, "venv")
+        prefix = self.prefix()
         python = make_plain_venv(prefix)
         say(f"Installing what {self.file} asks for")
         folder = os.path.dirname(self.file) or "."
@@ -181,7 +201,6 @@ class Environment:
             die(NOT_MADE, f"The packages of {self.file} could not be installed; the reason stands above.")
         if asked["project"] and not run(*installer(python, "the project"), "--no-deps", "-e", folder):
             say(f"WARNING: the project itself could not be installed beside {self.file}; the reason stands above.")
-        return f"export VIRTUAL_ENV='{prefix}' PATH='{prefix}/bin':\"$PATH\""
 
     def by_tool(self, name, prefix, folder, *words):
         """Installs into a virtual environment by a tool that takes the one that is active."""

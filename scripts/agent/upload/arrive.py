@@ -41,10 +41,13 @@ def unpacked(packed):
 
 
 class Arrival:
-    """`bad`: paths whose content has not arrived as it should. `given`: the time that each file got, by its number."""
+    """
+    `bad`: paths whose content has not arrived as it should. `given`: the time that each file got, by its number. `read_only`:
+    nobody may write to the files.
+    """
 
-    def __init__(self, plan, times):
-        self.plan, self.times = plan, times
+    def __init__(self, plan, times, read_only=False):
+        self.plan, self.times, self.read_only = plan, times, read_only
         self.given = array("q", bytes(8 * len(plan.needs)))
         self.bad = []
         self.made = None
@@ -60,7 +63,7 @@ class Arrival:
                 else:
                     os.symlink(entry["link"], path)
                 continue
-            mode = mode_of(entry)
+            mode = mode_of(entry) & ~0o222 if self.read_only else mode_of(entry)
             if need == ARRIVED:
                 os.chmod(path, mode)
                 self.given[number] = self.times.new(path)
@@ -92,13 +95,13 @@ class Arrival:
         if hashlib.sha256(content).hexdigest() != entry["sha256"]:
             self.bad.append(entry["path"])
             return
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode | 0o200)
         write_all(file, content)
         self.finish(number, file, mode)
 
     def big(self, number, entry, path, mode, source):
         digest, done = self.plan.begun.get(number) or (hashlib.sha256(), 0)
-        file = os.open(path, os.O_WRONLY | os.O_CREAT, mode)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT, mode | 0o200)
         os.lseek(file, done, os.SEEK_SET)
         left = entry["size"] - done
         if copy_in(source, file, left, digest) < left:
@@ -111,7 +114,7 @@ class Arrival:
             self.bad.append(entry["path"])
 
     def finish(self, number, file, mode):
-        if self.masked:
+        if self.masked or self.read_only:
             os.fchmod(file, mode)
         self.given[number] = self.times.new(file)
         os.close(file)

@@ -47,28 +47,43 @@ def apply(name, root, hash, protected):
     if found.holds(hash):
         word({"same": True})
         return
-    known = [] if foreign(name, root) else list(found.blocks)
-    word({"same": False, "blocks": known, "packers": packers()})
-    manifest = manifest_of(sys.stdin.buffer)
+    manifest = wanted_of(found)
     with locked(f"{name}.apply"):
         seen = time.monotonic()
         plan = Plan(found, manifest)
-    require_space(plan.fresh, plan.bytes + plan.copied)
-    begun = [[number, size] for number, (_, size) in plan.begun.items()]
-    word({"need": base64.b64encode(plan.coming).decode(), "bytes": plan.bytes, "begun": begun})
-    arrival = Arrival(plan, Times(found.stored.latest))
-    with unpacked(packing()) as source:
-        arrival.take(source)
-    word({"arrived": True})
+    arrival = arrived(plan, Arrival(plan, Times(found.stored.latest)))
     lock(f"{name}.apply")
     release(taking)
     if not os.path.exists(manifest_path(name, ".next")):
         sys.exit(f"No upload of {name} was planned.")
+    place(plan, arrival, seen, Placing(plan, arrival, hash, protected))
+
+
+def wanted_of(found):
+    """Says what is known here, and reads the manifest of what is wanted."""
+    known = [] if foreign(found.name, found.root) else list(found.blocks)
+    word({"same": False, "blocks": known, "packers": packers()})
+    return manifest_of(sys.stdin.buffer)
+
+
+def arrived(plan, arrival):
+    """Says what a plan needs, and takes it."""
+    require_space(plan.fresh, plan.bytes + plan.copied)
+    begun = [[number, size] for number, (_, size) in plan.begun.items()]
+    word({"need": base64.b64encode(plan.coming).decode(), "bytes": plan.bytes, "begun": begun})
+    with unpacked(packing()) as source:
+        arrival.take(source)
+    word({"arrived": True})
+    return arrival
+
+
+def place(plan, arrival, seen, placing):
+    """Puts what has arrived into its place, if all of it is right. `seen`: when the plan looked at what is there."""
     bad = arrival.bad or ([] if time.monotonic() - seen < FRESH_SECONDS else plan.lost())
     if bad:
         word({"removed": 0, "bad": len(bad), "first": bad[0]})
         return
-    word({"removed": Placing(plan, arrival, hash, protected).run(), "bad": 0})
+    word({"removed": placing.run(), "bad": 0})
 
 
 def manifest_of(stdin):

@@ -1,4 +1,7 @@
-"""What is known of uploads: their manifests, their staging folders, and how their files are told again."""
+"""
+What is known of uploads: their manifests, their staging folders, and how their files are told again. The name of an upload
+into a cache is a path: what is known of it lies there, for all machines.
+"""
 
 import io
 import json
