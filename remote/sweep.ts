@@ -21,14 +21,23 @@ export function trialExperiment(experiment: string, number: number): string {
   return `${experiment}-t${number}`;
 }
 
+/** What home knows of a sweep's trials. */
+export interface KnownAtHome {
+  /** Trials whose results are at home, with their values and what they came to where that is known. */
+  readonly home: readonly {
+    readonly number: number;
+    readonly params?: Readonly<Record<string, unknown>>;
+    readonly value?: number;
+  }[];
+  /** Names of machines that are gone. */
+  readonly lost: readonly string[];
+}
+
 /**
  * Makes the study, or brings it to what the plan wants; for the study's machine.
- * @param known `home`: numbers of trials whose results are at home; `lost`: names of machines that are gone.
+ * @param known What home knows. A study that was lost with all its copies learns of trials that are at home by their values.
  */
-export function placeStudy(
-  { run, worker }: WorkerJob,
-  known: { readonly home: readonly number[]; readonly lost: readonly string[] },
-): AgentCall {
+export function placeStudy({ run, worker }: WorkerJob, known: KnownAtHome): AgentCall {
   const request = { op: "place", definition: worker.definition, ...known };
   return { verb: "study-call", document: { experiment: run.experiment, request } };
 }

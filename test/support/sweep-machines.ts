@@ -10,6 +10,7 @@ import type { SweepDefinition } from "../../plan/types";
 import { type AgentCall, agentName } from "../../remote/agent";
 import {
   askSummary,
+  type KnownAtHome,
   machineTrialsSchema,
   placeStudy,
   placeWorker,
@@ -204,10 +205,7 @@ export class SweepFleet {
   }
 
   /** Makes the study, or changes it. */
-  async place(
-    change: Partial<SweepDefinition> = {},
-    known = { home: [] as number[], lost: [] as string[] },
-  ): Promise<unknown> {
+  async place(change: Partial<SweepDefinition> = {}, known: KnownAtHome = { home: [], lost: [] }): Promise<unknown> {
     this.wanted = { ...this.wanted, ...change };
     const told = JSON.parse(await this.machine(this.study).call(placeStudy(this.job(this.study), known))) as {
       error?: string;

@@ -14,7 +14,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from base.files import unlink_if_there
-from sweep.definition import points_of
+from sweep.definition import MOST_TRIALS, MOST_VALUES, points_of
 from sweep.optuna_parts import distribution_of, importances, named, pruner_of, sampler_of
 from sweep.values import key_of
 
@@ -69,8 +69,8 @@ class Study:
     def place(self, definition, home, lost):
         """
         Makes the study, or brings it to what is wanted: values that came are queued, values that went are withdrawn if they
-        wait. `home`: numbers of trials whose results are at home; `lost`: machines that are gone. A trial whose results were
-        on one of them alone is queued again.
+        wait. `home`: trials whose results are at home; `lost`: machines that are gone. A trial whose results were on one of
+        them alone is queued again.
         """
         if self.optuna is None:
             study = optuna.create_study(study_name=NAME, storage=self.storage, direction=definition["direction"])
@@ -79,10 +79,15 @@ class Study:
         if definition != self.definition:
             self.optuna.set_user_attr("definition", definition)
             self.definition = definition
+        for told in home:
+            if told["params"] is not None and told["number"] not in self.records:
+                self.know(told["number"], told["params"])
+                self.end(told["number"], COMPLETE, value=finite(told["value"]))
         if definition["points"] is not None:
             self.match(points_of(definition))
+        at_home = {told["number"] for told in home}
         for number, record in list(self.records.items()):
-            if record.get("machine") in lost and number not in home:
+            if record.get("machine") in lost and number not in at_home:
                 if record["state"] in (COMPLETE, PRUNED):
                     self.change(number, state=QUEUED, again=True)
                 elif record["state"] == RUNNING:
@@ -210,7 +215,11 @@ class Study:
         own = self.trial(number)
         if own.state != TrialState.RUNNING:
             return False
-        new = [(step, value) for step, value in values if step not in own.intermediate_values]
+        new = [
+            (pair[0], float(pair[1]))
+            for pair in values[:MOST_VALUES]
+            if [type(each) for each in pair] in ([int, int], [int, float]) and pair[0] not in own.intermediate_values
+        ]
         for step, value in new:
             self.storage.set_trial_intermediate_value(own._trial_id, step, value)
         return bool(new)
@@ -224,6 +233,8 @@ class Study:
 
     def know(self, number, params):
         """Makes a trial known that a machine has and this study, an older copy, has not. Those before it come too."""
+        if not 0 <= number < MOST_TRIALS:
+            raise ValueError(f"no trial has the number {number}")
         while number not in self.records:
             missing = len(self.records)
             if self.definition["space"] is None:
@@ -266,8 +277,10 @@ class Study:
         self.heard.pop(number, None)
         own = self.trial(number)
         if not own.state.is_finished():
-            values = None if value is None or state != COMPLETE else [value]
-            self.storage.set_trial_state_values(own._trial_id, STATES[state], values)
+            # Optuna has no complete trial without a value.
+            is_complete = state == COMPLETE and value is not None
+            ended = STATES[FAILED if state == COMPLETE and not is_complete else state]
+            self.storage.set_trial_state_values(own._trial_id, ended, [value] if is_complete else None)
 
     def is_over(self, machine, patience):
         """
