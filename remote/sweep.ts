@@ -50,11 +50,17 @@ export function askSummary(experiment: string): AgentCall {
 /**
  * Tells a machine's worker what to do, before it's started, and while it runs: where the study is now, other limits.
  * @param study Name of the machine that has the study.
+ * @param again Whether a worker that has finished has work again, though the sweep is the same: trials of a lost machine.
  * @param spentAt Time at which the instance has cost its budget, in milliseconds since the epoch.
  */
 export function placeWorker(
   job: WorkerJob,
-  { study, spentAt, on }: { readonly study: string; readonly spentAt?: number; readonly on?: StartedOn },
+  {
+    study,
+    again,
+    spentAt,
+    on,
+  }: { readonly study: string; readonly again?: boolean; readonly spentAt?: number; readonly on?: StartedOn },
 ): AgentCall {
   const { experiment, config, ...trial } = startDocument(job, spentAt, on);
   const { metric } = job.worker.definition;
@@ -62,7 +68,7 @@ export function placeWorker(
   const metrics = job.evaluation?.metrics;
   const places = { machine: job.machine, study, sweep: hash };
   const worker = { ...places, metric, metrics, gpusPerRun, runsPerMachine, config: template, trial };
-  return { verb: "work-place", document: { experiment, worker } };
+  return { verb: "work-place", document: { experiment, worker, again } };
 }
 
 /** Starts a machine's worker, as an ordinary run named as the experiment. */
@@ -126,14 +132,21 @@ export const studySummarySchema = z.object({
   epoch: z.string(),
   metric: z.string(),
   direction: z.enum(["minimize", "maximize"]),
-  /** How many trials there are to be. */
+  /** How many trials there are to be, and how many of them wait for a machine. */
   wanted: number,
+  open: number,
   trials: z.array(studyTrialSchema),
   /** Number of the best trial that is complete. */
   best: number.nullable(),
   /** How much each value has to do with the metric, 0 to 1; empty where too few trials tell it. */
   importance: z.record(z.string(), z.number()),
 });
+
+/** What `study-call` prints for {@link placeStudy}: how many trials there are, and how many wait for a machine. */
+export const placedAnswer = z.union([
+  z.object({ ok: z.object({ epoch: z.string(), trials: number, open: number }) }),
+  z.object({ error: z.string() }),
+]);
 
 /** What `study-call` prints for {@link askSummary}. */
 export const studyAnswer = z.union([z.object({ ok: studySummarySchema }), z.object({ error: z.string() })]);

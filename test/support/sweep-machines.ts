@@ -12,6 +12,7 @@ import {
   askSummary,
   type KnownAtHome,
   machineTrialsSchema,
+  placedAnswer,
   placeStudy,
   placeWorker,
   startWorker,
@@ -207,16 +208,16 @@ export class SweepFleet {
   /** Makes the study, or changes it. */
   async place(change: Partial<SweepDefinition> = {}, known: KnownAtHome = { home: [], lost: [] }): Promise<unknown> {
     this.wanted = { ...this.wanted, ...change };
-    const told = JSON.parse(await this.machine(this.study).call(placeStudy(this.job(this.study), known))) as {
-      error?: string;
-    };
-    return told.error;
+    const told = placedAnswer.parse(
+      JSON.parse(await this.machine(this.study).call(placeStudy(this.job(this.study), known))),
+    );
+    return "error" in told ? told.error : told.ok.open;
   }
 
   /** Starts the worker of a machine, or tells it what has changed. */
-  async work(machine: string, worker: JobChange = {}): Promise<string> {
+  async work(machine: string, worker: JobChange = {}, again = false): Promise<string> {
     const job = this.job(machine, worker);
-    const placed = placeWorker(job, { study: this.study });
+    const placed = placeWorker(job, { study: this.study, again });
     Object.assign((placed.document as { worker: object }).worker, { beatSeconds: 0.3 });
     await this.machine(machine).call(placed);
     return this.machine(machine).call(startWorker(job));
@@ -239,7 +240,7 @@ export class SweepFleet {
   }
 
   /** Waits until the study is so. */
-  async until(isSo: (summary: Summary) => boolean, seconds = 60): Promise<Summary> {
+  async until(isSo: (summary: Summary) => boolean, seconds = 120): Promise<Summary> {
     for (let tries = 0; tries < seconds * 5; tries++) {
       const summary = await this.summary();
       if (isSo(summary)) return summary;
@@ -256,7 +257,7 @@ export class SweepFleet {
 }
 
 /** Waits until something holds. */
-export async function eventually(isSo: () => boolean, what: () => string, seconds = 40): Promise<void> {
+export async function eventually(isSo: () => boolean, what: () => string, seconds = 120): Promise<void> {
   for (let tries = 0; tries < seconds * 20; tries++) {
     if (isSo()) return;
     await sleep(50);

@@ -115,7 +115,7 @@ class Answers:
 
     def place(self, definition, home, lost):
         self.study.place(definition, home, lost)
-        return {"trials": len(self.study.records)}
+        return {"trials": len(self.study.records), "open": self.study.open()}
 
     def ask(self, machine, have):
         trial = self.study.ask(machine, have)

@@ -157,6 +157,11 @@ class Study:
         self.run(number, machine, record["attempt"] + 1)
         return {"number": number, "params": record["params"], "attempt": record["attempt"] + 1}
 
+    def open(self):
+        """How many trials wait for a machine, those of a search that are still to be sampled included."""
+        queued = sum(record["state"] == QUEUED for record in self.records.values())
+        return queued + max(0, self.definition["trials"] - self.count() if self.definition["space"] is not None else 0)
+
     def count(self):
         return sum(record["state"] != WITHDRAWN for record in self.records.values())
 
@@ -312,6 +317,7 @@ class Study:
             "metric": self.definition["metric"],
             "direction": self.definition["direction"],
             "wanted": self.definition["trials"] if self.definition["space"] is not None else self.count(),
+            "open": self.open(),
             "trials": shown,
             "best": None if best is None else best["number"],
             "importance": importances([(trial["params"], trial["value"]) for trial in ended], self.definition["direction"]),
