@@ -23,19 +23,20 @@ export function trialExperiment(experiment: string, number: number): string {
 
 /** What home knows of a sweep's trials. */
 export interface KnownAtHome {
-  /** Trials whose results are at home, with their values and what they came to where that is known. */
-  readonly home: readonly {
-    readonly number: number;
-    readonly params?: Readonly<Record<string, unknown>>;
-    readonly value?: number;
-  }[];
+  /** Numbers of trials whose results are at home. */
+  readonly home: readonly number[];
   /** Names of machines that are gone. */
   readonly lost: readonly string[];
+  /** What is at home of trials that the study may not know, since it was lost with all its copies. */
+  readonly trained?: readonly {
+    readonly number: number;
+    readonly params: Readonly<Record<string, unknown>>;
+    readonly value?: number;
+  }[];
 }
 
 /**
  * Makes the study, or brings it to what the plan wants; for the study's machine.
- * @param known What home knows. A study that was lost with all its copies learns of trials that are at home by their values.
  */
 export function placeStudy({ run, worker }: WorkerJob, known: KnownAtHome): AgentCall {
   const request = { op: "place", definition: worker.definition, ...known };

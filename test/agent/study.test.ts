@@ -231,16 +231,11 @@ describe("the study", () => {
 
   it("that was lost with all its copies learns from home what was trained", async () => {
     fleet = new SweepFleet([machine], { points: points("3", "2.0", "1") });
-    await fleet.place(
-      {},
-      {
-        home: [
-          { number: 1, params: { lr: 2 }, value: 0.5 },
-          { number: 3, params: { lr: 3 } },
-        ],
-        lost: [],
-      },
-    );
+    const trained = [
+      { number: 1, params: { lr: 2 }, value: 0.5 },
+      { number: 3, params: { lr: 3 } },
+    ];
+    for (let times = 0; times < 2; times++) await fleet.place({}, { home: [1, 3], lost: [], trained });
     expect((await fleet.summary()).trials).toMatchObject([
       { state: "withdrawn" },
       { state: "complete", params: { lr: 2 }, value: 0.5 },

@@ -48,8 +48,7 @@ describe("a sweep on several machines", () => {
     expect(before.epoch).not.toBe(given.epoch);
     // What the lost machine had is at home but for one trial.
     const ofLost = before.trials.filter(({ machine }) => machine === "machine").map(({ number }) => number);
-    const [again, ...others] = ofLost;
-    const home = others.map((number) => ({ number }));
+    const [again, ...home] = ofLost;
     await fleet.place(
       { points: points("1.0", "1e-05", "0.1", "0.5", "2", "3", "7", "8") },
       { home, lost: ["machine", "machine-3"] },

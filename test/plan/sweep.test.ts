@@ -119,11 +119,11 @@ gpusPerRun: 2
 
   it("tells the agent all of it", async () => {
     const job = (await planOf("metric: loss\ngrid: {steps: [1]}", "graceSeconds: 5")) as WorkerJob;
-    expect(placeStudy(job, { home: [{ number: 0 }], lost: ["machine-2"] })).toEqual({
+    expect(placeStudy(job, { home: [0], lost: ["machine-2"] })).toEqual({
       verb: "study-call",
       document: {
         experiment: "exp",
-        request: { op: "place", definition: job.worker.definition, home: [{ number: 0 }], lost: ["machine-2"] },
+        request: { op: "place", definition: job.worker.definition, home: [0], lost: ["machine-2"] },
       },
     });
     expect(placeWorker(job, { study: "machine-2" }).document).toMatchObject({

@@ -37,8 +37,8 @@ DEFINITION = {
     "leaseSeconds": int,
 }
 
-# A trial whose results are at home; with its values and what it came to for a study that has been lost with all copies.
-AT_HOME = {"number": int, "params": Maybe({str: object}), "value": Maybe(float)}
+# A trial whose results are at home, for a study that was lost with all copies.
+TRAINED = {"number": int, "params": {str: object}, "value": Maybe(float)}
 # Trials that one sweep may have, and values of the metric that one trial may tell.
 MOST_TRIALS, MOST_VALUES = 10_000, 1000
 

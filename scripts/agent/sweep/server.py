@@ -12,7 +12,7 @@ from base.document import Maybe, Wrong, arguments, takes
 from base.files import replace, unlink_if_there
 from base.locks import hold
 from base.processes import detach, key_of
-from sweep.definition import AT_HOME, DEFINITION
+from sweep.definition import DEFINITION, TRAINED
 from sweep.journal import chunk_of, new_epoch
 from sweep.places import VERSION, epoch_in, path_in
 from sweep.study import Study
@@ -28,7 +28,7 @@ LONGEST = 64 << 20
 RUNNING_TRIAL = {"number": int, "attempt": int, "params": {str: object}, "values": [[object]]}
 FACTS = {"exitCode": Maybe(int), "reason": Maybe(str), "seconds": Maybe(float), "names": Maybe([str])}
 REQUESTS = {
-    "place": {"definition": DEFINITION, "home": [AT_HOME], "lost": [str]},
+    "place": {"definition": DEFINITION, "home": [int], "lost": [str], "trained": Maybe([TRAINED])},
     "ask": {"machine": str, "have": [int]},
     # `offset`: how much of the journal the machine has, of the study with this epoch.
     "beat": {"machine": str, "running": [RUNNING_TRIAL], "offset": int, "epoch": str},
@@ -113,8 +113,8 @@ class Answers:
                 traceback.print_exc(file=sys.stderr)
                 return {"error": f"{type(error).__name__}: {error}"}
 
-    def place(self, definition, home, lost):
-        self.study.place(definition, home, lost)
+    def place(self, definition, home, lost, trained):
+        self.study.place(definition, home, lost, trained or [])
         return {"trials": len(self.study.records), "open": self.study.open()}
 
     def ask(self, machine, have):

@@ -66,11 +66,11 @@ class Study:
     def change(self, number, **facts):
         self.keep(number, {**self.records[number], **facts})
 
-    def place(self, definition, home, lost):
+    def place(self, definition, home, lost, trained):
         """
         Makes the study, or brings it to what is wanted: values that came are queued, values that went are withdrawn if they
-        wait. `home`: trials whose results are at home; `lost`: machines that are gone. A trial whose results were on one of
-        them alone is queued again.
+        wait. `home`: numbers of trials whose results are at home; `lost`: machines that are gone. A trial whose results were
+        on one of them alone is queued again. `trained`: what is at home of trials that the study may not know.
         """
         if self.optuna is None:
             study = optuna.create_study(study_name=NAME, storage=self.storage, direction=definition["direction"])
@@ -79,15 +79,14 @@ class Study:
         if definition != self.definition:
             self.optuna.set_user_attr("definition", definition)
             self.definition = definition
-        for told in home:
-            if told["params"] is not None and told["number"] not in self.records:
+        for told in trained:
+            if told["number"] not in self.records:
                 self.know(told["number"], told["params"])
                 self.end(told["number"], COMPLETE, value=finite(told["value"]))
         if definition["points"] is not None:
             self.match(points_of(definition))
-        at_home = {told["number"] for told in home}
         for number, record in list(self.records.items()):
-            if record.get("machine") in lost and number not in at_home:
+            if record.get("machine") in lost and number not in home:
                 if record["state"] in (COMPLETE, PRUNED):
                     self.change(number, state=QUEUED, again=True)
                 elif record["state"] == RUNNING:
