@@ -229,6 +229,23 @@ describe("the study", () => {
     ]);
   });
 
+  it("takes a trial for complete whose results are at home, though its machine was lost before it could tell", async () => {
+    fleet = new SweepFleet([machine], { points: points("1", "2") });
+    await fleet.place();
+    const first = await given("machine-2");
+    await given("machine-3");
+    const known = {
+      home: [0],
+      lost: ["machine-2", "machine-3"],
+      trained: [{ number: 0, params: first.params, value: 0.5 }],
+    };
+    expect(await fleet.place({}, known)).toBe(1);
+    expect((await fleet.summary()).trials).toMatchObject([
+      { state: "complete", value: 0.5, lost: 0 },
+      { state: "queued", lost: 1 },
+    ]);
+  });
+
   it("that was lost with all its copies learns from home what was trained", async () => {
     fleet = new SweepFleet([machine], { points: points("3", "2.0", "1") });
     const trained = [

@@ -83,14 +83,20 @@ class Study:
             if told["number"] not in self.records:
                 self.know(told["number"], told["params"])
                 self.end(told["number"], COMPLETE, value=finite(told["value"]))
+        values = {told["number"]: finite(told["value"]) for told in trained}
         if definition["points"] is not None:
             self.match(points_of(definition))
         for number, record in list(self.records.items()):
-            if record.get("machine") in lost and number not in home:
-                if record["state"] in (COMPLETE, PRUNED):
-                    self.change(number, state=QUEUED, again=True)
-                elif record["state"] == RUNNING:
-                    self.give_back(number, lost=1)
+            if record.get("machine") not in lost:
+                continue
+            if number in home:
+                # It has ended well, though this study, a copy that was made before, doesn't know.
+                if record["state"] not in ENDED:
+                    self.end(number, COMPLETE, value=values.get(number))
+            elif record["state"] in (COMPLETE, PRUNED):
+                self.change(number, state=QUEUED, again=True)
+            elif record["state"] == RUNNING:
+                self.give_back(number, lost=1)
 
     def require_same_kind(self, definition):
         """What trials have come to must mean the same before and after a change. @raises ValueError"""
