@@ -40,6 +40,8 @@ export class Study extends pulumi.ComponentResource {
       experiment: plan.run.experiment,
       study: worker.study,
       definition: worker.definition,
+      metric: worker.definition.metric,
+      evaluation: plan.evaluation,
       directory: plan.results.directory,
       instanceId,
       access,

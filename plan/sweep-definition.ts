@@ -78,11 +78,20 @@ function combinations(
 function twice(points: readonly Readonly<Record<string, string>>[], field: string): Problem[] {
   const seen = new Set<string>();
   for (const point of points) {
-    const key = JSON.stringify(Object.entries(point).sort());
+    const key = JSON.stringify(
+      Object.entries(point)
+        .sort()
+        .map(([name, text]) => [name, sameNumber(text)]),
+    );
     if (seen.has(key)) return [{ field, value: point, message: "these values stand there twice", next: "Remove one" }];
     seen.add(key);
   }
   return [];
+}
+
+/** A text that is the same for the same number: to the study, `1.0` and `1` are one value. */
+function sameNumber(text: string): string {
+  return /^-?[0-9]/.test(text) ? String(Number(text)) : text;
 }
 
 /** Trials of a list that lack a name which others give: what would stand there isn't said. */

@@ -308,7 +308,7 @@ async function endRunBy(place: ResultsPlace, reason: string, listener: Waiting):
 }
 
 /** Why a trial was stopped that was worse than the others; see scripts/agent/sweep/. */
-const prunedReason = "pruned";
+export const prunedReason = "pruned";
 
 /** Exit status of an evaluation that was ended at its time limit. */
 const atTimeLimit = 124;

@@ -69,17 +69,22 @@ export function trialRun(experiment: string, number: number): string {
   return `${experiment}-t${number}`;
 }
 
+/** What home knows of a sweep's trials. */
+export interface KnownAtHome {
+  /** Numbers of the trials whose results are at home, taken after they had ended well. */
+  readonly home: readonly number[];
+  /** Ids of instances that are gone, and with them what is not at home. */
+  readonly lost: readonly string[];
+  /** What of these the study may not know, since it was lost with the newest of its copies. */
+  readonly trained?: readonly {
+    readonly number: number;
+    readonly params: Readonly<Record<string, unknown>>;
+    readonly value?: number;
+  }[];
+}
+
 /** What is asked of a study; see scripts/agent/sweep/server.py. */
-type Request =
-  | { readonly op: "summary" }
-  | {
-      readonly op: "place";
-      readonly definition: object;
-      /** Numbers of the trials whose results are at home, verified. */
-      readonly home: readonly number[];
-      /** Machines that are gone, and with them what is not at home. */
-      readonly lost: readonly string[];
-    };
+type Request = { readonly op: "summary" } | ({ readonly op: "place"; readonly definition: object } & KnownAtHome);
 
 const answerSchema = z.object({ ok: z.unknown().optional(), error: z.string().optional() });
 
@@ -112,7 +117,7 @@ export async function readStudy(session: SshSession, experiment: string): Promis
 export async function placeStudy(
   session: SshSession,
   experiment: string,
-  wanted: Omit<Extract<Request, { op: "place" }>, "op">,
+  wanted: { readonly definition: object } & KnownAtHome,
 ): Promise<void> {
   await askStudy(session, experiment, { op: "place", ...wanted });
 }

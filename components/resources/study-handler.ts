@@ -1,8 +1,11 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { atMost } from "../../local/at-most";
+import type { EvaluationPlan } from "../../plan/types";
+import { mainNumbers, metricsIn } from "../../remote/metrics-at-home";
+import { prunedReason } from "../../remote/results";
 import { withSession } from "../../remote/session";
-import { placeStudy, readCopy, type StudyCopy } from "../../remote/study";
+import { type KnownAtHome, placeStudy, readCopy, type StudyCopy } from "../../remote/study";
 import { adoptStudy, bestOf, copyAtHome, type FoundCopy, knowsMore, readJournal } from "../../remote/study-copies";
 import { recordHead, resultsFile } from "../../remote/transfer/results-file";
 import { numberOf } from "../../remote/trials";
@@ -26,6 +29,8 @@ interface Inputs {
   readonly experiment: string;
   readonly study: string;
   readonly definition: object;
+  readonly metric: string;
+  readonly evaluation?: EvaluationPlan;
   readonly directory: string;
   readonly instanceId: string;
   readonly access: SshAccess;
@@ -60,7 +65,7 @@ async function place(inputs: Inputs, lost: readonly string[], context: HandlerCo
     if (moved !== undefined && journal !== undefined)
       await adoptStudy(session, experiment, { epoch: moved.epoch, journal });
     else if (own?.study === false) await adoptStudy(session, experiment);
-    await placeStudy(session, experiment, { definition, home: trialsAtHome(directory, experiment), lost });
+    await placeStudy(session, experiment, { definition, ...knownAtHome(directory, inputs), lost });
   });
   if (moved !== undefined)
     context.progress(`${experiment}: the study is on ${study} now, with all that was known of it`);
@@ -101,15 +106,24 @@ function atHome(directory: string, experiment: string): FoundCopy[] {
   return copy === undefined ? [] : [copy];
 }
 
-/** Numbers of the trials whose results are at home, taken after their end. */
-function trialsAtHome(directory: string, experiment: string): number[] {
+/** What is at home of trials that have ended well. Of pruned ones nothing more is wanted. */
+function knownAtHome(directory: string, { experiment, evaluation, metric }: Inputs): Omit<KnownAtHome, "lost"> {
   const names = existsSync(directory) ? readdirSync(directory) : [];
-  return names.flatMap((name) => {
+  const home: number[] = [];
+  const trained: NonNullable<KnownAtHome["trained"]>[number][] = [];
+  for (const name of names) {
     const number = numberOf(name, experiment);
     const folder = join(directory, name);
-    if (number === undefined || !existsSync(join(folder, resultsFile))) return [];
-    return recordHead(folder)?.run?.attempts.at(-1)?.exitCode === undefined ? [] : [number];
-  });
+    if (number === undefined || !existsSync(join(folder, resultsFile))) continue;
+    const ran = recordHead(folder)?.run;
+    const last = ran?.attempts.at(-1);
+    const isWell = last?.exitCode === 0 && last.stopReason === undefined;
+    if (!isWell && last?.stopReason !== prunedReason) continue;
+    home.push(number);
+    const values = evaluation === undefined ? {} : mainNumbers(metricsIn(folder, evaluation.metrics).files, 1000);
+    if (isWell && ran?.trial !== undefined) trained.push({ number, params: ran.trial.values, value: values[metric] });
+  }
+  return { home, trained };
 }
 
 /** Life of a sweep's study: which trials there are to be, and where what is known of them lies. */
@@ -117,7 +131,17 @@ export const handler: DynamicHandler<Inputs, Inputs> = {
   diff: (_id, olds, news) =>
     diffByName(olds, news, {
       replace: ["experiment"],
-      update: ["study", "definition", "directory", "instanceId", "access", "members", "instanceIds"],
+      update: [
+        "study",
+        "definition",
+        "metric",
+        "evaluation",
+        "directory",
+        "instanceId",
+        "access",
+        "members",
+        "instanceIds",
+      ],
     }),
   create: async (inputs, context) => ({ id: inputs.experiment, outs: await place(inputs, [], context) }),
   update: async (_id, olds, news, context) => {

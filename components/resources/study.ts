@@ -1,4 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
+import type { EvaluationPlan } from "../../plan/types";
 import { RemoteResource } from "../dynamic/resource";
 import type { Login } from "./claim";
 import type { OnInstanceArgs } from "./on-instance";
@@ -12,6 +13,9 @@ export interface StudyPlaceArgs extends OnInstanceArgs {
   readonly study: pulumi.Input<string>;
   /** What the study is told of the sweep. Values that come are queued, values that go are withdrawn. */
   readonly definition: pulumi.Input<object>;
+  /** Name of the sweep's metric, and how a trial is evaluated: what is at home tells what it came to. */
+  readonly metric: pulumi.Input<string>;
+  readonly evaluation?: pulumi.Input<EvaluationPlan | undefined>;
   /** Local folder of the stack's results, relative to the project. */
   readonly directory: pulumi.Input<string>;
   /** All machines of the fleet, by their unique names: where one is launched, it is asked for what it knows. Secret. */

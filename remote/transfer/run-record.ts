@@ -44,6 +44,8 @@ const runRecord = z.object({
   /** Names of the variables that were set. Their values may be secret. */
   variables: z.array(z.string()).optional(),
   instance: z.object({ type: z.string(), region: z.string() }).optional(),
+  /** Where it is a trial of a sweep: which, and with which values. */
+  trial: z.object({ sweep: z.string(), number: z.number(), values: z.record(z.string(), z.unknown()) }).optional(),
   /** The starts of these settings, the newest last. */
   attempts: z
     .array(

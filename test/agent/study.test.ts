@@ -120,7 +120,6 @@ describe("the study", () => {
       ["2", "queued"],
       ["3", "withdrawn"],
       ["4", "queued"],
-      ["1", "queued"],
     ]);
     await fleet.place({ points: points("1", "3") });
     expect(await given()).toMatchObject({ number: 2, params: { lr: 3 } });
@@ -233,6 +232,40 @@ describe("the study", () => {
     ]);
   });
 
+  it("takes a trial for complete whose results are at home, though its machine was lost before it could tell", async () => {
+    fleet = new SweepFleet([machine], { points: points("1", "2") });
+    await fleet.place();
+    const first = await given("machine-2");
+    await given("machine-3");
+    const known = {
+      home: [0],
+      lost: ["machine-2", "machine-3"],
+      trained: [{ number: 0, params: first.params, value: 0.5 }],
+    };
+    expect(await fleet.place({}, known)).toBe(1);
+    expect((await fleet.summary()).trials).toMatchObject([
+      { state: "complete", value: 0.5, lost: 0 },
+      { state: "queued", lost: 1 },
+    ]);
+  });
+
+  it("that was lost with all its copies learns from home what was trained", async () => {
+    fleet = new SweepFleet([machine], { points: points("3", "2.0", "1") });
+    const trained = [
+      { number: 1, params: { lr: 2 }, value: 0.5 },
+      { number: 3, params: { lr: 3 } },
+    ];
+    for (let times = 0; times < 2; times++) await fleet.place({}, { home: [1, 3], lost: [], trained });
+    expect((await fleet.summary()).trials).toMatchObject([
+      { state: "withdrawn" },
+      { state: "complete", params: { lr: 2 }, value: 0.5 },
+      { state: "withdrawn" },
+      { state: "complete", params: { lr: 3 }, value: null },
+      { number: 4, state: "queued", params: { lr: 1 } },
+    ]);
+    expect((await fleet.summary()).best).toBe(1);
+  });
+
   it("is its user's alone, and answers what it can't take", async () => {
     fleet = new SweepFleet([machine], { points: points("1") });
     expect(await fleet.ask({ op: "ask", machine, have: [] })).toEqual({ error: "there is no study yet: run `up`" });
@@ -240,6 +273,16 @@ describe("the study", () => {
     const { statSync } = await import("node:fs");
     expect(statSync(`${fleet.machine(machine).home}/.lambda-train/study/exp/socket`).mode & 0o777).toBe(0o600);
     expect(await fleet.ask({ op: "nothing" })).toEqual({ error: "op must be one of place, ask, beat, tell, summary" });
+    for (const number of [-1, 10_000]) {
+      const told = {
+        op: "beat",
+        machine,
+        running: [{ number, attempt: 1, params: {}, values: [] }],
+        offset: 0,
+        epoch: "",
+      };
+      expect(await fleet.ask(told)).toEqual({ error: `no trial has the number ${number}` });
+    }
     expect(await fleet.ask({ op: "ask", machine: 3, have: [] })).toEqual({ error: "machine must be a text" });
   });
 });

@@ -46,13 +46,13 @@ describe("a sweep in the plan", () => {
     const { worker, run, workload, config } = await planOf(`
 metric: valid_loss
 grid:
-  optimizer.lr: [1e-4, 1.0, 1]
+  optimizer.lr: [1e-4, 1.0, 2]
   steps: [10, "20"]
 `);
     expect(worker?.places).toEqual({ "optimizer.lr": "config", steps: "config" });
     // A number stays as it is written, and text stays text.
     expect(worker?.definition.points).toEqual(
-      ["1e-4", "1.0", "1"].flatMap((lr) => ["10", '"20"'].map((steps) => ({ "optimizer.lr": lr, steps }))),
+      ["1e-4", "1.0", "2"].flatMap((lr) => ["10", '"20"'].map((steps) => ({ "optimizer.lr": lr, steps }))),
     );
     expect(worker?.definition).toMatchObject({ metric: "valid_loss", direction: "minimize", prune: null, retries: 1 });
     expect(worker?.template).toBe(".lambda-train/exp.yaml");

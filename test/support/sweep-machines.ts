@@ -18,7 +18,7 @@ import { cacheFolder, projectFolder } from "../../local/paths";
 import type { Job, SweepDefinition, WorkerPlan } from "../../plan/types";
 import { type AgentCall, agentName } from "../../remote/agent";
 import { startCall, workCall } from "../../remote/start";
-import { type Study, studyCall, studySchema } from "../../remote/study";
+import { type KnownAtHome, type Study, studyCall, studySchema } from "../../remote/study";
 import { testPlan } from "../remote/plan";
 import { processesWith } from "./sshd";
 
@@ -226,27 +226,21 @@ export class SweepFleet {
     };
   }
 
-  /** Makes the study, or changes it. `lost`: names of machines. */
-  async place(
-    change: Partial<SweepDefinition> = {},
-    known = { home: [] as number[], lost: [] as string[] },
-  ): Promise<unknown> {
+  /** Makes the study, or changes it. `lost`: names of machines. Gives how many trials are open, or what is against it. */
+  async place(change: Partial<SweepDefinition> = {}, known: KnownAtHome = { home: [], lost: [] }): Promise<unknown> {
     this.wanted = { ...this.wanted, ...change };
-    const told = JSON.parse(
-      await this.machine(this.study).call(
-        studyCall("exp", { op: "place", definition: this.wanted, ...known, lost: known.lost.map(instanceOf) }),
-      ),
-    ) as {
-      error?: string;
-    };
-    return told.error;
+    const request = { op: "place", definition: this.wanted, ...known, lost: known.lost.map(instanceOf) } as const;
+    const asked = await this.machine(this.study).call(studyCall("exp", request));
+    const { ok, error } = JSON.parse(asked) as { ok?: { open: number }; error?: string };
+    return error ?? ok?.open;
   }
 
   /** Starts the worker of a machine, or tells it what has changed. */
-  async work(machine: string, worker: JobChange = {}): Promise<string> {
+  async work(machine: string, worker: JobChange = {}, again = false): Promise<string> {
     const job = this.job(machine, worker);
-    const placed = workCall(job, instanceOf(machine));
-    Object.assign((placed.document as { worker: object }).worker, { beatSeconds: 0.3 });
+    const { verb, document } = workCall(job, instanceOf(machine));
+    const { worker: told } = document as { worker: object };
+    const placed = { verb, document: { ...document, again, worker: { ...told, beatSeconds: 0.3 } } };
     await this.machine(machine).call(placed);
     return this.machine(machine).call(startCall(job));
   }
@@ -269,7 +263,7 @@ export class SweepFleet {
   }
 
   /** Waits until the study is so. */
-  async until(isSo: (summary: Study) => boolean, seconds = 60): Promise<Study> {
+  async until(isSo: (summary: Study) => boolean, seconds = 120): Promise<Study> {
     for (let tries = 0; tries < seconds * 5; tries++) {
       const summary = await this.summary();
       if (isSo(summary)) return summary;
@@ -286,7 +280,7 @@ export class SweepFleet {
 }
 
 /** Waits until something holds. */
-export async function eventually(isSo: () => boolean, what: () => string, seconds = 40): Promise<void> {
+export async function eventually(isSo: () => boolean, what: () => string, seconds = 120): Promise<void> {
   for (let tries = 0; tries < seconds * 20; tries++) {
     if (isSo()) return;
     await sleep(50);

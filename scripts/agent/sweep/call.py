@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -41,8 +42,8 @@ def answer_peer(experiment, request):
 
 def answer_to(experiment, request):
     """{"ok": …} or {"error": text}."""
-    if not isinstance(request, dict):
-        die(2, "study-call: request must be an object")
+    if not isinstance(request, dict) or re.fullmatch("[A-Za-z0-9][A-Za-z0-9_-]{0,62}", experiment) is None:
+        die(2, "study-call: experiment must be an experiment's name, and request an object")
     try:
         return json.loads(asked(experiment, request))
     except (OSError, ValueError):

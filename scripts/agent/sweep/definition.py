@@ -37,6 +37,11 @@ DEFINITION = {
     "leaseSeconds": int,
 }
 
+# A trial whose results are at home, for a study that was lost with all copies.
+TRAINED = {"number": int, "params": {str: object}, "value": Maybe(float)}
+# Trials that one sweep may have, and values of the metric that one trial may tell.
+MOST_TRIALS, MOST_VALUES = 10_000, 1000
+
 
 def points_of(definition):
     """The values of each trial of a grid or a list."""

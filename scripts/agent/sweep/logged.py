@@ -9,7 +9,6 @@ from run.first_step import (
     CONTEXT,
     COUNT,
     EVALUATES,
-    GOES_ON,
     HEADS,
     LONGEST,
     PAIR,
@@ -62,21 +61,22 @@ class Names:
         return min(ranked)[1] if ranked else None
 
 
-def numbers_in(text, is_open):
-    """(name, value, where it is) of each number that a line gives a name: what was measured on other data has its name."""
+def numbers_in(text, wanted=None):
+    """
+    (name, value, where it is) of each number that a line gives a name: what was measured on other data has its name. Behind
+    a space alone a number counts for the name of a measure, or one that is wanted (Names).
+    """
     scopes = [(scope.end(), scope.group().strip(" :]|)[\t").lower()) for scope in SCOPE.finditer(text)]
     for pair in PAIR.finditer(text):
-        if is_open and GOES_ON.match(text, pair.end()):
-            continue
         name = "_".join(part for part in (pair.group(1), pair.group(2)) if part).lower()
         joint = text[pair.end(2) : pair.start(3)]
-        if (":" not in joint and "=" not in joint and not is_told(name)) or BESIDE.search(text[: pair.start()][-24:]):
-            continue
         parts = re.split(r"[_/.@-]+", name)
         scope = next((of for end, of in reversed(scopes) if end <= pair.start(2)), "train")
         if not scope.startswith("train") and not any(TRAINS.match(part) or EVALUATES.match(part) for part in parts):
             name = f"{re.sub(' set$', '', scope)}_{name}"
-        yield name, float(pair.group(3).replace(",", "")), pair.start()
+        is_joined = ":" in joint or "=" in joint or is_told(name) or (wanted is not None and wanted.rank(name) is not None)
+        if is_joined and not BESIDE.search(text[: pair.start()][-24:]):
+            yield name, float(pair.group(3).replace(",", "")), pair.start()
 
 
 def place_in(text):
@@ -136,7 +136,7 @@ class LoggedMetric:
         context = CONTEXT.match(text)
         if context:
             self.epoch = int(context.group(1))
-        found = list(numbers_in(text, False))
+        found = list(numbers_in(text, self.names))
         for name, value, _ in found:
             if name in self.seen or len(self.seen) < MOST_NAMES:
                 self.seen[name] = value

@@ -12,7 +12,7 @@ from base.document import Maybe, Wrong, arguments, takes
 from base.files import replace, unlink_if_there
 from base.locks import hold
 from base.processes import detach, key_of
-from sweep.definition import DEFINITION
+from sweep.definition import DEFINITION, TRAINED
 from sweep.journal import chunk_of, new_epoch
 from sweep.places import VERSION, epoch_in, path_in
 from sweep.study import Study
@@ -22,13 +22,13 @@ IDLE = 1800
 # Seconds after which a machine that asks in vain is to ask again. It does while another one has said nothing for so many
 # seconds: that one's trial may come back.
 AGAIN, SILENT = 5, 20
-MOST_VALUES = 60
+MOST_SHOWN = 60
 LONGEST = 64 << 20
 
 RUNNING_TRIAL = {"number": int, "attempt": int, "params": {str: object}, "values": [[object]]}
 FACTS = {"exitCode": Maybe(int), "reason": Maybe(str), "seconds": Maybe(float), "names": Maybe([str])}
 REQUESTS = {
-    "place": {"definition": DEFINITION, "home": [int], "lost": [str]},
+    "place": {"definition": DEFINITION, "home": [int], "lost": [str], "trained": Maybe([TRAINED])},
     # `keeps`: the machine has the study, and is the last to end.
     "ask": {"machine": str, "instance": Maybe(str), "have": [int], "keeps": Maybe(bool)},
     # `offset`: how much of the journal the machine has, of the study with this epoch.
@@ -118,9 +118,9 @@ class Answers:
                 traceback.print_exc(file=sys.stderr)
                 return {"error": f"{type(error).__name__}: {error}"}
 
-    def place(self, definition, home, lost):
-        self.study.place(definition, home, lost)
-        return {"trials": len(self.study.records)}
+    def place(self, definition, home, lost, trained):
+        self.study.place(definition, home, lost, trained or [])
+        return {"trials": len(self.study.records), "open": self.study.open()}
 
     def ask(self, machine, have, keeps):
         trial = self.study.ask(machine, have)
@@ -139,4 +139,4 @@ class Answers:
         return {"counts": self.study.tell(facts=facts, **told)}
 
     def summary(self):
-        return self.study.summary(MOST_VALUES)
+        return self.study.summary(MOST_SHOWN)

@@ -14,7 +14,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from base.files import unlink_if_there
-from sweep.definition import points_of
+from sweep.definition import MOST_TRIALS, MOST_VALUES, points_of
 from sweep.optuna_parts import distribution_of, importances, named, pruner_of, sampler_of
 from sweep.values import key_of
 
@@ -68,11 +68,11 @@ class Study:
     def change(self, number, **facts):
         self.keep(number, {**self.records[number], **facts})
 
-    def place(self, definition, home, lost):
+    def place(self, definition, home, lost, trained):
         """
         Makes the study, or brings it to what is wanted: values that came are queued, values that went are withdrawn if they
-        wait. `home`: numbers of trials whose results are at home; `lost`: instances that are gone. A trial whose results
-        were on one of them alone is queued again.
+        wait. `home`: numbers of trials whose results are at home; `lost`: instances that are gone. A trial whose results were
+        on one of them alone is queued again. `trained`: what is at home of trials that the study may not know.
         """
         if self.optuna is None:
             study = optuna.create_study(study_name=NAME, storage=self.storage, direction=definition["direction"])
@@ -81,14 +81,23 @@ class Study:
         if definition != self.definition:
             self.optuna.set_user_attr("definition", definition)
             self.definition = definition
+        for told in trained:
+            if told["number"] not in self.records:
+                self.know(told["number"], told["params"])
+                self.end(told["number"], COMPLETE, value=finite(told["value"]))
+        values = {told["number"]: finite(told["value"]) for told in trained}
         if definition["points"] is not None:
             self.match(points_of(definition))
         for number, record in list(self.records.items()):
-            if record.get("instance") in lost and number not in home:
-                if record["state"] in (COMPLETE, PRUNED):
-                    self.change(number, state=QUEUED, again=True)
-                elif record["state"] == RUNNING:
-                    self.give_back(number, lost=1)
+            if record.get("instance") not in lost:
+                continue
+            if number in home and number in values and record["state"] not in ENDED:
+                # It has ended well, though this study, a copy that was made before, doesn't know.
+                self.end(number, COMPLETE, value=values[number])
+            elif number not in home and record["state"] in (COMPLETE, PRUNED):
+                self.change(number, state=QUEUED, again=True)
+            elif record["state"] == RUNNING:
+                self.give_back(number, lost=1)
 
     def require_same_kind(self, definition):
         """What trials have come to must mean the same before and after a change. @raises ValueError"""
@@ -153,6 +162,11 @@ class Study:
         record = self.records[number]
         self.run(number, machine, record["attempt"] + 1)
         return {"number": number, "params": record["params"], "attempt": record["attempt"] + 1}
+
+    def open(self):
+        """How many trials wait for a machine, those of a search that are still to be sampled included."""
+        queued = sum(record["state"] == QUEUED for record in self.records.values())
+        return queued + max(0, self.definition["trials"] - self.count() if self.definition["space"] is not None else 0)
 
     def count(self):
         return sum(record["state"] != WITHDRAWN for record in self.records.values())
@@ -222,7 +236,11 @@ class Study:
         own = self.trial(number)
         if own.state != TrialState.RUNNING:
             return False
-        new = [(step, value) for step, value in values if step not in own.intermediate_values]
+        new = [
+            (pair[0], float(pair[1]))
+            for pair in values[:MOST_VALUES]
+            if [type(each) for each in pair] in ([int, int], [int, float]) and pair[0] not in own.intermediate_values
+        ]
         for step, value in new:
             self.storage.set_trial_intermediate_value(own._trial_id, step, value)
         return bool(new)
@@ -236,6 +254,8 @@ class Study:
 
     def know(self, number, params):
         """Makes a trial known that a machine has and this study, an older copy, has not. Those before it come too."""
+        if not 0 <= number < MOST_TRIALS:
+            raise ValueError(f"no trial has the number {number}")
         while number not in self.records:
             missing = len(self.records)
             if self.definition["space"] is None:
@@ -278,8 +298,10 @@ class Study:
         self.heard.pop(number, None)
         own = self.trial(number)
         if not own.state.is_finished():
-            values = None if value is None or state != COMPLETE else [value]
-            self.storage.set_trial_state_values(own._trial_id, STATES[state], values)
+            # Optuna has no complete trial without a value.
+            is_complete = state == COMPLETE and value is not None
+            ended = STATES[FAILED if state == COMPLETE and not is_complete else state]
+            self.storage.set_trial_state_values(own._trial_id, ended, [value] if is_complete else None)
 
     def is_over(self, machine, patience):
         """
@@ -313,6 +335,7 @@ class Study:
             "metric": self.definition["metric"],
             "direction": self.definition["direction"],
             "wanted": self.definition["trials"] if self.definition["space"] is not None else self.count(),
+            "open": self.open(),
             "trials": shown,
             "best": None if best is None else best["number"],
             "importance": importances([(trial["params"], trial["value"]) for trial in ended], self.definition["direction"]),

@@ -16,8 +16,17 @@ def parsed(texts):
 
 
 def key_of(params):
-    """Names a trial's values: the same for the same values, in whatever order."""
-    return json.dumps(params, sort_keys=True)
+    """Names a trial's values: the same for the same values, in whatever order. 1.0 and 1 are one value."""
+    return json.dumps(whole(params), sort_keys=True)
+
+
+def whole(value):
+    """The same with integers for floats without a fraction."""
+    if isinstance(value, dict):
+        return {name: whole(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [whole(member) for member in value]
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else value
 
 
 def as_text(value):

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 
-from base.document import takes
+from base.document import arguments, takes
 from base.say import die, say
 from run.state import Run
 from sweep.journal import Copy
@@ -22,6 +22,7 @@ from sweep.trial import ENDED, GONE, RUNNING, Trial, known_trials, told, wait_fo
 from sweep.values import as_text, shown
 from sweep.worker_document import worker_of, written_at
 
+GIVEN = {"number": int, "params": {str: object}, "attempt": int}
 TICK = 0.5
 BEAT, PATIENCE, SAVE = 5, 1800, 30
 SHORTEST, LONGEST = 1, 30
@@ -253,11 +254,12 @@ class Worker:
             if "trial" not in answer:
                 self.ask_at = time.monotonic() + answer.get("wait", 5)
                 return
-            self.begin(answer["trial"], slot, own)
+            self.begin(arguments(answer["trial"], GIVEN), slot, own)
         # All slots are taken.
         self.ask_at = time.monotonic()
 
     def begin(self, given, slot, own):
+        """Starts a trial that was given, or finds that it runs here."""
         known = next((trial for trial in self.trials if trial.number == given["number"]), None)
         if known is not None:
             # It was given back too early: this machine has it still.

@@ -33,6 +33,8 @@ class Logs(unittest.TestCase):
             ("epoch 4, Valid Loss: 0.2", "valid_loss", ("epoch", 4, 0.2)),
             ("epoch 1 valid_loss=nan", "valid_loss", ("epoch", 1, None)),
             ("throughput=120.5 step=9", "throughput", ("step", 9, 120.5)),
+            ("epoch 3 throughput 120.5", "throughput", ("epoch", 3, 120.5)),
+            ("epoch 3/5 valid_token_error_rate 0.9", "valid_token_error_rate", ("epoch", 3, 0.9)),
             ("epoch 9 best valid_loss=0.1", "valid_loss", None),
             ("=== lambda-train: valid_loss=3", "valid_loss", None),
         ):
@@ -68,7 +70,7 @@ class Logs(unittest.TestCase):
         self.assertEqual(place_in("epoch 1 step 30 loss 0.5"), ("step", 30))
 
     def test_scopes_are_part_of_the_name(self):
-        names = [name for name, _, _ in numbers_in("Test: loss 0.5, train loss 0.4", False)]
+        names = [name for name, _, _ in numbers_in("Test: loss 0.5, train loss 0.4")]
         self.assertEqual(names, ["test_loss", "train_loss"])
 
 

@@ -22,7 +22,8 @@ class Values(unittest.TestCase):
         self.assertEqual(
             repr(parsed({"a": "1.0", "b": "1", "c": '"1"', "d": "1e-5"})), "{'a': 1.0, 'b': 1, 'c': '1', 'd': 1e-05}"
         )
-        self.assertNotEqual(key_of({"a": 1.0}), key_of({"a": 1}))
+        self.assertEqual(key_of({"a": [1.0, 0.5]}), key_of({"a": [1, 0.5]}))
+        self.assertNotEqual(key_of({"a": "1"}), key_of({"a": 1}))
         self.assertEqual(key_of({"a": 1, "b": 2}), key_of({"b": 2, "a": 1}))
         self.assertEqual(shown({"lr": 0.1, "b": "x"}), "b=x, lr=0.1")
 
