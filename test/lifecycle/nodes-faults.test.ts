@@ -6,7 +6,7 @@ import { Project } from "../support/project";
 import { startTinyStack } from "../support/tiny";
 
 /** What goes wrong with one of two machines; each test goes on from where the one before ended. */
-describe("a training on two machines of which one fails", { timeout: 240_000 }, () => {
+describe("a training on two machines of which one fails", { timeout: 300_000 }, () => {
   const project = new Project();
   let cloud: TestCloud;
 
@@ -59,9 +59,7 @@ describe("a training on two machines of which one fails", { timeout: 240_000 }, 
   });
 
   it("lets the fleet's key ask the agent, and nothing else", async () => {
-    const [{ ip }] = (await cloud.admin.state()).instances.filter(({ status: now }) => now === "active") as [
-      { ip: string },
-    ];
+    const { machine: ip } = (await project.outputs()).instanceIp as { machine: string };
     const options =
       "-F /dev/null -i ~/.lambda-train/fleet/key -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null";
     const say = (question: string, words = ""): string =>
@@ -76,12 +74,12 @@ describe("a training on two machines of which one fails", { timeout: 240_000 }, 
     expect(await project.fails("wait")).toMatch(/tiny-v1: stopped/);
     expect(await status()).toContain("(rank 1 failed)");
     await project.succeeds("up", ["--refresh"]);
-    expect(await status()).toMatch(/start 2[^]*start 2/);
+    expect(await status()).toMatch(/start 2[\s\S]*start 2/);
   });
 
   it("stops rank 1 where rank 0 is stopped, for the same reason", async () => {
     await project.succeeds("stop");
-    await expect.poll(status, { timeout: 30_000, interval: 1_000 }).toMatch(/\(user\)[^]*\(user\)/);
+    await expect.poll(status, { timeout: 30_000, interval: 1_000 }).toMatch(/\(user\)[\s\S]*\(user\)/);
     await project.succeeds("up", ["--refresh"]);
   });
 
@@ -94,12 +92,25 @@ describe("a training on two machines of which one fails", { timeout: 240_000 }, 
     const after = await instances();
     expect(after.machine).toBe(before.machine);
     expect(after["machine-2"]).not.toBe(before["machine-2"]);
-    expect(await status()).toMatch(/run +tiny-v1 {2}running[^]*run +tiny-v1 {2}running/);
+    expect(await status()).toMatch(/run +tiny-v1 {2}running[\s\S]*run +tiny-v1 {2}running/);
+  });
+
+  it("goes on from another machine's copy of the checkpoints where rank 0's machine is lost", async () => {
+    const copies = "ls ~/.lambda-train/nodes/tiny-v1/checkpoints | grep -v partial";
+    const copied = async (): Promise<string> =>
+      (await project.run("exec", ["--rank", "1", "bash", "-c", copies])).output;
+    await expect.poll(copied, { timeout: 60_000, interval: 2_000 }).toContain("best_model.pt");
+    const before = await instances();
+    await cloud.admin.terminate(before.machine ?? "");
+    await expect.poll(status, { timeout: 100_000, interval: 5_000 }).toContain("(node lost)");
+    await project.succeeds("up");
+    expect((await instances())["machine-2"]).toBe(before["machine-2"]);
+    expect(await project.succeeds("logs", ["--no-follow"])).toMatch(/took \d+ checkpoint files .* from machine-2/);
   });
 
   it("leaves nothing behind", async () => {
     await project.succeeds("down", ["--keep-cloud"]);
     expect(await cloud.inventory()).toEqual(nothing);
-    expect(parseLedger(join(project.folder, "results/test/ledger.jsonl")).bills).toHaveLength(4);
+    expect(parseLedger(join(project.folder, "results/test/ledger.jsonl")).bills).toHaveLength(5);
   });
 });

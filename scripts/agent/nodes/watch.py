@@ -4,6 +4,7 @@ import threading
 import time
 
 from fleet.link import Refused, Unreachable, ask
+from nodes.checkpoints import copy_from
 
 # Seconds between two looks at a machine, for one answer, and without one until it counts as lost.
 PAUSE = 2
@@ -11,6 +12,10 @@ ANSWER = 15
 LOST = 60
 # Seconds for a machine to join the round, after this one began.
 PATIENCE = 630
+
+# Rank 1 copies rank 0's newest checkpoints: seconds between two times, and the part of its time that this may take at most.
+COPY = 15
+SHARE = 0.1
 
 LOST_REASON = "node lost"
 
@@ -27,18 +32,17 @@ class Others:
         self.began = time.monotonic()
         # Of rank 0, where the first step is logged.
         self.first_step = None
-        self.over = threading.Event()
         node = attempt.get("description")["node"]
         ranks = range(1, len(node["machines"])) if node["rank"] == 0 else [0]
         for rank in ranks:
             threading.Thread(target=self.follow, args=(rank, node["machines"][rank]), daemon=True).start()
-
-    def end(self):
-        self.over.set()
+        if node["rank"] == 1:
+            threading.Thread(target=self.copy, args=(node["machines"][0],), daemon=True).start()
 
     def follow(self, rank, machine):
         seen_at, has_joined = time.monotonic(), False
-        while not self.over.wait(PAUSE):
+        while True:
+            time.sleep(PAUSE)
             own = (self.attempt.get("group") or {}).get("round")
             if own is None:
                 # This machine waits for its place itself.
@@ -71,6 +75,16 @@ class Others:
             if told["state"] == "stopped":
                 self.stop(told["stopReason"])
                 return
+
+    def copy(self, machine):
+        pause = COPY
+        while True:
+            time.sleep(pause)
+            if not self.attempt.has("group"):
+                continue
+            began = time.monotonic()
+            copy_from(self.attempt, machine)
+            pause = max(COPY, (time.monotonic() - began) / SHARE)
 
     def stop(self, reason):
         # The first one is the cause.
