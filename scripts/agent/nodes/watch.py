@@ -10,6 +10,7 @@ from nodes.checkpoints import copy_from
 PAUSE = 2
 ANSWER = 15
 LOST = 60
+BRIEF = 5
 # Seconds for a machine to join the round, after this one began.
 PATIENCE = 630
 
@@ -34,8 +35,9 @@ class Others:
         self.first_step = None
         node = attempt.get("description")["node"]
         ranks = range(1, len(node["machines"])) if node["rank"] == 0 else [0]
-        for rank in ranks:
-            threading.Thread(target=self.follow, args=(rank, node["machines"][rank]), daemon=True).start()
+        self.machines = [node["machines"][rank] for rank in ranks]
+        for rank, machine in zip(ranks, self.machines):
+            threading.Thread(target=self.follow, args=(rank, machine), daemon=True).start()
         if node["rank"] == 1:
             threading.Thread(target=self.copy, args=(node["machines"][0],), daemon=True).start()
 
@@ -75,6 +77,18 @@ class Others:
             if told["state"] == "stopped":
                 self.stop(told["stopReason"])
                 return
+
+    def cause(self):
+        """Why one of them is being stopped, if one is: training here that fails then has only lost its company."""
+        own = (self.attempt.get("group") or {}).get("round")
+        for machine in self.machines:
+            try:
+                told = ask(machine, "node-look", {"experiment": self.attempt.run.experiment}, BRIEF)
+            except (Unreachable, Refused):
+                continue
+            if told["round"] == own and told["stopReason"]:
+                return told["stopReason"]
+        return None
 
     def copy(self, machine):
         pause = COPY
