@@ -6,8 +6,10 @@ import time
 from fleet.link import Refused, Unreachable, ask
 from nodes.checkpoints import copy_from
 
-# Seconds between two looks at a machine, for one answer, and without one until it counts as lost.
+# Seconds between two looks at a machine, for one answer, and without one until it counts as lost. Each look starts a Python
+# there: of many machines rank 0 would have little time for anything else.
 PAUSE = 2
+LOOKS = 8
 ANSWER = 15
 LOST = 60
 BRIEF = 5
@@ -34,6 +36,8 @@ class Others:
         # Of rank 0, where the first step is logged.
         self.first_step = None
         node = attempt.get("description")["node"]
+        # So many looks a second at most.
+        self.pause = max(PAUSE, len(node["machines"]) / LOOKS)
         ranks = range(1, len(node["machines"])) if node["rank"] == 0 else [0]
         self.machines = [node["machines"][rank] for rank in ranks]
         for rank, machine in zip(ranks, self.machines):
@@ -44,7 +48,7 @@ class Others:
     def follow(self, rank, machine):
         seen_at, has_joined = time.monotonic(), False
         while True:
-            time.sleep(PAUSE)
+            time.sleep(self.pause)
             own = (self.attempt.get("group") or {}).get("round")
             if own is None:
                 # This machine waits for its place itself.
