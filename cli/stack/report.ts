@@ -34,6 +34,8 @@ export interface StackReport extends Partial<Details> {
     | (NonNullable<JobView["instance"]> & { readonly status: string; readonly ip: string | null })
     | null;
   readonly experiment: string | null;
+  /** Its place in a training on several machines. Absent: it trains alone. */
+  readonly node?: { readonly rank: number; readonly nodes: number };
   readonly run: RunReport;
   /** Instances that carry the stack's name, and that its state does not know: an `up` was killed while it launched. */
   readonly strays: readonly StrayReport[];
@@ -107,6 +109,7 @@ export function reportsOf(view: StackView, account: AccountLook, looks: readonly
       stack,
       instance: known ?? null,
       experiment: job.run?.experiment ?? null,
+      ...(job.run?.node && { node: { rank: job.run.node.rank, nodes: job.run.node.machines.length } }),
       run,
       strays,
       unknown: account.unknown ?? null,
@@ -132,10 +135,11 @@ export function printedReport(all: readonly JobReport[]): object {
     return [job.machine, { instance, ...known, cost: own, machine }] as const;
   });
   const runs = all.map(({ job, report }) => {
-    const { experiment, run, results, resultsLack, progress, metrics, metricsLeft, machine, log } = report;
+    const { experiment, node, run, results, resultsLack, progress, metrics, metricsLeft, machine, log } = report;
     const lack = { ...(resultsLack !== undefined && { resultsLack }), ...(metricsLeft && { metricsLeft }) };
     const found = {
       experiment,
+      ...(node && { node }),
       run,
       results,
       progress,

@@ -146,7 +146,7 @@ function costRows({ cost }: StackReport): Row[] {
 
 /** @param isFirst Of its machine's runs: with that the use of the machine is told. */
 function runRows(report: StackReport, isFirst: boolean): Row[] {
-  const { experiment, run, results, resultsLack, instance, waits, progress, metrics, machine, cpuPercent } = {
+  const { experiment, node, run, results, resultsLack, instance, waits, progress, metrics, machine, cpuPercent } = {
     ...noDetails,
     ...report,
   };
@@ -154,7 +154,8 @@ function runRows(report: StackReport, isFirst: boolean): Row[] {
   if (instance === null) return [];
   if (experiment === null || run.state === "absent") return [["run", "not started"]];
   const reason = "reason" in run ? `: ${run.reason}` : "";
-  const rows: (Row | undefined)[] = [["run", `${pc.bold(experiment)}  ${colour(run.state)}${reason}`]];
+  const rank = node === undefined ? "" : `  rank ${node.rank} of ${node.nodes} machines`;
+  const rows: (Row | undefined)[] = [["run", `${pc.bold(experiment)}  ${colour(run.state)}${reason}${rank}`]];
   if ("logPath" in run) rows.push(...describeRun(run));
   if (waits !== undefined)
     rows.push(["waits", `${waits.join(", ")}: changed; the next \`up\` after the run applies it`]);

@@ -55,8 +55,10 @@ function changedRules({ rules }: FirewallRuleset, changes: readonly Change[]): F
   const wanted = [...new Set([...known.filter((network) => !removed.has(network)), ...added])];
   const [first, last] = changes.at(-1)?.ports ?? [22, 22];
   const room = Math.max(1, mostFirewallRules - others.length);
-  const fleet = mergedNetworks(wanted, room).map((sourceNetwork) => ({
-    protocol: first === 22 && last === 22 ? ("tcp" as const) : ("all" as const),
+  const isSsh = first === 22 && last === 22;
+  // SSH asks for a key. Other ports are open to whoever may come in.
+  const fleet = mergedNetworks(wanted, room, isSsh ? 0 : widestBits).map((sourceNetwork) => ({
+    protocol: isSsh ? ("tcp" as const) : ("all" as const),
     portRange: [first, last] as [number, number],
     sourceNetwork,
     description: fleetRule,
@@ -66,13 +68,25 @@ function changedRules({ rules }: FirewallRuleset, changes: readonly Change[]): F
 
 const withLength = (network: string): string => (network.includes("/") ? network : `${network}/32`);
 
-/** The fewest bits more that let so many networks stand for all: Lambda's firewall takes few rules. */
-export function mergedNetworks(networks: readonly string[], most: number): string[] {
+/** Bits of the widest network for which all ports may be open. */
+const widestBits = 16;
+
+/**
+ * The networks, of which neighbours are merged where there are more than Lambda's firewall has room for.
+ * @param widest Bits that a merged network has at least. @throws Error where fewer would be needed
+ */
+export function mergedNetworks(networks: readonly string[], most: number, widest = 0): string[] {
   let all = withoutCovered(networks.map(parsed));
   while (all.length > most) {
     // Neighbours by address are the nearest ones.
     const joined = all.slice(1).map((next, at) => cover(all[at] ?? next, next));
     const closest = joined.reduce((best, each) => (each.length > best.length ? each : best));
+    if (closest.length < widest) {
+      throw new Error(
+        `The firewall has room for ${most} rules, and the addresses of the stack's ${networks.length} machines lie too far ` +
+          "apart to be merged. Name fewer networks in sshSources, or train on fewer machines.",
+      );
+    }
     all = withoutCovered([...all, closest]);
   }
   return all.map(

@@ -4,7 +4,6 @@ import getpass
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import tempfile
 
@@ -62,7 +61,10 @@ def ask(machine, verb, document, timeout):
 
 
 def take(machine, verb, document, timeout, path):
-    """Writes the file that a verb gives on another machine. @raises Unreachable, Refused"""
+    """
+    Writes the file that a verb gives on another machine, and gives the time of its last change. @raises Unreachable, Refused,
+    also where the file was written in place meanwhile
+    """
     place = (fleet() or {"machines": {}})["machines"].get(machine)
     if place is None:
         raise Unreachable(f"this machine has not been told where {machine} is")
@@ -74,12 +76,18 @@ def take(machine, verb, document, timeout, path):
         line = running.stdout.readline()
         if not line.endswith(b"\n"):
             raise Unreachable(f"{machine} does not answer at {address}")
-        size = result_of(json.loads(line))["bytes"]
+        told = result_of(json.loads(line))
+        left = told["bytes"]
         with open(path, "wb") as file:
-            shutil.copyfileobj(running.stdout, file, 1 << 20)
-            came = file.tell()
-    if came != size:
-        raise Unreachable(f"the connection to {machine} was lost after {came} of {size} bytes")
+            while left and (block := running.stdout.read(min(left, 1 << 20))):
+                file.write(block)
+                left -= len(block)
+        end = running.stdout.readline()
+    if not end:
+        raise Unreachable(f"the connection to {machine} was lost with {left} of {told['bytes']} bytes to come")
+    if not json.loads(end)["whole"]:
+        raise Refused(f"{document['path']} was written meanwhile")
+    return told["writtenAt"]
 
 
 def result_of(told):

@@ -3,7 +3,6 @@
 import importlib
 import json
 import os
-import shutil
 import sys
 
 from base.document import Wrong, arguments, takes
@@ -18,7 +17,7 @@ PEER_VERBS = {
     "node-checkpoints": "nodes.checkpoints:known_here",
     "study-call": "sweep.call:answer_peer",
 }
-# Each gives the path of a file, whose content follows the line that answers.
+# Each gives the path of a file. Its content follows the line that answers, and a line that says whether that is whole.
 FILE_VERBS = {"node-file": "nodes.checkpoints:send"}
 
 
@@ -35,11 +34,19 @@ def send_file(told):
     if "error" in told:
         print(json.dumps(told), flush=True)
         return
+    out = sys.stdout.buffer
     with open(told["ok"], "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        sys.stdout.buffer.write(json.dumps({"ok": {"bytes": size}}).encode() + b"\n")
-        shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
-        sys.stdout.buffer.flush()
+        before = os.fstat(file.fileno())
+        out.write(json.dumps({"ok": {"bytes": before.st_size, "writtenAt": before.st_mtime}}).encode() + b"\n")
+        left = before.st_size
+        while left and (block := file.read(min(left, 1 << 20))):
+            out.write(block)
+            left -= len(block)
+        after = os.fstat(file.fileno())
+    # A file that is written in place meanwhile is a mixture.
+    is_whole = left == 0 and (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+    out.write(json.dumps({"whole": is_whole}).encode() + b"\n")
+    out.flush()
 
 
 def answer(verb, document, verbs=None):

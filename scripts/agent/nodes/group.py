@@ -54,13 +54,14 @@ def follow(attempt, node):
     while time.monotonic() < until:
         try:
             told = ask(leader, "node-join", asked, ANSWER)
+            if "round" in told:
+                take_from(attempt, leader)
         except (Unreachable, Refused) as error:
             told = {"wait": str(error)}
         if "over" in told:
             print(f"lambda-train: {told['over']}", flush=True)
             raise SystemExit(0)
         if "wait" not in told:
-            take_from(attempt, leader)
             attempt.put(group=told)
             return told
         if told["wait"] != said:

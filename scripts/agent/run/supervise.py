@@ -238,6 +238,8 @@ class Supervisor:
         """Writes down how training ended, and ends what it left."""
         attempt, run = self.attempt, self.run
         end = attempt.get("trainingEnd") or {}
+        if code != 0 and self.others and not attempt.has("stopReason"):
+            attempt.try_put(stopReason=self.others.cause())
         seconds, stopped = self.seconds(), attempt.has("stopReason")
         # By the clock that ended it a limit is used up; the launcher began a moment later.
         if end and (not stopped or end["seconds"] > seconds):

@@ -1,0 +1,101 @@
+"""What machines of one training tell each other, and what they are told to run."""
+
+import os
+import tempfile
+import time
+import unittest
+from unittest import mock
+
+from fleet import link, peer
+from nodes import checkpoints, command
+
+
+class Questions(unittest.TestCase):
+    def test_are_those_of_the_table_alone(self):
+        self.assertEqual(peer.answer("alive", {}), {"ok": {}})
+        self.assertIn("no verb stop", peer.answer("stop", {})["error"])
+        self.assertIn("experiment is missing", peer.answer("node-look", {})["error"])
+
+    def test_to_this_machine_need_no_connection(self):
+        with mock.patch.object(link, "fleet", return_value={"me": "machine", "machines": {}}):
+            self.assertEqual(link.ask("machine", "alive", {}, 1), {})
+            with self.assertRaises(link.Refused):
+                link.ask("machine", "stop", {}, 1)
+            with self.assertRaises(link.Unreachable):
+                link.ask("machine-2", "alive", {}, 1)
+
+    def test_go_to_the_address_that_answered_last(self):
+        with mock.patch.object(link, "read_json", return_value={"machine-2": "203.0.113.7"}):
+            self.assertEqual(link.preferred("machine-2", ["10.19.0.2", "203.0.113.7"]), ["203.0.113.7", "10.19.0.2"])
+            self.assertEqual(link.preferred("machine-3", ["10.19.0.3", "203.0.113.8"]), ["10.19.0.3", "203.0.113.8"])
+
+    def test_fall_back_to_the_next_address(self):
+        places = {"machine-2": {"addresses": ["10.19.0.2", "203.0.113.7"], "port": 22, "hostKey": "ssh-ed25519 AAAA"}}
+        answers = [(255, b"", "timed out"), (0, b'{"ok": {}}\n', "")]
+        with mock.patch.object(link, "fleet", return_value={"me": "machine", "machines": places}), mock.patch.object(
+            link, "speak", side_effect=answers
+        ) as spoken, mock.patch.object(link, "remember") as remembered:
+            self.assertEqual(link.ask("machine-2", "alive", {}, 1), {})
+        self.assertEqual([call.args[1] for call in spoken.call_args_list], ["10.19.0.2", "203.0.113.7"])
+        remembered.assert_called_once_with("machine-2", "203.0.113.7")
+
+
+class Checkpoints(unittest.TestCase):
+    def test_of_many_files_are_one(self):
+        units = {
+            "checkpoint-500/model.safetensors": "checkpoint-500/",
+            "checkpoints/checkpoint-500/optimizer.pt": "checkpoints/checkpoint-500/",
+            "global_step100/mp_rank_00_model_states.pt": "global_step100/",
+            "checkpoints/epoch=3.ckpt/shard.bin": "checkpoints/epoch=3.ckpt/",
+            "checkpoints/last.pt": "checkpoints/last.pt",
+        }
+        for path, unit in units.items():
+            self.assertEqual(checkpoints.unit_of(path), unit)
+
+    def test_that_pass_are_the_newest_ones(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for number in range(6):
+                path = os.path.join(folder, f"epoch_{number}.pt")
+                with open(path, "wb") as file:
+                    file.write(bytes(2 << 20))
+                os.utime(path, (number, number))
+            found = [each["path"] for each in checkpoints.newest_in(folder, 0)]
+            self.assertEqual(found, ["epoch_5.pt", "epoch_4.pt", "epoch_3.pt"])
+            self.assertEqual(checkpoints.newest_in(folder, time.time()), [])
+
+
+class Commands(unittest.TestCase):
+    node = {"rank": 1, "machines": ["machine", "machine-2"], "members": ["a", "b"]}
+    place = {"round": "r", "address": "10.19.0.2", "port": 4711}
+
+    def described(self, **more):
+        return {"workspace": "/tmp", "directory": ".", "node": self.node, **more}
+
+    def test_run_as_they_are_without_processes(self):
+        self.assertEqual(command.words_of(self.described(), "make train", self.place)[-1], "make train")
+        self.assertNotIn(command.TORCHRUN, command.words_of(self.described(), "make train", self.place))
+
+    def test_run_under_torchrun_with_ranks_by_machine(self):
+        words = command.words_of(self.described(processes="2"), "python3 train.py", self.place)
+        told = ["--nnodes=2", "--node_rank=1", "--master_addr=10.19.0.2", "--master_port=4711", "--nproc_per_node=2"]
+        self.assertEqual([word for word in words if word in told], told)
+        alone = command.words_of({**self.described(processes="auto"), "node": None}, "python3 train.py", None)
+        self.assertIn("--standalone", alone)
+        self.assertEqual(alone[-1], "python3 train.py")
+
+    def test_learn_their_rank_where_it_is_their_own(self):
+        with mock.patch.object(command, "gpus", return_value=1):
+            told = command.variables_of(self.described(), self.place)
+        self.assertEqual(
+            {name: told[name] for name in ("RANK", "WORLD_SIZE", "NODE_RANK", "MASTER_PORT")},
+            {"RANK": "1", "WORLD_SIZE": "2", "NODE_RANK": "1", "MASTER_PORT": "4711"},
+        )
+        with mock.patch.object(command, "gpus", return_value=8):
+            told = command.variables_of(self.described(), self.place)
+        self.assertEqual(told["NPROC_PER_NODE"], "8")
+        self.assertNotIn("RANK", told)
+        self.assertNotIn("NODE_RANK", command.variables_of(self.described(processes="2"), self.place))
+
+
+if __name__ == "__main__":
+    unittest.main()
