@@ -9,6 +9,7 @@ import { formerly } from "./kit/formerly";
 import { withVariables } from "./kit/with-variables";
 import type { OnInstanceArgs } from "./resources/on-instance";
 import { Overrides } from "./resources/overrides";
+import { Restore } from "./resources/restore";
 import { RunWatch } from "./resources/run";
 import { Results } from "./results";
 import { step } from "./step";
@@ -60,7 +61,7 @@ export class Run extends pulumi.ComponentResource {
         script: withVariables(secret, pulumi.interpolate`${startScript}\n# ${standsOn}\n`),
         triggers: [pulumi.output(instanceId), results.guardId],
       },
-      { parent: this, dependsOn: [results, ...needs, ...config] },
+      { parent: this, dependsOn: [results, ...needs, ...config, ...this.restored(args, name, results)] },
     );
     const watch = new RunWatch(
       `${name}-watch`,
@@ -104,6 +105,15 @@ export class Run extends pulumi.ComponentResource {
     const args = { instanceId, access, workspace: plan.workload.name, directory, config };
     const environment = plan.environment.hash;
     return [new Overrides(`${name}-overrides`, { ...args, environment }, { parent: this, dependsOn: [...needs] })];
+  }
+
+  /** What an earlier instance's attempts have left, where the run resumes from that. */
+  private restored({ plan, instanceId, access, needs = [] }: RunArgs, name: string, results: Results): Restore[] {
+    const { experiment, hash, directory, outputs, resume, graceSeconds, maxSeconds, checkpoints } = plan.run;
+    if (resume === undefined) return [];
+    const run = { experiment, hash, directory, outputs, resume, graceSeconds, maxSeconds, checkpoints };
+    const args = { instanceId, access, run, workspace: plan.workload.name, directory: plan.results.directory };
+    return [new Restore(`${name}-restore`, args, { parent: this, dependsOn: [results, ...needs] })];
   }
 
   private startScript({ plan, bill }: RunArgs): pulumi.Input<string> {

@@ -16,6 +16,7 @@ import { isConfigRewritten, namedBySetup } from "./made-by-setup";
 import { PlanError, type Problem } from "./problems";
 import { cloudPlan, parseStackConfig, type StackConfig } from "./stack-config";
 import {
+  type CheckpointsPlan,
   type ConfigPlan,
   type DatasetPlan,
   type DatasetSource,
@@ -95,7 +96,7 @@ export async function makePlan(
   return {
     stack,
     machines: [machine],
-    runs: [runPlan(experiment, { outputs, workload, values })],
+    runs: [runPlan(experiment, { outputs, folder: copiesFolder(config, stack), workload, values })],
     results: { directory: posix.join(experiment.results.directory, stack) },
     onChange: experiment.train.onChange,
   };
@@ -103,14 +104,17 @@ export async function makePlan(
 
 /** The run of an experiment, and what looks on. */
 function runPlan(
-  { experiment, train, environment, results, evaluate, dashboard }: Experiment,
+  { experiment, train, checkpoints, environment, results, evaluate, dashboard }: Experiment,
   {
     outputs,
+    folder,
     workload: { configText, madeConfig, overriddenConfig },
     values,
   }: {
     /** Folder in the workspace in which the workload writes results. */
     readonly outputs: string;
+    /** Folder on the stack's file system for copies of checkpoints, without the experiment's name; undefined without one. */
+    readonly folder: string | undefined;
     /** Tells the config that the run reads. */
     readonly workload: FoundWorkload;
     /** What placeholders in commands stand for. */
@@ -118,8 +122,7 @@ function runPlan(
   },
 ): PlannedRun {
   const command = fill(train.command, values);
-  const resume =
-    train.resume === undefined ? undefined : { command: fill(train.resume, values), checkpoint: train.checkpoint };
+  const resume = resumePlan(train, values);
   const variables = { ...environment.variables, ...train.variables };
   return {
     name: onlyRun,
@@ -129,6 +132,7 @@ function runPlan(
       experiment,
       command,
       resume,
+      checkpoints: checkpointsPlan({ experiment, checkpoints, train }, folder),
       directory: train.directory,
       variables,
       madeConfig,
@@ -144,7 +148,8 @@ function runPlan(
       idleSeconds: train.idleMinutes === undefined ? undefined : Math.ceil(train.idleMinutes * 60),
       hash: sha256(
         ...[experiment, command, train.directory, variables, configText ?? null],
-        ...(resume === undefined ? [] : [resume]),
+        // Who resumes by itself runs the same command.
+        ...(resume?.command === undefined ? [] : [resume]),
         ...(madeConfig === undefined ? [] : [{ madeConfig }]),
       ),
     },
@@ -159,6 +164,31 @@ function runPlan(
           },
     dashboard: dashboard ?? undefined,
   };
+}
+
+function resumePlan(
+  { resume, checkpoint }: Experiment["train"],
+  values: Parameters<typeof fill>[1],
+): PlannedRun["run"]["resume"] {
+  if (resume === undefined) return undefined;
+  return resume === "auto" ? { checkpoint } : { command: fill(resume, values), checkpoint };
+}
+
+function checkpointsPlan(
+  { experiment, checkpoints, train }: Pick<Experiment, "experiment" | "checkpoints" | "train">,
+  folder: string | undefined,
+): CheckpointsPlan | undefined {
+  const { sync, everyMinutes, keep } = checkpoints;
+  if (sync === "none") return undefined;
+  const to = sync === "fileSystem" && folder !== undefined ? { folder: posix.join(folder, experiment) } : {};
+  return { sync, everySeconds: everyMinutes * 60, keep, ...to, checkpoint: train.checkpoint };
+}
+
+/** Where copies of checkpoints go on the stack's file system. */
+function copiesFolder({ fileSystem }: StackConfig, stack: string): string | undefined {
+  return fileSystem === undefined
+    ? undefined
+    : posix.join("/lambda/nfs", fileSystem, "lambda-train/checkpoints", stack);
 }
 
 /** @param path The config that training gets. */
@@ -192,6 +222,14 @@ function readBoth(
       value: config.regions,
       message: `the file system ${config.fileSystem} lives in one region`,
       next: "Name just that region",
+    });
+  }
+  if (config !== undefined && config.fileSystem === undefined && experiment?.checkpoints.sync === "fileSystem") {
+    problems.push({
+      field: `${file}: checkpoints.sync`,
+      value: "fileSystem",
+      message: "the stack has no file system",
+      next: "Set lambda-train:fileSystem, or sync: home",
     });
   }
   if (problems.length > 0 || config === undefined || experiment === undefined) throw new PlanError(problems);

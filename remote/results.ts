@@ -4,6 +4,7 @@ import { type Listener, tellingTime } from "../local/listener";
 import { hashFolder } from "../local/paths";
 import type { EvaluationPlan, RunPlan } from "../plan/types";
 import { callAgent } from "./agent";
+import { restoredSource } from "./restore/note";
 import { evaluateRun, hasEnded, readStatus, stopRun } from "./run";
 import { beginFetch, removeAside, tellFetched } from "./self-termination";
 import type { SshSession } from "./session";
@@ -175,6 +176,7 @@ async function bringHomeNow(place: ResultsPlace, listener: Listener): Promise<Br
     writtenBy: { experiment: run.experiment, include, exclude },
     recordOf: { experiment: run.experiment },
     ...sourceOf(instanceId, status),
+    goesOnFrom: restoredSource(folder, instanceId),
     runEnded: hasEnded(status.state),
     hashFolder: hashFolder(),
     onProgress: listener.progress,

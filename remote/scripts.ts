@@ -1,7 +1,15 @@
 import { createHash } from "node:crypto";
 import { posix } from "node:path";
 import type { StandingPlan } from "../plan/standing";
-import type { DatasetPlan, EvaluationPlan, Job, MachinePlan, PlannedRun, Variables } from "../plan/types";
+import type {
+  CheckpointsPlan,
+  DatasetPlan,
+  EvaluationPlan,
+  Job,
+  MachinePlan,
+  PlannedRun,
+  Variables,
+} from "../plan/types";
 import { renderCall } from "./agent";
 import { provenanceOf, type StartedOn } from "./provenance";
 import { addsToItself } from "./quote";
@@ -143,7 +151,7 @@ function configsOf(runs: readonly Pick<PlannedRun, "run">[]): { readonly configs
  */
 export function renderStart(plan: Job, spentAt?: number, on?: StartedOn): string {
   const { run, evaluation } = plan;
-  const { experiment, hash, command, directory, resume, outputs, firstStepPattern, graceSeconds } = run;
+  const { experiment, hash, command, directory, resume, checkpoints, outputs, firstStepPattern, graceSeconds } = run;
   const document = {
     experiment,
     hash,
@@ -154,6 +162,7 @@ export function renderStart(plan: Job, spentAt?: number, on?: StartedOn): string
       directory,
       command,
       resume,
+      ...(checkpoints?.folder !== undefined && { sync: syncOf(checkpoints, checkpoints.folder) }),
       variables: variablesOfRun(plan),
       outputs,
       firstStepPattern,
@@ -170,6 +179,11 @@ export function renderStart(plan: Job, spentAt?: number, on?: StartedOn): string
     provenance: provenanceOf(plan, on),
   };
   return renderCall({ verb: "start", document });
+}
+
+/** What the agent is told of copies of checkpoints. */
+function syncOf({ keep, everySeconds, checkpoint }: CheckpointsPlan, to: string): object {
+  return { to, keep, seconds: Math.ceil(everySeconds), checkpoint };
 }
 
 /** Variables that a run sets. The environment is loaded before: what adds to a value there is not added again. */
