@@ -99,6 +99,10 @@ export const statusSchema = z.object({
   firstStepLine: text,
   /** Absolute path of the checkpoint from which the next attempt would resume by `train.resume`. */
   resumesFrom: text,
+  /** Training looks for it by itself (`train.resume: auto`). */
+  resumesItself: z.literal(true).optional(),
+  /** Absolute path of the checkpoint from which this attempt resumed. */
+  resumedFrom: text,
   /** Absolute path of the log on the instance. */
   logPath: z.string(),
   /** Absolute path of the experiment's real output folder, once found. */

@@ -163,9 +163,17 @@ function describeRun(status: RunStatus): (Row | undefined)[] {
     elsewhere === undefined ? undefined : ["elsewhere", `${elsewhere}: downloads go to beside/`],
     left === undefined ? undefined : ["left out", pc.yellow(left)],
     evaluation === undefined || evaluation.state === "none" ? undefined : ["evaluation", evaluation.state],
+    resumeRow(status),
     ended === undefined ? undefined : ["self-end", ended],
     ...historyRows(events),
   ];
+}
+
+/** From which checkpoint it goes on, or went on. */
+function resumeRow(status: RunStatus): Row | undefined {
+  const { resumesFrom, resumedFrom } = status;
+  if (startsAgain(status)) return resumesFrom === undefined ? undefined : ["resumes", `from ${plainText(resumesFrom)}`];
+  return resumedFrom === undefined ? undefined : ["resumed", `from ${plainText(resumedFrom)}`];
 }
 
 /** What happened last to a run that has not simply gone its way. */
@@ -253,7 +261,11 @@ function nextStep(all: readonly JobReport[]): string {
   if (strays.length > 0) return `${call("up")} adopts what was launched; ${call("down")} terminates it`;
   if (unknown !== null) return `${call("status")} again, when the API answers`;
   if (instance === null) return `${call("up")} launches an instance and starts the run`;
-  if (isGone(instance.status)) return `${call("up")} launches another and starts over; ${call("down")} cleans up`;
+  if (isGone(instance.status)) {
+    const then =
+      job.run?.resume === undefined ? "starts over" : "resumes from the newest checkpoint that left this one";
+    return `${call("up")} launches another and ${then}; ${call("down")} cleans up`;
+  }
   if (experiment === null || run.state === "absent") return `${call("up")} continues where it stopped`;
   if (run.state === "unreachable") return `${call("up")} opens the firewall to this address; ${call("doctor")}`;
   if ("detached" in run && run.detached !== undefined)

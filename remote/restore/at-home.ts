@@ -68,7 +68,7 @@ export async function resultsToResume(folder: string, run: Resumed): Promise<Fou
       : [`Passed over, since they aren't as the manifest in ${folder} has them (SHA-256): ${quotedFew(damaged)}`]),
     ...(left.length === 0 ? [] : [`Earlier checkpoints stay at home (${left.length}): ${quotedFew(left)}`]),
   ];
-  if (!files.some(({ place }) => place.startsWith("workspace/"))) return { notes };
+  if (!files.some(({ place }) => !place.startsWith("run/"))) return { notes };
   const newest = chosen.newest ?? Date.parse(createdAt);
   return { found: { ran, source, places, files, newest, isWhole: files.length === record.count }, notes };
 }

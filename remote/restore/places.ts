@@ -25,8 +25,8 @@ export function placesOf({ places }: RunRecord, { experiment, outputs }: Writes)
 }
 
 /**
- * Tells where a file of downloaded results lay: `workspace/<path>`, or `run/<log>`. undefined: it has no place on another
- * instance, as what a run wrote into the home folder, or the outputs of attempts before the last.
+ * Tells where a file of downloaded results lay: `workspace/<path>`, `home/<path>`, or `run/<log>`. undefined: it has no place
+ * on another instance, as what a run wrote to another disk, or the outputs of attempts before the last.
  */
 export function placeFinder(places: OutputPlaces, writes: Writes): (path: string) => string | undefined {
   const below = outputsAtHome(`/${places.outputs}`, writes);
@@ -43,14 +43,14 @@ export function placeFinder(places: OutputPlaces, writes: Writes): (path: string
   };
 }
 
-/** What lay beside the outputs, or elsewhere in the workspace. */
+/** What lay beside the outputs, or elsewhere in the workspace or in the home folder. */
 function besidePlace(path: string, beside: readonly (readonly [at: string, path: string])[]): string | undefined {
   for (const [at, place] of beside) {
     if (isUnder(path, [at])) return posix.join("workspace", place, path.slice(at.length));
   }
   const [, first = "", ...rest] = path.split("/");
-  const own = first === "workspace" ? rest : [first, ...rest];
-  const isElsewhere = first === "home" || first === "disk";
+  const kind = first === "home" ? "home" : "workspace";
+  const own = first === "home" || first === "workspace" ? rest : [first, ...rest];
   // Hidden files are settings of tools.
-  return isElsewhere || own.some((part) => part.startsWith(".")) ? undefined : posix.join("workspace", ...own);
+  return first === "disk" || own.some((part) => part.startsWith(".")) ? undefined : posix.join(kind, ...own);
 }

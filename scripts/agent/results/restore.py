@@ -55,8 +55,8 @@ ATTEMPT = {
 )
 def restore(experiment, hash, settings, run, places, attempts, staged, snapshot):
     """
-    `staged`: a folder that was uploaded (`name`: of that upload), with workspace/<path>, run/<log> and times.json; what is
-    in it is moved. `snapshot`: one on a file system (see snapshots.py), newer than that, which is checked, and copied. Nothing
+    `staged`: a folder that was uploaded (`name`: of that upload), with workspace/<path>, home/<path>, run/<log> and
+    times.json; what is in it is moved. `snapshot`: one on a file system (see snapshots.py), newer than that, which is checked, and copied. Nothing
     that is there is replaced. Where the experiment was started on this machine, nothing is put back.
     """
     of = Run(experiment)
@@ -91,38 +91,44 @@ def restore(experiment, hash, settings, run, places, attempts, staged, snapshot)
 
 def put_all(of, workspace, folder, times, put):
     """Puts everything into its place, as far as nothing is there. The number of files."""
-    count, folders = 0, set()
-    root = os.path.join(folder, "workspace")
-    for above, inner, names in os.walk(root):
-        if not inner and not names:
-            os.makedirs(os.path.join(workspace, os.path.relpath(above, root)), exist_ok=True)
-        for name in (*names, *(each for each in inner if os.path.islink(os.path.join(above, each)))):
-            path = os.path.join(above, name)
-            relative = os.path.relpath(path, root)
-            target = os.path.join(workspace, relative)
-            if os.path.lexists(target):
-                continue
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            put(path, target)
-            count += 1
-            time = times.get(f"workspace/{relative}")
-            if time is not None and not os.path.islink(target):
-                os.utime(target, ns=(time * 1_000_000, time * 1_000_000))
-            folders.add(os.path.dirname(target))
+    home = os.path.expanduser("~")
+    count = put_below(os.path.join(folder, "workspace"), workspace, folder, times, put)
+    count += put_below(os.path.join(folder, "home"), home, folder, times, put)
     for name in LOGS:
         path = os.path.join(folder, "run", name)
         if os.path.isfile(path) and not os.path.exists(of.path(name)):
             put(path, of.path(name))
             os.chmod(of.path(name), 0o600)
             count += 1
-    give_times(folders, workspace)
     return count
 
 
-def give_times(folders, workspace):
+def put_below(root, top, folder, times, put):
+    count, folders = 0, set()
+    for above, inner, names in os.walk(root):
+        relative = os.path.relpath(above, root)
+        if not inner and not names:
+            os.makedirs(os.path.join(top, relative), exist_ok=True)
+        for name in (*names, *(each for each in inner if os.path.islink(os.path.join(above, each)))):
+            path = os.path.join(above, name)
+            target = os.path.normpath(os.path.join(top, relative, name))
+            if os.path.lexists(target):
+                continue
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            put(path, target)
+            count += 1
+            time = times.get(os.path.relpath(path, folder))
+            if time is not None and not os.path.islink(target):
+                os.utime(target, ns=(time * 1_000_000, time * 1_000_000))
+            folders.add(os.path.dirname(target))
+    give_times(folders, top)
+    return count
+
+
+def give_times(folders, top):
     """A folder is as new as the newest file in it: checkpoints may be folders."""
     for folder in sorted(folders, key=len, reverse=True):
-        if os.path.realpath(folder) == os.path.realpath(workspace):
+        if os.path.realpath(folder) == os.path.realpath(top):
             continue
         times = [os.lstat(os.path.join(folder, name)).st_mtime_ns for name in os.listdir(folder)]
         if times:

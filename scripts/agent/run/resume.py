@@ -35,6 +35,12 @@ def resume_checkpoint(attempt):
     return Resume(attempt).path
 
 
+def resumes_itself(attempt):
+    """True where training finds its checkpoint by itself; None otherwise."""
+    resume = (attempt.get("description") or {}).get("resume")
+    return True if resume and not resume["command"] else None
+
+
 def found_of(attempt):
     """When each checkpoint was written, and its path."""
     described = attempt.get("description") or {}

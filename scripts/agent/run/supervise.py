@@ -97,7 +97,9 @@ class Supervisor:
             command = self.described["resume"]["command"].replace("{checkpoint}", shlex.quote(relative))
         self.begins = size_of(self.run.log)
         self.activity = Activity(self.run.log, self.begins)
-        resumes = f", resumes from {checkpoint}" if checkpoint else ""
+        itself = checkpoint and not self.described["resume"]["command"]
+        how = "resumes by itself, newest checkpoint" if itself else "resumes from"
+        resumes = f", {how} {checkpoint}" if checkpoint else ""
         if checkpoint and not was_written_since(checkpoint, since(self.run)):
             resumes += ", which other settings wrote"
         self.run.note(
@@ -105,7 +107,7 @@ class Supervisor:
             + command.replace("\n", "; ")
         )
         mark = moment()
-        self.attempt.put(mark=mark, logStart=self.begins, command=command)
+        self.attempt.put(mark=mark, logStart=self.begins, command=command, resumedFrom=checkpoint)
         words = own_command("launch", experiment=self.run.experiment, command=command)
         launcher = start_detached(scoped(f"{self.run.experiment}-{self.attempt.number}", words), self.run.log)
         self.attempt.put(launcher=key_of(launcher.pid))
