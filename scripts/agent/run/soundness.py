@@ -88,11 +88,22 @@ def damage_of_file(path, deep):
 
 def damage_of_json(file):
     file.seek(0)
+    content = file.read()
     try:
-        json.loads(file.read().decode("utf-8"))
+        json.loads(content.decode("utf-8"))
     except ValueError:
-        return "it is not whole JSON"
+        return None if has_json_lines(content) else "it is not whole JSON"
     return None
+
+
+def has_json_lines(content):
+    """Whether it is a list of values, a line each, in spite of its name."""
+    first, _, more = content.strip().partition(b"\n")
+    try:
+        json.loads(first.decode("utf-8"))
+    except ValueError:
+        return False
+    return bool(more)
 
 
 def damage_of_zip(file, size):

@@ -119,8 +119,8 @@ class Supervisor:
         found = Resume(self.attempt, deep=True)
         for path, damage in found.damaged:
             aside = ""
-            # What resumes by itself would take it.
-            if not self.described["resume"]["command"]:
+            # What resumes by itself would take it. Where nothing is whole, training may know better.
+            if found.path is not None and not self.described["resume"]["command"]:
                 try:
                     aside = f" It is now {os.path.basename(put_aside(path))}."
                 except OSError as error:
