@@ -164,6 +164,7 @@ function describeRun(status: RunStatus): (Row | undefined)[] {
     left === undefined ? undefined : ["left out", pc.yellow(left)],
     evaluation === undefined || evaluation.state === "none" ? undefined : ["evaluation", evaluation.state],
     resumeRow(status),
+    copyRow(status),
     ended === undefined ? undefined : ["self-end", ended],
     ...historyRows(events),
   ];
@@ -174,6 +175,15 @@ function resumeRow(status: RunStatus): Row | undefined {
   const { resumesFrom, resumedFrom } = status;
   if (startsAgain(status)) return resumesFrom === undefined ? undefined : ["resumes", `from ${plainText(resumesFrom)}`];
   return resumedFrom === undefined ? undefined : ["resumed", `from ${plainText(resumedFrom)}`];
+}
+
+/** The copy of its newest checkpoint on a file system. */
+function copyRow({ copied, now }: RunStatus): Row | undefined {
+  if (copied === undefined) return undefined;
+  const { to, checkpoint = "", at = now, problem } = copied;
+  return problem === undefined
+    ? ["copied", `${plainText(checkpoint)} to ${plainText(to)}, ${duration(Math.max(0, now - at))} ago`]
+    : ["copied", pc.yellow(`no checkpoint to ${plainText(to)}: ${plainText(problem)}`)];
 }
 
 /** What happened last to a run that has not simply gone its way. */

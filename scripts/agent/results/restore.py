@@ -8,7 +8,7 @@ from base.document import Maybe, takes
 from base.files import moment, own_folder, read_json, under_home, unlink_if_there
 from base.locks import hold
 from base.say import die, say
-from results.snapshots import Damaged, check, newest_of
+from results.snapshot_check import Damaged, check, newest_of
 from run.state import RUNS, VERSION, Run
 from upload.uploads import manifest_path
 

@@ -10,6 +10,7 @@ A snapshot is written under another name first. Who restores one reads all of it
 
 import json
 import os
+import re
 import shutil
 import time
 
@@ -17,9 +18,9 @@ from base.checksum import sha256_of
 from base.document import takes
 from base.files import inside, read_json, under_home
 from base.locks import hold
-from base.say import word
 from results.places import lasting_mounts, within
 from results.record import record_of
+from results.snapshot_check import FILE, names_in
 from run.output import matches, newest, outputs_of
 from run.resume import checkpoints_in
 from run.soundness import damage_of
@@ -27,13 +28,8 @@ from run.state import Run
 
 # Logs and metrics: what is longer is no small file, and all of them together no more than this.
 SMALL, MOST_SMALL = 16 << 20, 256 << 20
-FILE = "snapshot.json"
 # Of a writer that was killed.
 STALE = 3600
-
-
-class Damaged(Exception):
-    """What of a snapshot is not as it was written."""
 
 
 @takes(experiment=str)
@@ -46,7 +42,7 @@ def save(experiment):
     sync = described.get("sync")
     if sync is None:
         return
-    workspace = os.path.realpath(under_home(described["workspace"]))
+    workspace = os.path.abspath(under_home(described["workspace"]))
     output = attempt.get("outputPath") or os.path.join(outputs_of(described), experiment)
     found = newest_whole(output, sync["checkpoint"])
     if found is None:
@@ -54,27 +50,32 @@ def save(experiment):
     mtime, checkpoint = found
     to = sync["to"]
     if not within(os.path.realpath(to), lasting_mounts()):
-        run.note(f"=== lambda-train: no checkpoint was copied to {to}: the file system is not mounted")
+        attempt.try_put(copied={"to": to, "problem": "the file system is not mounted"})
         return
-    path = os.path.relpath(os.path.realpath(checkpoint), workspace)
+    path = os.path.relpath(os.path.abspath(checkpoint), workspace)
     last = read_json(os.path.join(to, *names_in(to)[-1:], FILE), {})
     # How the run ended tells whether there is something to go on with.
     told = {"checkpoint": path, "writtenAt": mtime // 1_000_000, "exit": attempt.get("exit")}
     if all(last.get(name) == value for name, value in told.items()) or not inside("", path):
         return
-    name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{attempt.number}"
+    now = time.time_ns() // 1_000_000
+    name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(now // 1000))}{now % 1000:03}Z-{attempt.number}"
     partial = os.path.join(to, f".partial-{name}")
     shutil.rmtree(partial, ignore_errors=True)
-    os.makedirs(partial)
     try:
+        os.makedirs(partial)
         files = copy_all(run, workspace, output, checkpoint, partial)
         if files is None or newest_time(checkpoint) != mtime:
             return  # It was written anew meanwhile: the next look takes it.
         write(os.path.join(partial, FILE), json.dumps({**told, "run": record_of(run), "files": files}))
         os.rename(partial, os.path.join(to, name))
+    except OSError as error:
+        attempt.try_put(copied={"to": to, "problem": error.strerror})
+        return
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    run.note(f"=== lambda-train: copied {path} to {os.path.join(to, name)}")
+    # No line in the log: it would count as work of training's.
+    attempt.try_put(copied={"to": to, "checkpoint": os.path.basename(path), "at": now // 1000})
     remove_old(to, sync["keep"])
 
 
@@ -96,32 +97,44 @@ def newest_time(path):
 
 
 def copy_all(run, workspace, output, checkpoint, partial):
-    """Copies checkpoint, small files and log; what each is. None where the checkpoint changed meanwhile."""
+    """Copies checkpoints, small files and log; what each is. None where a checkpoint changed meanwhile."""
     files = []
-    best = ((run.newest().get("description") or {}).get("evaluation") or {}).get("checkpoint")
-    name = best and newest(output, matches(output, best))
-    # What is evaluated in the end may be the last machine's.
-    for path in {*files_below(checkpoint), *(files_below(os.path.join(output, name)) if name else ())}:
+    described = run.newest().get("description")
+    all_of_them = {path for _, path, _ in checkpoints_in(output, described["sync"]["checkpoint"])}
+    units = {checkpoint, *(path for path in all_of_them if is_lasting(path)), *evaluated(described, output)}
+    for path in {each for unit in units for each in files_below(unit)}:
         told = copied(path, os.path.relpath(path, workspace), partial)
         if told is None:
             return None
         files.append(told)
-    is_taken = {each["path"] for each in files}
-    # Of other checkpoints, which are as long, nothing is copied: metrics and logs go on from what they were.
-    others = {path for _, path, _ in checkpoints_in(output, None)}
     left = MOST_SMALL
-    for path in files_below(output, others):
+    # Metrics and logs go on from what they were.
+    for path in files_below(output, all_of_them):
         size = os.path.getsize(path) if os.path.isfile(path) else SMALL + 1
         relative = os.path.relpath(path, workspace)
-        if size <= min(SMALL, left) and f"workspace/{relative}" not in is_taken:
+        if size <= min(SMALL, left) and not any(each["path"] == f"workspace/{relative}" for each in files):
             left -= size
             told = copied(path, relative, partial)
-            if told is not None:
-                files.append(told)
+            files += [told] if told is not None else []
     if os.path.isfile(run.log):
         told = copied(run.log, None, partial, "run/train.log")
         files += [told] if told is not None else []
     return files
+
+
+def is_lasting(path):
+    """Whether it is written again and again under one name, as last.pt: training may look for just that."""
+    try:
+        return not re.search(r"\d", os.path.basename(path)) and damage_of(path) is None
+    except OSError:
+        return False
+
+
+def evaluated(described, output):
+    """What the evaluation takes: it may stay the best in the end."""
+    pattern = (described.get("evaluation") or {}).get("checkpoint")
+    name = pattern and newest(output, matches(output, pattern))
+    return [os.path.join(output, name)] if name else []
 
 
 def files_below(path, without=()):
@@ -171,14 +184,6 @@ def write(path, text):
         os.fsync(file.fileno())
 
 
-def names_in(folder):
-    """Of the snapshots, the oldest first."""
-    try:
-        return sorted(name for name in os.listdir(folder) if not name.startswith("."))
-    except OSError:
-        return []
-
-
 def remove_old(folder, keep):
     for name in names_in(folder)[:-keep]:
         shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
@@ -186,38 +191,3 @@ def remove_old(folder, keep):
         path = os.path.join(folder, name)
         if name.startswith(".partial-") and time.time() - os.stat(path).st_mtime > STALE:
             shutil.rmtree(path, ignore_errors=True)
-
-
-def check(folder):
-    """What a snapshot tells of itself, every file checked. @raises Damaged, OSError"""
-    told = read_json(os.path.join(folder, FILE), {})
-    if not isinstance(told.get("files"), list) or not isinstance(told.get("run"), dict):
-        raise Damaged(f"{FILE} is damaged")
-    for each in told["files"]:
-        path = os.path.join(folder, each["path"])
-        if not inside("", each["path"]):
-            raise Damaged(f"{each['path']} is no path in it")
-        if not os.path.isfile(path) or os.path.getsize(path) != each["size"] or sha256_of(path) != each["sha256"]:
-            raise Damaged(f"{each['path']} is damaged")
-    return told
-
-
-def newest_of(folder, hash):
-    """Prints the newest one with these settings that is whole, and which newer ones were passed over."""
-    passed = []
-    for name in reversed(names_in(folder)):
-        path = os.path.join(folder, name)
-        if (read_json(os.path.join(path, FILE), {}).get("run") or {}).get("hash") != hash:
-            continue
-        try:
-            told = check(path)
-        except (Damaged, OSError, KeyError, TypeError) as error:
-            passed.append(f"{name}: {error}")
-            continue
-        # The config's text is long, and nobody here needs it.
-        ran = {member: value for member, value in told["run"].items() if member != "config"}
-        size = sum(each["size"] for each in told["files"])
-        found = {"name": name, "checkpoint": told["checkpoint"], "writtenAt": told["writtenAt"], "run": ran}
-        word({"found": {**found, "files": len(told["files"]), "bytes": size}, "passed": passed})
-        return
-    word({"found": None, "passed": passed})

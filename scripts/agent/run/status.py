@@ -73,6 +73,7 @@ def told_of(attempt):
         "resumesFrom": resume_checkpoint(attempt),
         "resumesItself": resumes_itself(attempt),
         "resumedFrom": attempt.get("resumedFrom"),
+        "copied": attempt.get("copied"),
         "outputPath": attempt.get("outputPath"),
         "evaluation": evaluation_of(attempt, evaluating),
     }
