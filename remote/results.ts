@@ -176,7 +176,7 @@ async function bringHomeNow(place: ResultsPlace, listener: Listener): Promise<Br
     writtenBy: { experiment: run.experiment, include, exclude },
     recordOf: { experiment: run.experiment },
     ...sourceOf(instanceId, status),
-    goesOnFrom: restoredSource(folder, instanceId),
+    goesOnFrom: goesOnFrom(folder, instanceId, status),
     runEnded: hasEnded(status.state),
     hashFolder: hashFolder(),
     onProgress: listener.progress,
@@ -188,6 +188,13 @@ async function bringHomeNow(place: ResultsPlace, listener: Listener): Promise<Br
     await tellFetched(access, status, token, listener);
   }
   return home;
+}
+
+/** The source of results that were put back for this run, where that ran with the same settings on the same code. */
+function goesOnFrom(folder: string, instanceId: string, status: RunStatus): string | undefined {
+  const restored = restoredSource(folder, instanceId);
+  const isSame = restored?.split("@")[1] === sourceOf(instanceId, status).source.split("@")[1];
+  return isSame ? restored : undefined;
 }
 
 /** Of a download, what lies at home. */
