@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { stopRun } from "../remote/run";
 import { tellOfLimits, tellOfMaintenance, tellOfRun } from "./notify/notify";
 import { bringHomeBeforeMaintenance } from "./results/before-maintenance";
+import { bringNewCheckpointsHome } from "./results/new-checkpoints";
 import { bringTrialsHome } from "./results/trials";
 import { currentState } from "./stack/backups";
 import { destroyStack } from "./stack/destroy";
@@ -18,7 +19,8 @@ import { printJson } from "./terminal/output";
 
 const description =
   "Checks cost, time and idleness against the stack's limits, once: for cron, systemd and CI. Downloads the results " +
-  "before Lambda maintains the instance, and those of a sweep's trials when they have ended. With --destroy, it does what `down` does when a limit is reached or the run has " +
+  "before Lambda maintains the instance, those of a sweep's trials when they have ended, and with `checkpoints.sync: home` " +
+  "whenever there is a new checkpoint. With --destroy, it does what `down` does when a limit is reached or the run has " +
   "ended.";
 
 const command = operatorCommand("watch", description)
@@ -78,6 +80,7 @@ async function watchOnce({ stack, destroy, json, every = 0 }: Options): Promise<
   const staying = destroy === true ? seen.jobs.filter((each) => !due.includes(each)) : seen.jobs;
   await bringHomeBeforeMaintenance(staying, every * 60, seen.now);
   await bringTrialsHome(staying);
+  await bringNewCheckpointsHome(staying);
   // A stray is no end of the watching: an `up` may adopt it, and train.
   const over = due.length > 0 && args.length === 0 && !isStray;
   if (destroy !== true || due.length === 0) return { code: codes[seen.outcome], over };

@@ -10,6 +10,7 @@ import { formerly } from "./kit/formerly";
 import { withVariables } from "./kit/with-variables";
 import type { OnInstanceArgs } from "./resources/on-instance";
 import { Overrides } from "./resources/overrides";
+import { Restore } from "./resources/restore";
 import { RunWatch } from "./resources/run";
 import { Results } from "./results";
 import { step } from "./step";
@@ -58,6 +59,7 @@ export class Run extends pulumi.ComponentResource {
     const study = plan.worker === undefined ? "" : `, sweep ${plan.worker.hash}`;
     const standsOn = `code ${plan.workload.hash}, dataset ${plan.dataset?.hash ?? "none"}, environment ${plan.environment.hash}${study}`;
     const before = [results, ...needs, ...config];
+    const restored = this.restored(args, name, results);
     const start = step(
       `${name}-train`,
       {
@@ -66,7 +68,7 @@ export class Run extends pulumi.ComponentResource {
         script: withVariables(secret, pulumi.interpolate`${startScript}\n# ${standsOn}\n`),
         triggers: [pulumi.output(instanceId), results.guardId, ...joined(members)],
       },
-      { parent: this, dependsOn: [...before, ...this.work(args, name, started, before)] },
+      { parent: this, dependsOn: [...before, ...restored, ...this.work(args, name, started, before)] },
     );
     const watch = new RunWatch(
       `${name}-watch`,
@@ -126,6 +128,15 @@ export class Run extends pulumi.ComponentResource {
     const script = pulumi.all([instanceId, started]).apply(([id, context]) => renderCall(workCall(plan, id, context)));
     const args = { access, script: withVariables<string>(secret, script), triggers: [pulumi.output(instanceId)] };
     return [step(`${name}-work`, args, { parent: this, dependsOn: after })];
+  }
+
+  /** What an earlier instance's attempts have left, where the run resumes from that. A sweep's trials are their study's. */
+  private restored({ plan, instanceId, access, needs = [] }: RunArgs, name: string, results: Results): Restore[] {
+    const { experiment, hash, directory, outputs, resume, graceSeconds, maxSeconds, checkpoints } = plan.run;
+    if (resume === undefined || plan.worker !== undefined) return [];
+    const run = { experiment, hash, directory, outputs, resume, graceSeconds, maxSeconds, checkpoints };
+    const args = { instanceId, access, run, workspace: plan.workload.name, directory: plan.results.directory };
+    return [new Restore(`${name}-restore`, args, { parent: this, dependsOn: [results, ...needs] })];
   }
 
   /** When it starts, and where: known when the instance is there. */

@@ -208,16 +208,22 @@ export const experimentSchema = z.strictObject({
           "Training command. {config} and {experiment} are filled in. After a `$` they are shell variables and stay.",
         ),
       resume: command
-        .regex(/\{checkpoint\}/, "must hold {checkpoint}, which becomes the path of the newest checkpoint")
+        .regex(
+          /^auto$|\{checkpoint\}/,
+          "must be auto, or a command that holds {checkpoint}, which becomes the path of the newest checkpoint",
+        )
         .optional()
         .describe(
-          "Command of a later attempt, if there is a checkpoint. {checkpoint} is its path relative to train.directory; " +
-            "{config} and {experiment} are filled in. Default: train.command runs again.",
+          "How a later attempt goes on, also on another instance: the newest whole checkpoint is found on the instance, on " +
+            "the file system (checkpoints.sync) or among the results at home. `auto`: train.command runs again, and resumes " +
+            "by itself from its outputs. A command: it runs instead, if there is a checkpoint. {checkpoint} is its path " +
+            "relative to train.directory; {config} and {experiment} are filled in. Default: train.command runs again on the " +
+            "same instance, and begins anew on another.",
         ),
       checkpoint: globPath
         .optional()
         .describe(
-          "Checkpoint from which train.resume resumes: a glob inside the experiment's outputs. The newest match counts. " +
+          "Checkpoint from which train.resume resumes: a glob inside the experiment's outputs. The newest whole match counts. " +
             "Default: `checkpoint-*`, `checkpoints/*`, and files in `*.pt`, `*.pth`, `*.ckpt`, `*.safetensors`.",
         ),
       config: insidePath
@@ -291,6 +297,24 @@ export const experimentSchema = z.strictObject({
     })
     .prefault({}),
   sweep: sweepSchema,
+  checkpoints: z
+    .strictObject({
+      sync: z
+        .enum(["none", "home", "fileSystem"], { error: "must be none, home or fileSystem" })
+        .default("none")
+        .describe(
+          "Where checkpoints go while training goes on. `home`: `npm run watch -- --every` downloads the results when there " +
+            "is a new one. `fileSystem`: the instance copies each to the stack's file system, also while nobody is connected.",
+        ),
+      everyMinutes: minutes.default(10).describe("Minutes between two copies or downloads, at least."),
+      keep: z
+        .number({ error: "must be a number of copies" })
+        .int("must be a whole number")
+        .min(1, "must be 1 or more")
+        .default(2)
+        .describe("Copies that stay on the file system: the newest ones."),
+    })
+    .prefault({}),
   evaluate: z
     .strictObject({
       command: command

@@ -9,6 +9,7 @@ import {
   onlyRun,
   type PlannedRun,
   type ResultsPlan,
+  type RunPlan,
   type SweepPlan,
 } from "./types";
 
@@ -102,8 +103,14 @@ export function runsOf(
     if (all.length === 1) return planned;
     const node: NodePlan = { rank, machines: all };
     const led = rank === 0 ? {} : { evaluation: undefined, dashboard: undefined };
-    return { ...planned, ...led, run: { ...planned.run, node } };
+    return { ...planned, ...led, run: { ...planned.run, ...copiesOf(planned.run, rank), node } };
   });
+}
+
+/** Copies of a rank's checkpoints have a folder of their own. */
+function copiesOf({ checkpoints }: RunPlan, rank: number): Pick<RunPlan, "checkpoints"> {
+  if (checkpoints?.folder === undefined || rank === 0) return {};
+  return { checkpoints: { ...checkpoints, folder: `${checkpoints.folder}.rank.${rank}` } };
 }
 
 /**

@@ -11,6 +11,7 @@ import type { Listener } from "../local/listener";
 import { cacheFolder, hashFolder, ownPaths, projectFolder } from "../local/paths";
 import { archiveFault } from "./archive";
 import { cacheProblems, datasetCache, environmentCache } from "./cache";
+import { checkpointsPlan, copiesFolder, copyProblems, resumePlan } from "./checkpoints";
 import { findDataset } from "./dataset";
 import { type Experiment, readExperiment } from "./experiment";
 import { fleetSize, machinesOf, runsOf } from "./fleet";
@@ -106,7 +107,11 @@ export async function makePlan(
   return {
     stack,
     machines: machinesOf(machine, size),
-    runs: runsOf(runPlan(experiment, { outputs, workload, values, sweep }), size, sweep),
+    runs: runsOf(
+      runPlan(experiment, { outputs, folder: copiesFolder(config, stack), workload, values, sweep }),
+      size,
+      sweep,
+    ),
     results: { directory: posix.join(experiment.results.directory, stack) },
     onChange: experiment.train.onChange,
   };
@@ -114,15 +119,18 @@ export async function makePlan(
 
 /** The run of an experiment, and what looks on. */
 function runPlan(
-  { experiment, train, environment, results, evaluate, dashboard }: Experiment,
+  { experiment, train, checkpoints, environment, results, evaluate, dashboard }: Experiment,
   {
     outputs,
+    folder,
     workload: { config, configText, madeConfig, overriddenConfig },
     values,
     sweep,
   }: {
     /** Folder in the workspace in which the workload writes results. */
     readonly outputs: string;
+    /** Folder on the stack's file system for copies of checkpoints, without the experiment's name; undefined without one. */
+    readonly folder: string | undefined;
     /** Tells the config that the run reads. */
     readonly workload: FoundWorkload;
     /** What placeholders in commands stand for. */
@@ -131,8 +139,7 @@ function runPlan(
   },
 ): Omit<PlannedRun, "name" | "machine"> {
   const command = fill(train.command, values);
-  const resume =
-    train.resume === undefined ? undefined : { command: fill(train.resume, values), checkpoint: train.checkpoint };
+  const resume = resumePlan(train, values);
   const variables = { ...environment.variables, ...train.variables };
   const { nodes, processes } = train;
   return {
@@ -142,6 +149,7 @@ function runPlan(
       command,
       ...(processes !== undefined && { processes }),
       resume,
+      checkpoints: checkpointsPlan({ experiment, checkpoints, train }, folder),
       directory: train.directory,
       variables,
       madeConfig,
@@ -157,7 +165,8 @@ function runPlan(
       idleSeconds: train.idleMinutes === undefined ? undefined : Math.ceil(train.idleMinutes * 60),
       hash: sha256(
         ...[experiment, command, train.directory, variables, configText ?? null],
-        ...(resume === undefined ? [] : [resume]),
+        // Who resumes by itself runs the same command.
+        ...(resume?.command === undefined ? [] : [resume]),
         ...(madeConfig === undefined ? [] : [{ madeConfig }]),
         ...(nodes === 1 && processes === undefined ? [] : [{ nodes, processes }]),
         ...(sweep === undefined ? [] : [{ sweep: sweep.places }]),
@@ -214,7 +223,9 @@ function readBoth(
   const experiment =
     file === undefined ? undefined : attempt(() => readExperiment(isAbsolute(file) ? file : resolveIn(root, file)));
   if (config !== undefined) problems.push(...placeProblems(config));
-  if (config !== undefined && experiment !== undefined) problems.push(...cacheProblems(config, experiment));
+  if (config !== undefined && experiment !== undefined) {
+    problems.push(...cacheProblems(config, experiment), ...copyProblems(config, experiment));
+  }
   if (problems.length > 0 || config === undefined || experiment === undefined) throw new PlanError(problems);
   const name = config.experimentName ?? experiment.experiment;
   return { config, experiment: { ...experiment, experiment: name } };

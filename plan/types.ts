@@ -208,6 +208,18 @@ export interface WorkerPlan extends SweepPlan {
   readonly logs: string;
 }
 
+/** Where checkpoints go while training goes on. */
+export interface CheckpointsPlan {
+  readonly sync: "home" | "fileSystem";
+  /** Seconds between two copies or downloads, at least. */
+  readonly everySeconds: number;
+  /** On the file system: how many copies stay, and their folder on the instance, absolute. */
+  readonly keep: number;
+  readonly folder?: string;
+  /** Glob of a checkpoint, relative to the experiment's output folder; undefined for the usual places. */
+  readonly checkpoint?: string;
+}
+
 /** The detached training process. */
 export interface RunPlan {
   /** Name of the experiment: tmux session, and the workload's folder under `outputs/`. */
@@ -218,13 +230,18 @@ export interface RunPlan {
   readonly processes?: "auto" | number;
   /** Its place among the machines that train together; undefined where it trains alone. */
   readonly node?: NodePlan;
-  /** How a later attempt resumes; undefined where `command` runs again. */
+  /** How a later attempt resumes, on another instance too; undefined where `command` runs again on this one. */
   readonly resume?: {
-    /** Shell command; `{checkpoint}` is replaced by the checkpoint's path relative to `directory`. */
-    readonly command: string;
+    /**
+     * Shell command; `{checkpoint}` is replaced by the checkpoint's path relative to `directory`. undefined: the run's own
+     * command, which resumes by itself.
+     */
+    readonly command?: string;
     /** Glob of the checkpoint, relative to the experiment's output folder; undefined for the usual places. */
     readonly checkpoint?: string;
   };
+  /** Where checkpoints go while training goes on; undefined where they stay. Not part of the hash. */
+  readonly checkpoints?: CheckpointsPlan;
   /** Folder in the workspace in which commands run, relative to it (`.` for the workspace itself). */
   readonly directory: string;
   readonly variables: Variables;

@@ -97,10 +97,15 @@ export function fill(command: string, values: Readonly<Record<string, string | u
   );
 }
 
+/** The command of `train.resume`, where that is one. */
+function resumeCommand({ train: { resume } }: Experiment): string | undefined {
+  return resume === "auto" ? undefined : resume;
+}
+
 function missingTargets(experiment: Experiment, folder: string): Problem[] {
   const commands: [string, string | undefined][] = [
     ["train.command", experiment.train.command],
-    ["train.resume", experiment.train.resume],
+    ["train.resume", resumeCommand(experiment)],
     ["evaluate.command", experiment.evaluate?.command],
     ["dashboard.command", experiment.dashboard?.command],
   ];
@@ -166,7 +171,7 @@ function scriptProblems(experiment: Experiment, folder: string): Problem[] {
     ["environment.setup", environment.setup],
     ["gate.command", gate.command],
     ["train.command", train.command, directory],
-    ["train.resume", train.resume, directory],
+    ["train.resume", resumeCommand(experiment), directory],
     ["evaluate.command", evaluate?.command, directory],
     ["dashboard.command", dashboard?.command, directory],
   ];

@@ -1,3 +1,4 @@
+import { plainText } from "./log-text";
 import type { RunEvent } from "./types";
 
 /** What happened, in words. */
@@ -15,6 +16,8 @@ export function eventText({ event, attempt = 1, code, reason }: RunEvent): strin
       return code === undefined ? "training ended" : `training ended with status ${code}`;
     case "evaluated":
       return code === 0 ? "evaluated" : `evaluation failed with status ${code}`;
+    case "checkpoint passed over":
+      return `a damaged checkpoint was passed over: ${plainText(reason ?? "")}`;
     case "fetched":
       return "results downloaded";
     default:

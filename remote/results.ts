@@ -4,6 +4,7 @@ import { type Listener, tellingTime } from "../local/listener";
 import { hashFolder } from "../local/paths";
 import type { EvaluationPlan, RunPlan } from "../plan/types";
 import { callAgent } from "./agent";
+import { restoredSource } from "./restore/note";
 import { evaluateRun, hasEnded, readStatus, stopRun } from "./run";
 import { beginFetch, removeAside, tellFetched } from "./self-termination";
 import type { SshSession } from "./session";
@@ -178,6 +179,7 @@ async function bringHomeNow(place: ResultsPlace, listener: Listener): Promise<Br
     writtenBy: { experiment: run.experiment, include, exclude },
     recordOf: { experiment: run.experiment },
     ...sourceOf(instanceId, status),
+    goesOnFrom: goesOnFrom(folder, instanceId, status),
     runEnded: hasEnded(status.state),
     hashFolder: hashFolder(),
     onProgress: listener.progress,
@@ -189,6 +191,13 @@ async function bringHomeNow(place: ResultsPlace, listener: Listener): Promise<Br
     await tellFetched(access, status, token, listener);
   }
   return home;
+}
+
+/** The source of results that were put back for this run, where that ran with the same settings on the same code. */
+function goesOnFrom(folder: string, instanceId: string, status: RunStatus): string | undefined {
+  const restored = restoredSource(folder, instanceId);
+  const isSame = restored?.split("@")[1] === sourceOf(instanceId, status).source.split("@")[1];
+  return isSame ? restored : undefined;
 }
 
 /** Of a download, what lies at home. */

@@ -76,9 +76,11 @@ export function doubtText({ experiment, doubt }: RunStatus): string | undefined 
 }
 
 /** What the next attempt of a run does, as far as it is known. */
-export function nextAttempt({ resumesFrom }: RunStatus): string {
-  return resumesFrom === undefined
-    ? "it runs train.command in the same workspace, and resumes if your training does so by itself"
+export function nextAttempt({ resumesFrom, resumesItself }: RunStatus): string {
+  if (resumesFrom === undefined)
+    return "it runs train.command in the same workspace, and resumes if your training does so by itself";
+  return resumesItself === true
+    ? `it runs train.command, which resumes by itself; the newest whole checkpoint is ${resumesFrom}`
     : `it resumes from ${resumesFrom} (train.resume)`;
 }
 

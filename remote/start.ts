@@ -1,4 +1,4 @@
-import type { Job, RunPlan, Variables } from "../plan/types";
+import type { CheckpointsPlan, Job, RunPlan, Variables } from "../plan/types";
 import { type AgentCall, renderCall, wordsOf } from "./agent";
 import { provenanceOf, type StartedOn } from "./provenance";
 import { addsToItself } from "./quote";
@@ -38,7 +38,7 @@ function madeConfigOf({ madeConfig }: RunPlan): { readonly config?: string } {
 /** How `start` is told of a run: of itself, or of a worker's trials. */
 function startDocument(plan: Job, { spentAt, on, members = [] }: StartContext) {
   const { run, evaluation } = plan;
-  const { hash, command, directory, resume, outputs, firstStepPattern, graceSeconds } = run;
+  const { hash, command, directory, resume, checkpoints, outputs, firstStepPattern, graceSeconds } = run;
   return {
     hash,
     stands: standsHash(plan),
@@ -49,6 +49,7 @@ function startDocument(plan: Job, { spentAt, on, members = [] }: StartContext) {
       ...(run.processes !== undefined && { processes: String(run.processes) }),
       ...(run.node && { node: { ...run.node, members } }),
       resume,
+      ...(checkpoints?.folder !== undefined && { sync: syncOf(checkpoints, checkpoints.folder) }),
       variables: variablesOfRun(plan),
       outputs,
       firstStepPattern,
@@ -72,7 +73,7 @@ const workerGrace = 40;
 
 /** What differs where the run is the worker of a sweep: commands, variables and limits are its trials'. */
 function workerOf({ run: { experiment } }: Job, { run, limits }: ReturnType<typeof startDocument>) {
-  const { processes: _processes, node: _node, ...own } = run;
+  const { processes: _processes, node: _node, sync: _sync, ...own } = run;
   return {
     run: {
       ...own,
@@ -109,6 +110,11 @@ export function workCall(plan: Job, instance: string, context: StartContext = {}
     trial: startDocument(plan, context),
   };
   return { verb: "work-place", document: { experiment: run.experiment, worker: told } };
+}
+
+/** What the agent is told of copies of checkpoints. */
+function syncOf({ keep, everySeconds, checkpoint }: CheckpointsPlan, to: string): object {
+  return { to, keep, seconds: Math.ceil(everySeconds), checkpoint };
 }
 
 /** Variables that a run sets. The environment is loaded before: what adds to a value there is not added again. */

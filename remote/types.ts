@@ -99,6 +99,12 @@ export const statusSchema = z.object({
   firstStepLine: text,
   /** Absolute path of the checkpoint from which the next attempt would resume by `train.resume`. */
   resumesFrom: text,
+  /** Training looks for it by itself (`train.resume: auto`). */
+  resumesItself: z.literal(true).optional(),
+  /** Absolute path of the checkpoint from which this attempt resumed. */
+  resumedFrom: text,
+  /** The newest copy of a checkpoint on a file system; `problem`: why there is none. `at`: seconds since the Unix epoch. */
+  copied: z.object({ to: z.string(), checkpoint: text, at: number, problem: text }).optional(),
   /** Absolute path of the log on the instance. */
   logPath: z.string(),
   /** Absolute path of the experiment's real output folder, once found. */

@@ -92,9 +92,11 @@ async function wait(
         session = undefined;
         if (!isRetryable(error) || Date.now() - contact > unreachableSeconds * 1000) throw error;
         if (await options.isGone?.()) {
+          const then =
+            status?.resumesFrom === undefined ? "start over" : "resume from the newest checkpoint that left it";
           const message =
             `The instance of ${experiment} is gone (${error.message}). It is no longer billed. Only the results downloaded ` +
-            "before remain. Run `up` to launch another and start over, or `npm run down` to clean up.";
+            `before remain. Run \`up\` to launch another and ${then}, or \`npm run down\` to clean up.`;
           throw new RunError(message, { kind: "gone", status });
         }
         options.onProgress?.(`${error.message} The run is not affected. Trying again.`);

@@ -22,6 +22,11 @@ const checkpointBytes = 1024 ** 2;
 const checkpointName =
   /\.(pt|pth|ckpt|bin|safetensors|h5|hdf5|keras|pkl|joblib|onnx|npz|msgpack|pb|tflite|gguf|distcp)(\.tar)?$|\.data-\d+-of-\d+$/i;
 
+/** Whether a file has the ending of weights. */
+export function hasCheckpointName(path: string): boolean {
+  return checkpointName.test(path);
+}
+
 /** Whether a file among results looks like weights that somebody would miss. */
 export function isCheckpoint({ path, size }: Pick<ManifestEntry, "path" | "size">): boolean {
   return size >= checkpointBytes && checkpointName.test(path);

@@ -35,6 +35,7 @@ export async function bringHomeBeforeMaintenance(
   }
 }
 
-function isWithRun(job: JobView): job is WithRun {
+/** Whether a run's results can be downloaded. */
+export function isWithRun(job: JobView): job is WithRun {
   return job.access !== undefined && job.instance !== undefined && job.run !== undefined;
 }

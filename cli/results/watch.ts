@@ -2,16 +2,25 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { readMachine } from "../../remote/machine";
 import { type BroughtHome, bringHome, type ResultsPlace } from "../../remote/results";
 import { hasEnded, readStatus } from "../../remote/run";
-import { isRetryable, withSession } from "../../remote/session";
+import { isRetryable, type SshSession, withSession } from "../../remote/session";
+import type { RunStatus } from "../../remote/types";
 
 /** A look at the run: whether it has ended, and what its checkpoints are. undefined: never started. */
 async function look({ access, run }: ResultsPlace): Promise<{ ended: boolean; mark: string } | undefined> {
   return withSession(access, async (session) => {
-    const { state, outputPath, writtenElsewhere } = await readStatus(session, run.experiment);
-    if (state === "absent") return undefined;
-    const { checkpoints } = await readMachine(session, { experiment: run.experiment, outputPath });
-    return { ended: hasEnded(state), mark: JSON.stringify([checkpoints, writtenElsewhere?.checkpoints]) };
+    const status = await readStatus(session, run.experiment);
+    if (status.state === "absent") return undefined;
+    return { ended: hasEnded(status.state), mark: await markOf(session, status) };
   });
+}
+
+/** What the checkpoints of a run are: another text whenever there is a new one. */
+export async function markOf(
+  session: SshSession,
+  { experiment, attempt, outputPath, writtenElsewhere }: RunStatus,
+): Promise<string> {
+  const { checkpoints } = await readMachine(session, { experiment, outputPath });
+  return JSON.stringify([attempt, checkpoints, writtenElsewhere?.checkpoints]);
 }
 
 /**

@@ -205,9 +205,27 @@ function describeRun(status: RunStatus): (Row | undefined)[] {
     elsewhere === undefined ? undefined : ["elsewhere", `${elsewhere}: downloads go to beside/`],
     left === undefined ? undefined : ["left out", pc.yellow(left)],
     evaluation === undefined || evaluation.state === "none" ? undefined : ["evaluation", evaluation.state],
+    resumeRow(status),
+    copyRow(status),
     ended === undefined ? undefined : ["self-end", ended],
     ...historyRows(events),
   ];
+}
+
+/** From which checkpoint it goes on, or went on. */
+function resumeRow(status: RunStatus): Row | undefined {
+  const { resumesFrom, resumedFrom } = status;
+  if (startsAgain(status)) return resumesFrom === undefined ? undefined : ["resumes", `from ${plainText(resumesFrom)}`];
+  return resumedFrom === undefined ? undefined : ["resumed", `from ${plainText(resumedFrom)}`];
+}
+
+/** The copy of its newest checkpoint on a file system. */
+function copyRow({ copied, now }: RunStatus): Row | undefined {
+  if (copied === undefined) return undefined;
+  const { to, checkpoint = "", at = now, problem } = copied;
+  return problem === undefined
+    ? ["copied", `${plainText(checkpoint)} to ${plainText(to)}, ${duration(Math.max(0, now - at))} ago`]
+    : ["copied", pc.yellow(`no checkpoint to ${plainText(to)}: ${plainText(problem)}`)];
 }
 
 /** What happened last to a run that has not simply gone its way. */
@@ -295,7 +313,11 @@ function nextStep(all: readonly JobReport[]): string {
   if (strays.length > 0) return `${call("up")} adopts what was launched; ${call("down")} terminates it`;
   if (unknown !== null) return `${call("status")} again, when the API answers`;
   if (instance === null) return `${call("up")} launches an instance and starts the run`;
-  if (isGone(instance.status)) return `${call("up")} launches another and starts over; ${call("down")} cleans up`;
+  if (isGone(instance.status)) {
+    const then =
+      job.run?.resume === undefined ? "starts over" : "resumes from the newest checkpoint that left this one";
+    return `${call("up")} launches another and ${then}; ${call("down")} cleans up`;
+  }
   if (experiment === null || run.state === "absent") return `${call("up")} continues where it stopped`;
   if (run.state === "unreachable") return `${call("up")} opens the firewall to this address; ${call("doctor")}`;
   if ("detached" in run && run.detached !== undefined)

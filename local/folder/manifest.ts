@@ -10,6 +10,8 @@ export interface ManifestEntry {
   readonly sha256: string;
   /** Permission bits that matter: executable or not. */
   readonly executable: boolean;
+  /** When a file of results was last written, in milliseconds since the epoch. Absent: nothing tells. */
+  readonly mtime?: number;
   /** Target of a symbolic link, absent for a file. */
   readonly link?: string;
   /** True for a folder without any entry below it; its size is 0, its checksum that of no content. */
@@ -120,14 +122,22 @@ export function checkManifest(manifest: Manifest, origin: string): void {
   for (const { path } of [...manifest.files].sort(byPath)) paths.add(path);
 }
 
+/** The latest time that a date can be. */
+const latest = 8.64e15;
+
+function isTime(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= latest;
+}
+
 /** The part of the same that one entry alone tells. */
-export function checkEntry({ path, size, sha256, link, folder }: ManifestEntry, origin: string): void {
+export function checkEntry({ path, size, sha256, mtime, link, folder }: ManifestEntry, origin: string): void {
   if (typeof path !== "string" || !isSafePath(path)) {
     refuse(origin, String(path), "is not a path below the folder");
   }
   if (!Number.isSafeInteger(size) || size < 0 || typeof sha256 !== "string" || !/^[0-9a-f]{64}$/.test(sha256)) {
     refuse(origin, path, "has no proper size and checksum");
   }
+  if (mtime !== undefined && !isTime(mtime)) refuse(origin, path, "has no proper time");
   if (folder !== undefined && (folder !== true || size !== 0 || sha256 !== emptySha256 || link !== undefined)) {
     refuse(origin, path, "is no proper empty folder");
   }

@@ -4,10 +4,12 @@ import { lstat, open, rename, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { Breaks } from "../../local/folder/breaks";
+import { Cursor } from "../../local/folder/cursor";
 import type { ManifestEntry } from "../../local/folder/manifest";
 import { hasContent, quotedFew } from "../../local/folder/manifest";
 import { removeTree } from "../../local/folder/remove-tree";
 import type { Listener } from "../../local/listener";
+import { hasCheckpointName } from "../written";
 import { fileCounter } from "./counter";
 import { type Objects, sameName } from "./objects";
 import { type ResultsRecord, resultsFile } from "./results-file";
@@ -22,6 +24,8 @@ export interface Assembly extends Pick<Settled, "record" | "rest"> {
   readonly final: string;
   /** How earlier releases told the same source, where what they brought is surely of the same run. */
   readonly formerSource?: string;
+  /** The source of results with which this run goes on. */
+  readonly goesOnFrom?: string;
   readonly onProgress?: Listener["progress"];
   readonly onStatus?: Listener["status"];
 }
@@ -33,15 +37,32 @@ export interface Assembly extends Pick<Settled, "record" | "rest"> {
  * @returns the record in its place
  */
 export async function assemble(assembly: Assembly): Promise<ResultsRecord> {
-  const { record, objects, partial, final, formerSource } = assembly;
+  const { record, objects, partial, final, formerSource, goesOnFrom } = assembly;
   const before = objects.earlier?.head.source;
-  const isSame = before !== undefined && (before === record.head.source || before === formerSource);
+  const isSame =
+    before !== undefined &&
+    (before === record.head.source || before === formerSource || (before === goesOnFrom && (await hasAll(assembly))));
   if (isSame && (await objects.holds(record))) await rename(record.path, join(final, resultsFile));
   else await putInPlace(assembly, isSame);
   assembly.rest.close();
   objects.close();
   await removeTree(partial);
   return record.at(join(final, resultsFile));
+}
+
+/** Whether what came has all that is here of an earlier instance, but for checkpoints, which training removes. */
+async function hasAll({ record, objects }: Assembly): Promise<boolean> {
+  const there = new Cursor(record.entries());
+  const breaks = new Breaks();
+  try {
+    for (const { path } of objects.earlier?.entries() ?? []) {
+      if (!hasCheckpointName(path) && there.find(path)?.path !== path) return false;
+      await breaks.take();
+    }
+    return true;
+  } finally {
+    there.close();
+  }
 }
 
 async function putInPlace(assembly: Assembly, isSame: boolean): Promise<void> {

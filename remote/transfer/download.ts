@@ -24,6 +24,11 @@ export interface DownloadTreeOptions extends ListingOptions {
   readonly source?: string;
   /** The source as an earlier release told it, where what that brought is surely of the same run. */
   readonly formerSource?: string;
+  /**
+   * The source of earlier results with which the run goes on. What is downloaded takes their place where it has all that they
+   * have, but for checkpoints that training has removed.
+   */
+  readonly goesOnFrom?: string;
   /** Nothing writes any more: a file that changes while it is read is an error then instead of a note. */
   readonly runEnded?: boolean;
   /** Folder for remembered checksums of local files, `<local>/hashes`. */
@@ -137,8 +142,9 @@ async function downloadFrom(
       requireAll(collected, partial);
     }
     options.signal.throwIfAborted();
-    const { formerSource } = options;
-    const placed = await assemble({ record, rest, objects, partial, final, formerSource, onProgress, onStatus });
+    const { formerSource, goesOnFrom } = options;
+    const sources = { formerSource, goesOnFrom };
+    const placed = await assemble({ record, rest, objects, partial, final, ...sources, onProgress, onStatus });
     return {
       files: placed.count,
       bytes: placed.bytes,

@@ -134,7 +134,7 @@ function saneNames(names: readonly unknown[]): string[] {
  * names its own gets another name.
  */
 function entryAtHome(
-  { at, path: listed, size, sha256, executable, link, folder, key, held }: Told,
+  { at, path: listed, size, sha256, executable, mtime, link, folder, key, held }: Told,
   below: string | undefined,
   moved: Set<string>,
 ): RemoteEntry {
@@ -156,7 +156,7 @@ function entryAtHome(
   }
   if (folder !== undefined) return { entry: { ...entry, folder } };
   return {
-    entry,
+    entry: { ...entry, mtime },
     key: typeof key === "string" ? key : undefined,
     held: typeof held === "number" && held < size ? held : undefined,
   };

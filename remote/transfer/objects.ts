@@ -2,6 +2,7 @@ import {
   chmodSync,
   closeSync,
   fchmodSync,
+  futimesSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -10,6 +11,7 @@ import {
   readlinkSync,
   renameSync,
   type Stats,
+  utimesSync,
   writeSync,
 } from "node:fs";
 import { lstat, mkdir, readdir, readlink, rename, rm } from "node:fs/promises";
@@ -236,6 +238,7 @@ export class Objects {
     try {
       for (let written = 0; written < content.length; ) written += writeSync(file, content, written);
       if (isMasked) fchmodSync(file, modeOf(entry.executable));
+      if (entry.mtime !== undefined) futimesSync(file, ...timesOf(entry.mtime));
     } finally {
       closeSync(file);
     }
@@ -247,6 +250,7 @@ export class Objects {
     const to = this.placeFor(entry.path);
     if (statusOf(to) !== undefined) throw sameName(to);
     chmodSync(part, modeOf(entry.executable));
+    giveTime(part, entry);
     renameSync(part, to);
     this.note(entry);
   }
@@ -272,7 +276,8 @@ export class Objects {
    * Puts a file into the new results whose content is here. No two paths, and no two folders of results, share an inode:
    * who edits one would change the other.
    */
-  async place({ path, sha256, executable }: ManifestEntry, replacesEarlier: boolean): Promise<void> {
+  async place(entry: ManifestEntry, replacesEarlier: boolean): Promise<void> {
+    const { path, sha256, executable } = entry;
     const known = this.contents.get(sha256);
     if (known === undefined) throw new Error(`The content ${sha256} was not fetched.`);
     const isNew = known.source === this.tree;
@@ -286,6 +291,7 @@ export class Objects {
       throw sameName(to, error);
     }
     chmodSync(to, modeOf(executable));
+    giveTime(to, entry);
   }
 
   /** Which files of a record a folder lacks, and which have other content. Reads everything. */
@@ -315,6 +321,17 @@ const isMasked = (process.umask() & 0o755) !== 0;
 
 function modeOf(executable: boolean): number {
   return executable ? 0o755 : 0o644;
+}
+
+/** Times for Node, in seconds: when a file was read last, and written. */
+function timesOf(mtime: number): [number, number] {
+  return [mtime / 1000, mtime / 1000];
+}
+
+/** Gives a file the time that it has on the instance, which tells the newest checkpoint. */
+function giveTime(path: string, { mtime }: ManifestEntry): void {
+  // A change of what is right already would have its checksum made again.
+  if (mtime !== undefined && Math.floor(statusOf(path)?.mtimeMs ?? 0) !== mtime) utimesSync(path, ...timesOf(mtime));
 }
 
 /** The reason why a file could not be made, in words where its name is the reason. */
@@ -401,6 +418,11 @@ function isThere(root: string, { path, link }: ManifestEntry): boolean {
   const info = statusOf(absolute);
   if (link === undefined) return info?.isDirectory() === true;
   return info?.isSymbolicLink() === true && readlinkSync(absolute) === link;
+}
+
+/** Whether a file, link or folder is as a record has it. Reads all of it. */
+export async function isAsRecorded(absolute: string, entry: ManifestEntry): Promise<boolean> {
+  return (await compared(absolute, entry)) === "right";
 }
 
 async function compared(absolute: string, entry: ManifestEntry): Promise<"right" | "missing" | "changed"> {

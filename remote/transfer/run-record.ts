@@ -13,6 +13,10 @@ const runRecord = z.object({
   /** Hash of the run's own settings, and of the code, data and environment below them. */
   hash: text,
   stands: text,
+  /** Hash of the settings with what setup has made of the config; absent where that is no part of them. */
+  settings: text,
+  /** Where the outputs lay, and what lay beside them, relative to the workspace. */
+  places: z.object({ outputs: z.string(), beside: z.array(z.string()).max(100).default([]) }).optional(),
   /** Of this program. */
   release: text,
   workload: z
@@ -59,6 +63,8 @@ const runRecord = z.object({
         stopReason: text,
         /** Exit status of its evaluation. */
         evaluation: number,
+        /** Seconds that training took. */
+        seconds: number,
         stands: text,
         commit: text,
       }),

@@ -59,6 +59,24 @@ describe("a plan", () => {
     expect(slashes.workload.protectedPaths).toEqual(["code/out", "d"]);
   });
 
+  it("resumes by itself with the same hash, and by a command with another; copies need a file system", async () => {
+    const train = { directory: "code" };
+    const { run } = await planOf();
+    const itself = (await planOf({ train: { ...train, resume: "auto", checkpoint: "*.pt" } })).run;
+    expect(itself).toMatchObject({ hash: run.hash, resume: { checkpoint: "*.pt" } });
+    const command = (await planOf({ train: { ...train, resume: "go {checkpoint} {experiment}" } })).run;
+    expect(command.resume).toEqual({ command: "go {checkpoint} exp", checkpoint: undefined });
+    expect(command.hash).not.toBe(run.hash);
+    await expect(planOf({ train: { ...train, resume: "automatic" } })).rejects.toThrow(
+      /resume is "automatic": must be auto/,
+    );
+    const home = (await planOf({ checkpoints: { sync: "home", everyMinutes: 2 } })).run;
+    expect(home).toMatchObject({ hash: run.hash, checkpoints: { sync: "home", everySeconds: 120, keep: 2 } });
+    await expect(planOf({ checkpoints: { sync: "fileSystem" } })).rejects.toThrow(
+      /checkpoints\.sync is "fileSystem": the stack has no file system/,
+    );
+  });
+
   it("has hashes that change with what they stand for, and with nothing else", async () => {
     const hashes = async (change: object = {}): Promise<string[]> => {
       const { workload, dataset, environment, run } = await planOf(change);

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type Downloaded, type DownloadTreeOptions, downloadTree, verifyResults } from "../../remote/transfer/download";
@@ -176,5 +176,44 @@ describe("what is at home stays", () => {
     expect(parseSource("i-1:exp@0123456789ab")).toEqual({ instance: "i-1", experiment: "exp", hash: "0123456789ab" });
     expect(parseSource("i-1:exp")).toEqual({ instance: "i-1", experiment: "exp", hash: undefined });
     expect(parseSource("user@127.0.0.1:/home/x")).toBeUndefined();
+  });
+
+  it("of an earlier instance only where a run that goes on with it lacks some of it", async () => {
+    await fill(remote(), { "log.txt": "1", "checkpoints/1.pt": "one" });
+    await fetch({ source: "first" });
+    // Checkpoints are removed by training.
+    await rm(remote("checkpoints/1.pt"));
+    await fill(remote(), { "log.txt": "1 2", "checkpoints/2.pt": "two" });
+    await fetch({ source: "second", goesOnFrom: "first" });
+    expect(await others()).toEqual([]);
+    expect(await readFile(final("log.txt"), "utf8")).toBe("1 2");
+    await rm(remote("log.txt"));
+    await fetch({ source: "third", goesOnFrom: "second" });
+    expect(await others()).toHaveLength(1);
+    await fetch({ source: "fourth", goesOnFrom: "second" });
+    expect(await others()).toHaveLength(2);
+  });
+
+  it("with the times that it has on the instance, in the manifest too", async () => {
+    const large = "x".repeat(5 << 20);
+    await fill(remote(), { small: "a", "same-1": "twice", "same-2": "twice", large });
+    const times = { small: 1_700_000_000.25, "same-1": 1_600_000_000, "same-2": 1_500_000_000.5, large: 1_400_000_000 };
+    const expectTimes = async (): Promise<void> => {
+      const { files } = JSON.parse(await readFile(final("manifest.json"), "utf8")) as {
+        files: { path: string; mtime?: number }[];
+      };
+      expect(Object.fromEntries(files.map(({ path, mtime }) => [path, (mtime ?? 0) / 1000]))).toEqual(times);
+      for (const [name, seconds] of Object.entries(times))
+        expect((await stat(final(name))).mtimeMs / 1000).toBe(seconds);
+    };
+    for (const [name, seconds] of Object.entries(times)) await utimes(remote(name), seconds, seconds);
+    await fetch();
+    await expectTimes();
+    // What is here already keeps its time beside something new.
+    await fill(remote(), { new: "b" });
+    await utimes(remote("new"), 1_300_000_000, 1_300_000_000);
+    Object.assign(times, { new: 1_300_000_000 });
+    await fetch();
+    await expectTimes();
   });
 });

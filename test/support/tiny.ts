@@ -12,6 +12,7 @@ export interface TinyChanges {
   /** Laid over the workload's config: `steps`, `seconds_per_step`, `fail_at`. */
   readonly overrides?: Readonly<Record<string, number>>;
   readonly train?: object;
+  readonly checkpoints?: object;
   readonly gate?: object;
   readonly environment?: object;
   readonly sweep?: object;
@@ -49,6 +50,7 @@ export function configureTiny(project: Project, changes: TinyChanges = {}): void
     gate: { gpu: "optional", minDiskGiB: 0, modules: ["yaml"], ...changes.gate },
     train: { overrides: changes.overrides ?? {}, graceSeconds: 10, firstStepTimeoutMinutes: 1, ...changes.train },
     ...(changes.sweep && { sweep: changes.sweep }),
+    ...(changes.checkpoints && { checkpoints: changes.checkpoints }),
     ...(changes.evaluate && { evaluate: changes.evaluate }),
     ...(changes.results && { results: changes.results }),
   };

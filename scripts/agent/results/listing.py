@@ -205,7 +205,7 @@ def tasks(items):
 class Places:
     """
     All that is listed, a list of items at a time. An entry: path in its place, at where that is not empty, size,
-    executable, link where it is a symbolic link, folder where it is an empty one, held (bytes on the disk) where a file has
+    executable, mtime (of a file, in ms since the epoch), link where it is a symbolic link, folder where it is an empty one, held (bytes on the disk) where a file has
     holes. sha256: not of a large file whose checksum is not known; key: tells content of one from other content.
     """
 
@@ -264,7 +264,7 @@ class Places:
         elif info is None:
             entry["folder"] = True
         else:
-            entry.update(size=info.st_size, executable=bool(info.st_mode & 0o100))
+            entry.update(size=info.st_size, executable=bool(info.st_mode & 0o100), mtime=info.st_mtime_ns // 1_000_000)
             held = info.st_blocks * 512
             if held + HOLES < info.st_size:
                 entry["held"] = held

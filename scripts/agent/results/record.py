@@ -66,6 +66,9 @@ def record_of(run):
         "experiment": run.experiment,
         "attempt": newest.number,
         "hash": newest.asked_hash(),
+        # With what setup has made of the config, where that is part of the settings.
+        "settings": None if newest.get("hash") == newest.asked_hash() else newest.get("hash"),
+        "places": places_of(newest),
         "stands": newest.get("stands"),
         "command": newest.get("command") or description.get("command"),
         "directory": description.get("directory"),
@@ -87,9 +90,27 @@ def attempt_of(attempt):
         "exitCode": attempt.get("exit"),
         "stopReason": attempt.get("stopReason"),
         "evaluation": attempt.get("evaluationExit"),
+        "seconds": attempt.get("seconds"),
         "stands": attempt.get("stands"),
         "commit": workload.get("commit"),
     }
+
+
+def places_of(attempt):
+    """Where its outputs lie, and what lies beside them, relative to the workspace; None where nothing is known yet."""
+    described, main = attempt.get("description"), attempt.get("outputPath")
+    if not described or not main:
+        return None
+    workspace = under_home(described["workspace"])
+    # A name that is not UTF-8 is no path that anybody could ask for again.
+    return {
+        "outputs": plain(os.path.relpath(main, workspace)),
+        "beside": [plain(os.path.relpath(path, workspace)) for path in attempt.get("outputBeside", [])],
+    }
+
+
+def plain(path):
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def text_of(run, number):

@@ -1,4 +1,7 @@
-"""The looks at what training writes outside of its outputs: one at the end, and one a minute while it goes on."""
+"""
+What runs beside training from time to time: looks at what it writes outside of its outputs (one at the end, and one a minute
+while it goes on), and copies of its checkpoints.
+"""
 
 import subprocess
 import time
@@ -46,3 +49,20 @@ class Looks:
             return
         self.at = time.monotonic()
         self.process = start_detached(["timeout", "120", *looking(self.experiment, 60, False)])
+
+
+class Copies:
+    """The copies of new checkpoints, one at a time; `sync`: as a run's description has it, or None."""
+
+    def __init__(self, experiment, sync):
+        self.experiment, self.sync = experiment, sync
+        self.at, self.process = time.monotonic(), None
+
+    def look(self, ended=False):
+        if self.sync is None or not (ended or time.monotonic() - self.at >= self.sync["seconds"]):
+            return
+        if self.process is not None and self.process.poll() is None and not ended:
+            return
+        self.at = time.monotonic()
+        words = ["nice", "-n", "19", *own_command("checkpoint-save", experiment=self.experiment)]
+        self.process = start_detached(words)

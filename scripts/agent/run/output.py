@@ -6,6 +6,7 @@ import os
 from base.files import read_json, under_home
 from base.text import is_plain
 from run.configuration import since as began
+from run.soundness import DAMAGED
 from run.sweeps import folders_of_others, is_worker
 
 MOST_NAMES = 20
@@ -25,7 +26,7 @@ def folders_of(attempts):
 def matches(folder, pattern):
     """Files and folders in a folder that match a glob, relative to it."""
     found = glob.glob(os.path.join(glob.escape(folder), pattern), recursive=True)
-    return [os.path.relpath(path, folder) for path in found]
+    return [os.path.relpath(path, folder) for path in found if not path.endswith(DAMAGED)]
 
 
 def newest(folder, names):

@@ -28,8 +28,11 @@ DESCRIPTION = {
     "processes": Maybe(str),
     # A place among machines that train together: their names and instances, by rank.
     "node": Maybe({"rank": int, "machines": [str], "members": [str]}),
-    # The command of a later attempt, where there is a checkpoint to fill in for {checkpoint}.
-    "resume": Maybe({"command": str, "checkpoint": Maybe(str)}),
+    # The command of a later attempt, where there is a checkpoint to fill in for {checkpoint}. None: `command`, which resumes
+    # by itself from what is in the outputs.
+    "resume": Maybe({"command": Maybe(str), "checkpoint": Maybe(str)}),
+    # Where a copy of each new checkpoint goes, how many of them stay there, and the seconds between two.
+    "sync": Maybe({"to": str, "keep": int, "seconds": int, "checkpoint": Maybe(str)}),
     "variables": {str: str},
     "outputs": str,
     # Extended regular expression. Without one, run/first_step.py knows a step.

@@ -160,7 +160,9 @@ class Run:
 class Attempt(Facts):
     """
     One start of a run. Facts: hash (of its settings), askedHash (by which the stack calls them), stands (hash of the code,
-    data and environment), provenance and config (see results/record.py), command (what ran), used (seconds of the attempts
+    data and environment), provenance and config (see results/record.py), command (what ran), resumedFrom (the checkpoint that was there), copied (to a file system, see
+    results/snapshots.py), restored (it
+    ran on another machine, see results/restore.py), used (seconds of the attempts
     before it), description, limits, createdAt, startedAt,
     mark (files that training writes are newer), logStart, supervisor, launcher, scope (its cgroup), firstStep, firstStepLine, outputPath,
     outputBeside, seconds, activeAt, stopRequest, stopReason, detached, interrupted (the machine went down), trainingEnd,

@@ -10,7 +10,7 @@ from base.files import BASE, fact, read_json
 from base.processes import is_alive
 from base.text import last_lines
 from run.configuration import own_attempts
-from run.resume import resume_checkpoint
+from run.resume import resume_checkpoint, resumes_itself
 from run.standing import is_over, is_unsupervised, wanted_evaluation
 from run.state import Run
 
@@ -71,6 +71,9 @@ def told_of(attempt):
         "idleSeconds": int(time.time()) - active_at if supervised and code is None and active_at is not None else None,
         "firstStepLine": attempt.get("firstStepLine"),
         "resumesFrom": resume_checkpoint(attempt),
+        "resumesItself": resumes_itself(attempt),
+        "resumedFrom": attempt.get("resumedFrom"),
+        "copied": attempt.get("copied"),
         "outputPath": attempt.get("outputPath"),
         "evaluation": evaluation_of(attempt, evaluating),
     }

@@ -17,10 +17,10 @@ from run.activity import Activity
 from run.configuration import since
 from run.leftovers import Work, left_of
 from run.log import Steps, Times, beginning, error_at_end, size_of, tells_of_a_kill
-from run.looks import Looks, look_elsewhere
+from run.looks import Copies, Looks, look_elsewhere
 from run.output import find_output, has_left_nothing, outputs_of, was_written_since
 from run.processes import Processes
-from run.resume import resume_checkpoint
+from run.resume import Resume, put_aside
 from run.scope import scoped
 from run.standing import evaluates_itself, wanted_evaluation
 from run.state import Run
@@ -50,6 +50,7 @@ class Supervisor:
         self.processes = Processes(attempt)
         self.times = Times(self.run)
         self.work = Work(self.processes)
+        self.copies = Copies(self.run.experiment, self.described.get("sync"))
         self.going_down = self.interrupted = self.has_told_of_work = False
         self.others = None
 
@@ -92,15 +93,15 @@ class Supervisor:
         self.activity.take_up(self.attempt.get("activeAt"))
 
     def launch(self):
-        command, checkpoint = self.described["command"], None
-        if self.attempt.number > 1:
-            checkpoint = resume_checkpoint(self.attempt)
-        if checkpoint is not None:
+        command, checkpoint = self.described["command"], self.checkpoint()
+        if checkpoint is not None and self.described["resume"]["command"]:
             relative = os.path.relpath(checkpoint, os.path.realpath(workplace(self.described)))
             command = self.described["resume"]["command"].replace("{checkpoint}", shlex.quote(relative))
         self.begins = size_of(self.run.log)
         self.activity = Activity(self.run.log, self.begins)
-        resumes = f", resumes from {checkpoint}" if checkpoint else ""
+        itself = checkpoint and not self.described["resume"]["command"]
+        how = "resumes by itself, newest checkpoint" if itself else "resumes from"
+        resumes = f", {how} {checkpoint}" if checkpoint else ""
         if checkpoint and not was_written_since(checkpoint, since(self.run)):
             resumes += ", which other settings wrote"
         self.run.note(
@@ -108,10 +109,27 @@ class Supervisor:
             + command.replace("\n", "; ")
         )
         mark = moment()
-        self.attempt.put(mark=mark, logStart=self.begins, command=command)
+        self.attempt.put(mark=mark, logStart=self.begins, command=command, resumedFrom=checkpoint)
         words = own_command("launch", experiment=self.run.experiment, command=command)
         launcher = start_detached(scoped(f"{self.run.experiment}-{self.attempt.number}", words), self.run.log)
         self.attempt.put(launcher=key_of(launcher.pid))
+
+    def checkpoint(self):
+        """From which checkpoint this attempt resumes, or None. Those that are damaged are told."""
+        if self.attempt.number == 1:
+            return None
+        found = Resume(self.attempt, deep=True)
+        for path, damage in found.damaged:
+            aside = ""
+            # What resumes by itself would take it. Where nothing is whole, training may know better.
+            if found.path is not None and not self.described["resume"]["command"]:
+                try:
+                    aside = f" It is now {os.path.basename(put_aside(path))}."
+                except OSError as error:
+                    aside = f" It could not be renamed: {error.strerror}."
+            self.run.note(f"=== lambda-train: passed over the checkpoint {path}: {damage}.{aside}")
+            self.run.tell("checkpoint passed over", attempt=self.attempt.number, reason=os.path.basename(path))
+        return found.path
 
     def view(self):
         """Shows the log in the session."""
@@ -136,6 +154,7 @@ class Supervisor:
             self.activity.look()
             self.times.note(self.activity.size)
             writers.look()
+            self.copies.look()
             if time.monotonic() - noted >= NOTES:
                 noted = time.monotonic()
                 # Known before the end: the machine may go down, or its results be wanted while it trains. A disk that
@@ -268,6 +287,7 @@ class Supervisor:
                 "fewer loader workers or a bigger instance type help."
             )
         attempt.put(exit=code)
+        self.copies.look(ended=True)
         run.tell("ended", attempt=attempt.number, code=code)
         self.times.note(size_of(run.log), now=True)
 

@@ -72,8 +72,10 @@ class Trial:
         if gpus is not None:
             variables["CUDA_VISIBLE_DEVICES"] = gpus
         run = {**run, "command": in_command(run["command"], values), "variables": variables, "sweep": self.experiment}
-        if resume is not None:
+        if resume is not None and resume["command"] is not None:
             run["resume"] = {**resume, "command": in_command(resume["command"], values)}
+        if run["sync"] is not None:
+            run["sync"] = {**run["sync"], "to": f"{run['sync']['to']}-t{self.number}"}
         if evaluation is not None:
             run["evaluation"] = {**evaluation, "command": in_command(evaluation["command"], values)}
         provenance = told["provenance"] and {
