@@ -38,6 +38,7 @@ async function main(): Promise<void> {
     onSettings: () => publish(),
     ...(values.port && { port: Number(values.port) }),
     ...(values["time-scale"] && { timeScale: Number(values["time-scale"]) }),
+    ...(process.env.LAMBDA_TRAIN_CLOUD_NETWORK === "shared" && { network: "shared" }),
     ...(values.instances && { instances: values.instances === "none" ? "none" : "sandbox" }),
   });
   const publish = () =>
