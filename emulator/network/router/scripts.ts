@@ -3,7 +3,10 @@ import type { AddressPlan } from "./plan";
 /** Largest packet. No wire is between instances, and fewer packets cost less. */
 const mtu = 65520;
 
-/** Makes a new network namespace the router of a cloud: it forwards what the firewall lets through. */
+/**
+ * Makes a new network namespace the router of a cloud: it forwards what the firewall lets through. The networks from which
+ * clouds take theirs are not outside, so an address that nobody has leads nowhere.
+ */
 export const routerScript = (plan: AddressPlan): string => `set -e
 cd /proc/sys/net
 echo 1 >ipv6/conf/all/disable_ipv6 2>/dev/null || [ ! -e ipv6 ]
@@ -12,8 +15,8 @@ echo 1 >ipv4/ip_forward
 ip -batch - <<'END'
 link set lo up
 addr add ${plan.gateway}/32 dev lo
-route add unreachable ${plan.private}.0/24
-route add unreachable ${plan.alias}.0/24
+route add unreachable 172.27.0.0/16
+route add unreachable 100.64.0.0/16
 END
 `;
 
@@ -33,7 +36,7 @@ ip -batch - <<'END'
 link add ${cable(n)} mtu ${mtu} type veth peer name eth0 mtu ${mtu} netns ${pid}
 link set ${cable(n)} up
 route add ${plan.private}.${n} dev ${cable(n)}
-route add ${plan.alias}.${n} dev ${cable(n)}
+route add ${plan.alias}.${n} via ${plan.private}.${n} dev ${cable(n)}
 END
 exec nsenter --net=/proc/${pid}/ns/net sh -s <<'SCRIPT'
 set -e
