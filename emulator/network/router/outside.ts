@@ -39,7 +39,8 @@ export class WayOut {
     child.stdio[4]?.on("error", () => {});
     await new Promise<void>((resolve, reject) => {
       child.once("error", ({ message }) => reject(new Error(`slirp4netns: ${message}`)));
-      child.once("close", () => reject(new Error(`slirp4netns: ${complaint.trim().split("\n").at(-1)}`)));
+      // It tells the cause first, then what followed.
+      child.once("close", () => reject(new Error(`slirp4netns: ${complaint.trim().replaceAll("\n", ", ")}`)));
       child.stdio[3]?.once("data", () => resolve());
     });
     return new WayOut(child);

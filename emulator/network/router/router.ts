@@ -25,6 +25,8 @@ export class Router {
   private hostPorts: readonly number[] = [];
   private seen: readonly unknown[] = [];
   private applying: Promise<void> = Promise.resolve();
+  /** Whether something has changed that waits for its turn. */
+  private isWaiting = false;
   private isClosed = false;
 
   private constructor(
@@ -107,6 +109,9 @@ export class Router {
     if (now.length === this.seen.length && now.every((one, index) => one === this.seen[index])) return;
     this.seen = now;
     this.listenAt([...new Set([...this.offered.keys(), ...wanted])]);
+    // What changes while rules are put in force is put in force together, once that is done.
+    if (this.isWaiting) return;
+    this.isWaiting = true;
     this.applying = this.applying.then(() => this.apply()).catch((error: Error) => this.log(error.message));
   }
 
@@ -118,19 +123,20 @@ export class Router {
   }
 
   private async apply(): Promise<void> {
-    if (this.isClosed) return;
-    await this.applyRules();
-    const pids = [...this.joined.values()];
-    await Promise.all(pids.map((pid) => this.namespace.run(hostPortsScript(pid, this.hostPorts)).catch(() => {})));
+    this.isWaiting = false;
+    if (!this.isClosed) await this.applyRules();
   }
 
   private listenAt(ports: readonly number[]): void {
     const before = this.hostPorts;
+    if (ports.length === before.length && ports.every((port, index) => port === before[index])) return;
     this.hostPorts = ports;
     for (const port of before) if (!ports.includes(port)) this.namespace.unlisten(port);
     for (const port of ports)
       if (!before.includes(port))
         this.namespace.listen(this.plan.gateway, port, this.offered.get(port) ?? ((socket) => toHost(socket, port)));
+    // An instance that ends meanwhile needs none.
+    for (const pid of this.joined.values()) this.namespace.run(hostPortsScript(pid, ports)).catch(() => {});
   }
 
   private applyRules(): Promise<void> {
