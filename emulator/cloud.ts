@@ -13,7 +13,7 @@ import type { Router } from "./network/router/router";
 import { basePath } from "./openapi/document";
 import { findBwrap } from "./sandbox/bwrap";
 import { Machines } from "./sandbox/machines";
-import type { Settings } from "./settings";
+import { patchSettings, type Settings } from "./settings";
 import { newestTime } from "./state/newest";
 import { Store } from "./state/store";
 import { steadyClock } from "./state/time";
@@ -27,6 +27,8 @@ export interface CloudOptions {
   readonly adminPort?: number;
   /** The cloud's durations are divided by this. Default: as kept on disk, else 60. */
   readonly timeScale?: number;
+  /** Ports of this machine's 127.0.0.1 that instances reach. Default: as kept on disk, else none. */
+  readonly hostPorts?: readonly number[];
   /** `sandbox`: instances are hosts with sshd; `none`: they are in the API alone. Default `sandbox` with a folder. */
   readonly instances?: "sandbox" | "none";
   /** `shared`: instances share this machine's network. Default `own`, where this machine can give them one. */
@@ -70,6 +72,8 @@ export class Cloud {
     const bwrap = withMachines ? findBwrap() : undefined;
     const store = new Store(folder && path.resolve(folder), options.timeScale, log);
     const { state } = store;
+    if (options.hostPorts)
+      state.settings = patchSettings(state.settings, { network: { hostPorts: [...options.hostPorts] } });
     const now = steadyClock(options.now ?? Date.now, newestTime(state));
 
     const kept = holding(state).length > 0 ? state.network : undefined;
@@ -84,7 +88,10 @@ export class Cloud {
     const parts = { state, store, inventory, lifecycle, machines, now, log };
     const api = apiServer(parts);
     const admin = adminServer({ ...parts, onSettings: options.onSettings ?? (() => {}) });
-    const origin = await listen(api, options.port ?? 0, state.apiPort);
+    const origin = await listen(api, options.port ?? 0, state.apiPort).catch(async (error) => {
+      await router?.close();
+      throw error;
+    });
     state.apiPort = Number(new URL(origin).port);
     router?.offer(state.apiPort, (socket) => api.server.emit("connection", socket));
     store.commit();

@@ -99,7 +99,10 @@ function statements({ protocol, port_range }: FirewallRule, network: string, ssh
   if (protocol === "icmp") return [`${source}ip protocol icmp accept`];
   if (!port_range) return [`${source}${protocol === "all" ? "" : `ip protocol ${protocol} `}accept`];
   const [first, last] = port_range;
-  const ports = [first === last ? String(first) : `${first}-${last}`, ...(first <= 22 && 22 <= last && sshPort !== 22 ? [String(sshPort)] : [])];
+  const ports = [
+    first === last ? String(first) : `${first}-${last}`,
+    ...(first <= 22 && 22 <= last && sshPort !== 22 ? [String(sshPort)] : []),
+  ];
   const protocols = protocol === "all" ? "meta l4proto { tcp, udp } th" : protocol;
   return ports.map((port) => `${source}${protocols} dport ${port} accept`);
 }
