@@ -1,9 +1,8 @@
-import { readdirSync, readlinkSync } from "node:fs";
 import * as net from "node:net";
 import { networkInterfaces } from "node:os";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Booted, Hosts, out } from "./hosts";
-import { call, exec, read, until } from "./support";
+import { call, exec, networkNamespaces, read, until } from "./support";
 
 const region = "us-east-1";
 const rule = (protocol: string, source_network: string, first: number, last = first) => ({
@@ -33,20 +32,6 @@ async function serve(host: string): Promise<{ port: number; close(): void }> {
 
 const privateIp = async (hosts: Hosts, { id }: Booted): Promise<string> => (await read(hosts.cloud, id)).private_ip;
 
-/** Network namespaces in which this process's descendants, and all else on this machine, live. */
-const namespaces = (): Set<string> =>
-  new Set(
-    readdirSync("/proc")
-      .filter((name) => /^\d+$/.test(name))
-      .flatMap((pid) => {
-        try {
-          return [readlinkSync(`/proc/${pid}/ns/net`)];
-        } catch {
-          return []; // It has ended meanwhile, or isn't ours.
-        }
-      }),
-  );
-
 let hosts: Hosts;
 beforeAll(async () => {
   hosts = await Hosts.start();
@@ -72,7 +57,7 @@ describe("instances of a region", () => {
   });
 
   test("reach each other where a rule lets them, and are dropped where none does", async () => {
-    expect(await reaches(one, address, 22)).toBe(true);
+    await until("SSH", () => reaches(one, address, 22));
     expect(await reaches(one, address, 9000)).toBe(false);
     const { id } = (await call(hosts.cloud, "GET", "/firewall-rulesets")).body.data[0];
     const from = await privateIp(hosts, one);
@@ -104,12 +89,12 @@ describe("instances of a region", () => {
     await call(hosts.cloud, "PUT", "/firewall-rules", { data: [everything] });
     await until("the rule is in force", () => reaches(one, address, 9000));
     expect(await reaches(one, await privateIp(hosts, far), 22)).toBe(false);
-    expect(await reaches(one, far.target.host, hosts.cloud.sshPort)).toBe(true);
-    // A rule that names the public address of one lets in that one alone.
+    await until("the public address", () => reaches(one, far.target.host, hosts.cloud.sshPort));
+    // A rule for public addresses lets nobody in by the private one.
     await call(hosts.cloud, "PUT", "/firewall-rules", { data: [rule("tcp", "127.0.0.0/8", 22)] });
     await until("the rule is gone", async () => !(await reaches(one, address, 9000)));
     expect(await reaches(one, address, 22)).toBe(false);
-    expect(await reaches(one, far.target.host, hosts.cloud.sshPort)).toBe(true);
+    await until("the public address", () => reaches(one, far.target.host, hosts.cloud.sshPort));
     await call(hosts.cloud, "PUT", "/firewall-rules", { data: [rule("tcp", "0.0.0.0/0", 22)] });
     far.ssh.end();
   });
@@ -167,9 +152,9 @@ describe("the way out", () => {
 
 describe("namespaces", () => {
   test("end with their instances, their reboots and their cloud", async () => {
-    const before = namespaces();
+    const before = networkNamespaces();
     const others = await Hosts.start();
-    const added = () => [...namespaces()].filter((one) => !before.has(one)).length;
+    const added = (): number => networkNamespaces() - before;
     try {
       const { id } = await others.boot();
       await until("router and instance", async () => added() === 2);
