@@ -24,7 +24,7 @@ describe(`${count} instances of the emulated cloud`, { timeout: 20 * 60_000 }, (
       const target = { host: ip, port: hosts.cloud.sshPort, privateKey: key.privateKey };
       const ssh = await until("sshd answers", () => connect(target).catch(() => undefined));
       const others = all.slice(1).map(({ private_ip }) => private_ip);
-      const dial = `for ip in ${others.join(" ")}; do (exec 3<>/dev/tcp/$ip/22 && head -c 4 <&3 && echo) & done; wait`;
+      const dial = `for ip in ${others.join(" ")}; do (exec 3<>/dev/tcp/$ip/22 && echo "$(head -c 4 <&3)") & done; wait`;
       expect((await exec(ssh, dial)).out).toBe("SSH-\n".repeat(count - 1));
       ssh.end();
 
