@@ -31,6 +31,14 @@ const portNumber = (text: string): number => {
   return number;
 };
 
+/** Ports separated by commas; none by an empty text. */
+const portList = (text: string): number[] => {
+  const ports = text.split(",").filter(Boolean).map(Number);
+  if (!ports.every((port) => Number.isInteger(port) && port >= 1 && port <= 65535))
+    throw new InvalidArgumentError("Give whole numbers from 1 to 65535, separated by commas.");
+  return ports;
+};
+
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
@@ -105,6 +113,11 @@ const withStartOptions = (command: Command): Command =>
   command
     .option("--port <number>", "port of the API on 127.0.0.1 (default: a free one)", portNumber)
     .option("--time-scale <number>", "speed relative to Lambda (default: as before, else 60)", positive)
+    .option(
+      "--host-ports <list>",
+      "ports of this machine's 127.0.0.1 that instances reach there, such as 3128,8000 (default: as before, else none)",
+      portList,
+    )
     .addOption(
       new Option("--instances <kind>", "sandbox: real hosts with sshd; none: only in the API")
         .choices(["sandbox", "none"])

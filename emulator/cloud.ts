@@ -8,10 +8,12 @@ import { apiServer } from "./api/server";
 import { Inventory } from "./catalog/inventory";
 import { Lifecycle } from "./lifecycle/lifecycle";
 import { claimNetwork } from "./network/addresses";
+import { type NetworkKind, openRouter } from "./network/router/open";
+import type { Router } from "./network/router/router";
 import { basePath } from "./openapi/document";
 import { findBwrap } from "./sandbox/bwrap";
 import { Machines } from "./sandbox/machines";
-import type { Settings } from "./settings";
+import { patchSettings, type Settings } from "./settings";
 import { newestTime } from "./state/newest";
 import { Store } from "./state/store";
 import { steadyClock } from "./state/time";
@@ -25,8 +27,12 @@ export interface CloudOptions {
   readonly adminPort?: number;
   /** The cloud's durations are divided by this. Default: as kept on disk, else 60. */
   readonly timeScale?: number;
+  /** Ports of this machine's 127.0.0.1 that instances reach. Default: as kept on disk, else none. */
+  readonly hostPorts?: readonly number[];
   /** `sandbox`: instances are hosts with sshd; `none`: they are in the API alone. Default `sandbox` with a folder. */
   readonly instances?: "sandbox" | "none";
+  /** `shared`: instances share this machine's network. Default `own`, where this machine can give them one. */
+  readonly network?: NetworkKind;
   /** Takes what the emulator has to tell. Default: nobody. */
   readonly log?: (line: string) => void;
   /** Told of settings that the admin surface changed. */
@@ -51,6 +57,7 @@ export class Cloud {
     private readonly servers: readonly FastifyInstance[],
     private readonly ticker: NodeJS.Timeout,
     private readonly claim: Server | undefined,
+    private readonly router: Router | undefined,
   ) {}
 
   /**
@@ -65,12 +72,15 @@ export class Cloud {
     const bwrap = withMachines ? findBwrap() : undefined;
     const store = new Store(folder && path.resolve(folder), options.timeScale, log);
     const { state } = store;
+    if (options.hostPorts)
+      state.settings = patchSettings(state.settings, { network: { hostPorts: [...options.hostPorts] } });
     const now = steadyClock(options.now ?? Date.now, newestTime(state));
 
     const kept = holding(state).length > 0 ? state.network : undefined;
     const claimed = withMachines ? await claimNetwork(path.resolve(folder), kept) : undefined;
     if (claimed) state.network = claimed.network;
-    const machines = new Machines(state, folder && path.resolve(folder), bwrap, log);
+    const router = withMachines ? await openRouter(state, options.network, log) : undefined;
+    const machines = new Machines(state, folder && path.resolve(folder), bwrap, router, log);
     machines.eraseStrays();
     const inventory = new Inventory(state);
     const lifecycle = new Lifecycle(store, inventory, machines, now);
@@ -78,8 +88,12 @@ export class Cloud {
     const parts = { state, store, inventory, lifecycle, machines, now, log };
     const api = apiServer(parts);
     const admin = adminServer({ ...parts, onSettings: options.onSettings ?? (() => {}) });
-    const origin = await listen(api, options.port ?? 0, state.apiPort);
+    const origin = await listen(api, options.port ?? 0, state.apiPort).catch(async (error) => {
+      await router?.close();
+      throw error;
+    });
     state.apiPort = Number(new URL(origin).port);
+    router?.offer(state.apiPort, (socket) => api.server.emit("connection", socket));
     store.commit();
     const adminOrigin = await admin.server.listen({ host: "127.0.0.1", port: options.adminPort ?? 0 });
     let told = "";
@@ -104,6 +118,7 @@ export class Cloud {
       [api, admin.server],
       ticker,
       claimed?.claim,
+      router,
     );
   }
 
@@ -122,6 +137,7 @@ export class Cloud {
     clearInterval(this.ticker);
     await Promise.all(this.servers.map((server) => server.close()));
     await this.machines.close();
+    await this.router?.close();
     this.claim?.close();
     this.store.commit();
   }

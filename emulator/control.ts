@@ -10,6 +10,8 @@ export interface StartOptions {
   readonly port?: number;
   /** Default: as it was, else 60. */
   readonly timeScale?: number;
+  /** Ports of this machine's 127.0.0.1 that instances reach. Default: as they were, else none. */
+  readonly hostPorts?: readonly number[];
   /** `none`: instances are in the API alone, without sshd. Default `sandbox`. */
   readonly instances?: "sandbox" | "none";
   /** Seconds to wait for the cloud to answer. Default 60. */
@@ -94,19 +96,22 @@ export async function runningCloud(localDir: string): Promise<RunFile | undefine
   return run && (await answers(run)) ? run : undefined;
 }
 
-/** Gives a running cloud the time scale asked for. Its port stays as it is. */
-async function adjust(run: RunFile, { timeScale }: StartOptions): Promise<RunFile> {
+/** Gives a running cloud the time scale and host ports asked for. Its own port stays as it is. */
+async function adjust(run: RunFile, { timeScale, hostPorts }: StartOptions): Promise<RunFile> {
+  if (hostPorts !== undefined)
+    await new AdminClient(run.adminUrl).patchSettings({ network: { hostPorts: [...hostPorts] } });
   if (timeScale === undefined || timeScale === run.timeScale) return run;
   await new AdminClient(run.adminUrl).patchSettings({ timeScale });
   return { ...run, timeScale };
 }
 
 /** Arguments of the emulator's process. */
-export function emulatorArguments(localDir: string, { port, timeScale, instances }: StartOptions): string[] {
+export function emulatorArguments(localDir: string, { port, timeScale, hostPorts, instances }: StartOptions): string[] {
   return [
     ...["--local", path.resolve(localDir)],
     ...(port === undefined ? [] : ["--port", String(port)]),
     ...(timeScale === undefined ? [] : ["--time-scale", String(timeScale)]),
+    ...(hostPorts === undefined ? [] : ["--host-ports", hostPorts.join(",")]),
     ...(instances === undefined ? [] : ["--instances", instances]),
   ];
 }

@@ -1,7 +1,8 @@
-/** The emulator's process: `node main.js --local FOLDER [--port N] [--time-scale N] [--instances sandbox|none]`. */
+/** The emulator's process: `node main.js --local FOLDER [--port N] [--time-scale N] [--host-ports N,…] [--instances sandbox|none]`. */
 import * as fs from "node:fs";
 import { parseArgs } from "node:util";
 import { Cloud } from "./cloud";
+import type { NetworkKind } from "./network/router/open";
 import { AlreadyRunning, lockFolder } from "./process-lock";
 import { cloudFolder, removeRunFile, writeRunFile } from "./run-file";
 
@@ -22,6 +23,7 @@ async function main(): Promise<void> {
       local: { type: "string" },
       port: { type: "string" },
       "time-scale": { type: "string" },
+      "host-ports": { type: "string" },
       instances: { type: "string" },
     },
   });
@@ -38,6 +40,10 @@ async function main(): Promise<void> {
     onSettings: () => publish(),
     ...(values.port && { port: Number(values.port) }),
     ...(values["time-scale"] && { timeScale: Number(values["time-scale"]) }),
+    ...(values["host-ports"] !== undefined && {
+      hostPorts: values["host-ports"].split(",").filter(Boolean).map(Number),
+    }),
+    network: networkKind(process.env.LAMBDA_TRAIN_CLOUD_NETWORK),
     ...(values.instances && { instances: values.instances === "none" ? "none" : "sandbox" }),
   });
   const publish = () =>
@@ -62,6 +68,12 @@ async function main(): Promise<void> {
     process.exit(0);
   };
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => void stop(signal));
+}
+
+/** The kind of network that the environment asks for; undefined where it asks for none. */
+function networkKind(wanted: string | undefined): NetworkKind | undefined {
+  if (wanted === undefined || wanted === "" || wanted === "own" || wanted === "shared") return wanted || undefined;
+  throw new Error(`LAMBDA_TRAIN_CLOUD_NETWORK is ${JSON.stringify(wanted)}: must be own or shared.`);
 }
 
 main().catch((error: Error) => {

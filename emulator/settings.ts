@@ -42,6 +42,10 @@ export interface Settings {
     /** IPv4 address at which the cloud sees this machine: another one, to play a caller who has moved. */
     address: string;
   };
+  network: {
+    /** Ports of this machine's 127.0.0.1 that instances reach there: a proxy, a package index, a server with data. */
+    hostPorts: number[];
+  };
   account: {
     /** `inactive`: every call is refused; `invalid-address`: launch and file system creation are. */
     state: "good" | "inactive" | "invalid-address";
@@ -76,6 +80,7 @@ export function defaultSettings(timeScale = 60): Settings {
       rulesets: 128,
     },
     caller: { address: "127.0.0.1" },
+    network: { hostPorts: [] },
     account: { state: "good" },
     quirks: { doubleTerminate: "error", terminateWhileBooting: true },
   };
@@ -94,6 +99,11 @@ export function patchSettings(settings: Settings, patch: SettingsPatch): Setting
 }
 
 function overlay(base: unknown, patch: unknown, path: string): unknown {
+  if (Array.isArray(base)) {
+    if (!Array.isArray(patch) || !patch.every(isPort))
+      throw new Error(`Setting ${path} must be a list of ports from 1 to 65535, not ${show(patch)}.`);
+    return patch;
+  }
   if (typeof base !== "object" || base === null) {
     if (typeof patch !== typeof base) throw new Error(`Setting ${path} must be a ${typeof base}, not ${show(patch)}.`);
     if (typeof patch === "number" && !(patch >= 0 && Number.isFinite(patch)))
@@ -120,6 +130,9 @@ const allowed: Record<string, readonly string[]> = {
   "account.state": ["good", "inactive", "invalid-address"],
   "quirks.doubleTerminate": ["error", "ok"],
 };
+
+const isPort = (value: unknown): value is number =>
+  typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= 65_535;
 
 const join = (path: string, key: string) => (path ? `${path}.${key}` : key);
 const show = (value: unknown) => JSON.stringify(value);

@@ -37,6 +37,7 @@ export class Lifecycle {
       changed = true;
     }
     changed = advanceMaintenance(this.state, this.now(), (record) => this.powerCycle(record)) || changed;
+    this.machines.refreshNetwork();
     this.store.settle(changed);
   }
 

@@ -9,14 +9,23 @@ const sshPorts = [22, 2222, 22022, 32022, 42022];
 export const innerSshPort = 60022;
 
 /** Addresses of instances that have no machine: they are shown, and nothing listens on them. */
-export const networkWithoutMachines = (): Network => networkAt(63, 0, 22);
+export const networkWithoutMachines = (): Network => sharing(networkAt(63, 0, 22));
 
 const networkAt = (a: number, b: number, sshPort: number): Network => ({
   subnet: `127.${a}.${b}`,
-  privateSubnet: `127.${a + 64}.${b}`,
+  privateSubnet: `172.27.${b}`,
   sshPort,
   last: 1,
 });
+
+/** The same network for instances that share this machine's: their private addresses are loopback addresses too. */
+export function sharing(network: Network): Network {
+  const [, a, b] = network.subnet.split(".");
+  return { ...network, privateSubnet: `127.${Number(a) + 64}.${b}` };
+}
+
+/** Whether the private addresses of a network are those of instances that share this machine's. */
+export const isShared = ({ privateSubnet }: Network): boolean => privateSubnet.startsWith("127.");
 
 /** A network that is this cloud's alone, for as long as the socket that claims it is open. */
 export interface ClaimedNetwork {

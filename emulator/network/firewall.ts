@@ -1,7 +1,7 @@
 import type { CloudState, FirewallRule, InstanceRecord } from "../state/model";
 
 /** Firewalls do nothing in this region, as Lambda documents. */
-const openRegion = "us-south-1";
+export const openRegion = "us-south-1";
 
 /** An IPv4 address as a number. */
 export const toNumber = (ip: string): number => ip.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);

@@ -7,8 +7,8 @@ export interface RelayOptions {
   /** Where connections come in. */
   readonly address: string;
   readonly port: number;
-  /** Port on the same address where they go. */
-  readonly targetPort: number;
+  /** Opens a connection to the instance's sshd for a caller. */
+  readonly connect: (source: string) => Promise<net.Socket>;
   /** Whether the firewall lets this source address in. */
   readonly admits: (source: string) => boolean;
   /** The faults on this instance's connections, asked for at each chunk: they take hold at once. */
@@ -66,9 +66,17 @@ export class Relay {
       client.resume();
       return;
     }
-    // The instance sees the caller's own address.
-    const { address, targetPort } = this.options;
-    const machine = net.connect({ host: address, port: targetPort, localAddress: source, allowHalfOpen: true });
+    this.options.connect(source).then(
+      (machine) => this.join(client, machine),
+      () => client.destroy(),
+    );
+  }
+
+  private join(client: net.Socket, machine: net.Socket): void {
+    if (client.destroyed) {
+      machine.destroy();
+      return;
+    }
     client.setNoDelay(true);
     machine.setNoDelay(true);
     const judge = this.judge(() => {

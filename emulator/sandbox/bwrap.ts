@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
+import type { MachineNamespace } from "../network/attachment";
 import { overlayFolder, seedFolder } from "./init";
 
 /** What a sandbox is made of. All paths are absolute, on the host unless said otherwise. */
@@ -13,6 +14,8 @@ export interface SandboxSpec {
   readonly mounts: readonly { readonly folder: string; readonly mountPoint: string }[];
   /** Bytes that home may hold, kept in memory; undefined: home is on the instance's disk. */
   readonly homeBytes?: number;
+  /** Its own network namespace. Undefined: it shares the host's. */
+  readonly namespace?: MachineNamespace;
 }
 
 const programs = {
@@ -71,10 +74,14 @@ export const isRoot = (): boolean => process.getuid?.() === 0;
  * without any capability: in a namespace that maps root it would still be root to the kernel's own files, such as those
  * of /proc/sys.
  */
-function identity(ownFolders: readonly string[]): { options: string[]; command: string[] } {
+function identity(ownFolders: readonly string[], isWrapped: boolean): { options: string[]; command: string[] } {
   const user = String(guestUser);
   const init = ["/usr/bin/bash", `${seedFolder}/init.sh`];
-  if (!isRoot()) return { options: ["--unshare-user", "--uid", user, "--gid", user], command: init };
+  if (!isRoot()) {
+    // In the router's user namespace that user is root, whose capabilities bubblewrap would leave.
+    const drop = isWrapped ? ["--cap-drop", "ALL"] : [];
+    return { options: ["--unshare-user", "--uid", user, "--gid", user, ...drop], command: init };
+  }
   const capabilities = ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_CHOWN"];
   const drop = `setpriv --reuid ${user} --regid ${user} --clear-groups --inh-caps=-all --bounding-set=-all`;
   const script = `chown ${user}:${user} ${ownFolders.join(" ")} && exec ${drop} ${init.join(" ")}`;
@@ -83,19 +90,22 @@ function identity(ownFolders: readonly string[]): { options: string[]; command: 
 
 /**
  * Arguments of bubblewrap for an instance: user 1000, own processes, host name and files. The host gives `/usr`
- * (read-only) and its network; nothing else of it can be seen.
+ * (read-only), and its network where the instance has no namespace of its own; nothing else of it can be seen.
+ *
+ * @param descriptors where bubblewrap tells the process id, and where it waits for the network
  */
-export function bwrapArguments(spec: SandboxSpec, infoFd: number): string[] {
+export function bwrapArguments(spec: SandboxSpec, descriptors: { info: number; block: number }): string[] {
   // Those in memory, which start as root's.
   const ownFolders = ["/run", "/dev/shm", ...(spec.homeBytes === undefined ? [] : ["/home/ubuntu"])];
-  const { options, command } = identity(ownFolders);
+  const { options, command } = identity(ownFolders, spec.namespace !== undefined);
   const home = spec.homeBytes === undefined ? [] : ["--size", String(spec.homeBytes), "--tmpfs", "/home/ubuntu"];
   return [
     ...options,
     ...["--unshare-pid", "--as-pid-1", "--unshare-uts", "--unshare-ipc", "--unshare-cgroup-try"],
     ...["--hostname", spec.hostname],
     ...["--die-with-parent", "--new-session", "--clearenv"],
-    ...["--info-fd", String(infoFd)],
+    ...["--info-fd", String(descriptors.info)],
+    ...(spec.namespace ? ["--unshare-net", "--block-fd", String(descriptors.block)] : []),
     ...["--bind", spec.root, "/", "--ro-bind", "/usr", "/usr", "--bind", spec.usrLocal, "/usr/local"],
     // A setuid sudo could not work in here, so the image's own hides it for those who call it by its full path.
     ...(isExecutable("/usr/bin/sudo") ? ["--ro-bind", `${spec.usrLocal}/bin/sudo`, "/usr/bin/sudo"] : []),

@@ -64,7 +64,8 @@ make_key() { # make_key FOLDER TYPE
 }
 
 serve_ssh() {
-  local config=/etc/ssh/sshd_config
+  local config=/etc/ssh/sshd_config listen
+  mapfile -t listen <"$seed/sshd-options"
   if ! compgen -G '/etc/ssh/ssh_host_*_key' >/dev/null; then make_key /etc/ssh ed25519; make_key /etc/ssh ecdsa; fi
   if [ -e "$seed/wrong-host-key" ]; then
     make_key /run/sshd ed25519
@@ -73,13 +74,14 @@ serve_ssh() {
     config=/run/sshd/config
   fi
   while :; do
-    /usr/sbin/sshd -D -f "$config" -E /var/log/auth.log
+    /usr/sbin/sshd -D "\${listen[@]}" -f "$config" -E /var/log/auth.log
     sleep 1
   done
 }
 
 boot() {
   failed=
+  [ ! -e "$seed/resolv.conf" ] || cat "$seed/resolv.conf" >/etc/resolv.conf
   lay_overlay
   stage bootcmd bootcmd.sh
   [ -d /home/ubuntu/.ssh ] || stage home home.sh
@@ -107,10 +109,8 @@ while :; do
 done
 `;
 
-/** Configuration of an instance's sshd: key login of \`ubuntu\` alone, as on Lambda's images. */
-export const sshdConfig = (address: string, port: number): string => `ListenAddress ${address}
-Port ${port}
-HostKey /etc/ssh/ssh_host_ed25519_key
+/** Configuration of an instance's sshd: key login of \`ubuntu\` alone, as on Lambda's images. Where it listens is told by the emulator. */
+export const sshdConfig = `HostKey /etc/ssh/ssh_host_ed25519_key
 HostKey /etc/ssh/ssh_host_ecdsa_key
 HostKey /etc/ssh/ssh_host_rsa_key
 AuthorizedKeysFile .ssh/authorized_keys

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import * as fs from "node:fs/promises";
-import * as net from "node:net";
 import * as path from "node:path";
+import type { Attachment } from "../network/attachment";
 import { Relay, type RelayOptions } from "../network/relay";
 import type { OverlayFile } from "../state/model";
 import type { SandboxSpec } from "./bwrap";
@@ -27,7 +27,8 @@ export interface MachineSpec {
   readonly privateIp: string;
   readonly authorizedKeys: readonly string[];
   readonly mounts: SandboxSpec["mounts"];
-  readonly relay: RelayOptions;
+  readonly attachment: Attachment;
+  readonly relay: Omit<RelayOptions, "connect">;
   /** Troubles that take hold at a boot. */
   readonly troubles: () => { wrongHostKey: boolean; homeBytes?: number; machine?: string };
   readonly overlay: () => Readonly<Record<string, OverlayFile>>;
@@ -51,7 +52,7 @@ export class Machine {
     private readonly spec: MachineSpec,
     private readonly log: (line: string) => void,
   ) {
-    this.relay = new Relay(spec.relay);
+    this.relay = new Relay({ ...spec.relay, connect: (source) => spec.attachment.connect(source) });
   }
 
   powerOn(): void {
@@ -68,6 +69,7 @@ export class Machine {
     return this.enqueue(async () => {
       this.sandbox?.kill();
       await this.sandbox?.ended;
+      await this.spec.attachment.namespace?.leave();
     });
   }
 
@@ -155,6 +157,7 @@ export class Machine {
         overlay: path.join(folder, "overlay"),
         mounts,
         homeBytes: this.spec.troubles().homeBytes,
+        namespace: this.spec.attachment.namespace,
       },
       path.join(folder, "sandbox.log"),
     );
@@ -172,14 +175,14 @@ export class Machine {
   /** Makes the disk at the first boot, and again if a crash left it incomplete. */
   private async makeDisk(hostname: string): Promise<void> {
     const done = path.join(this.spec.folder, "disk.done");
-    const { imageFamily, privateIp, relay, mounts } = this.spec;
+    const { imageFamily, privateIp, mounts } = this.spec;
     if (!existsSync(done)) {
       for (const part of [this.rootfs, this.usrLocal]) this.spec.erasure.take(part);
       await makeRootfs(this.rootfs, this.usrLocal, {
         hostname,
         imageFamily,
         privateIp,
-        sshdConfig: sshdConfig(relay.address, relay.targetPort),
+        sshdConfig,
         mountPoints: mounts.map((mount) => mount.mountPoint),
       });
       await giveToGuest(this.rootfs, this.usrLocal);
@@ -192,7 +195,7 @@ export class Machine {
   }
 
   private async writeSeed() {
-    const { folder, authorizedKeys } = this.spec;
+    const { folder, authorizedKeys, attachment } = this.spec;
     const userData = await fs.readFile(path.join(folder, "user-data"), "utf8").catch(() => undefined);
     const scripts = startScripts(userData, authorizedKeys);
     const seed = path.join(folder, "seed");
@@ -200,6 +203,8 @@ export class Machine {
     await fs.mkdir(seed, { recursive: true });
     await writeFiles(seed, {
       "init.sh": initScript,
+      "sshd-options": attachment.sshAddresses.map((address) => `-oListenAddress=${address}\n`).join(""),
+      ...(attachment.resolver !== undefined && { "resolv.conf": attachment.resolver }),
       "home.sh": scripts.home,
       "config.sh": scripts.config,
       ...(scripts.bootcmd && { "bootcmd.sh": scripts.bootcmd }),
@@ -227,26 +232,23 @@ export class Machine {
   }
 
   private async waitForSshd(sandbox: Sandbox): Promise<void> {
-    const { address, targetPort } = this.spec.relay;
     let over = false;
     sandbox.ended.then(() => {
       over = true;
     });
     for (let i = 0; i < 600 && !over && this.power === "starting"; i++) {
-      if (await accepts(address, targetPort)) return;
+      if (await this.accepts()) return;
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
   }
-}
 
-function accepts(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = net.connect({ host, port });
-    const settle = (answer: boolean) => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.once("connect", () => settle(true));
-    socket.once("error", () => settle(false));
-  });
+  private accepts(): Promise<boolean> {
+    return this.spec.attachment.connect("127.0.0.1").then(
+      (socket) => {
+        socket.on("error", () => {}).destroy();
+        return true;
+      },
+      () => false,
+    );
+  }
 }

@@ -2,8 +2,9 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { hostnameOf } from "../api/present";
 import { linkFaultsOf, troubleOf } from "../faults/instances";
-import { innerSshPort } from "../network/addresses";
+import { sharedAttachment } from "../network/attachment";
 import { isAdmitted } from "../network/firewall";
+import type { Router } from "../network/router/router";
 import type { CloudState, InstanceRecord } from "../state/model";
 import { guestUser, isRoot } from "./bwrap";
 import { Eraser } from "./eraser";
@@ -13,7 +14,10 @@ import { UsedBytes } from "./used-bytes";
 /** Port of sshd as the firewall knows it, wherever the emulator listens for it. */
 const guestSshPort = 22;
 
-/** The machines behind the instances. Without `bwrap` there are none: instances exist in the API alone. */
+/**
+ * The machines behind the instances. Without `bwrap` there are none: instances exist in the API alone. Without a router
+ * they share this machine's network.
+ */
 export class Machines {
   private readonly machines = new Map<string, Machine>();
   private readonly usedBytes = new UsedBytes();
@@ -24,6 +28,7 @@ export class Machines {
     private readonly state: CloudState,
     private readonly folder: string | undefined,
     private readonly bwrap: string | undefined,
+    private readonly router: Router | undefined,
     private readonly log: (line: string) => void,
   ) {
     this.eraser = folder === undefined ? undefined : new Eraser(path.join(folder, "trash"), log);
@@ -72,6 +77,11 @@ export class Machines {
   /** Puts the record's overlay files into the running instance. */
   async layOverlay(record: InstanceRecord): Promise<void> {
     await this.machines.get(record.id)?.layOverlay();
+  }
+
+  /** Brings the network between the machines to what the state says. */
+  refreshNetwork(): void {
+    this.router?.refresh();
   }
 
   /** Ends the machine and erases its disk. */
@@ -151,10 +161,10 @@ export class Machines {
           folder: this.fileSystemFolder(fileSystemId) as string,
           mountPoint,
         })),
+        attachment: this.router?.attachment(record.ip) ?? sharedAttachment(record.ip),
         relay: {
           address: record.ip,
           port: this.state.network.sshPort,
-          targetPort: innerSshPort,
           admits: (source) => isAdmitted(this.state, record, this.seenAs(source), guestSshPort),
           faults: () => linkFaultsOf(this.state, record),
         },

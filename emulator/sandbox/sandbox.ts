@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import * as fs from "node:fs";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
+import { systemPath } from "../network/router/namespace";
 import { bwrapArguments, type SandboxSpec } from "./bwrap";
 
 /** A running sandbox. */
@@ -22,7 +23,13 @@ export class Sandbox {
    */
   static async start(bwrap: string, spec: SandboxSpec, log: string): Promise<Sandbox> {
     const out = fs.openSync(log, "a", 0o600);
-    const child = spawn(bwrap, bwrapArguments(spec, 3), { stdio: ["pipe", out, out, "pipe"], env: {} });
+    const { namespace } = spec;
+    const command = [bwrap, ...bwrapArguments(spec, { info: 3, block: 4 })];
+    const [program = bwrap, ...args] = namespace?.wrap(command) ?? command;
+    const child = spawn(program, args, {
+      stdio: ["pipe", out, out, "pipe", ...(namespace ? ["pipe" as const] : [])],
+      env: { PATH: systemPath },
+    });
     fs.closeSync(out);
     // Its end shows below; an order to a sandbox that has ended is lost.
     child.stdin?.on("error", () => {});
@@ -32,9 +39,22 @@ export class Sandbox {
       child.once("exit", (code) => reject(new Error(`The sandbox ended with status ${code}: ${lastLine(log)}`)));
     });
     const firstPid = await Promise.race([readPid(child.stdio[3] as Readable), failure]);
+    const sandbox = new Sandbox(child, firstPid, ended);
+    if (namespace) {
+      const gate = child.stdio[4] as Writable;
+      gate.on("error", () => {});
+      try {
+        await Promise.race([namespace.join(firstPid), failure]);
+      } catch (error) {
+        failure.catch(() => {});
+        sandbox.kill();
+        throw error;
+      }
+      gate.end("\n");
+    }
     // From here on its end is no failure of the start.
     failure.catch(() => {});
-    return new Sandbox(child, firstPid, ended);
+    return sandbox;
   }
 
   /** Gives the first process an order: see init.ts. */

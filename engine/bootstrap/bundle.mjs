@@ -19,6 +19,7 @@ const entries = {
   "program/provider": "bundles/provider.ts",
   "cli/bundle": "bundles/cli.ts",
   "emulator/main": "emulator/main.ts",
+  "emulator/router": "emulator/network/router/process.ts",
   "engine/plugins/command/main": "engine/plugins/command/main.ts",
   "engine/plugins/random/main": "engine/plugins/random/main.ts",
   // Where Node.js looks for a package from all of the above.

@@ -20,6 +20,10 @@ const python = (name) => async () =>
 /** What the emulated cloud and the reference workload on it need of the operating system: Debian package → check. */
 export const systemPackages = {
   bubblewrap: program("bwrap"),
+  // Networks of the instances: their cables, their firewall and the way out.
+  iproute2: program("ip"),
+  nftables: program("nft"),
+  slirp4netns: program("slirp4netns"),
   "openssh-server": program("sshd"),
   "openssh-client": program("ssh-keygen"),
   tmux: program("tmux"),

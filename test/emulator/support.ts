@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client, type ClientChannel } from "ssh2";
@@ -172,13 +172,30 @@ export const closed = (client: Client): Promise<void> =>
 /** How many processes of this machine run `sleep <argument>`. */
 export function sleepers(argument: string): number {
   const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-  return pids.filter((pid) => commandLine(pid) === `sleep\0${argument}\0`).length;
+  return pids.filter((pid) => readOrNothing(`/proc/${pid}/cmdline`) === `sleep\0${argument}\0`).length;
 }
 
-function commandLine(pid: string): string {
+function readOrNothing(file: string): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+    return readFileSync(file, "utf8");
   } catch {
     return ""; // It ended meanwhile.
   }
+}
+
+/** How many network namespaces there are in which processes of this one live, besides its own. */
+export function networkNamespaces(): number {
+  const parents = new Map<number, number>();
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name)))
+    parents.set(Number(pid), Number(/\) \S (\d+)/.exec(readOrNothing(`/proc/${pid}/stat`))?.[1] ?? 0));
+  const isOurs = (pid: number): boolean => pid === process.pid || (pid > 1 && isOurs(parents.get(pid) ?? 0));
+  const own = readlinkSync("/proc/self/ns/net");
+  const found = [...parents.keys()].filter(isOurs).flatMap((pid) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/ns/net`)];
+    } catch {
+      return []; // It has ended meanwhile.
+    }
+  });
+  return new Set(found.filter((one) => one !== own)).size;
 }

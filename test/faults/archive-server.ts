@@ -28,7 +28,7 @@ export interface ArchiveServer {
   close(): Promise<void>;
 }
 
-/** Serves a file on a free port of 127.0.0.1, where instances of the emulated cloud reach it. */
+/** Serves a file on a free port of 127.0.0.1. Instances reach it once `TestCloud.letReach` lets them. */
 export async function serveArchive(file: string, misbehaviour: Misbehaviour): Promise<ArchiveServer> {
   const answer = answering(readFileSync(file), misbehaviour);
   const server: Server = misbehaviour.tls === true ? createTlsServer(ownCertificate(), answer) : createServer(answer);

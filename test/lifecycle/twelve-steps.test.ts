@@ -56,7 +56,7 @@ describe("HMER-Ink on MathWriting 2024", { timeout: 240_000 }, () => {
     replace(shipped, "https://storage.googleapis.com/mathwriting_data/mathwriting-2024.tgz", archive.url);
     replace(shipped, "gate:\n  minDiskGiB: 20\n", "gate:\n  gpu: optional\n  minDiskGiB: 1\n  modules: [only_there]\n");
     project.configure({ experiment: shipped });
-    await TestCloud.start(project);
+    await (await TestCloud.start(project)).letReach(archive.url);
     const up = await project.succeeds("up");
     expect(up).toMatch(/first step: .* epoch 1\/3 step 2298 loss/);
     await project.succeeds("wait");

@@ -79,6 +79,7 @@ describe("another kind of workload", { timeout: 120_000 }, () => {
     await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
     await project.init();
     cloud = await TestCloud.start(project);
+    await cloud.letReach(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
   });
   afterAll(async () => {
     server.closeAllConnections();

@@ -52,13 +52,14 @@ open("outputs/large/weights.sha256", "w").write(digest.hexdigest())
 describe("data and results of their own size", { timeout: 90 * 60_000 }, () => {
   let project: Project;
   let memory: MemoryWatch;
+  let cloud: TestCloud;
 
   beforeEach(async () => {
     project = new Project();
     memory = new MemoryWatch(join(project.folder, ".local"));
     project.configure({ experiment: "configs/large.yaml" });
     await project.init();
-    await TestCloud.start(project);
+    cloud = await TestCloud.start(project);
   });
   afterEach(async () => {
     memory.stop();
@@ -84,6 +85,7 @@ describe("data and results of their own size", { timeout: 90 * 60_000 }, () => {
     const archive = join(project.folder, "mathwriting-2024.tgz");
     writeMathwriting(archive, divisor);
     const server = await serveFile(archive);
+    await cloud.letReach(server.url);
     try {
       project.write("large/train.py", count);
       project.write("configs/large.yaml", experiment("python3 train.py", `dataset: { source: "${server.url}" }`));

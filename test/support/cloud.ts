@@ -20,6 +20,12 @@ export class TestCloud {
     return new TestCloud(run.adminUrl, run.apiKey);
   }
 
+  /** Lets instances reach a server of this machine's loopback address, given by its URL. */
+  async letReach(url: string): Promise<void> {
+    const { hostPorts } = (await this.admin.settings()).network;
+    await this.admin.patchSettings({ network: { hostPorts: [...hostPorts, Number(new URL(url).port)] } });
+  }
+
   /** Everything that is rented or kept in the account: names by kind. Empty lists where nothing is. */
   async inventory(): Promise<{ instances: string[]; sshKeys: string[]; rulesets: string[]; fileSystems: string[] }> {
     const state = await this.admin.state();

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { basename } from "node:path";
 import { pipeline } from "node:stream";
 
-/** Serves one file, piece by piece, on a free port of 127.0.0.1, where instances of the emulated cloud reach it. */
+/** Serves one file, piece by piece, on a free port of 127.0.0.1. Instances reach it once `TestCloud.letReach` lets them. */
 export async function serveFile(path: string): Promise<{ readonly url: string; close(): Promise<void> }> {
   const { size } = statSync(path);
   const server = createServer(({ method, headers }, response) => {

@@ -38,6 +38,7 @@ function served(
     inject: async (world) => {
       writeArchive(world, "served.tar.gz", splits);
       server = await serveArchive(join(world.project.folder, "served.tar.gz"), serve);
+      await world.cloud.letReach(server.url);
       world.configure({ dataset: source(world) });
     },
     heal: async (world) => {
