@@ -147,6 +147,22 @@ describe("a command on one", () => {
     );
   });
 
+  it("of one training on several machines takes rank 0, and another rank by its number", () => {
+    const trained: StackView = {
+      ...two,
+      runs: two.runs.slice(0, 2).map((each, rank) => ({
+        ...each,
+        machine: two.machines[rank]?.machine ?? "",
+        run: { ...each.run, experiment: "exp", node: { rank, machines: ["a", "b"] } },
+      })),
+    };
+    expect(requireRun(trained, {}).run.node?.rank).toBe(0);
+    expect(requireRun(trained, { run: "exp", rank: 1 }).run.node?.rank).toBe(1);
+    expect(() => requireRun(trained, { rank: 2 })).toThrow(/has no rank 2/);
+    const [first] = reports(trained);
+    expect(plainText(screenOf(first === undefined ? [] : [first], 120).join("\n"))).toContain("rank 0 of 2 machines");
+  });
+
   it("of several names them, and takes what is chosen", () => {
     expect(() => requireInstance(two, {})).toThrow(
       "Stack test has several machines: gpu2, gpu10. Choose one with --machine NAME.",
