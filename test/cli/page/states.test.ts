@@ -60,6 +60,44 @@ describe("the dashboard page, told of", { timeout: 60_000 }, () => {
     });
   });
 
+  it("a sweep: a table that sorts, values against each other, and how much each matters", async () => {
+    const trial = (number: number, lr: number, value: number | null, more: object = {}): object => ({
+      ...{ number, params: { lr, optimizer: number % 2 === 0 ? "adam" : "sgd" }, value, values: [], attempt: 1 },
+      ...{
+        state: value === null ? "running" : "complete",
+        machine: `machine-${number}`,
+        startedAt: 1e9,
+        endedAt: 1e9 + 60,
+      },
+      ...more,
+    });
+    const trials = [
+      trial(0, 0.1, 0.5),
+      trial(1, 0.001, 0.2),
+      trial(2, 0.01, 0.3),
+      trial(3, 1, null, { endedAt: undefined }),
+      trial(4, 0.5, null, { state: "failed", reason: "training ended with status 3" }),
+    ];
+    const sweep = { experiment: "swept", metric: "valid_loss", direction: "minimize", params: ["lr", "optimizer"] };
+    const importance = { lr: 0.75, optimizer: 0.25 };
+    await told({ report, sweep: { ...sweep, wanted: 5, trials, best: 1, importance } }, async (page) => {
+      await shown(page, "5 trials: 3 complete, 1 running, 1 failed. valid loss: minimize.");
+      const order = (): Promise<(string | null)[]> =>
+        page.locator("#sweep tbody tr").evaluateAll((rows) => rows.map((row) => row.getAttribute("data-trial")));
+      expect(await order()).toEqual(["0", "1", "2", "3", "4"]);
+      await page.getByRole("button", { name: "valid loss" }).click();
+      expect((await order()).slice(0, 3)).toEqual(["1", "2", "0"]);
+      await page.getByRole("button", { name: "valid loss" }).click();
+      expect((await order()).slice(0, 3)).toEqual(["0", "2", "1"]);
+      expect(await page.locator("#sweep td.best").textContent()).toBe("0.2");
+      expect(await page.locator("[data-line]").count()).toBe(3);
+      expect(await page.locator("[data-axis]").count()).toBe(3);
+      expect(await page.locator("[data-importance=lr]").innerText()).toContain("75 %");
+      await page.locator("#sweep tr[data-trial='2']").hover();
+      expect(await page.locator("[data-line='2']").getAttribute("class")).toBe("marked");
+    });
+  });
+
   it("an evaluation: its numbers, unless another one is due, and curves whose last label is whole", async () => {
     const xs = Array.from({ length: 41 }, (_, at) => at * 5_000);
     const series = [{ name: "loss", axis: "step", source: "file", xs, ys: xs.map((x) => 1 + 1 / (1 + x)) }];
