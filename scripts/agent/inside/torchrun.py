@@ -4,6 +4,7 @@ import os
 import sys
 
 from torch.distributed import run
+from torch.distributed.elastic.agent.server.api import SimpleElasticAgent, WorkerState
 from torch.distributed.elastic.multiprocessing import SignalException, Std
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
@@ -15,8 +16,23 @@ def repair():
         Std.from_str = lambda text: original(text) or Std.NONE
 
 
+def end_at_once():
+    """
+    Where a process has failed, torchrun waits 300 s for the torchruns of other machines to end. They may hang in a collective,
+    and the stack ends them once this one has.
+    """
+    wait = SimpleElasticAgent._exit_barrier
+
+    def wait_well(agent):
+        if agent.get_worker_group().state == WorkerState.SUCCEEDED:
+            wait(agent)
+
+    SimpleElasticAgent._exit_barrier = wait_well
+
+
 def main():
     repair()
+    end_at_once()
     # torchrun warns where nobody has chosen.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
