@@ -24,8 +24,10 @@ export function outputsOf(
     oneOrMap(machines, ({ plan }) => plan.machine, value);
   // A training on several machines is one run, told by its first rank.
   const leading = runs.filter(({ job }) => (job.run.node?.rank ?? 0) === 0);
-  const byRun = (value: (run: PlannedJob) => unknown): unknown =>
-    oneOrMap(leading, ({ job }) => job.run.experiment, value);
+  // A sweep is one experiment, with a worker on each machine.
+  const sweep = runs.find(({ job }) => job.worker?.study === job.machine);
+  const nameOf = ({ job }: PlannedJob): string => (sweep === undefined ? job.run.experiment : job.machine);
+  const byRun = (value: (run: PlannedJob) => unknown): unknown => oneOrMap(leading, nameOf, value);
   return {
     instanceId: byMachine(({ instance }) => instance.id),
     instanceType: byMachine(({ instance }) => instance.instanceType),
@@ -33,12 +35,12 @@ export function outputsOf(
     instanceIp: byMachine(({ instance }) => instance.ip),
     pricePerHour: byMachine(({ instance }) => instance.pricePerHour),
     sshCommand: `npm run ssh -- --stack ${stack}`,
-    experiment: byRun(({ job }) => job.run.experiment),
+    experiment: sweep?.job.run.experiment ?? byRun(({ job }) => job.run.experiment),
     runStatus: byRun(({ run }) => run.state),
     logPath: byRun(({ run }) => run.logPath),
     attachCommand: `npm run attach -- --stack ${stack}`,
     ...(runs.some(({ job }) => job.dashboard) && { dashboardUrl: `npm run dashboard -- --stack ${stack}` }),
-    resultsDirectory: byRun(({ run }) => run.directory),
+    resultsDirectory: sweep?.job.results.directory ?? byRun(({ run }) => run.directory),
     metrics: byRun(({ run }) => run.metrics),
   };
 }

@@ -29,6 +29,11 @@ describe("a sweep on two machines", { timeout: 240_000 }, () => {
 
   it("trains each value once, and tells what each came to", async () => {
     expect((await cloud.inventory()).instances).toHaveLength(2);
+    expect(await project.outputs()).toMatchObject({
+      experiment: "swept",
+      runStatus: { machine: "running", "machine-2": "running" },
+      resultsDirectory: "results/test",
+    });
     await project.succeeds("wait");
     const trials = await trialsOf(project);
     expect(trials.map(({ params, state }) => [params.steps, state])).toEqual([
