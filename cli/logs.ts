@@ -1,7 +1,8 @@
 import pc from "picocolors";
 import { followLog, type LogStart } from "../remote/follow";
+import { ofEach } from "./stack/of-each";
 import { stackView } from "./stack/read";
-import { type Choice, requireRun } from "./stack/stack-view";
+import { type Choice, requireRun, requireRuns, type WithRun } from "./stack/stack-view";
 import { withTrial } from "./sweep/trials";
 import { choosingCommand, exitCodes, run, wholeNumber } from "./terminal/command";
 import { LineFilter } from "./terminal/line-filter";
@@ -13,6 +14,7 @@ const command = choosingCommand(
   "logs",
   "Shows the run's log and follows it until the run ends. A dropped connection loses and repeats no line.",
 )
+  .option("-a, --all", "the logs of all the stack's runs at one time, each line with its rank or machine before it")
   .option("-f, --follow", "follow until the run has ended", true)
   .option("--no-follow", "print what there is, and exit")
   .option("-n, --lines <count>", "start with the last lines, not at the beginning", wholeNumber)
@@ -28,6 +30,7 @@ const command = choosingCommand(
 
 interface Options extends Choice {
   readonly stack?: string;
+  readonly all?: boolean;
   readonly follow: boolean;
   readonly lines?: number;
   readonly since?: LogStart;
@@ -39,24 +42,40 @@ interface Options extends Choice {
 
 run(async () => {
   command.parse();
-  const { stack, follow, lines, since, grep, ignoreCase, invert, raw, ...choice } = command.opts<Options>();
+  const { stack, all, follow, lines, since, grep, ignoreCase, invert, raw, ...choice } = command.opts<Options>();
   if (lines !== undefined && since !== undefined) command.error("error: --lines and --since exclude each other");
   if (raw === true && grep !== undefined) command.error("error: --raw and --grep exclude each other");
+  if (raw === true && all === true) command.error("error: --raw and --all exclude each other");
   const mark = pc.isColorSupported && process.stdout.isTTY ? (text: string) => pc.bold(pc.red(text)) : undefined;
   const filter = grep === undefined ? undefined : new LineFilter({ pattern: grep, ignoreCase, invert, mark });
-  const output = logOutput({ raw, filter });
-  const { access, run: plan } = requireRun(await withTrial(await stackView(stack), choice.run), choice);
+  const view = await withTrial(await stackView(stack), choice.run);
+  const runs = all === true ? requireRuns(view, choice, true) : [requireRun(view, choice)];
+  const labels = runs.map(labelOf);
+  const width = Math.max(...labels.map(({ length }) => length));
   endWithReader();
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort()).once("SIGTERM", () => stop.abort());
-  await followLog(access, plan.experiment, {
-    start: lines === undefined ? since : { lines },
-    once: !follow,
-    barBytes: raw === true ? undefined : 0,
-    onChunk: output.take,
-    onProgress: (line) => console.error(pc.dim(line)),
-    signal: stop.signal,
-  });
-  await output.end();
+  const show = async ({ access, run: plan }: WithRun, label: string | undefined): Promise<void> => {
+    const output = logOutput({ raw, filter, label });
+    await followLog(access, plan.experiment, {
+      start: lines === undefined ? since : { lines },
+      once: !follow,
+      barBytes: raw === true ? undefined : 0,
+      onChunk: output.take,
+      onProgress: (line) => console.error(pc.dim(line)),
+      signal: stop.signal,
+    });
+    await output.end();
+  };
+  const labelled = runs.map((each, at) => ({
+    each,
+    label: all === true ? `${pc.dim(`${(labels[at] ?? "").padEnd(width)} |`)} ` : undefined,
+  }));
+  await ofEach(labelled, ({ each, label }) => show(each, label), Number.POSITIVE_INFINITY);
   return exitCodes.ok;
 });
+
+/** Which of the stack's runs it is: its rank in a training on several machines, or its machine. */
+function labelOf({ run: { node }, machine }: WithRun): string {
+  return node === undefined ? machine : `rank ${node.rank}`;
+}

@@ -10,13 +10,22 @@ export interface LogOutput {
   end(): Promise<void>;
 }
 
+/** What is shown of a log, and how. */
+export interface LogOutputOptions {
+  /** Its bytes as they are. */
+  readonly raw?: boolean;
+  readonly filter?: LineFilter;
+  /** Stands before each line, where several logs are shown at one time. */
+  readonly label?: string;
+}
+
 /**
  * The output for a log: its bytes where they are wanted as they are, in a terminal the log as it redraws itself, elsewhere
  * and through a filter each line as it was in the end.
  */
-export function logOutput({ raw, filter }: { readonly raw?: boolean; readonly filter?: LineFilter } = {}): LogOutput {
+export function logOutput({ raw, filter, label }: LogOutputOptions = {}): LogOutput {
   if (raw === true) return { take: (chunk) => write(chunk), end: async () => {} };
-  return process.stdout.isTTY && filter === undefined ? redrawing() : byLine(filter);
+  return process.stdout.isTTY && filter === undefined && label === undefined ? redrawing() : byLine(filter, label);
 }
 
 function redrawing(): LogOutput {
@@ -35,12 +44,12 @@ function redrawing(): LogOutput {
   };
 }
 
-function byLine(filter: LineFilter | undefined): LogOutput {
+function byLine(filter: LineFilter | undefined, label = ""): LogOutput {
   const lines = new LogLines();
   const show = (found: readonly string[]): Promise<void> => {
     // What is searched for is not to be missed for a colour.
     const shown = filter === undefined ? found : found.flatMap((line) => filter.show(plainText(line)) ?? []);
-    return write(shown.map((line) => `${line}\n`).join(""));
+    return write(shown.map((line) => `${label}${line}\n`).join(""));
   };
   return { take: (chunk) => show(lines.push(chunk)), end: () => show(lines.end()) };
 }

@@ -62,6 +62,9 @@ describe("a sweep on two machines", { timeout: 240_000 }, () => {
       expect(existsSync(join(folder, "checkpoints/best_model.pt"))).toBe(true);
     }
     expect(await project.succeeds("logs", ["--run", "swept-t3", "--no-follow"])).toContain("step 40 loss");
+    const all = await project.succeeds("logs", ["--all", "--no-follow"]);
+    expect(all).toMatch(/^machine {3}\| worker of swept on machine: 1 trial at a time/m);
+    expect(all).toMatch(/^machine-2 \| trial \d finished: error=/m);
   });
 
   it("trains the values alone that are added", async () => {
