@@ -130,3 +130,31 @@ describe("a sweep that grows and shrinks", { timeout: 240_000 }, () => {
     expect(await cloud.inventory()).toEqual(nothing);
   });
 });
+
+describe("a search", { timeout: 240_000 }, () => {
+  const project = new Project();
+  afterAll(() => project.dispose());
+
+  it("tries the same values for the same configuration and seed, and prunes what does worse", async () => {
+    const searched = (experiment: string): TinyChanges => ({
+      experiment,
+      overrides: { seconds_per_step: 0.02 },
+      sweep: {
+        search: { steps: { low: 5, high: 60, int: true } },
+        ...{ sampler: "random", trials: 4, seed: 3, metric: "loss", prune: { by: "median", startupTrials: 1 } },
+      },
+    });
+    const tried: unknown[] = [];
+    await startTinyStack(project, searched("search-a"));
+    for (const experiment of ["search-a", "search-b"]) {
+      configureTiny(project, searched(experiment));
+      await project.succeeds("up");
+      await project.succeeds("wait");
+      const trials = await trialsOf(project);
+      expect(trials.every(({ state }) => state === "complete" || state === "pruned")).toBe(true);
+      tried.push(trials.map(({ params }) => params.steps));
+    }
+    expect(tried[0]).toHaveLength(4);
+    expect(tried[1]).toEqual(tried[0]);
+  });
+});
