@@ -56,6 +56,7 @@ class Worker:
         # What the study has still to be told: (trial's number, request).
         self.pending = []
         self.ending = self.is_done = False
+        self.is_idle = False
         self.saved_at = float("-inf")
         self.beat_at = self.ask_at = float("-inf")
         self.unreachable_since, self.pause, self.said_at = None, SHORTEST, float("-inf")
@@ -252,6 +253,9 @@ class Worker:
             answer = self.call({"op": "ask", **self.me(), "have": have, "keeps": keeps})
             self.is_done = answer.get("done", False)
             if "trial" not in answer:
+                if not self.is_done and not self.trials and not self.is_idle:
+                    self.is_idle = True
+                    say("no trial waits; other machines train the rest")
                 self.ask_at = time.monotonic() + answer.get("wait", 5)
                 return
             self.begin(arguments(answer["trial"], GIVEN), slot, own)
@@ -267,6 +271,7 @@ class Worker:
             known.keep()
             return
         trial = Trial(self.experiment, given["number"], given["params"], given["attempt"], slot)
+        self.is_idle = False
         on = f" on GPU {own}" if own is not None else ""
         say(f"trial {trial.number}: attempt {trial.attempt}{on}: {shown(trial.params)}")
         reason = trial.start(self.worker, own)
