@@ -8,7 +8,7 @@ import { nothing, TestCloud } from "../support/cloud";
 import { Project } from "../support/project";
 
 /** The reference workload on two machines; each test goes on from where the one before ended. */
-describe("one training on two machines", { timeout: 300_000 }, () => {
+describe("one training on two machines", { timeout: 600_000 }, () => {
   const project = new Project();
   const home = join(project.folder, "results/test");
   let cloud: TestCloud;
