@@ -11,7 +11,7 @@ import { evaluatedEarlier } from "../../remote/transfer/run-record";
 import { courseAtHome } from "../curves/at-home";
 import { curveNamed } from "../curves/choose";
 import { holdsMoreThanLogs } from "../stack/results-home";
-import { placeText } from "../status/screen";
+import { placeText } from "../status/text";
 import type { Curve } from "./plot";
 import { type Configuration, configInResults, configurationOfRun, configurationToday } from "./ran";
 

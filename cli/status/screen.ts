@@ -4,9 +4,8 @@ import { money } from "../../lambda/billing/bill";
 import { rentText } from "../../lambda/billing/rent";
 import { isGone } from "../../lambda/life/presence";
 import { megabytes } from "../../local/folder/progress";
-import { table } from "../../local/table";
 import { eventText, isEventful } from "../../remote/events";
-import { plainText, safeText } from "../../remote/log-text";
+import { plainText } from "../../remote/log-text";
 import type { MachineLook } from "../../remote/machine";
 import { leftMetricsText } from "../../remote/metric-files";
 import { startsAgain } from "../../remote/run";
@@ -15,8 +14,9 @@ import { foundText, leftText } from "../../remote/written";
 import type { Progress } from "../curves/series";
 import type { CostReport, JobReport, StackReport, StrayReport } from "../stack/report";
 import type { SweepReport } from "../sweep/report";
-import { countsOf, trialLines, valuesText } from "../sweep/screen";
+import { fleetLines, sweepRows, trialRows } from "./fleet";
 import { noDetails } from "./look";
+import { cut, figures, placeText, type Row } from "./text";
 
 const label = 12;
 /** Of more machines and runs each has one line alone. */
@@ -55,40 +55,6 @@ export function screenOf(all: readonly JobReport[], width: number, sweeps: reado
       ? [shown(single, first.report.log, width), ...trials]
       : [shown([...head, ...whole], [], width), ...trials, ...machines];
   return [...parts.flatMap((lines) => [...lines, ""]), ...shown([["next", nextStep(all)]], [], width)];
-}
-
-type Row = readonly [name: string, text: string];
-
-/** A fleet's machines with their runs, a line each. */
-function fleetLines(all: readonly JobReport[], width: number): string[] {
-  const head = ["machine", "instance", "type", "region", "address", "run", "state", "at", "cost"];
-  const rows = all.map(({ job, cost, report: { instance, experiment, run, progress } }) => [
-    job.machine,
-    instance?.status ?? "none",
-    instance?.type ?? "",
-    instance?.region ?? "",
-    instance?.ip ?? "",
-    experiment ?? "",
-    run.state,
-    progress === null || progress === undefined ? "" : placeText(progress),
-    cost === null ? "" : money(cost.dollars),
-  ]);
-  const [title = "", ...lines] = table([head, ...rows]);
-  return [pc.dim(title), ...lines.map((line) => cut(line, width))];
-}
-
-function sweepRows({ experiment, study, reason }: SweepReport): Row[] {
-  if (study === undefined) return [["sweep", `${pc.bold(experiment)}  ${pc.yellow(`unknown: ${reason}`)}`]];
-  const { metric, direction, wanted, trials, best } = study;
-  const rows: Row[] = [["sweep", `${pc.bold(experiment)}  ${wanted} trials: ${countsOf(study)}`]];
-  const found = trials.find(({ number }) => number === best);
-  if (found?.value === undefined || found.value === null) return [...rows, ["", `${direction} ${metric}`]];
-  const value = figures({ [metric]: found.value }).join("");
-  return [...rows, ["best", `trial ${found.number}: ${value}  ${valuesText(found.params)}`]];
-}
-
-function trialRows({ study }: SweepReport): string[] {
-  return study === undefined ? [] : trialLines(study, Date.now() / 1000);
 }
 
 /** Rows, and the end of a log below them. */
@@ -241,20 +207,6 @@ function describeProgress(progress: Progress): string {
   return [pc.bold(placeText(progress)), ...figures(progress.values)].join("  ");
 }
 
-/** How far training is: `step 400, epoch 2`. */
-export function placeText({ axis, at, step, epoch }: Progress): string {
-  if (step === undefined && epoch === undefined) return at === 1 ? "1 value" : `${at} values`;
-  const other = axis === "step" && step !== undefined && epoch !== undefined ? `, epoch ${short(epoch)}` : "";
-  return `${axis} ${short(at)}${other}`;
-}
-
-const short = (value: number): number => (Number.isInteger(value) ? value : Number(value.toPrecision(4)));
-
-/** Numbers, each with its name. */
-export function figures(values: Readonly<Record<string, number>>): string[] {
-  return Object.entries(values).map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`);
-}
-
 function describeUse({ gpus, cpu, memory, disk }: MachineLook, cpuPercent?: number): Row[] {
   const used = ({ totalBytes, freeBytes }: MachineLook["memory"]): string =>
     `${gigabytes(totalBytes - freeBytes)} of ${gigabytes(totalBytes)} GB`;
@@ -347,11 +299,3 @@ function bar(part: number): string {
 }
 
 const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(bytes < 1e10 ? 1 : 0);
-
-/** One line of at most so many columns; colours take none. */
-function cut(text: string, width: number): string {
-  const plain = plainText(text);
-  if (plain.length <= width) return safeText(text).replace(/[\r\n]+/g, " ");
-  // A cut line loses its colours.
-  return `${plain.slice(0, Math.max(1, width - 1))}…`;
-}

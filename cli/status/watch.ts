@@ -11,7 +11,8 @@ import { type JobView, jobsOf, type StackView } from "../stack/stack-view";
 import { type SweepReport, sweepsOf } from "../sweep/report";
 import { countsOf } from "../sweep/screen";
 import { lookAtRun, noDetails } from "./look";
-import { figures, placeText, screenOf } from "./screen";
+import { screenOf } from "./screen";
+import { figures, placeText } from "./text";
 
 const stackMs = 20_000;
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { courseAtHome } from "../../../cli/curves/at-home";
 import { curveNamed } from "../../../cli/curves/choose";
-import { placeText } from "../../../cli/status/screen";
+import { placeText } from "../../../cli/status/text";
 
 /** What `npm run experiments` reads out of results that are large. */
 describe("an experiment's course", () => {
