@@ -1,0 +1,54 @@
+import { expect } from "vitest";
+import type { FaultCase } from "../../case";
+import { fleetRules, instanceOf, on, sweepOf, untilTrials, withoutFleetRules, workerLog } from "../../fleet";
+import { started } from "../../moments";
+import type { World } from "../../world";
+
+/** Trials end when they are let, and not before. */
+const heldTrials = async (world: World): Promise<void> => {
+  const program = world.project.read("tiny/train.py");
+  const held = 'while not (pathlib.Path.home() / "go").exists():\n    time.sleep(0.1)\nsave("last.json")\n';
+  const at = program.lastIndexOf('save("last.json")\n');
+  world.project.write("tiny/train.py", program.slice(0, at) + held + program.slice(at + 'save("last.json")\n'.length));
+  await started(world);
+};
+
+/** The way between the machines is closed, to new connections and to those that were open. */
+const closeBetween = async (world: World): Promise<void> => {
+  await withoutFleetRules(world);
+  await on(world, "machine-2", "pkill -f '[l]ambda-train/fleet/to-'");
+  const says = (text: string): Promise<void> =>
+    world.until(() => world.memory.inHome(instanceOf(world, "machine-2"), workerLog, text));
+  await says("doesn't answer; what runs here goes on");
+  for (const machine of ["machine", "machine-2"]) await on(world, machine, "touch go");
+  await says(" finished: ");
+  const [ended, goesOn] = await untilTrials(world, (trials) => trials.some(({ state }) => state === "complete")).then(
+    (trials) => trials.toSorted((a, b) => (a.state < b.state ? -1 : 1)),
+  );
+  // The study waits for word of the other one.
+  expect([ended?.state, goesOn?.state, goesOn?.machine]).toEqual(["complete", "running", "machine-2"]);
+};
+
+/** The network between machines is split while trials run. */
+export const splitCases: readonly FaultCase[] = [
+  {
+    kind: "fleet",
+    stage: "training",
+    fault: "the firewall between the machines is closed",
+    tiny: sweepOf(20, 21),
+    before: heldTrials,
+    inject: closeBetween,
+    outcome: "ridden out",
+    message: /Somebody changed the firewall: 2 of 2 machines can't reach the others/,
+    after: async (world) => {
+      expect(Math.min(...Object.values(await fleetRules(world)))).toBe(2);
+      const trials = await untilTrials(world, (all) => all.every(({ state }) => state === "complete"));
+      expect(trials.map(({ attempt, params }) => [attempt, params.steps])).toEqual([
+        [1, 20],
+        [1, 21],
+      ]);
+    },
+    // The trials have ended on the code of the case.
+    heal: async () => {},
+  },
+];
