@@ -111,4 +111,18 @@ export const lostCases: readonly FaultCase[] = [
       await resumed(world);
     },
   },
+  {
+    kind: "fleet",
+    stage: "download",
+    fault: "the study's machine is lost",
+    tiny: endless,
+    before: async (world) => {
+      await started(world);
+      await untilTrials(world, eachTrains);
+    },
+    inject: (world) => lose(world, "machine"),
+    act: (world) => world.down(),
+    outcome: "ridden out",
+    message: /is gone; only the results downloaded before remain/,
+  },
 ];
