@@ -74,6 +74,8 @@ export const fleetEndCases: readonly FaultCase[] = [
     },
     heal: async (world) => {
       await world.fine(world.down());
+      const folder = join("results", world.project.stack, "rank.1", experiment);
+      expect((await world.project.run("results", ["--verify", folder])).code).toBe(0);
       await world.heal();
     },
     needsRoot: true,

@@ -1,8 +1,10 @@
+import { join } from "node:path";
 import { expect } from "vitest";
+import { recordHead } from "../../../../remote/transfer/results-file";
 import type { FaultCase } from "../../case";
 import { fleetRules, instanceOf, on, sweepOf, untilTrials, withoutFleetRules, workerLog } from "../../fleet";
 import { started } from "../../moments";
-import type { World } from "../../world";
+import { experiment, type World } from "../../world";
 
 /** Trials end when they are let, and not before. */
 const heldTrials = async (world: World): Promise<void> => {
@@ -29,6 +31,13 @@ const closeBetween = async (world: World): Promise<void> => {
   expect([ended?.state, goesOn?.state, goesOn?.machine]).toEqual(["complete", "running", "machine-2"]);
 };
 
+/** A trial is stopped on one machine, and the other one brings it to its end. */
+const endElsewhere = async (world: World): Promise<void> => {
+  await world.fine(world.project.run("stop", ["--machine", "machine-2"]));
+  await on(world, "machine", "touch go");
+  await untilTrials(world, (trials) => trials.every(({ state }) => state === "complete"));
+};
+
 /** The network between machines is split while trials run. */
 export const splitCases: readonly FaultCase[] = [
   {
@@ -50,5 +59,23 @@ export const splitCases: readonly FaultCase[] = [
     },
     // The trials have ended on the code of the case.
     heal: async () => {},
+  },
+  {
+    kind: "fleet",
+    stage: "download",
+    fault: "a trial has ended on another machine than it began on",
+    tiny: sweepOf(20, 21),
+    before: heldTrials,
+    inject: endElsewhere,
+    act: (world) => world.down(),
+    outcome: "ridden out",
+    message: /verified in results\/test\/part\.[0-9a-f]{8}\/tiny-v1-t\d/,
+    after: async ({ project }) => {
+      for (const number of [0, 1]) {
+        const head = recordHead(join(project.folder, "results", project.stack, `${experiment}-t${number}`));
+        expect(head?.run?.attempts.at(-1)).toMatchObject({ exitCode: 0 });
+        expect(head?.run?.attempts.at(-1)?.stopReason).toBeUndefined();
+      }
+    },
   },
 ];
