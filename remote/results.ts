@@ -15,7 +15,7 @@ import { ResultsRecord, recordHead, resultsFile } from "./transfer/results-file"
 import { sourceOf } from "./transfer/results-source";
 import { withRetries } from "./transfer/retry";
 import type { RunRecord } from "./transfer/run-record";
-import { folderOfPart } from "./trial-part";
+import { folderOfPart, prunedReason } from "./trial-part";
 import type { RunStatus, SshAccess, Written } from "./types";
 import { elsewhereLines, filesText, isCheckpoint, leftCheckpoint, leftText, ownLogs, parseWritten } from "./written";
 
@@ -317,9 +317,6 @@ async function endRunBy(place: ResultsPlace, reason: string, listener: Waiting):
   }
   return bringHomeBy(place, listener);
 }
-
-/** Why a trial was stopped that was worse than the others; see scripts/agent/sweep/. */
-export const prunedReason = "pruned";
 
 /** Exit status of an evaluation that was ended at its time limit. */
 const atTimeLimit = 124;

@@ -3,6 +3,12 @@ import { recordHead } from "./transfer/results-file";
 import { parseSource } from "./transfer/results-source";
 import type { RunStatus } from "./types";
 
+/** Why a trial was stopped that was worse than the others; see scripts/agent/sweep/. */
+export const prunedReason = "pruned";
+
+/** Why a trial can be stopped that is over then. One that was stopped for another reason goes on elsewhere. */
+const lastReasons = [prunedReason, "limit", "idle"];
+
 /** A run on a machine, and where its results go. */
 interface Part {
   readonly instanceId: string;
@@ -19,10 +25,18 @@ export function folderOfPart(
   { isTrial, instanceId, run, directory }: Part,
   { state, stopReason }: Pick<RunStatus, "state" | "stopReason">,
 ): string | undefined {
-  if (isTrial !== true || (state === "finished" && stopReason === undefined)) return undefined;
+  if (isTrial !== true || isOver(state === "finished", stopReason)) return undefined;
   const home = recordHead(join(directory, run.experiment));
   const last = home?.run?.attempts.at(-1);
-  const isWhole = last?.exitCode === 0 && last.stopReason === undefined;
-  if (home === undefined || !isWhole || parseSource(home.source)?.instance === instanceId) return undefined;
+  if (
+    home === undefined ||
+    !isOver(last?.exitCode === 0, last?.stopReason) ||
+    parseSource(home.source)?.instance === instanceId
+  )
+    return undefined;
   return join(directory, `part.${instanceId.slice(0, 8)}`, run.experiment);
+}
+
+function isOver(hasSucceeded: boolean, stopReason: string | undefined): boolean {
+  return stopReason === undefined ? hasSucceeded : lastReasons.includes(stopReason);
 }

@@ -29,6 +29,11 @@ describe("the folder of a machine's part of a trial", () => {
     expect(part("stopped")).toBe(join(directory, "part.bbbb0000", "swept-t1"));
   });
 
+  it("is another one where the trial was pruned there", () => {
+    home("aaaa", 143, "pruned");
+    expect(part("stopped")).toBe(join(directory, "part.bbbb0000", "swept-t1"));
+  });
+
   it("is the trial's own where it has ended here, where nothing is home, or for a run that is no trial", () => {
     expect(part("stopped")).toBeUndefined();
     home("aaaa", 0);
