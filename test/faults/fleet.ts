@@ -51,6 +51,16 @@ export async function on({ project }: World, machine: string, command: string): 
   return (await project.run("ssh", ["--machine", machine, command])).output;
 }
 
+/** Both nodes train again, from a checkpoint. @throws Error where one doesn't */
+export async function resumed(world: World): Promise<void> {
+  for (const machine of ["machine", "machine-2"]) {
+    const last = (await on(world, machine, "tail -n 1 starts")).trim();
+    const { ended } = runOn(world, machine);
+    if (ended || !(Number(last.split(" ")[0]) > 0))
+      throw new Error(`${machine} ${ended ? "doesn't train" : "trains"}, last from step ${last}`);
+  }
+}
+
 /** Waits until the trials of the sweep are so. */
 export async function untilTrials(
   world: World,

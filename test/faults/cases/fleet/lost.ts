@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import type { ToldTrial } from "../../../support/trials";
 import { trialsOf } from "../../../support/trials";
 import type { FaultCase } from "../../case";
-import { endless, instanceOf, lose, on, runOn, sweepOf, twoNodes, untilTrials } from "../../fleet";
+import { endless, instanceOf, lose, resumed, runOn, sweepOf, twoNodes, untilTrials } from "../../fleet";
 import { started } from "../../moments";
 import { experiment, type World } from "../../world";
 
@@ -37,15 +37,6 @@ const losesNode =
     await world.until(() => runOn(world, other).ended);
     expect(world.memory.stopReason(runOn(world, other))).toMatch(/node lost|rank \d failed/);
   };
-
-/** Both train again, from a checkpoint. */
-const resumed = async (world: World): Promise<void> => {
-  for (const machine of ["machine", "machine-2"]) {
-    expect(runOn(world, machine).ended).toBe(false);
-    const [last = ""] = (await on(world, machine, "tail -n 1 starts")).trim().split("\n").slice(-1);
-    expect(Number(last.split(" ")[0]), `${machine} starts at step ${last}`).toBeGreaterThan(0);
-  }
-};
 
 /** A machine of a fleet that is lost while it works. */
 export const lostCases: readonly FaultCase[] = [

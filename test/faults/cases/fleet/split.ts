@@ -2,7 +2,18 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import { recordHead } from "../../../../remote/transfer/results-file";
 import type { FaultCase } from "../../case";
-import { fleetRules, instanceOf, on, sweepOf, untilTrials, withoutFleetRules, workerLog } from "../../fleet";
+import {
+  fleetRules,
+  instanceOf,
+  on,
+  resumed,
+  runOn,
+  sweepOf,
+  twoNodes,
+  untilTrials,
+  withoutFleetRules,
+  workerLog,
+} from "../../fleet";
 import { started } from "../../moments";
 import { experiment, type World } from "../../world";
 
@@ -29,6 +40,16 @@ const closeBetween = async (world: World): Promise<void> => {
   );
   // The study waits for word of the other one.
   expect([ended?.state, goesOn?.state, goesOn?.machine]).toEqual(["complete", "running", "machine-2"]);
+};
+
+/** The same between two nodes: neither has word of the other, and both stop. */
+const closeBetweenNodes = async (world: World): Promise<void> => {
+  for (const { id } of await world.living()) world.memory.disturbed.add(id);
+  await withoutFleetRules(world);
+  const machines = ["machine", "machine-2"];
+  for (const machine of machines) await on(world, machine, "pkill -f '[l]ambda-train/fleet/to-'");
+  await world.until(() => machines.every((machine) => runOn(world, machine).ended));
+  for (const machine of machines) expect(world.memory.stopReason(runOn(world, machine))).toBe("node lost");
 };
 
 /** A trial is stopped on one machine, and the other one brings it to its end. */
@@ -59,6 +80,17 @@ export const splitCases: readonly FaultCase[] = [
     },
     // The trials have ended on the code of the case.
     heal: async () => {},
+  },
+  {
+    kind: "fleet",
+    stage: "training",
+    fault: "the firewall between the nodes is closed",
+    tiny: twoNodes,
+    before: started,
+    inject: closeBetweenNodes,
+    outcome: "ridden out",
+    message: /Somebody changed the firewall: 2 of 2 machines can't reach the others/,
+    after: resumed,
   },
   {
     kind: "fleet",
