@@ -30,7 +30,9 @@ const rules = (...networks: readonly string[]) => ({
 });
 
 describe("machines of a fleet that the firewall doesn't let in any more", () => {
-  beforeEach(() => getRuleset.mockReset());
+  beforeEach(() => {
+    getRuleset.mockReset();
+  });
 
   it.each([
     [0, ["10.19.0.5/32", "10.19.0.6/32"]],

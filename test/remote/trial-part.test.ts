@@ -19,10 +19,13 @@ describe("the folder of a machine's part of a trial", () => {
     const attempts = [{ number: 1, exitCode, stopReason }];
     const run = { experiment: "swept-t1", hash: "0a1b", attempt: 1, attempts };
     const head = { createdAt: "2026-01-01T00:00:00.000Z", source: `${instance}:swept-t1@0a1b`, run };
-    writeFileSync(join(folder, resultsFile), `${JSON.stringify(head).slice(0, -1)},"files":[]}\n`);
+    writeFileSync(join(folder, resultsFile), `${JSON.stringify(head).slice(0, -1)},"files":[\n]}\n`);
   };
-  const part = (state: "stopped" | "finished", isTrial: true | undefined = true) =>
-    folderOfPart({ instanceId: "bbbb0000cccc", run: { experiment: "swept-t1" }, directory, isTrial }, { state });
+  const part = (state: "stopped" | "finished", isTrial = true) =>
+    folderOfPart(
+      { instanceId: "bbbb0000cccc", run: { experiment: "swept-t1" }, directory, ...(isTrial && { isTrial }) },
+      { state },
+    );
 
   it("is another one where the trial is home from the machine that ended it", () => {
     home("aaaa", 0);
@@ -38,7 +41,7 @@ describe("the folder of a machine's part of a trial", () => {
     expect(part("stopped")).toBeUndefined();
     home("aaaa", 0);
     expect(part("finished")).toBeUndefined();
-    expect(part("stopped", undefined)).toBeUndefined();
+    expect(part("stopped", false)).toBeUndefined();
   });
 
   it.each([
