@@ -26,15 +26,20 @@ const heldTrials = async (world: World): Promise<void> => {
   await started(world);
 };
 
+/** Ends connections that machines have to others, until something is so: the firewall's rules take a moment to be in force. */
+const cutUntil = (world: World, machines: readonly string[], so: () => boolean): Promise<void> =>
+  world.until(async () => {
+    for (const machine of machines) await on(world, machine, "pkill -f '[l]ambda-train/fleet/to-'");
+    return so();
+  });
+
 /** The way between the machines is closed, to new connections and to those that were open. */
 const closeBetween = async (world: World): Promise<void> => {
   await withoutFleetRules(world);
-  await on(world, "machine-2", "pkill -f '[l]ambda-train/fleet/to-'");
-  const says = (text: string): Promise<void> =>
-    world.until(() => world.memory.inHome(instanceOf(world, "machine-2"), workerLog, text));
-  await says("doesn't answer; what runs here goes on");
+  const says = (text: string): boolean => world.memory.inHome(instanceOf(world, "machine-2"), workerLog, text);
+  await cutUntil(world, ["machine-2"], () => says("doesn't answer; what runs here goes on"));
   for (const machine of ["machine", "machine-2"]) await on(world, machine, "touch go");
-  await says(" finished: ");
+  await world.until(() => says(" finished: "));
   const [ended, goesOn] = await untilTrials(world, (trials) => trials.some(({ state }) => state === "complete")).then(
     (trials) => trials.toSorted((a, b) => (a.state < b.state ? -1 : 1)),
   );
@@ -47,8 +52,7 @@ const closeBetweenNodes = async (world: World): Promise<void> => {
   for (const { id } of await world.living()) world.memory.disturbed.add(id);
   await withoutFleetRules(world);
   const machines = ["machine", "machine-2"];
-  for (const machine of machines) await on(world, machine, "pkill -f '[l]ambda-train/fleet/to-'");
-  await world.until(() => machines.every((machine) => runOn(world, machine).ended));
+  await cutUntil(world, machines, () => machines.every((machine) => runOn(world, machine).ended));
   for (const machine of machines) expect(world.memory.stopReason(runOn(world, machine))).toBe("node lost");
 };
 
