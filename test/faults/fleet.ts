@@ -86,18 +86,31 @@ export async function fleetRules({ cloud }: World): Promise<Readonly<Record<stri
 }
 
 /** Takes the rules of the stack's machines out of its rulesets by the API, as somebody in the console might. */
-export async function withoutFleetRules({ cloud, project }: World): Promise<void> {
-  const url = readRunFile(project.env.LAMBDA_TRAIN_LOCAL ?? "")?.url ?? "";
-  const { rulesets } = await cloud.admin.state();
-  for (const { id, name, rules } of rulesets) {
-    if (name === "bystander") continue;
-    const body = JSON.stringify({ rules: rules.filter(({ description }) => description !== fleetRule) });
-    const headers = { authorization: `Bearer ${cloud.apiKey}`, "content-type": "application/json" };
-    let answer = await fetch(`${url}/firewall-rulesets/${id}`, { method: "PATCH", body, headers });
-    while (answer.status === 429) {
-      await sleep(50);
-      answer = await fetch(`${url}/firewall-rulesets/${id}`, { method: "PATCH", body, headers });
-    }
-    if (!answer.ok) throw new Error(`Ruleset ${id}: ${await answer.text()}`);
+export async function withoutFleetRules(world: World): Promise<void> {
+  const { rulesets } = await world.cloud.admin.state();
+  for (const { id, name, rules } of rulesets)
+    if (name !== "bystander")
+      await changeRules(
+        world,
+        id,
+        rules.filter(({ description }) => description !== fleetRule),
+      );
+}
+
+/** Takes the account's global rules away, which let in SSH from everywhere. Returns what puts them back. */
+export async function withoutGlobalRules(world: World): Promise<() => Promise<void>> {
+  const { globalRules } = await world.cloud.admin.state();
+  await changeRules(world, "global", []);
+  return () => changeRules(world, "global", globalRules);
+}
+
+async function changeRules({ cloud, project }: World, id: string, rules: readonly object[]): Promise<void> {
+  const url = `${readRunFile(project.env.LAMBDA_TRAIN_LOCAL ?? "")?.url}/firewall-rulesets/${id}`;
+  const headers = { authorization: `Bearer ${cloud.apiKey}`, "content-type": "application/json" };
+  for (;;) {
+    const answer = await fetch(url, { method: "PATCH", body: JSON.stringify({ rules }), headers });
+    if (answer.ok) return;
+    if (answer.status !== 429) throw new Error(`Ruleset ${id}: ${await answer.text()}`);
+    await sleep(50);
   }
 }

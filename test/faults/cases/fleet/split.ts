@@ -12,6 +12,7 @@ import {
   twoNodes,
   untilTrials,
   withoutFleetRules,
+  withoutGlobalRules,
   workerLog,
 } from "../../fleet";
 import { started } from "../../moments";
@@ -25,6 +26,14 @@ const heldTrials = async (world: World): Promise<void> => {
   world.project.write("tiny/train.py", program.slice(0, at) + held + program.slice(at + 'save("last.json")\n'.length));
   await started(world);
 };
+
+const restoring = new WeakMap<World, () => Promise<void>>();
+
+/** The fleet's rules alone let its machines in to each other. */
+const closedAccount = async (world: World): Promise<void> => {
+  restoring.set(world, await withoutGlobalRules(world));
+};
+const openAccount = async (world: World): Promise<void> => restoring.get(world)?.();
 
 /** Ends connections that machines have to others, until something is so: the firewall's rules take a moment to be in force. */
 const cutUntil = (world: World, machines: readonly string[], so: () => boolean): Promise<void> =>
@@ -70,7 +79,10 @@ export const splitCases: readonly FaultCase[] = [
     stage: "training",
     fault: "the firewall between the machines is closed",
     tiny: sweepOf(20, 21),
-    before: heldTrials,
+    before: async (world) => {
+      await closedAccount(world);
+      await heldTrials(world);
+    },
     inject: closeBetween,
     outcome: "ridden out",
     message: /Somebody changed the firewall: 2 of 2 machines can't reach the others/,
@@ -83,18 +95,25 @@ export const splitCases: readonly FaultCase[] = [
       ]);
     },
     // The trials have ended on the code of the case.
-    heal: async () => {},
+    heal: openAccount,
   },
   {
     kind: "fleet",
     stage: "training",
     fault: "the firewall between the nodes is closed",
     tiny: twoNodes,
-    before: started,
+    before: async (world) => {
+      await closedAccount(world);
+      await started(world);
+    },
     inject: closeBetweenNodes,
     outcome: "ridden out",
     message: /Somebody changed the firewall: 2 of 2 machines can't reach the others/,
     after: resumed,
+    heal: async (world) => {
+      await openAccount(world);
+      await world.heal();
+    },
   },
   {
     kind: "fleet",
