@@ -2,6 +2,7 @@ import { ensureCloud } from "../emulator/control";
 import { localFolder } from "../local/paths";
 import { restartVariable } from "../plan/standing";
 import { tellAfterUp } from "./notify/notify";
+import { shutOut } from "./stack/fleet";
 import { mendAfterKill, noteWhole } from "./stack/killed-cli";
 import { selectedHere, stateFile } from "./stack/local-state";
 import { lookAtAccount, sawGone } from "./stack/look";
@@ -58,12 +59,12 @@ async function refreshSshHost(stack: string): Promise<void> {
   for (const machine of (await stackView(stack)).machines) refreshSshFiles(stack, machine);
 }
 
-/** If an instance is gone, by itself or by somebody else, the engine must refresh. Says so. */
+/** If an instance is gone, or a fleet's firewall is not as it was, the engine must refresh. Says so. */
 async function refreshWhereEnded(stack: string): Promise<string[]> {
   // Where the state cannot be read, the `up` says so.
   const view = await readView(stack).catch(() => undefined);
   if (view === undefined || view.machines.every(({ instance }) => instance === undefined)) return [];
-  const account = await lookAtAccount(view);
+  const [account, shut] = await Promise.all([lookAtAccount(view), shutOut(view)]);
   const gone = distinctMachines(jobsOf(view)).filter((each) => each.instance !== undefined && sawGone(account, each));
   for (const { instance, resultsFolder } of gone) {
     const home = resultsFolder === undefined ? "" : ` The results downloaded so far are in ${resultsFolder}.`;
@@ -72,5 +73,10 @@ async function refreshWhereEnded(stack: string): Promise<string[]> {
         "`up` launches another one and starts over; `npm run down` cleans up.",
     );
   }
-  return gone.length === 0 ? [] : ["--refresh"];
+  if (gone.length === 0 && shut > 0) {
+    console.log(
+      `Somebody changed the firewall: ${shut} of ${view.places?.length} machines can't reach the others. \`up\` restores the rules.`,
+    );
+  }
+  return gone.length === 0 && shut === 0 ? [] : ["--refresh"];
 }

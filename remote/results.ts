@@ -15,6 +15,7 @@ import { ResultsRecord, recordHead, resultsFile } from "./transfer/results-file"
 import { sourceOf } from "./transfer/results-source";
 import { withRetries } from "./transfer/retry";
 import type { RunRecord } from "./transfer/run-record";
+import { folderOfPart, prunedReason } from "./trial-part";
 import type { RunStatus, SshAccess, Written } from "./types";
 import { elsewhereLines, filesText, isCheckpoint, leftCheckpoint, leftText, ownLogs, parseWritten } from "./written";
 
@@ -180,12 +181,13 @@ async function bringHomeNow(place: ResultsPlace, listener: Listener): Promise<Br
     recordOf: { experiment: run.experiment },
     ...sourceOf(instanceId, status),
     goesOnFrom: goesOnFrom(folder, instanceId, status),
+    instead: () => folderOfPart(place, status),
     runEnded: hasEnded(status.state),
     hashFolder: hashFolder(),
     onProgress: listener.progress,
     onStatus: listener.status,
   });
-  const home = broughtHome({ status, folder, below }, downloaded);
+  const home = broughtHome({ status, folder: downloaded.folder, below }, downloaded);
   // Results that are nowhere else keep an instance from ending itself.
   if (token !== undefined && lossText(home) === undefined) {
     await tellFetched(access, status, token, listener);
@@ -315,9 +317,6 @@ async function endRunBy(place: ResultsPlace, reason: string, listener: Waiting):
   }
   return bringHomeBy(place, listener);
 }
-
-/** Why a trial was stopped that was worse than the others; see scripts/agent/sweep/. */
-export const prunedReason = "pruned";
 
 /** Exit status of an evaluation that was ended at its time limit. */
 const atTimeLimit = 124;

@@ -5,6 +5,7 @@ import { localFolder } from "../../local/paths";
 import { loseResultsVariable } from "../../remote/results";
 import { CommandError, exitCodes } from "../terminal/command";
 import { currentState } from "./backups";
+import { claimsOfExport } from "./claims";
 import { deletable } from "./file-systems";
 import { mendAfterKill, noteCut, noteWhole } from "./killed-cli";
 import { refuseProtected } from "./protection";
@@ -36,7 +37,8 @@ export async function destroyStack(stack: string, options: DestroyOptions = {}):
   const partial = args.some(isPartial);
   await mendAfterKill(stack);
   // Where the state cannot be read, the destroy says so.
-  if (!partial) refuseProtected(stack, await currentState(stack).catch(() => "{}"));
+  const state = partial ? "{}" : await currentState(stack).catch(() => "{}");
+  refuseProtected(stack, state);
   if (emulated) await ensureCloud(localFolder());
   const { deleteFileSystem: fileSystem } = options;
   if (fileSystem !== undefined && partial) {
@@ -51,7 +53,7 @@ export async function destroyStack(stack: string, options: DestroyOptions = {}):
   const without = partial ? ["--yes"] : ["--yes", "--skip-preview"];
   const unasked = emulated || options.unasked === true ? without : [];
   if (options.isWanted?.() === false) return exitCodes.failed;
-  const code = await pulumi(["destroy", "--stack", stack, ...unasked, ...args]);
+  const code = await pulumi(["destroy", "--stack", stack, ...unasked, ...endingAll(state), ...args]);
   if (code !== 0) noteCut(stack);
   else if (!partial) {
     await requireEmpty(stack);
@@ -61,6 +63,11 @@ export async function destroyStack(stack: string, options: DestroyOptions = {}):
   }
   if (code === 0 && emulated && options.keepCloud !== true && (await isIdle())) await stopCloud(localFolder());
   return code;
+}
+
+/** One machine of a fleet that must stay, as for results that can't be downloaded, keeps no other one. */
+function endingAll(state: string): string[] {
+  return claimsOfExport(state).instanceIds.length > 1 ? ["--continue-on-error"] : [];
 }
 
 /** The experiment whose results may be lost. @throws CommandError where there are several, and none or no such is chosen. */

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import type { FleetPlace } from "../../lambda/account/fleet-place";
 import { projectFolder } from "../../local/paths";
 import { differences, type StandingPlan, standingOf } from "../../plan/standing";
 import { onlyMachine, onlyRun } from "../../plan/types";
@@ -52,7 +53,15 @@ export function viewOf(stack: string, exported: string): StackView {
       return machineIn(machine, there, deployment);
     }),
     runs: runs.flatMap(({ run, machine }) => runIn(run, machine)),
+    ...placesIn(resources),
   };
+}
+
+/** As the program wants them: what a refresh saw of them is in the outputs. */
+function placesIn(resources: readonly Resource[]): Pick<StackView, "places"> {
+  const accesses = resources.filter(({ type }) => type === `${dynamicType}FleetAccess`);
+  const places = accesses.map(({ inputs }) => reveal(inputs) as FleetPlace);
+  return places.length === 0 ? {} : { places };
 }
 
 /** Groups resources of some kinds by the machine or run that they are of, sorted by its name. */

@@ -1,3 +1,4 @@
+import type { FleetPlace } from "../../lambda/account/fleet-place";
 import type { Claims } from "../../lambda/account/strays";
 import type { PlannedRun } from "../../plan/types";
 import type { ResultsPlace } from "../../remote/results";
@@ -12,6 +13,8 @@ export interface StackView {
   /** Sorted by name, as the runs are. There is at least one, although nothing of it may be there yet. */
   readonly machines: readonly MachineView[];
   readonly runs: readonly RunView[];
+  /** Where the machines of a fleet let each other in. Absent: there is one machine, or they don't yet. */
+  readonly places?: readonly FleetPlace[];
 }
 
 /** A machine of a stack, with or without its instance. */

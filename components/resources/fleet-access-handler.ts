@@ -1,16 +1,12 @@
 import { changeFleetAccess } from "../../lambda/account/fleet-access";
+import { type FleetPlace, portsFor, regionsOpenTo, sourceIn } from "../../lambda/account/fleet-place";
 import { isKind } from "../../lambda/api/errors";
 import { diffByName } from "../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../dynamic/handler";
 import { connect } from "./cloud";
 
-interface FleetAccessInputs {
+interface FleetAccessInputs extends FleetPlace {
   readonly endpoint?: string;
-  readonly rulesetIds: Readonly<Record<string, string>>;
-  readonly region: string;
-  readonly ip: string;
-  readonly privateIp: string;
-  readonly allPorts?: boolean;
 }
 
 /** Life of a machine's way in to the others of its stack. */
@@ -24,6 +20,13 @@ export const handler: DynamicHandler<FleetAccessInputs, FleetAccessInputs> = {
     await change(inputs, { add: inputs }, context);
     return { id: inputs.ip, outs: outsOf(inputs) };
   },
+  // A ruleset that lost the machine's rule, as by somebody in the console, counts as not changed yet: `up` adds the rule.
+  read: async (id, props, context) => {
+    if (!isWhole(props)) return undefined;
+    const open = await regionsOpenTo(connect(props.endpoint, context), props);
+    const rulesetIds = Object.fromEntries(Object.entries(props.rulesetIds).filter(([region]) => open.includes(region)));
+    return { id, props: { ...outsOf(props), rulesetIds } };
+  },
   update: async (_id, olds, news, context) => {
     await change(news, { add: news, remove: olds }, context);
     return outsOf(news);
@@ -35,17 +38,21 @@ function outsOf({ endpoint, rulesetIds, region, ip, privateIp, allPorts }: Fleet
   return { endpoint, rulesetIds, region, ip, privateIp, allPorts };
 }
 
+function isWhole(props: Partial<FleetAccessInputs>): props is FleetAccessInputs {
+  return [props.rulesetIds, props.region, props.ip, props.privateIp].every((each) => each !== undefined);
+}
+
 async function change(
-  { endpoint, rulesetIds, allPorts }: FleetAccessInputs,
+  place: FleetAccessInputs,
   { add, remove }: { readonly add?: FleetAccessInputs; readonly remove?: FleetAccessInputs },
   context: HandlerContext,
 ): Promise<void> {
-  const cloud = connect(endpoint, context);
+  const cloud = connect(place.endpoint, context);
   await Promise.all(
-    Object.entries(rulesetIds).map(async ([region, id]) => {
+    Object.entries(place.rulesetIds).map(async ([region, id]) => {
       try {
         await changeFleetAccess(cloud, id, {
-          ports: allPorts === true ? [1, 65_535] : [22, 22],
+          ports: portsFor(place),
           add: add === undefined ? [] : [sourceIn(region, add)],
           remove: remove === undefined ? [] : [sourceIn(region, remove)],
         });
@@ -55,9 +62,4 @@ async function change(
       }
     }),
   );
-}
-
-/** The address from which machines of a region see it: the private one among instances of a region. */
-function sourceIn(region: string, { region: own, ip, privateIp }: FleetAccessInputs): string {
-  return region === own && privateIp !== "" ? privateIp : ip;
 }

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { openWay } from "../../lambda/account/way";
 import { isGone, statusOrGone } from "../../lambda/life/presence";
 import type { EvaluationPlan, RunPlan, WorkerPlan } from "../../plan/types";
@@ -94,7 +94,7 @@ function tellOf(
   if (home.status.state === "absent") {
     progress(`${experiment} was never started, but files were written there since setup, as by exec or a notebook`);
   }
-  progress(`${experiment}: ${homeText(home, join(directory, experiment))}`);
+  progress(`${experiment}: ${homeText(home, join(directory, relative(localPath(directory), home.folder)))}`);
   if (wroteNothing(home)) {
     progress(`${experiment} ended before its first step and wrote nothing, so nothing is lost`);
   }

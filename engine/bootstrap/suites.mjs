@@ -6,7 +6,7 @@ import { Failure } from "./failure.mjs";
  */
 export const suites = {
   "test:faults": {
-    what: "the whole fault matrix: --kind api, --stage boot, --case <text>, --lanes 4, --seed 1, --soak-minutes 3, --resume",
+    what: "the whole fault matrix: --kind fleet, --stage boot, --case <text>, --lanes 4, --seed 1, --soak-minutes 3, --resume",
     config: "test/faults/vitest.config.mts",
     env: { FAULTS: "all" },
     options: {

@@ -29,6 +29,11 @@ export interface DownloadTreeOptions extends ListingOptions {
    * have, but for checkpoints that training has removed.
    */
   readonly goesOnFrom?: string;
+  /**
+   * Another folder in place of `localFinal`, asked for when no other download goes on there: what that has brought may want the
+   * name for itself.
+   */
+  readonly instead?: () => string | undefined;
   /** Nothing writes any more: a file that changes while it is read is an error then instead of a note. */
   readonly runEnded?: boolean;
   /** Folder for remembered checksums of local files, `<local>/hashes`. */
@@ -37,6 +42,8 @@ export interface DownloadTreeOptions extends ListingOptions {
 
 /** What a download did. */
 export interface Downloaded {
+  /** The local folder, absolute. */
+  readonly folder: string;
   /** Files and bytes in the local folder now. */
   readonly files: number;
   readonly bytes: number;
@@ -93,7 +100,10 @@ export async function downloadTree(target: SshSession | SshAccess, options: Down
   });
   try {
     const signal = AbortSignal.any([overtaken.signal, ...(options.signal === undefined ? [] : [options.signal])]);
-    return await downloadAlone(target, { ...options, signal }, { final, partial });
+    const { instead } = options;
+    const other = instead?.();
+    if (other === undefined) return await downloadAlone(target, { ...options, signal }, { final, partial });
+    return await downloadTree(target, { ...options, signal, instead: undefined, localFinal: other });
   } finally {
     await release();
   }
@@ -146,6 +156,7 @@ async function downloadFrom(
     const sources = { formerSource, goesOnFrom };
     const placed = await assemble({ record, rest, objects, partial, final, ...sources, onProgress, onStatus });
     return {
+      folder: final,
       files: placed.count,
       bytes: placed.bytes,
       fetchedFiles: fetched.files,

@@ -2,8 +2,11 @@ import type { Ended } from "../support/project";
 import type { TinyChanges } from "../support/tiny";
 import type { World } from "./world";
 
-/** Where a fault comes from: Lambda's API, the instance, the way to it, this machine, the user's code, the user's data. */
-export const kinds = ["api", "instance", "connection", "local", "workload", "data"] as const;
+/**
+ * Where a fault comes from: Lambda's API, the instance, the way to it, this machine, the user's code, the user's data; or what
+ * only a stack of several machines can meet.
+ */
+export const kinds = ["api", "instance", "connection", "local", "workload", "data", "fleet"] as const;
 export type Kind = (typeof kinds)[number];
 
 /** Stages of a stack's life, in the order in which they come. */

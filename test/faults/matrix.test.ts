@@ -73,10 +73,11 @@ if (whole) {
 
 for (const fault of beyond) it.skip(`${nameOf(fault)} (needs root)`);
 
-it("the default run strikes every kind of fault, each at another stage", () => {
+it("the default run strikes every kind of fault, each at another stage of one machine's life", () => {
   const inDefault = allCases.filter((fault) => fault.inDefault);
   expect(new Set(inDefault.map(({ kind }) => kind))).toEqual(new Set(kinds));
-  expect(new Set(inDefault.map(({ stage }) => stage)).size).toBe(inDefault.length);
+  const ofOne = inDefault.filter(({ kind }) => kind !== "fleet");
+  expect(new Set(ofOne.map(({ stage }) => stage)).size).toBe(ofOne.length);
 });
 
 it("the whole run strikes every stage", () => {

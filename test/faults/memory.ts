@@ -16,6 +16,15 @@ export interface RunSeen {
   readonly starts: number;
 }
 
+/** What a run had written at a look. */
+export interface WrittenSeen {
+  readonly experiment: string;
+  /** Where its results go, below those of the stack. */
+  readonly folder: string;
+  /** Checkpoints outside of its outputs, with their steps. */
+  readonly elsewhere: Readonly<Record<string, number>>;
+}
+
 /** Of the agent's state.json, what is compared. */
 interface KnownRun {
   readonly attempt?: number;
@@ -30,10 +39,8 @@ export class Memory {
   readonly seen = new Map<string, InstanceRecord>();
   /** Runs at the last look. */
   runs: readonly RunSeen[] = [];
-  /** Experiments whose run had written something at the last look. */
-  written: readonly string[] = [];
-  /** Experiment → checkpoints that it had written outside of its outputs at the last look, with their steps. */
-  elsewhere: ReadonlyMap<string, Readonly<Record<string, number>>> = new Map();
+  /** Runs that had written something at the last look. */
+  written: readonly WrittenSeen[] = [];
   /**
    * Instances on which a run may end, or be started again, by what was done before: they were restarted, or a destroy
    * that had begun to stop the run was killed.
@@ -51,7 +58,6 @@ export class Memory {
     this.disturbed.clear();
     this.runs = [];
     this.written = [];
-    this.elsewhere = new Map();
   }
 
   private before = new Set<string>();
@@ -63,12 +69,20 @@ export class Memory {
     this.runs = living.flatMap(({ id }) => this.runsOf(id));
     this.written = living.flatMap(({ id }) => {
       const runs = list(join(this.homeOf(id), ".lambda-train", "runs"));
-      return runs.filter((name) => hasFiles(this.outputsOf(id, name)));
+      return runs
+        .filter((name) => hasFiles(this.outputsOf(id, name)))
+        .map((experiment) => ({
+          experiment,
+          folder: join(folderOf(this.world, this.placeOf(id), experiment), experiment),
+          elsewhere: writtenElsewhere(this.homeOf(id), experiment),
+        }));
     });
-    const homes = living.map(({ id }) => this.homeOf(id));
-    this.elsewhere = new Map(
-      homes.flatMap((home) => this.written.map((name) => [name, writtenElsewhere(home, name)] as const)),
-    );
+  }
+
+  /** Place of an instance's machine in its fleet, from 0. */
+  private placeOf(id: string): number {
+    const { me = "" } = JSON.parse(read(join(this.homeOf(id), fleetFile)) || "{}") as { me?: string };
+    return Number(/-(\d+)$/.exec(me)?.[1] ?? 1) - 1;
   }
 
   /** Takes in what became of the stack's instances. */
@@ -89,6 +103,13 @@ export class Memory {
     return existsSync(file) && (text === "" || readFileSync(file, "utf8").includes(text));
   }
 
+  /** Whether the run of an experiment, or a trial of it, has written a checkpoint on an instance. */
+  hasCheckpoint(id: string, experiment: string): boolean {
+    const outputs = join(this.homeOf(id), "tiny", "outputs");
+    const ours = (name: string): boolean => name === experiment || (name.startsWith(experiment) && isTrial(name));
+    return list(outputs).some((name) => ours(name) && existsSync(join(outputs, name, "checkpoints", "last.json")));
+  }
+
   /** Home of an instance, as this machine sees it. Empty where the instance's home is in memory. */
   homeOf(id: string): string {
     return join(this.world.project.folder, ".local", "cloud", "instances", id, "root", "home", "ubuntu");
@@ -105,12 +126,19 @@ export class Memory {
   runsOf(instanceId: string): RunSeen[] {
     const home = this.homeOf(instanceId);
     const runs = join(home, ".lambda-train", "runs");
-    const starts = read(join(home, "starts")).split("\n").length - 1;
+    const starts = read(join(home, "starts")).split("\n").slice(0, -1);
     return list(runs).flatMap((experiment) => {
       const { attempt = 0, attempts = {} } = this.known(instanceId, experiment);
       if (attempt === 0) return [];
-      return [{ instanceId, experiment, attempt, ended: attempts[attempt]?.exit !== undefined, starts }];
+      const ended = attempts[attempt]?.exit !== undefined;
+      return [{ instanceId, experiment, attempt, ended, starts: this.startsOf(experiment, attempt, starts) }];
     });
+  }
+
+  /** Of several runs on an instance each counts its own. A sweep's worker is no workload and counts none. */
+  private startsOf(experiment: string, attempt: number, starts: readonly string[]): number {
+    if (!this.world.isSweep) return starts.length;
+    return isTrial(experiment) ? starts.filter((line) => line.endsWith(` ${experiment}`)).length : attempt;
   }
 
   /** Why an attempt was told to stop; empty where it was not. */
@@ -128,6 +156,17 @@ export class Memory {
     const path = join(this.homeOf(instanceId), ".lambda-train", "runs", experiment, "state.json");
     return JSON.parse(read(path) || "{}") as KnownRun;
   }
+}
+
+/** What a machine of a fleet knows of itself and the others, below its home. */
+const fleetFile = ".lambda-train/fleet/fleet.json";
+
+const isTrial = (experiment: string): boolean => /-t\d+$/.test(experiment);
+
+/** Folder of the results of a machine's run, below those of the stack: other ranks and workers have one of their own. */
+function folderOf({ isSweep }: World, place: number, experiment: string): string {
+  if (place === 0 || isTrial(experiment)) return "";
+  return isSweep ? `worker.${place + 1}` : `rank.${place}`;
 }
 
 function read(path: string): string {

@@ -1,7 +1,7 @@
 /** What must hold after every command, by the promise of docs/design that it comes from. */
 export const invariants = {
   known: "every living instance is known: its id, after a kill its unique name, is in the state",
-  single: "two instances of the stack never live at a time",
+  single: "never do more instances live than the stack has machines, nor two for one machine",
   untouched: "what others have in the account is untouched",
   secrets: "no secret in output, plain state, the instance's home or the project's files",
   teaches: "output has no stack trace, no `undefined`; a failure says what to do",

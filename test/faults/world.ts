@@ -77,6 +77,7 @@ export class World {
   /** Makes ready for a case: the tiny workload with changes (it trains until it is stopped, if they do not say otherwise). */
   async prepare(tiny: TinyChanges = {}): Promise<void> {
     await this.memory.begin();
+    this.sizes = [sizeOf(tiny)];
     for (const path of ["results", "tiny", "tiny-data"])
       await rm(join(this.project.folder, path), { recursive: true, force: true });
     useTinyWorkload(this.project, this.withDefaults(tiny));
@@ -84,6 +85,17 @@ export class World {
   }
 
   private tiny: TinyChanges = {};
+  private sizes: number[] = [];
+
+  /** How many machines the stack of the case may have: the most that it was configured for. */
+  get machines(): number {
+    return Math.max(1, ...this.sizes);
+  }
+
+  /** Whether the case trains a sweep: its runs are workers and trials. */
+  get isSweep(): boolean {
+    return this.tiny.sweep !== undefined;
+  }
 
   /** Whether several faults strike together, so that a failed command may have known no more than the unique name. */
   combined = false;
@@ -91,15 +103,14 @@ export class World {
   /** Writes experiment and stack file anew, with further changes over those of the case. */
   configure(changes: TinyChanges): void {
     const { overrides, stack, ...rest } = this.tiny;
-    configureTiny(
-      this.project,
-      this.withDefaults({
-        ...rest,
-        ...changes,
-        overrides: { ...overrides, ...changes.overrides },
-        stack: { ...stack, ...changes.stack },
-      }),
-    );
+    const all = {
+      ...rest,
+      ...changes,
+      overrides: { ...overrides, ...changes.overrides },
+      stack: { ...stack, ...changes.stack },
+    };
+    this.sizes.push(sizeOf(all));
+    configureTiny(this.project, this.withDefaults(all));
   }
 
   private withDefaults(tiny: TinyChanges): TinyChanges {
@@ -226,10 +237,12 @@ export class World {
     return (await this.project.run("ssh", [command])).output;
   }
 
-  /** Waits until the run has written a checkpoint. */
+  /** Waits until the run has written a checkpoint; of a fleet, each machine's. */
   checkpoint(): Promise<void> {
-    const path = `tiny/outputs/${experiment}/checkpoints/last.json`;
-    return this.until(async () => this.memory.inHome((await this.living())[0]?.id ?? "none", path));
+    return this.until(async () => {
+      const living = await this.living();
+      return living.length > 0 && living.every(({ id }) => this.memory.hasCheckpoint(id, experiment));
+    });
   }
 
   /** The stack's instances that live, by the account. */
@@ -280,6 +293,12 @@ export class World {
     await checkAfter(this, command, ended);
     return ended;
   }
+}
+
+/** How many machines a stack of the tiny workload has. */
+function sizeOf({ train, stack }: TinyChanges): number {
+  const { nodes = 1 } = (train ?? {}) as { readonly nodes?: number };
+  return Number(stack?.instances ?? nodes);
 }
 
 /** Processes that carry the project's environment. */

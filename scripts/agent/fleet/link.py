@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import tempfile
+import time
 
 from base.files import read_json, try_write_json
+from base.processes import quietly
 from fleet.peer import answer
 from fleet.places import FOLDER, HOSTS, KEY, KNOWN, WORKED
 
@@ -25,6 +27,19 @@ connections = {"kept": True}
 def leave_none():
     """From now on this process leaves no connection behind: it becomes training, which ends when all that it started has."""
     connections["kept"] = False
+
+
+def hang_up():
+    """Ends the connections that are kept: one that outlives a run would count as a process that it left behind."""
+    try:
+        paths = [os.path.join(FOLDER, name) for name in os.listdir(FOLDER) if name.startswith("to-")]
+    except OSError:
+        return
+    for path in paths:
+        quietly(["ssh", "-F", "/dev/null", "-O", "exit", "-o", f"ControlPath={path}", "peer"], CONNECT)
+    due = time.monotonic() + CONNECT
+    while any(os.path.exists(path) for path in paths) and time.monotonic() < due:
+        time.sleep(0.02)
 
 
 class Unreachable(Exception):

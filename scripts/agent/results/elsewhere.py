@@ -43,8 +43,10 @@ class Scope:
             homes.update(os.path.join(outputs_of(described), name) for name in folders_of_others(run, described))
             homes.add(os.path.join(workplace(described), ".lambda-train"))
         self.come_home = {os.path.realpath(each) for each in homes}
-        # What comes after a trial's end is of the trials after it.
+        # What comes after a trial's end is of the trials after it, but for what its own evaluation writes.
         self.until = newest.get("closedAt", math.inf) if newest else math.inf
+        self.evaluating = newest.get("evaluatingAt", math.inf) if newest else math.inf
+        self.evaluated = newest.get("evaluatedAt", math.inf) if newest else math.inf
         if described and is_worker(run, described):
             self.since = None
         keys = keys or run.keys()
@@ -182,10 +184,15 @@ class Look:
             elif stat.S_ISREG(info.st_mode):
                 self.take_file(kind, path, real, info, False, *rule)
 
+    def is_later(self, time):
+        """Whether something was written when what is looked for had ended."""
+        scope = self.scope
+        return time > scope.until and not scope.evaluating <= time <= scope.evaluated
+
     def take_file(self, kind, path, full, info, tool, why, place):
         if (
             max(info.st_mtime_ns, info.st_ctime_ns) < self.scope.since
-            or info.st_mtime_ns > self.scope.until
+            or self.is_later(info.st_mtime_ns)
             or full in self.scope.come_home
             or self.uploads.hold(full)
         ):

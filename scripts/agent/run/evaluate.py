@@ -58,7 +58,7 @@ def evaluate_now(experiment, evaluation, asked):
     # Another one may have done it while this one waited for the lock.
     if attempt.get("evaluationExit") == 0 or (asked is not None and attempt.get("evaluatedAt", 0) > asked):
         return
-    attempt.put(evaluationExit=None, evaluatedAt=None, evaluation=key_of(os.getpid()))
+    attempt.put(evaluationExit=None, evaluatingAt=moment(), evaluatedAt=None, evaluation=key_of(os.getpid()))
     # Its supervisor may have gone before it saw the last of what training wrote; and the evaluation writes too.
     find_output(attempt)
     with open(os.open(run.evaluation_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:

@@ -166,7 +166,7 @@ class Attempt(Facts):
     before it), description, limits, createdAt, startedAt,
     mark (files that training writes are newer), logStart, supervisor, launcher, scope (its cgroup), firstStep, firstStepLine, outputPath,
     outputBeside, seconds, activeAt, stopRequest, stopReason, detached, interrupted (the machine went down), trainingEnd,
-    exit, endedAt, evaluation, evaluationExit, evaluatedAt, fetching, fetched, kept, doubt (why its end with 0 may be no
+    exit, endedAt, evaluation, evaluationExit, evaluatingAt, evaluatedAt, fetching, fetched, kept, doubt (why its end with 0 may be no
     success), reopened (a worker that had finished has work again), closedAt (when a trial's worker was done with it), clearedAt (when the outputs were emptied for it),
     apart (its results are at home or kept aside: what is in the outputs now may be others').
     """

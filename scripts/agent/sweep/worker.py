@@ -12,6 +12,7 @@ import time
 
 from base.document import arguments, takes
 from base.say import die, say
+from fleet import link
 from run.state import Run
 from sweep.journal import Copy
 from sweep.places import path_in
@@ -44,7 +45,10 @@ def work(experiment):
     """
     if worker_of(experiment) is None:
         die(2, f"There is no worker of {experiment} on this machine: run `up`.")
-    sys.exit(Worker(experiment).work())
+    try:
+        sys.exit(Worker(experiment).work())
+    finally:
+        link.hang_up()
 
 
 class Worker:

@@ -32,7 +32,7 @@ class TrialsOfOneWorkspace(unittest.TestCase):
         self.workspace = os.path.join(self.home, "work")
         os.makedirs(self.workspace)
 
-    def run_of(self, experiment, began, ended=None, sweep="exp"):
+    def run_of(self, experiment, began, ended=None, sweep="exp", evaluated=None):
         folder = os.path.join(self.home, ".lambda-train/runs", experiment)
         os.makedirs(folder)
         attempt = {
@@ -41,6 +41,8 @@ class TrialsOfOneWorkspace(unittest.TestCase):
         }
         if ended is not None:
             attempt.update(exit=0, closedAt=ended * 10**9)
+        if evaluated is not None:
+            attempt.update(evaluatingAt=evaluated[0] * 10**9, evaluatedAt=evaluated[1] * 10**9)
         document = {"version": 1, "attempt": 1, "attempts": {"1": attempt}}
         with open(os.path.join(folder, "state.json"), "w", encoding="utf-8") as file:
             json.dump(document, file)
@@ -75,6 +77,16 @@ class TrialsOfOneWorkspace(unittest.TestCase):
         self.assertEqual((second["output"], second["beside"]), ("exp-t1", []))
         self.assertIn("lightning_logs/version_1/metrics.csv", second["elsewhere"])
         self.assertEqual(self.look("exp"), {"output": None, "beside": [], "elsewhere": []})
+
+    def test_evaluated_when_all_have_ended(self):
+        self.run_of("exp-t0", 1000, 1100, evaluated=(1300, 1310))
+        self.run_of("exp-t1", 1101, 1200, evaluated=(1311, 1320))
+        self.write("outputs/exp-t0/model.pt", 1050)
+        self.write("outputs/exp-t1/model.pt", 1150)
+        self.write("evaluations/t0.json", 1305)
+        self.write("evaluations/t1.json", 1315)
+        self.assertEqual(self.look("exp-t0")["elsewhere"], ["evaluations/t0.json"])
+        self.assertEqual(self.look("exp-t1")["elsewhere"], ["evaluations/t1.json"])
 
     def test_side_by_side(self):
         self.run_of("exp-t0", 1000)

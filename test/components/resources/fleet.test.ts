@@ -126,6 +126,26 @@ describe("the way between machines", () => {
     await access.delete("", machine(id, 5), lambda.context);
   });
 
+  test("is seen to be closed by a refresh where somebody took the rules out, and opens again", async () => {
+    const { id, outs } = await ruleset.create(given, lambda.context);
+    const places = [5, 6].map((last) => machine(id, last));
+    for (const place of places) await access.create(place, lambda.context);
+    const read = (at: number) => access.read("", places[at] ?? places[0] ?? {}, lambda.context);
+    expect((await read(0))?.props).toEqual(places[0]);
+    const before = await rules();
+
+    await connectCloud("emulated").client.updateRuleset(id, { rules: outs.rules });
+    for (const [at, place] of places.entries()) {
+      const seen = await read(at);
+      expect(seen?.props.rulesetIds).toEqual({});
+      const known = { ...place, ...seen?.props };
+      expect(await access.diff("", known, place, lambda.context)).toMatchObject({ changes: true, replaces: [] });
+      await access.update("", known, place, lambda.context);
+    }
+    expect(await rules()).toEqual(before);
+    expect((await read(1))?.props).toEqual(places[1]);
+  });
+
   test("is changed by few calls for many machines, and has few rules", async () => {
     const { id } = await ruleset.create(given, lambda.context);
     const before = await calls("update");

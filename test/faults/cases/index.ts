@@ -2,6 +2,7 @@ import { type FaultCase, nameOf } from "../case";
 import { apiCases } from "./api";
 import { connectionCases } from "./connection";
 import { dataCases } from "./data";
+import { fleetCases } from "./fleet";
 import { instanceCases } from "./instance";
 import { localCases } from "./local";
 import { workloadCases } from "./workload";
@@ -14,6 +15,7 @@ export const allCases: readonly FaultCase[] = unique([
   ...localCases,
   ...workloadCases,
   ...dataCases,
+  ...fleetCases,
 ]);
 
 function unique(cases: readonly FaultCase[]): readonly FaultCase[] {

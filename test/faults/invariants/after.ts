@@ -10,7 +10,7 @@ import { badWords, sayNext } from "./words";
 interface StateFile {
   readonly checkpoint: {
     readonly latest?: {
-      readonly resources?: readonly { readonly type: string; readonly id?: string }[];
+      readonly resources?: readonly { readonly urn: string; readonly type: string; readonly id?: string }[];
       readonly pending_operations?: readonly unknown[];
     };
   };
@@ -35,7 +35,8 @@ export async function checkAfter(world: World, command: Command, ended: Ended): 
     tally.hold("known", ids.includes(id) || (byName && name !== "" && text.includes(name)), () =>
       told(`Instance ${id} (${name}) lives, and the state knows ${ids.join(", ") || "none"}.`, ended),
     );
-  tally.hold("single", overlap(records) === undefined, () => told(`Both lived: ${overlap(records)}`, ended));
+  const crowd = tooMany(records, world.machines);
+  tally.hold("single", crowd === undefined, () => told(`They lived at a time: ${crowd}`, ended));
   const changes = bystander.changes(await world.cloud.admin.state());
   tally.hold("untouched", changes === "", () => told(changes, ended));
 
@@ -82,16 +83,16 @@ function checkRuns({ memory, tally }: World, ended: Ended): void {
   }
 }
 
-/** Two instances whose lives overlap. */
-function overlap(records: readonly InstanceRecord[]): string | undefined {
-  const lives = records
-    .map(({ id, launchedAt, terminatingAt, terminatedAt }) => {
-      return { id, from: launchedAt, to: terminatingAt ?? terminatedAt ?? Number.POSITIVE_INFINITY };
-    })
-    .sort((a, b) => a.from - b.from);
-  for (const [i, life] of lives.entries()) {
-    const next = lives[i + 1];
-    if (next !== undefined && next.from < life.to) return `${life.id} until ${life.to}, ${next.id} from ${next.from}`;
+/** Instances that lived at a time, where they were more than the stack's machines or had one name. */
+function tooMany(records: readonly InstanceRecord[], machines: number): string | undefined {
+  const lives = records.map(({ id, name, launchedAt, terminatingAt, terminatedAt }) => {
+    return { id, name, from: launchedAt, to: terminatingAt ?? terminatedAt ?? Number.POSITIVE_INFINITY };
+  });
+  for (const { from, name } of lives) {
+    const then = lives.filter((life) => life.from <= from && from < life.to);
+    const alike = then.filter((life) => life.name === name);
+    const crowd = then.length > machines ? then : alike.length > 1 ? alike : [];
+    if (crowd.length > 0) return crowd.map((life) => `${life.id} (${life.name}) until ${life.to}`).join(", ");
   }
   return undefined;
 }

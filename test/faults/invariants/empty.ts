@@ -3,11 +3,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { family, processes } from "../../security/processes";
 import { missingAtHome } from "../../support/elsewhere";
+import type { WrittenSeen } from "../memory";
 import { processesOf, type World } from "../world";
 import { readState } from "./after";
 
-/** Checks what must hold after a `down` that ended well. `written`: experiments whose runs had written something. */
-export async function checkEmpty(world: World, written: readonly string[]): Promise<void> {
+/** Checks what must hold after a `down` that ended well. `written`: what runs had written. */
+export async function checkEmpty(world: World, written: readonly WrittenSeen[]): Promise<void> {
   const { tally, cloud, bystander, project } = world;
   const { instances, sshKeys, rulesets, fileSystems } = await cloud.admin.state();
   const living = instances.filter(({ status }) => !["terminated", "terminating", "preempted"].includes(status));
@@ -20,13 +21,12 @@ export async function checkEmpty(world: World, written: readonly string[]): Prom
   const open = entries.filter(({ instanceId, to }) => to === undefined && instanceId !== bystander.instanceId);
   tally.hold("billed", open.length === 0, () => `Still billed: ${JSON.stringify(open)}`);
 
-  for (const experiment of written) {
-    const folder = join("results", project.stack, experiment);
+  for (const { experiment, folder: own, elsewhere } of written) {
+    const folder = join("results", project.stack, own);
     const home = existsSync(join(project.folder, folder, "manifest.json"));
     const { code, output } = await project.run("results", ["--verify", folder]);
     tally.hold("results", home && code === 0, () => `${folder}: status ${code}\n${output}`);
-    const seen = world.memory.elsewhere.get(experiment) ?? {};
-    const missing = missingAtHome(join(project.folder, folder), experiment, seen);
+    const missing = missingAtHome(join(project.folder, folder), experiment, elsewhere);
     tally.hold("beside", missing.length === 0, () => `${folder}:\n${missing.join("\n")}`);
   }
   await checkProcesses(world);

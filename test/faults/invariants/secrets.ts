@@ -6,6 +6,9 @@ import type { World } from "../world";
 /** How every OpenSSH private key begins, in base64. */
 const privateKey = "b3BlbnNzaC1rZXktdjEAAAAA";
 
+/** The key by which the machines of a fleet ask each other, which each holds for its user alone. */
+const fleetKey = join(".lambda-train", "fleet", "key");
+
 /** Files beyond this are no text of ours. */
 const mostBytes = 2_000_000;
 
@@ -25,7 +28,10 @@ export function findSecret(world: World, output: string, records: readonly Insta
   if (inOutput !== undefined) return `The output holds ${inOutput}.`;
   const files = [
     ...changedFiles(project.folder, memory.begun),
-    ...records.flatMap(({ id }) => changedFiles(memory.homeOf(id), 0)),
+    ...records.flatMap(({ id }) => {
+      const key = join(memory.homeOf(id), fleetKey);
+      return changedFiles(memory.homeOf(id), 0).filter((path) => path !== key || world.machines === 1 || !isOwn(key));
+    }),
   ];
   for (const path of files) {
     const found = inText(read(path));
@@ -53,6 +59,12 @@ function changedFiles(folder: string, since: number): string[] {
     }
     return entry.isFile() && isChanged(path, since) ? [path] : [];
   });
+}
+
+/** Whether its user alone can read a file. */
+function isOwn(path: string): boolean {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat === undefined || (stat.mode & 0o077) === 0;
 }
 
 const entriesOf = (folder: string) => readdirSync(folder, { withFileTypes: true });
