@@ -3,7 +3,7 @@ export interface LoggedCall {
   /** When it came: the emulator's milliseconds since the Unix epoch. */
   readonly at: number;
   readonly method: string;
-  /** As the document has it: `/instances/{id}`. Of an address that is not in it, the address. */
+  /** As the document has it: `/instances/{id}`. */
   readonly path: string;
   readonly status: number;
 }

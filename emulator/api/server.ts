@@ -99,8 +99,9 @@ export function apiServer(options: ApiServerOptions): FastifyInstance {
     lifecycle.advance();
   });
 
-  server.addHook("onResponse", async ({ cameAt: at, method, url, routeOptions }, { statusCode: status }) => {
-    calls.add({ at, method, path: routeOptions.config.operation?.path ?? url, status });
+  server.addHook("onResponse", async ({ cameAt: at, method, routeOptions }, { statusCode: status }) => {
+    const path = routeOptions.config.operation?.path;
+    if (path !== undefined) calls.add({ at, method, path, status });
   });
 
   // A late call has been taken whole: it is carried out although its caller may have hung up by then.
