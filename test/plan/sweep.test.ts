@@ -3,6 +3,7 @@ import { cp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { runsOf } from "../../plan/fleet";
 import { makePlan } from "../../plan/plan";
 import { type Job, jobsOf } from "../../plan/types";
 import { startCall, workCall } from "../../remote/start";
@@ -115,6 +116,14 @@ gpusPerRun: 2
         prune: { kind: "hyperband", options: { min_resource: 2, reduction_factor: 4 } },
       },
     });
+  });
+
+  it("leaves its trials to the machine that has the study", async () => {
+    const sweep = await planOf("metric: loss\ngrid: {steps: [1, 2]}");
+    const runs = runsOf({ run: sweep.run }, { machines: 3, together: false }, sweep.worker);
+    expect(runs.map(({ worker }) => worker?.definition.points?.length)).toEqual([2, undefined, undefined]);
+    expect(new Set(runs.map(({ worker }) => worker?.hash)).size).toBe(1);
+    expect(runs[2]?.worker?.definition).toMatchObject({ metric: "loss", direction: "minimize" });
   });
 
   it("tells the agent all of it", async () => {
