@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 
 from base.files import read_json, try_write_json
+from base.processes import quietly
 from fleet.peer import answer
 from fleet.places import FOLDER, HOSTS, KEY, KNOWN, WORKED
 
@@ -19,12 +20,24 @@ KEPT = 60
 NO_CONNECTION = 255
 
 
-connections = {"kept": True}
+# `used`: of the calls of this process, which may have left a connection behind.
+connections = {"kept": True, "used": set()}
 
 
 def leave_none():
     """From now on this process leaves no connection behind: it becomes training, which ends when all that it started has."""
     connections["kept"] = False
+
+
+def close():
+    """
+    Ends the connections that calls of this process have left behind. A run that ends before its first step while something
+    that it started goes on counts as one that detached itself.
+    """
+    for place in sorted(connections["used"]):
+        *words, target, _ = ssh(*place, CONNECT)
+        quietly(["timeout", str(CONNECT), *words, "-O", "exit", target])
+    connections["used"].clear()
 
 
 class Unreachable(Exception):
@@ -110,6 +123,8 @@ def remember(machine, address):
 
 def speak(machine, address, port, question, timeout):
     """Status, output and last words of one call."""
+    if connections["kept"]:
+        connections["used"].add((machine, address, port))
     # A file: the connection that stays behind would hold a pipe open.
     with tempfile.TemporaryFile() as complaints:
         try:

@@ -15,7 +15,7 @@ from base.say import die, say
 from run.state import Run
 from sweep.journal import Copy
 from sweep.places import path_in
-from sweep.reach import Unreachable, ask_study
+from sweep.reach import Unreachable, ask_study, leave
 from sweep.saved import save
 from sweep.slots import gpus, slots_of
 from sweep.trial import ENDED, GONE, RUNNING, Trial, known_trials, told, wait_for
@@ -44,7 +44,11 @@ def work(experiment):
     """
     if worker_of(experiment) is None:
         die(2, f"There is no worker of {experiment} on this machine: run `up`.")
-    sys.exit(Worker(experiment).work())
+    try:
+        code = Worker(experiment).work()
+    finally:
+        leave()
+    sys.exit(code)
 
 
 class Worker:
