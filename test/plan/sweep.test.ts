@@ -140,7 +140,11 @@ gpusPerRun: 2
       },
     });
     const { run, limits } = startCall(job).document as { run: Record<string, unknown>; limits: object };
-    expect(run).toMatchObject({ sweep: "exp", grace: 45, firstStepPattern: "^(trial [0-9]+: first step|no trial waits)" });
+    expect(run).toMatchObject({
+      sweep: "exp",
+      grace: 45,
+      firstStepPattern: "^(trial [0-9]+: first step|no trial (waits|is left))",
+    });
     expect(run.command).toMatch(/^exec python3 -IS "\$HOME\/\.lambda-train\/agent\/\w+" work [0-9a-f]+$/);
     // What a trial may take is no limit of the worker's.
     expect(limits).toEqual({ deadline: undefined });
