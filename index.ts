@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { checkedPlan } from "./components/kit/checked-plan";
 import { endWithoutEngine } from "./components/kit/engine-gone";
+import { keepHeapSmall } from "./components/kit/heap";
 import { outputsOf } from "./components/kit/outputs";
 import { previewPrices } from "./components/kit/price-preview";
 import { stackConfig } from "./components/kit/stack-config";
@@ -19,6 +20,7 @@ async function program(): Promise<pulumi.Output<Record<string, unknown>> | Recor
     throw error instanceof PlanError ? userError(error.message) : error;
   });
 
+  keepHeapSmall(plan);
   const { stack, onChange } = plan;
   const machines = await machinesOf(plan);
   const instanceIds = pulumi.all(machines.map(({ instance }) => instance.id));

@@ -15,9 +15,9 @@ export interface FleetMember {
 /** Arguments of {@link Fleet}. */
 export interface FleetArgs {
   readonly endpoint: string;
-  /** All machines of the stack, the first of which all others may ask. */
+  /** All machines of the stack, the first of which all others ask. */
   readonly members: readonly FleetMember[];
-  /** Whether one training needs all of them: they open all ports to each other, and each waits for the others. */
+  /** Whether one training needs all of them: they open all ports to each other, and each knows and waits for the others. */
   readonly together: boolean;
 }
 
@@ -41,17 +41,13 @@ export class Fleet extends pulumi.ComponentResource {
         { endpoint, rulesetIds, region, ip, privateIp, ...(together && { allPorts: true }) },
         { parent: this },
       );
-      const join = (suffix: string, known: readonly FleetMember[], after: pulumi.Resource[]): pulumi.Resource =>
-        this.join(`${name}-${member.machine}-${suffix}`, member, known, key, after);
-      if (together || first === undefined) return [member.machine, [join("all", members, []), access]] as const;
-      // A machine starts work when it knows the first one: it doesn't wait for capacity for all others.
-      const hub = join(
-        "hub",
-        members.filter((each) => each === first || each === member),
-        [],
-      );
-      join("all", members, [hub]);
-      return [member.machine, [hub, access]] as const;
+      const join = (suffix: string, known: readonly FleetMember[]): pulumi.Resource =>
+        this.join(`${name}-${member.machine}-${suffix}`, member, known, key);
+      if (together || first === undefined) return [member.machine, [join("all", members), access]] as const;
+      // It asks the first alone, and so doesn't wait for capacity for the others. A hundred that knew a hundred would be ten
+      // thousand places in the state, which the engine writes anew with each resource.
+      const known = members.filter((each) => each === first || each === member);
+      return [member.machine, [join("hub", known), access]] as const;
     });
     this.links = new Map(links);
     this.registerOutputs({});
@@ -63,7 +59,6 @@ export class Fleet extends pulumi.ComponentResource {
     { machine, instance }: FleetMember,
     known: readonly FleetMember[],
     key: KeyPair,
-    dependsOn: pulumi.Resource[],
   ): pulumi.Resource {
     const peers = pulumi.all(
       known.map(({ machine: peer, instance: { ip, privateIp, sshPort, hostKey } }) =>
@@ -78,7 +73,7 @@ export class Fleet extends pulumi.ComponentResource {
     return step(
       name,
       { access: instance.access, script: pulumi.secret(script), triggers: [instance.id] },
-      { parent: this, dependsOn },
+      { parent: this },
     );
   }
 }

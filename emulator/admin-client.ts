@@ -2,6 +2,7 @@ import type { NewApiFault, NewInstanceFault, NewLinkFault } from "./admin/faults
 import type { OverlayRequest } from "./admin/instances";
 import type { NewMaintenance } from "./admin/maintenance";
 import type { CapacityChange } from "./admin/settings";
+import type { LoggedCall } from "./api/call-log";
 import type { InstanceType } from "./catalog/instance-types";
 import type { ApiFault, InstanceFault, LinkFault } from "./faults/model";
 import type { Bill } from "./lifecycle/billing";
@@ -19,6 +20,8 @@ export class AdminClient {
 
   state = () => this.call<PublicState>("GET", "/state");
   ledger = () => this.call<{ entries: Bill[]; totalCents: number }>("GET", "/ledger");
+  /** The newest calls of the API, those alone that came at or after a time (milliseconds since 1970). */
+  calls = (since = 0) => this.call<LoggedCall[]>("GET", `/calls?since=${since}`);
   inventory = () => this.call<(InstanceType & { capacity: Record<string, Capacity> })[]>("GET", "/inventory");
   settings = () => this.call<Settings>("GET", "/settings");
 

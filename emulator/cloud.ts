@@ -3,6 +3,7 @@ import type { Server } from "node:net";
 import * as path from "node:path";
 import type { FastifyInstance } from "fastify";
 import { adminServer } from "./admin/server";
+import { CallLog } from "./api/call-log";
 import { holding } from "./api/present";
 import { apiServer } from "./api/server";
 import { Inventory } from "./catalog/inventory";
@@ -86,8 +87,9 @@ export class Cloud {
     const lifecycle = new Lifecycle(store, inventory, machines, now);
 
     const parts = { state, store, inventory, lifecycle, machines, now, log };
-    const api = apiServer(parts);
-    const admin = adminServer({ ...parts, onSettings: options.onSettings ?? (() => {}) });
+    const calls = new CallLog();
+    const api = apiServer({ ...parts, calls });
+    const admin = adminServer({ ...parts, calls, onSettings: options.onSettings ?? (() => {}) });
     const origin = await listen(api, options.port ?? 0, state.apiPort).catch(async (error) => {
       await router?.close();
       throw error;

@@ -10,6 +10,7 @@ import {
   type PlannedRun,
   type ResultsPlan,
   type RunPlan,
+  type SweepDefinition,
   type SweepPlan,
 } from "./types";
 
@@ -98,13 +99,19 @@ export function runsOf(
     const planned = { name, machine: all[rank] ?? onlyMachine, ...run };
     if (sweep !== undefined) {
       const logs = rank === 0 ? "" : `worker.${rank + 1}`;
-      return { ...planned, dashboard: undefined, worker: { ...sweep, study: onlyMachine, logs } };
+      const definition = rank === 0 ? sweep.definition : withoutTrials(sweep.definition);
+      return { ...planned, dashboard: undefined, worker: { ...sweep, definition, study: onlyMachine, logs } };
     }
     if (all.length === 1) return planned;
     const node: NodePlan = { rank, machines: all };
     const led = rank === 0 ? {} : { evaluation: undefined, dashboard: undefined };
     return { ...planned, ...led, run: { ...planned.run, ...copiesOf(planned.run, rank), node } };
   });
+}
+
+/** Which trials there are is the study's to know: a hundred machines would each keep a thousand of them in the state. */
+function withoutTrials({ points: _, space: __, ...definition }: SweepDefinition): SweepDefinition {
+  return definition;
 }
 
 /** Copies of a rank's checkpoints have a folder of their own. */

@@ -80,8 +80,8 @@ function workerOf({ run: { experiment } }: Job, { run, limits }: ReturnType<type
       command: `exec ${wordsOf({ verb: "work", document: { experiment } })}`,
       resume: undefined,
       variables: {},
-      // One that waits, since other machines have all trials, is well on its way too.
-      firstStepPattern: "^(trial [0-9]+: first step|no trial waits)",
+      // One that waits, since other machines have all trials, is well on its way too, and so is one that comes too late for any.
+      firstStepPattern: "^(trial [0-9]+: first step|no trial (waits|is left))",
       grace: own.grace + workerGrace,
       evaluation: undefined,
       sweep: experiment,

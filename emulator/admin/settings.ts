@@ -24,8 +24,11 @@ function knownRegion(name: string): string {
   return name;
 }
 
-/** State, ledger, settings, capacity, prices and API keys. */
-export function settingsRoutes(server: FastifyInstance, { state, inventory, now, onSettings }: AdminParts): void {
+/** State, ledger, calls, settings, capacity, prices and API keys. */
+export function settingsRoutes(
+  server: FastifyInstance,
+  { state, calls, inventory, now, onSettings }: AdminParts,
+): void {
   server.get("/state", async () => ({
     ...state,
     apiKeys: state.apiKeys.map(({ id, name }) => ({ id, name })),
@@ -35,6 +38,8 @@ export function settingsRoutes(server: FastifyInstance, { state, inventory, now,
     const entries = state.ledger.map((entry) => bill(entry, now()));
     return { entries, totalCents: total(entries) };
   });
+
+  server.get<{ Querystring: { since?: string } }>("/calls", async ({ query }) => calls.since(Number(query.since ?? 0)));
 
   server.get("/settings", async () => state.settings);
   server.patch<{ Body: SettingsPatch }>("/settings", async ({ body }) => {

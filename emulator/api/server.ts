@@ -11,6 +11,7 @@ import { newId } from "../state/ids";
 import type { ApiKeyRecord } from "../state/model";
 import type { Store } from "../state/store";
 import { callerOf, unknownCaller } from "./auth";
+import type { CallLog } from "./call-log";
 import { edgeAnswer } from "./edge";
 import { accountInactive, invalidParameters } from "./errors";
 import { tellFailures, tellFrameworkError } from "./failures";
@@ -21,6 +22,8 @@ import { parseId } from "./validation";
 
 declare module "fastify" {
   interface FastifyRequest {
+    /** When it came. */
+    cameAt: number;
     /** What a fault does to this call. */
     action: ApiAction;
     caller: ApiKeyRecord;
@@ -35,6 +38,7 @@ const bodyLimit = 8 * 1024 * 1024;
 
 export interface ApiServerOptions extends CloudParts {
   readonly store: Store;
+  readonly calls: CallLog;
   /** Tells of failures of the emulator itself. */
   readonly log: (line: string) => void;
 }
@@ -44,7 +48,7 @@ export interface ApiServerOptions extends CloudParts {
  * the real one: edge (faults, rate limit), API key, account, request, then what the operation itself looks at.
  */
 export function apiServer(options: ApiServerOptions): FastifyInstance {
-  const { state, lifecycle, now } = options;
+  const { state, calls, lifecycle, now } = options;
   const limiter = new RateLimiter(() => state.settings, now);
   const server = fastify({
     bodyLimit,
@@ -59,11 +63,13 @@ export function apiServer(options: ApiServerOptions): FastifyInstance {
 
   // Schemas of the document, to which those of bodies refer.
   server.addSchema({ $id: "api", components: { schemas } });
+  server.decorateRequest("cameAt", 0);
   server.decorateRequest("caller");
   server.decorateRequest("action");
   parseJsonBodies(server);
 
   server.addHook("onRequest", async (request, reply) => {
+    request.cameAt = now();
     // The cloud has a clock of its own, and its callers go by this header.
     reply.header("date", new Date(now()).toUTCString());
     const { operation } = request.routeOptions.config;
@@ -91,6 +97,11 @@ export function apiServer(options: ApiServerOptions): FastifyInstance {
     request.caller = caller;
     if (state.settings.account.state === "inactive") throw accountInactive();
     lifecycle.advance();
+  });
+
+  server.addHook("onResponse", async ({ cameAt: at, method, routeOptions }, { statusCode: status }) => {
+    const path = routeOptions.config.operation?.path;
+    if (path !== undefined) calls.add({ at, method, path, status });
   });
 
   // A late call has been taken whole: it is carried out although its caller may have hung up by then.

@@ -1,7 +1,7 @@
 import type { Listener } from "../../local/listener";
 import type { Cloud } from "../api/connect";
 import { endAndBill, type Rented, rented } from "../billing/settle";
-import { readInstance } from "../life/termination";
+import { readInstance } from "../life/read";
 import { deleteUnused } from "./deletion";
 import type { Account, Claimed, Orphan } from "./orphans";
 

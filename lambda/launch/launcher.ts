@@ -5,7 +5,7 @@ import type { Cloud } from "../api/connect";
 import { isKind, LambdaApiError } from "../api/errors";
 import { type Instance, isEnding } from "../api/schemas";
 import { waitFor } from "../api/waiting";
-import { readInstance } from "../life/termination";
+import { readInstance } from "../life/read";
 import { comesThroughWithin } from "../life/unclear";
 import { shownWithinSeconds } from "../life/young";
 import { LaunchJournal } from "./journal";

@@ -2,7 +2,7 @@ import { publicKeyOf } from "../account/ed25519";
 import { bareKey } from "../account/key-line";
 import type { Cloud } from "../api/connect";
 import { type Instance, isEnding } from "../api/schemas";
-import { readInstance } from "./termination";
+import { listedInstance, readInstance } from "./read";
 import { isYoung, looksUntilGone, pauseBetweenLooksSeconds } from "./young";
 
 /** What is known of an instance from its state. */
@@ -38,21 +38,12 @@ export async function statusOrGone(
 }
 
 /**
- * The instance by the list, an answer that all who wait for one share; by its id where the list doesn't show it.
- * Undefined where neither knows it.
- */
-export async function listedInstance(cloud: Cloud, id: string, signal?: AbortSignal): Promise<Instance | undefined> {
-  const listed = (await cloud.client.listInstances({ signal })).find((each) => each.id === id);
-  return listed ?? (await readInstance(cloud, id, signal));
-}
-
-/**
- * The instance as the API shows it. One answer that does not know it proves nothing: undefined only where several do not,
- * the last of them when it would have shown after its launch.
+ * The instance as the API shows it, by the list if that shows it: a refresh of a hundred asks once. One answer that does not
+ * know it proves nothing: undefined only where several do not, the last of them when it would have shown after its launch.
  */
 export async function readSettled(cloud: Cloud, known: Known, signal?: AbortSignal): Promise<Instance | undefined> {
   for (let look = 1; ; look += 1) {
-    const instance = await readInstance(cloud, known.id);
+    const instance = await (look === 1 ? listedInstance : readInstance)(cloud, known.id);
     if (instance !== undefined) return instance;
     if (look >= looksUntilGone && !isYoung(cloud, known.launchedAt)) return undefined;
     await cloud.clock.sleep(pauseBetweenLooksSeconds * 1000, signal);

@@ -3,6 +3,7 @@ import { isKind, LambdaApiError } from "../api/errors";
 import { type Instance, isEnding } from "../api/schemas";
 import { duration, waitFor } from "../api/waiting";
 import type { Asked } from "../billing/notes";
+import { listedInstance, readInstance } from "./read";
 import { isYoung, looksUntilGone } from "./young";
 
 export interface TerminationOptions {
@@ -32,6 +33,18 @@ export interface Ended {
  * confirmed in time: the instance may then still be billed.
  */
 export async function terminateAndConfirm(cloud: Cloud, id: string, options: TerminationOptions): Promise<Ended> {
+  underWay += 1;
+  try {
+    return await confirmed(cloud, id, options);
+  } finally {
+    underWay -= 1;
+  }
+}
+
+/** Terminations of this process that are not confirmed yet. */
+let underWay = 0;
+
+async function confirmed(cloud: Cloud, id: string, options: TerminationOptions): Promise<Ended> {
   const { status, timeoutSeconds = cloud.clock.atLeast(900, 20), launchedAt, onAsked } = options;
   let missing = 0;
   let seen: Instance | undefined;
@@ -52,7 +65,8 @@ export async function terminateAndConfirm(cloud: Cloud, id: string, options: Ter
     return answer;
   };
   const look = async (): Promise<true | undefined> => {
-    const instance = await readInstance(cloud, id);
+    // With a hundred to look at, each would have its turn after a hundred seconds.
+    const instance = await (underWay > 1 ? listedInstance : readInstance)(cloud, id);
     last = instance ?? last;
     if (instance === undefined) {
       missing += 1;
@@ -91,16 +105,6 @@ export async function terminateAndConfirm(cloud: Cloud, id: string, options: Ter
 function mayPass(error: LambdaApiError, { status }: Instance): boolean {
   if (error.facts.retryable || isKind(error, "not-found", "conflict")) return true;
   return status === "booting" && isKind(error, "invalid-argument");
-}
-
-/** The instance, or undefined where the API does not know it (any more). */
-export async function readInstance(cloud: Cloud, id: string, signal?: AbortSignal): Promise<Instance | undefined> {
-  try {
-    return await cloud.client.getInstance(id, { signal });
-  } catch (error) {
-    if (isKind(error, "not-found")) return undefined;
-    throw error;
-  }
 }
 
 /** The instance, or undefined where it is gone or ending. */

@@ -3,6 +3,7 @@ import { cp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { runsOf } from "../../plan/fleet";
 import { makePlan } from "../../plan/plan";
 import { type Job, jobsOf } from "../../plan/types";
 import { startCall, workCall } from "../../remote/start";
@@ -117,6 +118,14 @@ gpusPerRun: 2
     });
   });
 
+  it("leaves its trials to the machine that has the study", async () => {
+    const sweep = await planOf("metric: loss\ngrid: {steps: [1, 2]}");
+    const runs = runsOf({ run: sweep.run }, { machines: 3, together: false }, sweep.worker);
+    expect(runs.map(({ worker }) => worker?.definition.points?.length)).toEqual([2, undefined, undefined]);
+    expect(new Set(runs.map(({ worker }) => worker?.hash)).size).toBe(1);
+    expect(runs[2]?.worker?.definition).toMatchObject({ metric: "loss", direction: "minimize" });
+  });
+
   it("tells the agent all of it", async () => {
     const job = await planOf("metric: loss\ngrid: {steps: [1]}", "graceSeconds: 5");
     expect(workCall(job, "i-1").document).toMatchObject({
@@ -131,7 +140,11 @@ gpusPerRun: 2
       },
     });
     const { run, limits } = startCall(job).document as { run: Record<string, unknown>; limits: object };
-    expect(run).toMatchObject({ sweep: "exp", grace: 45, firstStepPattern: "^(trial [0-9]+: first step|no trial waits)" });
+    expect(run).toMatchObject({
+      sweep: "exp",
+      grace: 45,
+      firstStepPattern: "^(trial [0-9]+: first step|no trial (waits|is left))",
+    });
     expect(run.command).toMatch(/^exec python3 -IS "\$HOME\/\.lambda-train\/agent\/\w+" work [0-9a-f]+$/);
     // What a trial may take is no limit of the worker's.
     expect(limits).toEqual({ deadline: undefined });

@@ -63,19 +63,6 @@ function Where({ report, stack }) {
   </p>`;
 }
 
-/** The stack's runs, each with a page of its own, where there are several. */
-export function Runs() {
-  const runs = useTopic("runs") ?? [];
-  if (runs.length === 0) return null;
-  return html`<nav class="where" id="runs" aria-label="Runs">
-    ${runs.map(
-      ({ name, machine, experiment, shown }) => html`<span key=${name}>
-        <a href=${`/?run=${encodeURIComponent(name)}`} title="machine ${machine}" aria-current=${shown ? "page" : undefined}>${experiment}</a>
-      </span>`,
-    )}
-  </nav>`;
-}
-
 /** Whether what is shown is of now. */
 function Live() {
   const server = useTopic("server");

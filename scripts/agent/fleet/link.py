@@ -21,7 +21,8 @@ KEPT = 60
 NO_CONNECTION = 255
 
 
-connections = {"kept": True}
+# `used`: of the calls of this process, which may have left a connection behind.
+connections = {"kept": True, "used": set()}
 
 
 def leave_none():
@@ -29,17 +30,18 @@ def leave_none():
     connections["kept"] = False
 
 
-def hang_up():
-    """Ends the connections that are kept: one that outlives a run would count as a process that it left behind."""
-    try:
-        paths = [os.path.join(FOLDER, name) for name in os.listdir(FOLDER) if name.startswith("to-")]
-    except OSError:
-        return
-    for path in paths:
-        quietly(["ssh", "-F", "/dev/null", "-O", "exit", "-o", f"ControlPath={path}", "peer"], CONNECT)
-    due = time.monotonic() + CONNECT
-    while any(os.path.exists(path) for path in paths) and time.monotonic() < due:
-        time.sleep(0.02)
+def close():
+    """
+    Ends the connections that calls of this process have left behind. A run that ends before its first step while something
+    that it started goes on counts as one that detached itself.
+    """
+    for place in sorted(connections["used"]):
+        *words, target, _ = ssh(*place, CONNECT)
+        quietly(["timeout", str(CONNECT), *words, "-O", "exit", target])
+        due = time.monotonic() + CONNECT
+        while os.path.exists(socket_of(*place)) and time.monotonic() < due:
+            time.sleep(0.02)
+    connections["used"].clear()
 
 
 class Unreachable(Exception):
@@ -125,6 +127,8 @@ def remember(machine, address):
 
 def speak(machine, address, port, question, timeout):
     """Status, output and last words of one call."""
+    if connections["kept"]:
+        connections["used"].add((machine, address, port))
     # A file: the connection that stays behind would hold a pipe open.
     with tempfile.TemporaryFile() as complaints:
         try:
@@ -144,9 +148,12 @@ def speak(machine, address, port, question, timeout):
         return code, out, said or f"status {code} at {address}"
 
 
+def socket_of(machine, address, port):
+    """Path of a kept connection's socket: short, since it has little room."""
+    return os.path.join(FOLDER, f"to-{hashlib.sha256(f'{machine} {address} {port}'.encode()).hexdigest()[:8]}")
+
+
 def ssh(machine, address, port, timeout):
-    # Short: a socket's path has little room.
-    name = hashlib.sha256(f"{machine} {address} {port}".encode()).hexdigest()[:8]
     options = {
         "BatchMode": "yes",
         "IdentitiesOnly": "yes",
@@ -161,7 +168,7 @@ def ssh(machine, address, port, timeout):
         "ServerAliveCountMax": "3",
         # One that is there already is used in any case.
         "ControlMaster": "auto" if connections["kept"] else "no",
-        "ControlPath": os.path.join(FOLDER, f"to-{name}"),
+        "ControlPath": socket_of(machine, address, port),
         "ControlPersist": str(KEPT),
         "LogLevel": "ERROR",
     }

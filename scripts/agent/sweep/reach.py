@@ -11,6 +11,11 @@ class Unreachable(Exception):
     """The study gave no answer, or none that can be used yet. It is asked again later."""
 
 
+def leave():
+    """Who ends leaves no connection behind."""
+    link.close()
+
+
 def ask_study(machine, me, experiment, request):
     """The study's answer. @raises Unreachable"""
     document = {"experiment": experiment, "request": request}

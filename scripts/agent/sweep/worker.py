@@ -12,11 +12,10 @@ import time
 
 from base.document import arguments, takes
 from base.say import die, say
-from fleet import link
 from run.state import Run
 from sweep.journal import Copy
 from sweep.places import path_in
-from sweep.reach import Unreachable, ask_study
+from sweep.reach import Unreachable, ask_study, leave
 from sweep.saved import save
 from sweep.slots import gpus, slots_of
 from sweep.trial import ENDED, GONE, RUNNING, Trial, known_trials, told, wait_for
@@ -46,9 +45,10 @@ def work(experiment):
     if worker_of(experiment) is None:
         die(2, f"There is no worker of {experiment} on this machine: run `up`.")
     try:
-        sys.exit(Worker(experiment).work())
+        code = Worker(experiment).work()
     finally:
-        link.hang_up()
+        leave()
+    sys.exit(code)
 
 
 class Worker:

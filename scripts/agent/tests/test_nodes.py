@@ -29,22 +29,20 @@ class Questions(unittest.TestCase):
             self.assertEqual(link.preferred("machine-2", ["10.19.0.2", "203.0.113.7"]), ["203.0.113.7", "10.19.0.2"])
             self.assertEqual(link.preferred("machine-3", ["10.19.0.3", "203.0.113.8"]), ["10.19.0.3", "203.0.113.8"])
 
-    def test_leave_no_connection_behind_once_it_hangs_up(self):
+    def test_leave_no_connection_of_theirs_behind(self):
+        place = ("machine-2", "10.19.0.2", 22)
         with tempfile.TemporaryDirectory() as folder, mock.patch.object(link, "FOLDER", folder):
-            for name in ("to-0a1b2c3d", "key"):
-                with open(os.path.join(folder, name), "w", encoding="utf-8"):
+            for path in (link.socket_of(*place), link.socket_of("machine-3", "10.19.0.3", 22)):
+                with open(path, "w", encoding="utf-8"):
                     pass
-
-            def exits(words, _seconds):
-                path = words[words.index("-o") + 1].split("=", 1)[1]
-                os.remove(path)
-
-            with mock.patch.object(link, "quietly", side_effect=exits) as asked:
-                link.hang_up()
-            self.assertEqual(os.listdir(folder), ["key"])
-            self.assertEqual([call.args[0][3:5] for call in asked.call_args_list], [["-O", "exit"]])
-        with mock.patch.object(link, "FOLDER", folder):
-            link.hang_up()
+            link.connections["used"].add(place)
+            ended = mock.Mock(side_effect=lambda words, *_: os.remove(link.socket_of(*place)))
+            with mock.patch.object(link, "quietly", ended):
+                link.close()
+                link.close()
+            self.assertEqual(os.listdir(folder), [os.path.basename(link.socket_of("machine-3", "10.19.0.3", 22))])
+            self.assertEqual(ended.call_count, 1)
+            self.assertEqual(ended.call_args.args[0][-3:-1], ["-O", "exit"])
 
     def test_fall_back_to_the_next_address(self):
         places = {"machine-2": {"addresses": ["10.19.0.2", "203.0.113.7"], "port": 22, "hostKey": "ssh-ed25519 AAAA"}}

@@ -195,6 +195,29 @@ describe("the dashboard page, told of", { timeout: 60_000 }, () => {
     });
   });
 
+  it("a hundred runs of one experiment: a line that opens, and finds one", async () => {
+    const runs = Array.from({ length: 100 }, (_, at) => {
+      const suffix = at === 0 ? "" : `-${at + 1}`;
+      return { name: `run${suffix}`, machine: `machine${suffix}`, experiment: "ink-sweep", shown: at === 36 };
+    });
+    await told({ report, runs }, async (page) => {
+      await shown(page, "(37 of 100)");
+      const links = page.locator("#runs > span a");
+      expect(await links.allTextContents()).toEqual(["machine-36", "machine-38"]);
+      const all = page.locator("#runs li a");
+      expect(await all.first().isVisible()).toBe(false);
+      const closed = await page.locator("#runs").boundingBox();
+      expect(closed?.height).toBeLessThan(60);
+      await page.locator("#runs summary").click();
+      expect(await all.count()).toBe(100);
+      await page.locator("#runs input").fill("-99");
+      expect(await all.allTextContents()).toEqual(["machine-99"]);
+      expect(await all.first().getAttribute("href")).toBe("/?run=run-99");
+      await page.locator("#runs input").fill("nothing");
+      await shown(page, "No run has that name.");
+    });
+  });
+
   it("eight GPUs at work, and a budget that is nearly spent", async () => {
     const gpus = Array.from({ length: 8 }, (_, at) => {
       const gpu = { name: `NVIDIA H100 ${at}`, percent: 90, usedBytes: 60e9, totalBytes: 80e9, celsius: 60 + at };

@@ -15,6 +15,8 @@ beforeEach(async () => {
 
 afterEach(() => lambda.stop());
 
+const named = (at: number): InstanceInputs => ({ ...inputs, name: `${inputs.name.slice(0, -1)}${at}` });
+
 describe("read", () => {
   test("refreshes name and tags, and hides the tags by which we know it", async () => {
     const { id, outs } = await create(inputs, lambda.context);
@@ -28,6 +30,16 @@ describe("read", () => {
     await lambda.admin.terminate(id);
     expect(await read(id, outs, lambda.context)).toBeUndefined();
     expect(await read("0".repeat(32), outs, lambda.context)).toBeUndefined();
+  });
+
+  test("of several asks once for all", async () => {
+    const all = await Promise.all([0, 1, 2, 3].map((at) => create(named(at), lambda.context)));
+    const began = Date.now();
+    const found = await Promise.all(all.map(({ id, outs }) => read(id, outs, lambda.context)));
+    expect(found.map((each) => each?.id)).toEqual(all.map(({ id }) => id));
+    const paths = (await lambda.admin.calls(began)).map(({ path }) => path);
+    expect(new Set(paths)).toEqual(new Set(["/instances"]));
+    expect(paths.length).toBeLessThanOrEqual(2);
   });
 
   test("fails where the API does, rather than calling it gone", async () => {
@@ -84,6 +96,17 @@ describe("update", () => {
 });
 
 describe("delete", () => {
+  test("of several looks at them by one list", async () => {
+    const all = await Promise.all([0, 1, 2, 3].map((at) => create(named(at), lambda.context)));
+    const began = Date.now();
+    await Promise.all(all.map(({ id, outs }) => remove(id, outs, lambda.context)));
+    const calls = await lambda.admin.calls(began);
+    const reads = calls.filter(({ method, path }) => method === "GET" && path === "/instances/{id}");
+    expect(calls.some(({ path }) => path === "/instances")).toBe(true);
+    // The first begins alone, and each is read once more when the list shows it no longer.
+    expect(reads.length).toBeLessThanOrEqual(2 * all.length);
+  });
+
   test("terminates and waits until the API confirms that it is gone", async () => {
     await lambda.admin.patchSettings({ seconds: { terminated: 1_000_000 } });
     const { id, outs } = await create(inputs, lambda.context);
