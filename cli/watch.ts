@@ -11,6 +11,7 @@ import type { Verdict } from "./stack/limits";
 import { lookAtAccount, runStatus } from "./stack/look";
 import { sideBySide } from "./stack/of-each";
 import { refuseProtected } from "./stack/protection";
+import { stackName } from "./stack/pulumi";
 import { stackView } from "./stack/read";
 import { mostRepairs, Repairs } from "./stack/repair";
 import { endingOf, type Seen, type SeenJob, seenOf, toldOf } from "./stack/seen";
@@ -42,8 +43,6 @@ interface Options {
   readonly repair?: boolean;
   readonly json?: boolean;
 }
-
-const repairs = new Repairs();
 
 /** A destroy that has begun and not ended well. */
 let ending: readonly [stack: string, args: readonly string[]] | undefined;
@@ -80,7 +79,8 @@ async function watchOnce({
 }: Options): Promise<{ code: number; over: boolean }> {
   // The instance may be gone while other resources remain to be destroyed.
   if (ending !== undefined) return destroyed(...ending);
-  const again = await uninterrupted(() => repairs.again());
+  const repairs = repair === true ? new Repairs(await stackName(stack)) : undefined;
+  const again = await uninterrupted(async () => repairs?.again());
   if (again !== undefined) return repaired(again);
   const seen = await look(stack);
   print(seen, json === true);
@@ -94,7 +94,7 @@ async function watchOnce({
   await bringHomeBeforeMaintenance(staying, every * 60, seen.now);
   await bringTrialsHome(staying);
   await bringNewCheckpointsHome(staying);
-  const isUp = repair === true ? await uninterrupted(() => repairs.after(seen)) : undefined;
+  const isUp = await uninterrupted(async () => repairs?.after(seen));
   if (isUp !== undefined) return repaired(isUp);
   // A stray is no end of the watching: an `up` may adopt it, and train.
   const over = due.length > 0 && args.length === 0 && !isStray;
