@@ -7,7 +7,7 @@ import unittest
 from unittest import mock
 
 from fleet import link, peer
-from nodes import checkpoints, command
+from nodes import checkpoints, command, ray
 
 
 class Questions(unittest.TestCase):
@@ -95,6 +95,27 @@ class Commands(unittest.TestCase):
         self.assertEqual(told["NPROC_PER_NODE"], "8")
         self.assertNotIn("RANK", told)
         self.assertNotIn("NODE_RANK", command.variables_of(self.described(processes="2"), self.place))
+        # Ray's processes inherit what its node has, and one of them is none of WORLD_SIZE.
+        self.assertNotIn("RANK", command.variables_of(self.described(cluster="ray"), self.place))
+
+
+class Clusters(unittest.TestCase):
+    def token(self, key, of_round):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "ray-token")
+            with mock.patch.multiple(ray, FOLDER=folder, TOKEN=path), mock.patch.object(
+                ray, "own_folder"
+            ), mock.patch.object(ray, "fact", return_value=key):
+                ray.keep_token(of_round)
+            self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+            with open(path, encoding="ascii") as file:
+                return file.read()
+
+    def test_have_one_token_a_round_that_takes_the_fleets_key(self):
+        self.assertEqual(self.token("key", "round 1"), self.token("key", "round 1"))
+        self.assertNotEqual(self.token("key", "round 1"), self.token("key", "round 2"))
+        self.assertNotEqual(self.token("key", "round 1"), self.token("other key", "round 1"))
+        self.assertNotEqual(self.token("", None), self.token("", None))
 
 
 if __name__ == "__main__":
