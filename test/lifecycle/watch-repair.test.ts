@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { nothing, type TestCloud } from "../support/cloud";
 import { Project } from "../support/project";
-import { startTinyStack } from "../support/tiny";
+import { configureTiny, startTinyStack, type TinyChanges } from "../support/tiny";
 import { trialsOf } from "../support/trials";
 
 /** Machines that end behind the stack's back, and one look of `watch --repair` after it. Each test goes on from the one before. */
@@ -9,15 +9,14 @@ describe("a lost machine that watch repairs", { timeout: 200_000 }, () => {
   const project = new Project();
   let cloud: TestCloud;
   const only = async (): Promise<string> => (await cloud.inventory()).instances[0] ?? "";
-  const free = (count: number | null): Promise<unknown> =>
-    cloud.admin.setCapacity({ instanceType: "cpu_4x_general", region: "us-east-1", free: count, listed: true });
+  const asked = (maxPricePerHour: number): TinyChanges => ({
+    overrides: { steps: 100_000 },
+    train: { resume: "auto" },
+    stack: { capacityTimeoutMinutes: 0, budgetDollars: 10, maxPricePerHour },
+  });
 
   beforeAll(async () => {
-    cloud = await startTinyStack(project, {
-      overrides: { steps: 100_000 },
-      train: { resume: "auto" },
-      stack: { capacityTimeoutMinutes: 0, budgetDollars: 10 },
-    });
+    cloud = await startTinyStack(project, asked(1));
     await project.succeeds("up");
   }, 120_000);
   afterAll(() => project.dispose());
@@ -44,13 +43,13 @@ describe("a lost machine that watch repairs", { timeout: 200_000 }, () => {
     expect(await project.outputs()).toMatchObject({ runStatus: "running" });
   });
 
-  it("is tried again by the next look where there was no capacity, unless somebody took the stack down", async () => {
+  it("is tried again by the next look where nothing could be launched", async () => {
     await project.succeeds("results");
     await cloud.admin.terminate(await only());
-    await free(0);
+    configureTiny(project, asked(0.01));
     expect(await project.run("watch", ["--repair"])).toMatchObject({ code: 1 });
     expect((await cloud.inventory()).instances).toEqual([]);
-    await free(null);
+    configureTiny(project, asked(1));
     const { code, output } = await project.run("watch", ["--repair"]);
     expect([code, output]).toEqual([0, expect.stringContaining("2 of at most 3 in a row: the last repair failed")]);
     expect((await cloud.inventory()).instances).toHaveLength(1);
