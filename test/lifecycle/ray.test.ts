@@ -10,7 +10,7 @@ import { Project } from "../support/project";
 describe("a Ray cluster of two machines", { timeout: 240_000 }, () => {
   const project = new Project();
   let cloud: TestCloud;
-  let token = "";
+  let [up, token] = ["", ""];
 
   const on = (rank: number, line: string): Promise<string> =>
     project.succeeds("exec", ["--rank", String(rank), "bash", "-c", line]);
@@ -41,11 +41,11 @@ describe("a Ray cluster of two machines", { timeout: 240_000 }, () => {
     project.configure({ experiment: "configs/ray.yaml" });
     await project.init();
     cloud = await TestCloud.start(project);
-  }, 120_000);
+    up = await project.succeeds("up");
+  }, 400_000);
   afterAll(() => project.dispose());
 
   it("has the run's command as its driver, on rank 0 alone", async () => {
-    const up = await project.succeeds("up");
     expect(up).toContain("ok module ray");
     expect(up).toMatch(/first step: .*step 1 loss/);
     expect(await logOf(0)).toMatch(/2 nodes at \d+\.\d+\.\d+\.\d+:\d+/);
