@@ -117,6 +117,28 @@ class Clusters(unittest.TestCase):
         self.assertNotEqual(self.token("key", "round 1"), self.token("other key", "round 1"))
         self.assertNotEqual(self.token("", None), self.token("", None))
 
+    def followed(self, answers, led, is_told=False):
+        """The status of a worker whose head answers so, and whether its part of Ray has ended."""
+        with mock.patch.object(ray.signal, "signal"):
+            node = ray.Node(mock.Mock(), "python3", "10.19.0.2:4711")
+        node.words = lambda *_: ["sleep", "60"]
+        asked = iter(answers)
+        with mock.patch.multiple(
+            ray,
+            PAUSE=0.01,
+            listens=lambda *_: next(asked, False),
+            own_address_towards=lambda _: None,
+            has_led_to_the_end=mock.Mock(side_effect=lambda _: setattr(node, "is_told", is_told) or led),
+        ):
+            code = node.follow(self.place)
+        return code, node.ray.poll() is not None
+
+    place = Commands.place
+
+    def test_end_on_a_worker_with_the_head_and_well_where_that_has(self):
+        self.assertEqual(self.followed([True, True, False, True, False, False, False], led=True), (0, True))
+        self.assertEqual(self.followed([True, True], led=False, is_told=True), (ray.STOPPED, True))
+
 
 if __name__ == "__main__":
     unittest.main()
