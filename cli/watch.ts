@@ -11,7 +11,9 @@ import type { Verdict } from "./stack/limits";
 import { lookAtAccount, runStatus } from "./stack/look";
 import { sideBySide } from "./stack/of-each";
 import { refuseProtected } from "./stack/protection";
+import { stackName } from "./stack/pulumi";
 import { stackView } from "./stack/read";
+import { mostRepairs, Repairs } from "./stack/repair";
 import { endingOf, type Seen, type SeenJob, seenOf, toldOf } from "./stack/seen";
 import { jobsOf } from "./stack/stack-view";
 import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
@@ -20,16 +22,17 @@ import { printJson } from "./terminal/output";
 const description =
   "Checks cost, time and idleness against the stack's limits, once: for cron, systemd and CI. Downloads the results " +
   "before Lambda maintains the instance, those of a sweep's trials when they have ended, and with `checkpoints.sync: home` " +
-  "whenever there is a new checkpoint. With --destroy, it does what `down` does when a limit is reached or the run has " +
-  "ended.";
+  "whenever there is a new checkpoint. With --repair, it does what `up` does when a machine is lost. With --destroy, it " +
+  "does what `down` does when a limit is reached or the run has ended.";
 
 const command = operatorCommand("watch", description)
   .option("--every <minutes>", "check again and again, until a limit is reached or the run has ended", wholeNumber)
   .option("--destroy", "then stop the run, download its results and terminate, without asking")
+  .option("--repair", `when a machine is lost, bring it up again without asking, at most ${mostRepairs} times in a row`)
   .option("--json", "print one JSON object per check, and per run if there are several")
   .addHelpText(
     "after",
-    "\nAlso: 0 within all limits (with --destroy: or terminated), 1 an instance is billed that the state doesn't know, " +
+    "\nAlso: 0 within all limits (with --destroy: or terminated; with --repair: or brought up again), 1 an instance is billed that the state doesn't know, " +
       "10 limit reached, 11 run ended.",
   );
 
@@ -37,13 +40,14 @@ interface Options {
   readonly stack?: string;
   readonly every?: number;
   readonly destroy?: boolean;
+  readonly repair?: boolean;
   readonly json?: boolean;
 }
 
 /** A destroy that has begun and not ended well. */
 let ending: readonly [stack: string, args: readonly string[]] | undefined;
 
-/** Whether somebody wanted to end while a destroy went on: the engine hears of it by itself, and the watching is over. */
+/** Whether somebody wanted to end while a destroy or a repair went on: the engine hears of it by itself, and the watching is over. */
 let isInterrupted = false;
 
 run(async () => {
@@ -66,9 +70,18 @@ run(async () => {
 });
 
 /** One look and what follows from it. `over`: there is nothing more to watch. */
-async function watchOnce({ stack, destroy, json, every = 0 }: Options): Promise<{ code: number; over: boolean }> {
+async function watchOnce({
+  stack,
+  destroy,
+  repair,
+  json,
+  every = 0,
+}: Options): Promise<{ code: number; over: boolean }> {
   // The instance may be gone while other resources remain to be destroyed.
   if (ending !== undefined) return destroyed(...ending);
+  const repairs = repair === true ? new Repairs(await stackName(stack)) : undefined;
+  const again = await uninterrupted(async () => repairs?.again());
+  if (again !== undefined) return repaired(again);
   const seen = await look(stack);
   print(seen, json === true);
   for (const { job, status } of seen.jobs) await tellOfRun(job, status);
@@ -81,6 +94,8 @@ async function watchOnce({ stack, destroy, json, every = 0 }: Options): Promise<
   await bringHomeBeforeMaintenance(staying, every * 60, seen.now);
   await bringTrialsHome(staying);
   await bringNewCheckpointsHome(staying);
+  const isUp = await uninterrupted(async () => repairs?.after(seen));
+  if (isUp !== undefined) return repaired(isUp);
   // A stray is no end of the watching: an `up` may adopt it, and train.
   const over = due.length > 0 && args.length === 0 && !isStray;
   if (destroy !== true || due.length === 0) return { code: codes[seen.outcome], over };
@@ -146,12 +161,21 @@ async function stopFor({ job: { access, run: plan }, status, reason }: SeenJob):
 /** @param args Those of `pulumi destroy`, where only a part of the stack is to end. */
 async function destroyed(stack: string, args: readonly string[]): Promise<{ code: number; over: boolean }> {
   ending = [stack, args];
+  const code = await uninterrupted(() => destroyStack(stack, { unasked: true, args, isWanted: () => !isInterrupted }));
+  if (code === 0) ending = undefined;
+  return { code: code === 0 ? exitCodes.ok : exitCodes.failed, over: code === 0 && args.length === 0 };
+}
+
+function repaired(isUp: boolean): { code: number; over: boolean } {
+  return { code: isUp ? exitCodes.ok : exitCodes.failed, over: false };
+}
+
+/** What the engine ends by itself when it is interrupted. */
+async function uninterrupted<T>(work: () => Promise<T>): Promise<T> {
   const signals = ["SIGINT", "SIGTERM"] as const;
   for (const signal of signals) process.on(signal, noteInterruption);
   try {
-    const code = await destroyStack(stack, { unasked: true, args, isWanted: () => !isInterrupted });
-    if (code === 0) ending = undefined;
-    return { code: code === 0 ? exitCodes.ok : exitCodes.failed, over: code === 0 && args.length === 0 };
+    return await work();
   } finally {
     for (const signal of signals) process.off(signal, noteInterruption);
   }

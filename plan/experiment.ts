@@ -256,6 +256,13 @@ export const experimentSchema = z.strictObject({
           "Processes on each machine, which torchrun starts: a number, or `auto` for one a GPU. Default: train.command starts " +
             "its own, and gets NPROC_PER_NODE. A change starts a new run.",
         ),
+      cluster: z
+        .literal("ray", { error: "must be ray" })
+        .optional()
+        .describe(
+          "`ray`: a Ray cluster of the environment's own Ray over the machines (`nodes`). train.command is its driver, on rank 0 " +
+            "alone, and gets RAY_ADDRESS. Not with `processes`. A change starts a new run.",
+        ),
       directory: insidePath.default(".").describe("Folder in the workspace in which commands run."),
       variables: variables.describe(
         "Environment variables of training and evaluation. They override `environment.variables`, and are written alike.",
@@ -344,7 +351,7 @@ export const experimentSchema = z.strictObject({
     })
     .nullable()
     .prefault({})
-    .describe("The workload's own dashboard; null for none."),
+    .describe("The workload's own dashboard; null for none. With `train.cluster: ray`, Ray's where this is left out."),
   results: z
     .strictObject({
       outputs: insidePath.default("outputs").describe("Folder that training writes to, relative to train.directory."),
@@ -406,7 +413,10 @@ export function parseExperiment(text: string, file: string): Experiment {
   const input = readInput(document, file);
   const parsed = experimentSchema.safeParse(input);
   if (!parsed.success) throw new PlanError(problemsOf(parsed.error, experimentSchema, input, `${file}: `));
-  return parsed.data;
+  const { data } = parsed;
+  // A cluster has a dashboard of its own: the default one would need a Makefile.
+  const isDashboardGiven = typeof input === "object" && input !== null && "dashboard" in input;
+  return data.train.cluster === undefined || isDashboardGiven ? data : { ...data, dashboard: null };
 }
 
 function readInput(document: Document, file: string): unknown {

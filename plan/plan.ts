@@ -12,6 +12,7 @@ import { cacheFolder, hashFolder, ownPaths, projectFolder } from "../local/paths
 import { archiveFault } from "./archive";
 import { cacheProblems, datasetCache, environmentCache } from "./cache";
 import { checkpointsPlan, copiesFolder, copyProblems, resumePlan } from "./checkpoints";
+import { clusterProblems, dashboardPlan } from "./cluster";
 import { findDataset } from "./dataset";
 import { type Experiment, readExperiment } from "./experiment";
 import { fleetSize, machinesOf, runsOf } from "./fleet";
@@ -141,13 +142,14 @@ function runPlan(
   const command = fill(train.command, values);
   const resume = resumePlan(train, values);
   const variables = { ...environment.variables, ...train.variables };
-  const { nodes, processes } = train;
+  const { nodes, processes, cluster } = train;
   return {
     config: configPlan(train, config),
     run: {
       experiment,
       command,
       ...(processes !== undefined && { processes }),
+      ...(cluster !== undefined && { cluster }),
       resume,
       checkpoints: checkpointsPlan({ experiment, checkpoints, train }, folder),
       directory: train.directory,
@@ -168,7 +170,7 @@ function runPlan(
         // Who resumes by itself runs the same command.
         ...(resume?.command === undefined ? [] : [resume]),
         ...(madeConfig === undefined ? [] : [{ madeConfig }]),
-        ...(nodes === 1 && processes === undefined ? [] : [{ nodes, processes }]),
+        ...(nodes === 1 && processes === undefined && cluster === undefined ? [] : [{ nodes, processes, cluster }]),
         ...(sweep === undefined ? [] : [{ sweep: sweep.places }]),
       ),
     },
@@ -181,7 +183,7 @@ function runPlan(
             metrics: evaluate.metrics,
             timeoutSeconds: evaluate.timeoutMinutes * 60,
           },
-    dashboard: dashboard ?? undefined,
+    dashboard: dashboardPlan({ train, dashboard }),
   };
 }
 
@@ -225,6 +227,7 @@ function readBoth(
   if (config !== undefined) problems.push(...placeProblems(config));
   if (config !== undefined && experiment !== undefined) {
     problems.push(...cacheProblems(config, experiment), ...copyProblems(config, experiment));
+    problems.push(...clusterProblems(experiment));
   }
   if (problems.length > 0 || config === undefined || experiment === undefined) throw new PlanError(problems);
   const name = config.experimentName ?? experiment.experiment;

@@ -107,10 +107,22 @@ export function heldPlan(old: StandingPlan, next: StandingPlan): StandingPlan {
 }
 
 function heldRun(old: PlannedRun, next: PlannedRun = old): PlannedRun {
-  const { experiment, command, processes, node, directory, variables, madeConfig, overriddenConfig, outputs, hash } =
-    old.run;
+  const {
+    experiment,
+    command,
+    processes,
+    cluster,
+    node,
+    directory,
+    variables,
+    madeConfig,
+    overriddenConfig,
+    outputs,
+    hash,
+  } = old.run;
   const alone = { experiment, command, directory, variables, madeConfig, overriddenConfig, outputs, hash };
-  const held = { ...alone, ...(processes !== undefined && { processes }), ...(node !== undefined && { node }) };
+  const started = { ...(processes !== undefined && { processes }), ...(cluster !== undefined && { cluster }) };
+  const held = { ...alone, ...started, ...(node !== undefined && { node }) };
   return {
     ...old,
     run: { ...next.run, ...held },

@@ -228,6 +228,8 @@ export interface RunPlan {
   readonly command: string;
   /** Processes that torchrun starts on each machine; `auto`: one a GPU. undefined: the command starts its own. */
   readonly processes?: "auto" | number;
+  /** Cluster over the machines, of which the command is the driver. */
+  readonly cluster?: "ray";
   /** Its place among the machines that train together; undefined where it trains alone. */
   readonly node?: NodePlan;
   /** How a later attempt resumes, on another instance too; undefined where `command` runs again on this one. */
@@ -300,7 +302,8 @@ export interface EvaluationPlan {
 
 /** The workload's own dashboard. */
 export interface DashboardPlan {
-  readonly command: string;
+  /** Starts it. undefined: training itself serves it. */
+  readonly command?: string;
   /** Port on which it listens on the instance. */
   readonly port: number;
 }

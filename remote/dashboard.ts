@@ -53,6 +53,12 @@ export async function openDashboard(
 
 async function start(session: SshSession, { dashboard, workspace, directory }: DashboardPlace) {
   const { command, port } = dashboard;
+  if (command === undefined) {
+    throw new Error(
+      `Nothing listens on port ${port} of the instance. Ray serves its dashboard there while training goes on, if the ` +
+        "environment has ray[default].",
+    );
+  }
   const running = await startAgent(session, { verb: "dashboard", document: { workspace, directory, command, port } });
   let output = "";
   const keep = (chunk: Buffer): void => {
@@ -64,7 +70,7 @@ async function start(session: SshSession, { dashboard, workspace, directory }: D
   if (await Promise.race([ended, listens(session, dashboard.port, startTimeout)])) return running;
   running.kill();
   throw new Error(
-    `\`${dashboard.command}\` does not listen on port ${dashboard.port} of the instance (dashboard.port). It says:\n${output.trim()}`,
+    `\`${command}\` does not listen on port ${dashboard.port} of the instance (dashboard.port). It says:\n${output.trim()}`,
   );
 }
 

@@ -98,10 +98,16 @@ export function renderSetup(plan: Trained): string {
 function importsOf({ gate, runs }: Trained): object {
   return {
     gpu: gate.gpu,
-    modules: gate.modules,
+    modules: modulesOf(gate, runs),
     trains: runs.map(({ run: { command, directory } }) => ({ command, directory })),
     seconds: gate.timeoutSeconds,
   };
+}
+
+/** A cluster is of the environment's own package. */
+function modulesOf({ modules }: Trained["gate"], runs: Trained["runs"]): readonly string[] {
+  const clusters = runs.flatMap(({ run: { cluster } }) => cluster ?? []);
+  return [...modules, ...new Set(clusters.filter((each) => !modules.includes(each)))];
 }
 
 const extractSeconds = 12 * 3600;

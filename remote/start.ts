@@ -47,6 +47,7 @@ function startDocument(plan: Job, { spentAt, on, members = [] }: StartContext) {
       directory,
       command,
       ...(run.processes !== undefined && { processes: String(run.processes) }),
+      ...(run.cluster !== undefined && { cluster: run.cluster }),
       ...(run.node && { node: { ...run.node, members } }),
       resume,
       ...(checkpoints?.folder !== undefined && { sync: syncOf(checkpoints, checkpoints.folder) }),

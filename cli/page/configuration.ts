@@ -43,7 +43,10 @@ export function configurationOf(view: JobView): ConfigurationPart[] {
       metrics: evaluation?.metrics,
       "most minutes": evaluation === undefined ? undefined : evaluation.timeoutSeconds / 60,
     }),
-    part("On this machine", { results: resultsFolder, dashboard: dashboard?.command }),
+    part("On this machine", {
+      results: resultsFolder,
+      dashboard: dashboard && (dashboard.command ?? `port ${dashboard.port}`),
+    }),
   ];
   return parts.filter(({ values }) => values.length > 0);
 }

@@ -11,6 +11,7 @@ import { mendAfterKill, noteCut, noteWhole } from "./killed-cli";
 import { refuseProtected } from "./protection";
 import { isEmulated, pulumi } from "./pulumi";
 import { readView } from "./read";
+import { forgetRepairs } from "./repair-memory";
 import { removeSshFiles } from "./ssh-files";
 import { type Choice, chosenJob, type StackView } from "./stack-view";
 
@@ -59,6 +60,7 @@ export async function destroyStack(stack: string, options: DestroyOptions = {}):
     await requireEmpty(stack);
     noteWhole(stack);
     removeSshFiles(stack);
+    forgetRepairs(stack);
     await deleteFileSystem?.();
   }
   if (code === 0 && emulated && options.keepCloud !== true && (await isIdle())) await stopCloud(localFolder());

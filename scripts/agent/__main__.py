@@ -47,6 +47,7 @@ VERBS = {
     "notebook-stop": "machine.notebook:stop",
     "nodes-verify": "nodes.check:verify",
     "peer": "fleet.peer:peer",
+    "ray-node": "nodes.ray:run_node",
     "repository-put": "upload.repository:put",
     "requirements": "steps.requirements:check",
     "restore": "results.restore:restore",

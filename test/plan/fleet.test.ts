@@ -39,6 +39,20 @@ describe("the fleet of a plan", () => {
     expect(await planOf({ nodes: 1 }, { instances: "1" })).toEqual(await planOf());
   });
 
+  it("has a cluster over its nodes where that is asked for, whose dashboard is the run's unless it has its own", async () => {
+    const { runs } = await planOf({ nodes: 2, cluster: "ray" });
+    expect(runs.map(({ run, dashboard }) => [run.cluster, dashboard])).toEqual([
+      ["ray", { port: 8265 }],
+      ["ray", undefined],
+    ]);
+    const [alone] = (await planOf({ cluster: "ray" })).runs;
+    expect(alone?.run).toMatchObject({ cluster: "ray" });
+    expect(alone?.run.hash).not.toBe((await planOf()).runs[0]?.run.hash);
+    const both = planOf({ nodes: 2, cluster: "ray", processes: "auto" });
+    await expect(both).rejects.toThrow('train.processes is "auto": train.cluster: ray starts the processes');
+    await expect(planOf({ cluster: "dask" })).rejects.toThrow(/train.cluster is "dask": must be ray/);
+  });
+
   it("has a machine and a run for each node, of which the first leads", async () => {
     const { machines, runs } = await planOf({ nodes: 3, processes: "auto" }, { budgetDollars: "9" });
     const names = ["machine", "machine-2", "machine-3"];

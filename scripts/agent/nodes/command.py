@@ -44,7 +44,7 @@ def variables_of(described, place):
     # Rank 0 is reached by its own address from everywhere; it reaches the others by theirs.
     interface = interface_towards(place["address"] if rank > 0 else addresses_of(machines[1])[0])
     told = {} if interface is None else {"NCCL_SOCKET_IFNAME": interface, "GLOO_SOCKET_IFNAME": interface}
-    if described.get("processes") is not None:
+    if described.get("processes") is not None or described.get("cluster") is not None:
         return told
     told.update(
         NODE_RANK=str(rank),

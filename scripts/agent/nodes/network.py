@@ -23,13 +23,29 @@ def free_port():
 
 def interface_towards(address):
     """The name of the network interface by which this machine reaches an address; None where none can be told."""
+    own = own_address_towards(address)
+    if own is None:
+        return None
+    return next((name for _, name in socket.if_nameindex() if address_on(name) == own), None)
+
+
+def own_address_towards(address):
+    """This machine's address by which it reaches another one; None where none can be told."""
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.connect((address, 9))
-            own = probe.getsockname()[0]
+            return probe.getsockname()[0]
     except OSError:
         return None
-    return next((name for _, name in socket.if_nameindex() if address_on(name) == own), None)
+
+
+def listens(address, port):
+    """Whether something accepts connections there."""
+    try:
+        with socket.create_connection((address, port), 3):
+            return True
+    except OSError:
+        return False
 
 
 def address_on(interface):

@@ -16,6 +16,7 @@ from base.document import takes
 from base.shell import environment_with, restore_signals, with_environment, workplace
 from nodes.command import variables_of, words_of
 from nodes.group import begin
+from nodes.ray import node_words
 from run.scope import offer_to_the_killer, own_scope
 from run.state import Run
 
@@ -89,7 +90,8 @@ def become(attempt, sockets, described, command):
     environment = environment_with(described["variables"], **marks, **variables_of(described, place))
     for name in ("TMUX", "TMUX_PANE", "STY"):
         environment.pop(name, None)
-    words = with_environment(words_of(described, command, place))
+    own = words_of(described, command, place) if described.get("cluster") is None else node_words(attempt, command)
+    words = with_environment(own)
     os.execvpe(words[0], words, environment)
 
 

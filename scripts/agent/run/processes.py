@@ -87,16 +87,7 @@ class Processes:
         until = time.monotonic() + grace
         told, held = set(), set()
         while True:
-            found = self.now()
-            kinds = {pid: kind_of(pid) for pid in found}
-            for pid, kind in kinds.items():
-                if kind == "wrapper" and pid not in held:
-                    send(signal.SIGSTOP, [pid])
-                    held.add(pid)
-                if kind == "work" and pid not in told and kinds.get(parent_of(pid)) != "work":
-                    send(signal.SIGTERM, [pid])
-                    told.add(pid)
-            works = "work" in kinds.values()
+            works = tell(self.now(), told, held)
             if not works or time.monotonic() >= until:
                 break
             time.sleep(PAUSE)
@@ -112,6 +103,19 @@ class Processes:
             return False
         self.end_containers(containers)
         return True
+
+
+def tell(found, told, held):
+    """One look of a clean stop: holds the wrappers, and gives the work its TERM, once each. Whether work goes on."""
+    kinds = {pid: kind_of(pid) for pid in found}
+    for pid, kind in kinds.items():
+        if kind == "wrapper" and pid not in held:
+            send(signal.SIGSTOP, [pid])
+            held.add(pid)
+        if kind == "work" and pid not in told and kinds.get(parent_of(pid)) != "work":
+            send(signal.SIGTERM, [pid])
+            told.add(pid)
+    return "work" in kinds.values()
 
 
 def mark_of(experiment):

@@ -26,6 +26,8 @@ DESCRIPTION = {
     "command": str,
     # Of torchrun on each machine: a number, or `auto` for one a GPU.
     "processes": Maybe(str),
+    # The cluster of which the command is the driver: `ray`, or none.
+    "cluster": Maybe(str),
     # A place among machines that train together: their names and instances, by rank.
     "node": Maybe({"rank": int, "machines": [str], "members": [str]}),
     # The command of a later attempt, where there is a checkpoint to fill in for {checkpoint}. None: `command`, which resumes

@@ -7,7 +7,7 @@ import unittest
 from unittest import mock
 
 from fleet import link, peer
-from nodes import checkpoints, command
+from nodes import checkpoints, command, ray
 
 
 class Questions(unittest.TestCase):
@@ -110,6 +110,49 @@ class Commands(unittest.TestCase):
         self.assertEqual(told["NPROC_PER_NODE"], "8")
         self.assertNotIn("RANK", told)
         self.assertNotIn("NODE_RANK", command.variables_of(self.described(processes="2"), self.place))
+        # Ray's processes inherit what its node has, and one of them is none of WORLD_SIZE.
+        self.assertNotIn("RANK", command.variables_of(self.described(cluster="ray"), self.place))
+
+
+class Clusters(unittest.TestCase):
+    def token(self, key, of_round):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "ray-token")
+            with mock.patch.multiple(ray, FOLDER=folder, TOKEN=path), mock.patch.object(
+                ray, "own_folder"
+            ), mock.patch.object(ray, "fact", return_value=key):
+                ray.keep_token(of_round)
+            self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+            with open(path, encoding="ascii") as file:
+                return file.read()
+
+    def test_have_one_token_a_round_that_takes_the_fleets_key(self):
+        self.assertEqual(self.token("key", "round 1"), self.token("key", "round 1"))
+        self.assertNotEqual(self.token("key", "round 1"), self.token("key", "round 2"))
+        self.assertNotEqual(self.token("key", "round 1"), self.token("other key", "round 1"))
+        self.assertNotEqual(self.token("", None), self.token("", None))
+
+    def followed(self, answers, led, is_told=False):
+        """The status of a worker whose head answers so, and whether its part of Ray has ended."""
+        with mock.patch.object(ray.signal, "signal"):
+            node = ray.Node(mock.Mock(), "python3", "10.19.0.2:4711")
+        node.words = lambda *_: ["sleep", "60"]
+        asked = iter(answers)
+        with mock.patch.multiple(
+            ray,
+            PAUSE=0.01,
+            listens=lambda *_: next(asked, False),
+            own_address_towards=lambda _: None,
+            has_led_to_the_end=mock.Mock(side_effect=lambda _: setattr(node, "is_told", is_told) or led),
+        ):
+            code = node.follow(self.place)
+        return code, node.ray.poll() is not None
+
+    place = Commands.place
+
+    def test_end_on_a_worker_with_the_head_and_well_where_that_has(self):
+        self.assertEqual(self.followed([True, True, False, True, False, False, False], led=True), (0, True))
+        self.assertEqual(self.followed([True, True], led=False, is_told=True), (ray.STOPPED, True))
 
 
 if __name__ == "__main__":
