@@ -38,6 +38,10 @@ class Study:
         self.records, self.definition, self.heard = {}, None, {}
         # Which instance each machine is.
         self.instances = {}
+        self.find()
+
+    def find(self):
+        """Takes up the study that the journal has. It may have come there after this process began."""
         if any(study.study_name == NAME for study in self.storage.get_all_studies()):
             self.load(optuna.load_study(study_name=NAME, storage=self.storage))
 
@@ -74,6 +78,8 @@ class Study:
         wait. `home`: numbers of trials whose results are at home; `lost`: instances that are gone. A trial whose results were
         on one of them alone is queued again. `trained`: what is at home of trials that the study may not know.
         """
+        if self.optuna is None:
+            self.find()
         if self.optuna is None:
             study = optuna.create_study(study_name=NAME, storage=self.storage, direction=definition["direction"])
             self.load(study)
