@@ -120,6 +120,8 @@ class Answers:
 
     def place(self, definition, home, lost, trained):
         self.study.place(definition, home, lost, trained or [])
+        # A study that came to this machine since this process began has an epoch of its own.
+        self.epoch = epoch_in(self.experiment, "epoch") or self.epoch
         return {"trials": len(self.study.records), "open": self.study.open()}
 
     def ask(self, machine, have, keeps):
