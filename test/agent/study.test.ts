@@ -232,6 +232,21 @@ describe("the study", () => {
     ]);
   });
 
+  it("moves to a machine on which its process runs already, as a worker there has asked before", async () => {
+    fleet = new SweepFleet([machine, "machine-2"], { points: points("1", "2") });
+    await fleet.place();
+    const { journal } = await beat([await given("machine-2")], [[1, 0.5]], "machine-2");
+    const other = fleet.machine("machine-2");
+    const { writeFileSync } = await import("node:fs");
+    writeFileSync(`${other.home}/brought`, journal);
+    fleet.study = "machine-2";
+    expect(await fleet.ask({ op: "summary" })).toEqual({ error: expect.stringContaining("there is no study yet") });
+    const document = { experiment: "exp", file: `${other.home}/brought`, epoch: "1-0000" };
+    const { epoch } = JSON.parse(await other.call({ verb: "study-adopt", document })) as { epoch: string };
+    expect(await fleet.place()).toBe(1);
+    expect(await fleet.ask({ op: "summary" })).toMatchObject({ ok: { epoch } });
+  });
+
   it("takes a trial for complete whose results are at home, though its machine was lost before it could tell", async () => {
     fleet = new SweepFleet([machine], { points: points("1", "2") });
     await fleet.place();
