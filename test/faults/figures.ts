@@ -20,8 +20,8 @@ export function brief(message: string | undefined, output: string): string {
 }
 
 /** In the order of the stages, then of the kinds, then by name. */
-export function inOrder(cases: readonly CaseFigures[]): CaseFigures[] {
-  const rank = ({ kind, stage }: CaseFigures): number => stages.indexOf(stage) * kinds.length + kinds.indexOf(kind);
+export function inOrder<T extends Pick<CaseFigures, "kind" | "stage" | "fault">>(cases: readonly T[]): T[] {
+  const rank = ({ kind, stage }: T): number => stages.indexOf(stage) * kinds.length + kinds.indexOf(kind);
   return [...cases].sort((a, b) => rank(a) - rank(b) || (a.fault < b.fault ? -1 : 1));
 }
 

@@ -1,10 +1,17 @@
 import type { Section } from "../reliability/page";
-import { kinds } from "./case";
+import { type FaultCase, kinds, nameOf } from "./case";
 import { counts, inOrder } from "./figures";
 import type { FaultFigures } from "./report";
 
 /** The part of docs/reliability.md about the fault matrix. */
-export function faultSection({ date, lanes, minutes, cases, invariants, soak }: FaultFigures): Section {
+export function faultSection(
+  { date, lanes, minutes, cases, invariants, soak }: FaultFigures,
+  all: readonly Pick<FaultCase, "kind" | "stage" | "fault">[],
+): Section {
+  const known = new Set(cases.map(nameOf));
+  const now = new Set(all.map(nameOf));
+  const gone = cases.filter((one) => !now.has(nameOf(one))).map(nameOf);
+  const since = inOrder(all.filter((one) => !known.has(nameOf(one))));
   const told = cases.filter(({ outcome }) => outcome === "told").length;
   const killed = cases.filter(({ outcome }) => outcome === "killed").length;
   const soaked =
@@ -27,8 +34,18 @@ export function faultSection({ date, lanes, minutes, cases, invariants, soak }: 
       `${cases.length} cases: ${cases.length - told - killed} ridden out, ${told} told, ${killed} killed and recovered. ` +
         `${minutes.toFixed(0)} minutes in ${lanes} lanes.`,
       ...soaked,
+      ...(gone.length === 0 ? [] : [`These have gone from the matrix since: ${gone.join("; ")}.`]),
     ],
     tables: [
+      ...(since.length === 0
+        ? []
+        : [
+            {
+              title: "Cases that came since that run",
+              head: ["stage", "fault"],
+              rows: since.map(({ stage, kind, fault }) => [stage, `${kind}: ${fault}`]),
+            },
+          ]),
       { title: "Cases by stage and fault", head: ["stage", ...kinds, "all"], rows: counts(cases) },
       {
         title: "Invariants",

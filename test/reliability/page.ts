@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { projectFolder } from "../../local/paths";
+import { allCases } from "../faults/cases";
 import type { FaultFigures } from "../faults/report";
 import { faultSection } from "../faults/section";
 
@@ -36,7 +37,7 @@ const introduction = [
 /** The page as the figures kept in docs/reliability/ make it. */
 export function page(): string {
   const faults = figures<FaultFigures>("faults");
-  const sections = [faults === undefined ? undefined : faultSection(faults), figures<Section>("crash")];
+  const sections = [faults === undefined ? undefined : faultSection(faults, allCases), figures<Section>("crash")];
   return `${[...introduction, ...sections.flatMap((section) => (section === undefined ? [] : markdown(section)))].join("\n")}\n`;
 }
 
