@@ -131,14 +131,15 @@ export class Memory {
       const { attempt = 0, attempts = {} } = this.known(instanceId, experiment);
       if (attempt === 0) return [];
       const ended = attempts[attempt]?.exit !== undefined;
-      return [{ instanceId, experiment, attempt, ended, starts: this.startsOf(experiment, attempt, starts) }];
+      return [{ instanceId, experiment, attempt, ended, starts: this.startsOf(home, experiment, attempt, starts) }];
     });
   }
 
   /** Of several runs on an instance each counts its own. A sweep's worker is no workload and counts none. */
-  private startsOf(experiment: string, attempt: number, starts: readonly string[]): number {
+  private startsOf(home: string, experiment: string, attempt: number, starts: readonly string[]): number {
     if (!this.world.isSweep) return starts.length;
-    return isTrial(experiment) ? starts.filter((line) => line.endsWith(` ${experiment}`)).length : attempt;
+    const started = read(join(home, "started")).split("\n");
+    return isTrial(experiment) ? started.filter((name) => name === experiment).length : attempt;
   }
 
   /** Why an attempt was told to stop; empty where it was not. */
