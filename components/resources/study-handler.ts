@@ -144,8 +144,14 @@ export const handler: DynamicHandler<Inputs, Inputs> = {
       ],
     }),
   create: async (inputs, context) => ({ id: inputs.experiment, outs: await place(inputs, [], context) }),
-  update: async (_id, olds, news, context) => {
-    const lost = (olds.instanceIds ?? []).filter((id) => news.instanceIds?.includes(id) === false);
-    return place(news, lost, context);
-  },
+  update: async (_id, olds, news, context) => place(news, replaced(olds, news), context),
 };
+
+/** Ids of instances in whose place another one is. One whose machine leaves the fleet brings home what it has, and then goes. */
+function replaced(olds: Inputs, news: Inputs): string[] {
+  const { members, instanceIds = [] } = olds;
+  return instanceIds.filter((id, at) => {
+    const stays = news.members.some(({ machine }) => machine === members[at]?.machine);
+    return stays && news.instanceIds?.includes(id) === false;
+  });
+}
