@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { gzipSync } from "node:zlib";
 import { projectFolder } from "../local/paths";
 import { type ExecOptions, type ExecResult, outputOf, type RemoteProcess, type SshSession } from "./session";
 import { tarHeader, tarPadding } from "./transfer/tar";
@@ -88,9 +89,9 @@ async function install(session: SshSession): Promise<boolean> {
 probe="$agent.room"; for piece in "$HOME"/.lambda-train/reserve/*; do
 if head -c 524288 /dev/zero >"$probe" 2>/dev/null; then break; fi; rm -f "$piece"; done
 rm -f "$probe"; new="$(mktemp -d "$agent.XXXXXX")"; chmod 755 "$new"
-tar -xf - -C "$new" --no-same-owner
+tar -xzf - -C "$new" --no-same-owner
 mv -T "$new" "$agent" 2>/dev/null || rm -rf "$new"`;
-  const stdin = Buffer.concat([...parts, Buffer.alloc(1024)]);
+  const stdin = gzipSync(Buffer.concat([...parts, Buffer.alloc(1024)]));
   await session.run(command, "Putting the agent on the instance", { stdin, timeoutSeconds: 60 });
   return false;
 }
