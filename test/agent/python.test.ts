@@ -4,11 +4,15 @@ import { describe, expect, it } from "vitest";
 import { projectFolder } from "../../local/paths";
 
 /** The agent's own tests, which lie beside it and run once; each counts as one here. */
-const { stderr } = spawnSync("python3", ["-B", "-m", "unittest", "discover", "-v", "-s", "tests"], {
-  cwd: join(projectFolder(), "scripts/agent"),
-  env: { ...process.env, PYTHONPATH: "." },
-  encoding: "utf8",
-});
+const { stderr } = spawnSync(
+  "python3",
+  ["-B", "-W", "ignore::ResourceWarning", "-m", "unittest", "discover", "-v", "-s", "tests"],
+  {
+    cwd: join(projectFolder(), "scripts/agent"),
+    env: { ...process.env, PYTHONPATH: "." },
+    encoding: "utf8",
+  },
+);
 const results = [...stderr.matchAll(/^(test_\w+) \((\w+)\.(\w+)[^)]*\) \.\.\. (.*)$/gm)];
 
 describe("the agent's own tests", () => {
