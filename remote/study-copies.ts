@@ -14,17 +14,17 @@ export interface FoundCopy extends Pick<StudyCopy, "number" | "bytes" | "epoch">
   readonly read: () => Promise<Buffer>;
 }
 
-/** The copy that knows most: of the study that was moved last, the longest. */
-export function bestOf<T extends Pick<StudyCopy, "number" | "bytes">>(copies: readonly T[]): T | undefined {
-  return copies.toSorted((a, b) => b.number - a.number || b.bytes - a.bytes)[0];
-}
+/** How much of a study is known: of the one that was moved last, the longest copy knows most. */
+type Extent = Pick<StudyCopy, "number" | "bytes">;
 
 /** Whether one copy knows more than another. */
-export function knowsMore(
-  one: Pick<StudyCopy, "number" | "bytes">,
-  other: Pick<StudyCopy, "number" | "bytes"> | undefined,
-): boolean {
+export function knowsMore(one: Extent, other: Extent | undefined): boolean {
   return other === undefined || one.number > other.number || (one.number === other.number && one.bytes > other.bytes);
+}
+
+/** The copy that knows most. */
+export function bestOf<T extends Extent>(copies: readonly T[]): T | undefined {
+  return copies.reduce<T | undefined>((best, each) => (knowsMore(each, best) ? each : best), undefined);
 }
 
 /** Folder of a study on a machine, and below the results of its experiment at home. */

@@ -2,7 +2,7 @@ import { relative } from "node:path";
 import { beginsWithin } from "../../lambda/life/maintenance";
 import { bringHome, homeText } from "../../remote/results";
 import type { SeenJob } from "../stack/seen";
-import { type JobView, resultsPlace, type WithRun } from "../stack/stack-view";
+import { isWithRun, resultsPlace } from "../stack/stack-view";
 import { printing } from "../terminal/listener";
 
 /** Seconds before maintenance begins from which on every look downloads what is new. */
@@ -33,9 +33,4 @@ export async function bringHomeBeforeMaintenance(
       );
     }
   }
-}
-
-/** Whether a run's results can be downloaded. */
-export function isWithRun(job: JobView): job is WithRun {
-  return job.access !== undefined && job.instance !== undefined && job.run !== undefined;
 }

@@ -2,9 +2,8 @@ import { relative } from "node:path";
 import { bringHome, homeText } from "../../remote/results";
 import { withSession } from "../../remote/session";
 import type { SeenJob } from "../stack/seen";
-import { resultsPlace } from "../stack/stack-view";
+import { isWithRun, resultsPlace } from "../stack/stack-view";
 import { printing } from "../terminal/listener";
-import { isWithRun } from "./before-maintenance";
 import { markOf } from "./watch";
 
 /** What was downloaded last of a run: when, and what its checkpoints were. */

@@ -168,7 +168,7 @@ export type WithRun = Reachable & RunView;
  */
 export function requireRun(view: StackView, choice: Choice): WithRun {
   const job = requireInstance(view, choice, "run");
-  if (!hasRun(job)) {
+  if (!isWithRun(job)) {
     throw new CommandError(
       `Stack ${view.stack} has an instance, but no run yet. \`npm run up\` continues where it stopped.`,
       exitCodes.nothing,
@@ -185,13 +185,14 @@ export function requireRun(view: StackView, choice: Choice): WithRun {
 export function requireRuns(view: StackView, choice: Choice, ranks = false): WithRun[] {
   const fitting = jobsOf(view).filter((job) => fits(job, choice));
   const all = ranks ? fitting : ofOneTraining(fitting);
-  const found = all.filter((job) => job.instance !== undefined && job.access !== undefined && job.run !== undefined);
+  const found = all.filter(isWithRun);
   // Of one or none the other tells what it is, or what is missing.
-  return found.length > 1 ? (found as WithRun[]) : [requireRun(view, choice)];
+  return found.length > 1 ? found : [requireRun(view, choice)];
 }
 
-function hasRun(job: Reachable): job is WithRun {
-  return job.run !== undefined;
+/** Whether a job has a run, and an instance that can be spoken to. */
+export function isWithRun(job: JobView): job is WithRun {
+  return job.access !== undefined && job.instance !== undefined && job.run !== undefined;
 }
 
 /** Where the run's results are and go. */

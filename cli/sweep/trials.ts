@@ -5,14 +5,22 @@ import { withSession } from "../../remote/session";
 import { numberOf, trialsThere } from "../../remote/trials";
 import type { RunStatus } from "../../remote/types";
 import { resultsAtHome } from "../stack/results-home";
-import { type JobView, jobsOf, type RunView, resultsPlace, type StackView, type WithRun } from "../stack/stack-view";
+import {
+  isWithRun,
+  type JobView,
+  jobsOf,
+  type RunView,
+  resultsPlace,
+  type StackView,
+  type WithRun,
+} from "../stack/stack-view";
 
 /** A run that is the worker of a sweep, with an instance that can be spoken to. */
 export type WithWorker = WithRun & Required<Pick<RunView, "worker">>;
 
 /** Whether a job is a sweep's worker that can be spoken to. */
 export function isWorker(job: JobView): job is WithWorker {
-  return job.worker !== undefined && job.access !== undefined && job.instance !== undefined && job.run !== undefined;
+  return job.worker !== undefined && isWithRun(job);
 }
 
 /** The job of a worker's trial, by the name of its run. */

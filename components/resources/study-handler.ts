@@ -38,11 +38,6 @@ interface Inputs {
   readonly instanceIds?: readonly string[];
 }
 
-/** A copy on a machine. */
-interface MachineCopy extends FoundCopy {
-  readonly study: boolean;
-}
-
 /** Machines that are asked side by side. */
 const sideBySide = 8;
 
@@ -73,13 +68,13 @@ async function place(inputs: Inputs, lost: readonly string[], context: HandlerCo
 }
 
 /** What the other machines know that can be reached. One that can't be has its trials, and tells them later. */
-async function copiesOf(inputs: Inputs, context: HandlerContext): Promise<MachineCopy[]> {
+async function copiesOf(inputs: Inputs, context: HandlerContext): Promise<FoundCopy[]> {
   const { endpoint, experiment, study, members } = inputs;
   const cloud = connect(endpoint, context);
   const listed = await cloud.client.listInstances();
   const inTurn = atMost(sideBySide);
   const found = members.map(({ machine, name, login }) =>
-    inTurn(async (): Promise<MachineCopy[]> => {
+    inTurn(async (): Promise<FoundCopy[]> => {
       const host = listed.find((each) => each.name === name && each.status === "active")?.ip;
       if (machine === study || host === undefined) return [];
       const { user = "ubuntu", port = cloud.endpoint.sshPort, ...keys } = login;
