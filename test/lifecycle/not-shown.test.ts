@@ -44,7 +44,8 @@ describe("an instance that one answer does not know", { timeout: 120_000 }, () =
   it("is not gone to status and watch", async () => {
     await hide(1, 1);
     const { instance, cost } = JSON.parse((await project.run("status", ["--json"])).output);
-    expect(instance).toMatchObject({ id, status: "active" });
+    // One answer is not waited for where the launch was moments ago.
+    expect(instance).toMatchObject({ id, status: expect.stringMatching(/^active$|does not show it yet/) });
     expect(cost).not.toBeNull();
     await hide(1, 1);
     expect(await project.run("watch", ["--destroy"])).toMatchObject({ code: 0 });
@@ -52,10 +53,10 @@ describe("an instance that one answer does not know", { timeout: 120_000 }, () =
   });
 
   it("stays in the state through a refresh, and is not replaced", async () => {
-    await hide(2);
+    await hide(2, 1);
     const { code, output: refreshed } = await project.pulumi(["refresh", "--yes"]);
     expect(code, refreshed).toBe(0);
-    expect(await hidden()).toEqual([2]);
+    expect(await hidden()).toEqual([2, 1]);
     const output = await project.succeeds("up");
     expect(output).not.toContain("launched");
     expect((await project.outputs()).instanceId).toBe(id);
