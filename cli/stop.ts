@@ -1,12 +1,11 @@
 import { hasEnded, readStatus, startsAgain, stopRun } from "../remote/run";
 import { SshError, withSession } from "../remote/session";
 import type { RunStatus } from "../remote/types";
-import { tellOfRun } from "./notify/notify";
+import { tellOfRuns } from "./notify/notify";
 import { ofEach } from "./stack/of-each";
-import { stackView } from "./stack/read";
-import { type Choice, requireRuns, type WithRun } from "./stack/stack-view";
+import { type Choice, requireRuns, type StackView, type WithRun } from "./stack/stack-view";
 import { noteStopped } from "./stack/stopped";
-import { withTrial } from "./sweep/trials";
+import { viewWithTrial } from "./sweep/trials";
 import { CommandError, choosingCommand, exitCodes, run } from "./terminal/command";
 
 const command = choosingCommand(
@@ -20,12 +19,12 @@ const reason = "user";
 run(async () => {
   command.parse();
   const { stack, ...choice } = command.opts<Choice & { stack?: string }>();
-  const views = requireRuns(await withTrial(await stackView(stack), choice.run), choice);
-  await ofEach(views, stopOne);
+  const whole = await viewWithTrial(stack, choice.run);
+  await ofEach(requireRuns(whole, choice), (view) => stopOne(view, whole));
   return exitCodes.ok;
 });
 
-async function stopOne(view: WithRun): Promise<void> {
+async function stopOne(view: WithRun, whole: StackView): Promise<void> {
   const { access, instance, run: plan } = view;
   const { experiment, graceSeconds } = plan;
   const before = await reaching(() => withSession(access, (session) => readStatus(session, experiment)));
@@ -34,7 +33,7 @@ async function stopOne(view: WithRun): Promise<void> {
   }
   if (!hasEnded(before.state)) console.log(`${experiment}: stopping, up to ${graceSeconds} s for a checkpoint`);
   const status = await reaching(() => stopRun(access, { experiment }, { reason, graceSeconds }));
-  if (!hasEnded(before.state)) await tellOfRun(view, status);
+  if (!hasEnded(before.state)) await tellOfRuns(whole, [{ job: view, status }]);
   console.log(endText(status));
   await noteStopped(view, console.error);
   console.log(
