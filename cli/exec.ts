@@ -22,11 +22,7 @@ const command = choosingCommand("exec", description)
 run(async () => {
   command.parse();
   const { stack, home, ...choice } = command.opts<Choice & { stack?: string; home?: boolean }>();
-  const {
-    access,
-    workspace,
-    run: plan,
-  } = requireInstance(await viewWithTrial(stack, choice.run), choice, "run");
+  const { access, workspace, run: plan } = requireInstance(await viewWithTrial(stack, choice.run), choice, "run");
   if (home !== true && workspace === undefined) {
     throw new CommandError(
       "The workload isn't on the instance yet. Use --home to run in the home folder.",

@@ -115,7 +115,8 @@ class RunWatch {
   async use<T>(what: (session: SshSession) => Promise<T>, seconds: number): Promise<T> {
     const due = sleep(Math.max(leastSeconds, seconds) * 1000, undefined, { ref: false });
     const answer = await Promise.race([this.kept.use(what), due]);
-    if (answer === undefined) throw new Error(this.lost ?? (this.link?.state === "connected" ? noAnswer : notConnected));
+    if (answer === undefined)
+      throw new Error(this.lost ?? (this.link?.state === "connected" ? noAnswer : notConnected));
     return answer;
   }
 

@@ -122,16 +122,13 @@ function giveUp({ instanceId }: Outputs, { failed, seen }: EndedHere, { interrup
   }
   for (const { place, home } of seen) {
     const loss = home && missedText(place, home);
-    if (loss !== undefined) progress(`${place.run.experiment} on instance ${instanceId}: results given up, ${asked}: ${loss}`);
+    if (loss !== undefined)
+      progress(`${place.run.experiment} on instance ${instanceId}: results given up, ${asked}: ${loss}`);
   }
 }
 
 /** Tells of a run whose results were seen to. */
-function tellOf(
-  { instanceId, directory }: Outputs,
-  { place, home }: SeenTo,
-  { progress }: HandlerContext,
-): void {
+function tellOf({ instanceId, directory }: Outputs, { place, home }: SeenTo, { progress }: HandlerContext): void {
   const { experiment } = place.run;
   if (home === undefined) {
     noteUnseen(instanceId, experiment, "never started");

@@ -174,6 +174,7 @@ class Clusters(unittest.TestCase):
         """The status of a worker whose head answers so, and whether its part of Ray has ended."""
         with mock.patch.object(ray.signal, "signal"):
             node = ray.Node(mock.Mock(), "python3", "10.19.0.2:4711")
+        self.addCleanup(node.close)
         node.words = lambda *_: ["sleep", "60"]
         asked = iter(answers)
         with mock.patch.multiple(
