@@ -62,8 +62,7 @@ function grownText({ experiment, nodes = 1 }: RunStatus, next: number): string {
   const machines = nodes === 1 ? "1 machine" : `${nodes} machines`;
   return (
     `${experiment} still trains on ${machines}, and train.nodes is now ${next}. Nothing was launched. Wait for its end ` +
-    "(`npm run wait`) or stop it at a checkpoint (`npm run stop`), then run `npm run up` again. Or `npm run up -- --restart` " +
-    `stops it at a checkpoint, downloads the results and starts it on ${next} machines.`
+    "(`npm run wait`) or stop it at a checkpoint (`npm run stop`), then run `npm run up` again."
   );
 }
 
