@@ -30,7 +30,7 @@ async function stopOne(view: WithRun, whole: StackView): Promise<void> {
   }
   if (!hasEnded(before.state)) console.log(`${experiment}: stopping, up to ${graceSeconds} s for a checkpoint`);
   const status = await reaching(() => stopRun(access, { experiment }, { reason: userReason, graceSeconds }));
-  const training = await reaching(() => stopOthers(view, jobsOf(whole)));
+  const training = await stopOthers(view, jobsOf(whole), console.error);
   if (!hasEnded(before.state)) await tellOfRuns(whole, [{ job: view, status }]);
   console.log(endText(status));
   await noteStopped(whole.stack, training, console.error);

@@ -53,7 +53,7 @@ export class Actions {
         name === "stop" ? endRun(place, userReason, listener) : bringHome(place, listener),
       );
       for (const line of home === undefined ? [] : homeNotes(home)) tell("running", line);
-      if (name === "stop") await noteStopped(view.stack, await stopOthers(view, this.monitor.jobs), progress);
+      if (name === "stop") await noteStopped(view.stack, await stopOthers(view, this.monitor.jobs, progress), progress);
       tell("done", home === undefined ? "The run hasn't started yet, so there is nothing to download." : summary(home));
     } catch (error) {
       tell("failed", (error as Error).message);

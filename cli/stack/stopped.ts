@@ -1,5 +1,5 @@
 import { stopRun } from "../../remote/run";
-import { ofEach } from "./of-each";
+import { sideBySide } from "./of-each";
 import { pulumiOutput } from "./pulumi";
 import { isWithRun, type JobView, trainingOf, type WithRun } from "./stack-view";
 
@@ -8,16 +8,23 @@ export const userReason = "user";
 
 /**
  * Waits until the other machines of a run's training have stopped as well. They do so by themselves, a moment after it; until
- * then an `up` would take them for running.
+ * then an `up` would take them for running. Never fails: it reports one that gives no answer, as one that is lost.
  * @param all The jobs of the stack.
- * @returns all machines of the training that can be spoken to.
+ * @returns all machines of the training.
  */
-export async function stopOthers(view: WithRun, all: readonly JobView[]): Promise<readonly WithRun[]> {
+export async function stopOthers(
+  view: WithRun,
+  all: readonly JobView[],
+  tell: (line: string) => void,
+): Promise<readonly WithRun[]> {
   const training = trainingOf(all, view).filter(isWithRun);
   const others = training.filter(({ machine }) => machine !== view.machine);
-  await ofEach(others, ({ access, run }) =>
-    stopRun(access, run, { reason: userReason, graceSeconds: run.graceSeconds }),
+  const stopping = sideBySide(others, ({ access, run: { experiment, graceSeconds }, machine }) =>
+    stopRun(access, { experiment }, { reason: userReason, graceSeconds }).catch((error: Error) =>
+      tell(`Couldn't wait for the end of ${experiment} on ${machine}: ${error.message}`),
+    ),
   );
+  await Promise.all(stopping);
   return training;
 }
 

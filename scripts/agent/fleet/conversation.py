@@ -79,3 +79,42 @@ class Conversation:
             self.process.wait()
         self.process.stdout.close()
         self.said.close()
+
+
+class Conversations:
+    """Those of one process, by place."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.open = {}
+
+    def ask(self, place, words, question, timeout):
+        """The line that answers. `words`: those that begin a conversation where none is open. @raises Ended"""
+        until = time.monotonic() + timeout
+        while True:
+            conversation = self.with_(place, words)
+            # The other side ends one in which nothing was asked for a while. Each question may come twice.
+            may_be_over = conversation.answers > 0
+            try:
+                return conversation.ask(question, until - time.monotonic())
+            except Ended:
+                self.forget(place, conversation)
+                if not may_be_over or time.monotonic() >= until:
+                    raise
+
+    def with_(self, place, words):
+        with self.lock:
+            if place not in self.open:
+                self.open[place] = Conversation(words)
+            return self.open[place]
+
+    def forget(self, place, conversation):
+        """Ends one, which another may have replaced already."""
+        with self.lock:
+            if self.open.get(place) is conversation:
+                del self.open[place]
+        conversation.close()
+
+    def close(self):
+        for place, conversation in list(self.open.items()):
+            self.forget(place, conversation)

@@ -5,12 +5,11 @@ import hashlib
 import json
 import os
 import subprocess
-import threading
 import time
 
 from base.files import read_json, try_write_json
 from base.processes import quietly
-from fleet.conversation import Conversation, Ended
+from fleet.conversation import Conversations, Ended
 from fleet.peer import answer
 from fleet.places import FOLDER, HOSTS, KEY, KNOWN, WORKED
 
@@ -22,9 +21,9 @@ KEPT = 60
 NO_CONNECTION = 255
 
 
-# `used`: places to which calls of this process may have left a connection behind. `open`: conversations, by place.
-connections = {"kept": True, "used": set(), "open": {}}
-opening = threading.Lock()
+# `used`: places to which calls of this process may have left a connection behind.
+connections = {"kept": True, "used": set()}
+conversations = Conversations()
 
 
 def leave_none():
@@ -37,8 +36,7 @@ def close():
     Ends the conversations and connections of this process. A run that ends before its first step while something
     that it started goes on counts as one that detached itself.
     """
-    for place in list(connections["open"]):
-        forget(place)
+    conversations.close()
     for place in sorted(connections["used"]):
         *words, target, _ = ssh(*place, CONNECT)
         quietly(["timeout", str(CONNECT), *words, "-O", "exit", target])
@@ -135,34 +133,11 @@ def speak(machine, address, port, question, timeout):
     """Status, output and last words of one call."""
     if not connections["kept"]:
         return speak_once(machine, address, port, question, timeout)
-    place, until = (machine, address, port), time.monotonic() + timeout
-    while True:
-        conversation = conversation_with(place, timeout)
-        # The other side ends one in which nothing was asked for a while. Each question may come twice.
-        may_be_over = conversation.answers > 0
-        try:
-            return 0, conversation.ask(question, until - time.monotonic()), ""
-        except Ended as ended:
-            forget(place, conversation)
-            if not may_be_over or time.monotonic() >= until:
-                return NO_CONNECTION, b"", f"{ended} at {address}"
-
-
-def conversation_with(place, timeout):
-    with opening:
-        known = connections["open"].get(place)
-        if known is None:
-            known = connections["open"][place] = Conversation(ssh(*place, timeout, shared=False))
-        return known
-
-
-def forget(place, conversation=None):
-    """Ends a conversation, where no other one has taken its place already."""
-    with opening:
-        if conversation is None or connections["open"].get(place) is conversation:
-            conversation = connections["open"].pop(place, conversation)
-    if conversation is not None:
-        conversation.close()
+    words = ssh(machine, address, port, timeout, shared=False)
+    try:
+        return 0, conversations.ask((machine, address, port), words, question, timeout), ""
+    except Ended as ended:
+        return NO_CONNECTION, b"", f"{ended} at {address}"
 
 
 def speak_once(machine, address, port, question, timeout):

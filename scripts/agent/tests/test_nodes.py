@@ -61,16 +61,16 @@ class Questions(unittest.TestCase):
         with spoken_with("import os") as asked:
             told = [asked("alive"), asked("alive")]
             self.assertEqual(told, [(0, b'{"ok": {}}\n', "")] * 2)
-            self.assertEqual(len(link.connections["open"]), 1)
-            (first,) = link.connections["open"].values()
+            self.assertEqual(len(link.conversations.open), 1)
+            (first,) = link.conversations.open.values()
             self.assertEqual(first.answers, 2)
             # The other side ends it, as after a while without a question.
             first.process.kill()
             first.process.wait()
             self.assertEqual(asked("alive")[0], 0)
-            (second,) = link.connections["open"].values()
+            (second,) = link.conversations.open.values()
             self.assertIsNot(second, first)
-        self.assertEqual(link.connections["open"], {})
+        self.assertEqual(link.conversations.open, {})
         self.assertIsNotNone(second.process.returncode)
 
     def test_without_an_answer_tell_why(self):
