@@ -103,7 +103,7 @@ describe("a training on two machines of which one fails", { timeout: 300_000 }, 
     const before = notices().length;
     expect(await project.succeeds("stop")).toMatch(/Instances \w+, \w+ keep billing/);
     expect(notices().slice(before)).toEqual(["finished tiny-v1"]);
-    expect(await status()).toMatch(/stopped[^\n]*\(user\)[\s\S]*stopped[^\n]*\(user\)/);
+    expect(await status()).toMatch(/run +tiny-v1 {2}stopped[\s\S]*run +tiny-v1 {2}stopped/);
     await project.succeeds("up");
     expect(await status()).toMatch(/run +tiny-v1 {2}running[\s\S]*run +tiny-v1 {2}running/);
   });
