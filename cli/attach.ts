@@ -2,9 +2,8 @@ import { shellQuote } from "../remote/quote";
 import { readStatus } from "../remote/run";
 import { tmuxSession } from "../remote/scripts";
 import { SshSession } from "../remote/session";
-import { stackView } from "./stack/read";
 import { type Choice, requireRun } from "./stack/stack-view";
-import { withTrial } from "./sweep/trials";
+import { viewWithTrial } from "./sweep/trials";
 import { CommandError, choosingCommand, exitCodes, run } from "./terminal/command";
 
 const command = choosingCommand(
@@ -15,7 +14,7 @@ const command = choosingCommand(
 run(async () => {
   command.parse();
   const options = command.opts<Choice & { stack?: string }>();
-  const view = requireRun(await withTrial(await stackView(options.stack), options.run), options);
+  const view = requireRun(await viewWithTrial(options.stack, options.run), options);
   if (!process.stdin.isTTY)
     throw new CommandError("attach needs a terminal; `npm run logs` follows the run without one.", exitCodes.usage);
   const session = await SshSession.connect(view.access);

@@ -1,10 +1,9 @@
 import { posix } from "node:path";
 import { commandIn } from "../remote/command";
 import { shellQuote } from "../remote/quote";
-import { stackView } from "./stack/read";
 import { type Choice, requireInstance } from "./stack/stack-view";
 import { runThere, thereHelp } from "./stack/there";
-import { withTrial } from "./sweep/trials";
+import { viewWithTrial } from "./sweep/trials";
 import { CommandError, choosingCommand, exitCodes, run } from "./terminal/command";
 
 const description =
@@ -23,11 +22,7 @@ const command = choosingCommand("exec", description)
 run(async () => {
   command.parse();
   const { stack, home, ...choice } = command.opts<Choice & { stack?: string; home?: boolean }>();
-  const {
-    access,
-    workspace,
-    run: plan,
-  } = requireInstance(await withTrial(await stackView(stack), choice.run), choice, "run");
+  const { access, workspace, run: plan } = requireInstance(await viewWithTrial(stack, choice.run), choice, "run");
   if (home !== true && workspace === undefined) {
     throw new CommandError(
       "The workload isn't on the instance yet. Use --home to run in the home folder.",

@@ -1,9 +1,8 @@
 import pc from "picocolors";
 import { followLog, type LogStart } from "../remote/follow";
 import { ofEach } from "./stack/of-each";
-import { stackView } from "./stack/read";
 import { type Choice, requireRun, requireRuns, type WithRun } from "./stack/stack-view";
-import { withTrial } from "./sweep/trials";
+import { viewWithTrial } from "./sweep/trials";
 import { choosingCommand, exitCodes, run, wholeNumber } from "./terminal/command";
 import { LineFilter } from "./terminal/line-filter";
 import { logOutput } from "./terminal/log-output";
@@ -48,7 +47,7 @@ run(async () => {
   if (raw === true && all === true) command.error("error: --raw and --all exclude each other");
   const mark = pc.isColorSupported && process.stdout.isTTY ? (text: string) => pc.bold(pc.red(text)) : undefined;
   const filter = grep === undefined ? undefined : new LineFilter({ pattern: grep, ignoreCase, invert, mark });
-  const view = await withTrial(await stackView(stack), choice.run);
+  const view = await viewWithTrial(stack, choice.run);
   const runs = all === true ? requireRuns(view, choice, true) : [requireRun(view, choice)];
   const labels = runs.map(labelOf);
   const width = Math.max(...labels.map(({ length }) => length));

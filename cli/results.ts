@@ -3,9 +3,8 @@ import { type BroughtHome, bringHome, homeNotes, homeText, type ResultsPlace } f
 import { verifyResults } from "../remote/transfer/download";
 import { keepBringingHome } from "./results/watch";
 import { ofEach } from "./stack/of-each";
-import { stackView } from "./stack/read";
 import { type Choice, requireRuns, resultsPlace, type WithRun } from "./stack/stack-view";
-import { isWorker, seenTrials, withTrial } from "./sweep/trials";
+import { isWorker, seenTrials, viewWithTrial } from "./sweep/trials";
 import { CommandError, choosingCommand, exitCodes, run, wholeNumber } from "./terminal/command";
 import { printing } from "./terminal/listener";
 
@@ -30,7 +29,7 @@ run(async () => {
   command.parse();
   const { stack, verify: folder, watch, ...choice } = command.opts<Options>();
   if (folder !== undefined) return verify(folder);
-  const views = requireRuns(await withTrial(await stackView(stack), choice.run), choice, true);
+  const views = requireRuns(await viewWithTrial(stack, choice.run), choice, true);
   const stop = new AbortController();
   if (watch !== undefined) process.once("SIGINT", () => stop.abort()).once("SIGTERM", () => stop.abort());
   const homes = await ofEach(

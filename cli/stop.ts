@@ -1,12 +1,11 @@
 import { hasEnded, readStatus, startsAgain, stopRun } from "../remote/run";
 import { SshError, withSession } from "../remote/session";
 import type { RunStatus } from "../remote/types";
-import { tellOfRun } from "./notify/notify";
+import { tellOfRuns } from "./notify/notify";
 import { ofEach } from "./stack/of-each";
-import { stackView } from "./stack/read";
-import { type Choice, requireRuns, type WithRun } from "./stack/stack-view";
-import { noteStopped } from "./stack/stopped";
-import { withTrial } from "./sweep/trials";
+import { type Choice, jobsOf, requireRuns, type StackView, type WithRun } from "./stack/stack-view";
+import { noteStopped, stopOthers, userReason } from "./stack/stopped";
+import { viewWithTrial } from "./sweep/trials";
 import { CommandError, choosingCommand, exitCodes, run } from "./terminal/command";
 
 const command = choosingCommand(
@@ -14,31 +13,31 @@ const command = choosingCommand(
   "Stops the run cleanly, with time for a checkpoint: all the stack's runs, or the chosen one. The instance stays, and keeps billing.",
 );
 
-/** The reason as a stopped run's record keeps it. */
-const reason = "user";
-
 run(async () => {
   command.parse();
   const { stack, ...choice } = command.opts<Choice & { stack?: string }>();
-  const views = requireRuns(await withTrial(await stackView(stack), choice.run), choice);
-  await ofEach(views, stopOne);
+  const whole = await viewWithTrial(stack, choice.run);
+  await ofEach(requireRuns(whole, choice), (view) => stopOne(view, whole));
   return exitCodes.ok;
 });
 
-async function stopOne(view: WithRun): Promise<void> {
-  const { access, instance, run: plan } = view;
+async function stopOne(view: WithRun, whole: StackView): Promise<void> {
+  const { access, run: plan } = view;
   const { experiment, graceSeconds } = plan;
   const before = await reaching(() => withSession(access, (session) => readStatus(session, experiment)));
   if (before.state === "absent") {
     throw new CommandError(`${experiment} was never started. \`npm run up\` starts it.`, exitCodes.nothing);
   }
   if (!hasEnded(before.state)) console.log(`${experiment}: stopping, up to ${graceSeconds} s for a checkpoint`);
-  const status = await reaching(() => stopRun(access, { experiment }, { reason, graceSeconds }));
-  if (!hasEnded(before.state)) await tellOfRun(view, status);
+  const status = await reaching(() => stopRun(access, { experiment }, { reason: userReason, graceSeconds }));
+  const training = await stopOthers(view, jobsOf(whole), console.error);
+  if (!hasEnded(before.state)) await tellOfRuns(whole, [{ job: view, status }]);
   console.log(endText(status));
-  await noteStopped(view, console.error);
+  await noteStopped(whole.stack, training, console.error);
+  const ids = training.map(({ instance }) => instance.id);
+  const billing = ids.length === 1 ? `Instance ${ids[0]} keeps` : `Instances ${ids.join(", ")} keep`;
   console.log(
-    `Instance ${instance.id} keeps billing. \`npm run up\` ${nextOf(status)}; \`npm run down\` downloads the results and ` +
+    `${billing} billing. \`npm run up\` ${nextOf(status)}; \`npm run down\` downloads the results and ` +
       "ends the bill.",
   );
 }

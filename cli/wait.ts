@@ -1,12 +1,11 @@
 import { doubtText } from "../remote/run";
 import { waitForEnd } from "../remote/waiting";
 import { elsewhereLines } from "../remote/written";
-import { tellOfRun } from "./notify/notify";
+import { tellOfRuns } from "./notify/notify";
 import { lookAtAccount, sawGone } from "./stack/look";
 import { ofEach } from "./stack/of-each";
-import { stackView } from "./stack/read";
 import { type Choice, requireRuns, type StackView, type WithRun } from "./stack/stack-view";
-import { withTrial } from "./sweep/trials";
+import { viewWithTrial } from "./sweep/trials";
 import { CommandError, choosingCommand, exitCodes, run, wholeNumber } from "./terminal/command";
 import { logOutput } from "./terminal/log-output";
 
@@ -28,7 +27,7 @@ interface Options extends Choice {
 run(async () => {
   command.parse();
   const options = command.opts<Options>();
-  const whole = await withTrial(await stackView(options.stack), options.run);
+  const whole = await viewWithTrial(options.stack, options.run);
   const views = requireRuns(whole, options);
   const ended = await ofEach(
     views,
@@ -72,6 +71,6 @@ async function waitForOne(
   const doubt = doubtText(status);
   if (doubt !== undefined) console.log(doubt);
   for (const line of elsewhereLines(status.writtenElsewhere)) console.log(line);
-  await tellOfRun(view, status);
+  await tellOfRuns(whole, [{ job: view, status }]);
   return state === "finished" && doubt === undefined;
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { stopRun } from "../remote/run";
-import { tellOfLimits, tellOfMaintenance, tellOfRun } from "./notify/notify";
+import { tellOfLimits, tellOfMaintenance, tellOfRuns } from "./notify/notify";
 import { bringHomeBeforeMaintenance } from "./results/before-maintenance";
 import { bringNewCheckpointsHome } from "./results/new-checkpoints";
 import { bringTrialsHome } from "./results/trials";
@@ -84,7 +84,7 @@ async function watchOnce({
   if (again !== undefined) return repaired(again);
   const seen = await look(stack);
   print(seen, json === true);
-  for (const { job, status } of seen.jobs) await tellOfRun(job, status);
+  await tellOfRuns(seen.view, seen.jobs);
   await tellOfLimits(seen.jobs);
   await tellOfMaintenance(seen.jobs, seen.now);
   const { view } = seen;

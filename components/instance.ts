@@ -85,13 +85,22 @@ export class Instance extends pulumi.ComponentResource {
     const host = new KeyPair(`${name}-host`, { comment: "lambda-train host" }, inside);
     const { instanceTypes, regions, imageFamily, recoveryKeys } = cloud;
     const fileSystemNames = cloud.fileSystem === undefined ? undefined : [cloud.fileSystem.name];
+    const nodes = cloud.together === true ? cloud.instances : undefined;
     this.login = pulumi.secret({ privateKey: login.privateKey, hostKey: host.publicKey, port: cloud.sshPort });
     const claim = new Claim(
       `${name}-claim`,
       {
         name: suffix.hex,
         endpoint,
-        placement: { instanceTypes, regions, imageFamily, recoveryKeys, fileSystemNames, onChange },
+        placement: {
+          instanceTypes,
+          regions,
+          imageFamily,
+          recoveryKeys,
+          fileSystemNames,
+          onChange,
+          ...(nodes !== undefined && { nodes }),
+        },
         login: this.login,
       },
       inside,

@@ -105,14 +105,19 @@ export function lossText(home: BroughtHome): string | undefined {
   );
 }
 
+/** The same of a run at its place. Of machines that train together, most leave all writing to rank 0. */
+export function missedText({ run }: Pick<ResultsPlace, "run">, home: BroughtHome): string | undefined {
+  return (run.node?.rank ?? 0) > 0 ? undefined : lossText(home);
+}
+
 /**
  * Sees that ending the instance loses nothing that somebody would miss.
  * @throws Error that says what would be lost, and what to do.
  */
-export function requireResults({ instanceId, run }: Pick<ResultsPlace, "instanceId" | "run">, home: BroughtHome): void {
-  const loss = lossText(home);
-  // Of machines that train together, most leave all writing to rank 0.
-  if (loss === undefined || (run.node?.rank ?? 0) > 0) return;
+export function requireResults(place: Pick<ResultsPlace, "instanceId" | "run">, home: BroughtHome): void {
+  const { instanceId, run } = place;
+  const loss = missedText(place, home);
+  if (loss === undefined) return;
   throw new Error(
     `${loss} Instance ${instanceId} keeps running and billing. After a change of results.include, run ` +
       "`npm run up`, which doesn't touch the run, then `npm run down`. To terminate it as it is: " +

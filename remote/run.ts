@@ -41,6 +41,12 @@ export function startsAgain({ state, stopReason }: Pick<RunStatus, "state" | "st
   return state === "failed" || (state === "stopped" && !Object.hasOwn(limitTexts, stopReason ?? ""));
 }
 
+/** Whether it is being stopped, and an `up` will have to start it again. */
+export function isStopping({ state, stopReason }: Pick<RunStatus, "state" | "stopReason">): boolean {
+  const isGoing = state === "starting" || state === "running";
+  return isGoing && stopReason !== undefined && startsAgain({ state: "stopped", stopReason });
+}
+
 /**
  * Reads a run's status from its files on the instance. `absent` is a status, not an error. A run that goes on without its
  * supervisor, which was killed, gets another: its limits hold again.

@@ -35,12 +35,10 @@ export function trialPlace(place: ResultsPlace, name: string): ResultsPlace {
   return { ...place, run: { ...place.run, experiment: name }, isTrial: true };
 }
 
-/** A trial that was ended, and what came home of it. */
-export interface EndedTrial {
-  readonly place: ResultsPlace;
-  /** undefined where there was nothing to bring. */
-  readonly home: BroughtHome | undefined;
-}
+/** A trial that was ended: what came home of it, undefined where there was nothing to bring; or why it can't come home. */
+export type EndedTrial =
+  | { readonly place: ResultsPlace; readonly home: BroughtHome | undefined }
+  | { readonly place: ResultsPlace; readonly error: Error };
 
 /** Trials that are evaluated and brought home side by side: each evaluation has a GPU of the machine. */
 const sideBySide = 4;
@@ -48,7 +46,6 @@ const sideBySide = 4;
 /**
  * Ends all trials of a sweep on one instance for good, as {@link endRun} ends a run. Their worker has ended before.
  * @param machine Of the worker: its run and evaluation describe the trials.
- * @throws the error of the first that can't be brought home, when the others are.
  */
 export async function endTrials(
   machine: ResultsPlace,
@@ -58,16 +55,15 @@ export async function endTrials(
   const { access, run } = machine;
   const names = await withRetries(access, (session) => trialsThere(session, run.experiment));
   const inTurn = atMost(sideBySide);
-  const ended = await Promise.allSettled(
-    names.map((name) =>
-      inTurn(async () => {
-        const place = trialPlace(machine, name);
+  const ending = names.map((name) =>
+    inTurn(async (): Promise<EndedTrial> => {
+      const place = trialPlace(machine, name);
+      try {
         return { place, home: await endRun(place, reason, listener) };
-      }),
-    ),
+      } catch (error) {
+        return { place, error: error as Error };
+      }
+    }),
   );
-  return ended.map((each) => {
-    if (each.status === "rejected") throw each.reason;
-    return each.value;
-  });
+  return Promise.all(ending);
 }

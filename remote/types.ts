@@ -81,6 +81,8 @@ export const statusSchema = z.object({
   unsupervised: z.literal(true).optional(),
   /** Which start of this experiment this is, from 1. */
   attempt: number,
+  /** How many machines train together. Absent: this one alone. */
+  nodes: number,
   /** Hash of what that attempt runs: the plan's `run.hash` when it started. */
   hash: text,
   /** Hash of the code, data and environment on which it runs. Absent: an earlier release started it. */

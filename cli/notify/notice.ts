@@ -19,16 +19,18 @@ interface Subject {
 export function noticeOf({ stack, jobs }: Subject, event: Notice["event"], what: string, now: number): Notice {
   const [only, ...more] = jobs;
   const single = more.length === 0 ? only : undefined;
+  const isTraining = jobs.every(({ run }) => run?.node !== undefined && run.experiment === only?.run?.experiment);
   const instances = distinctMachines(jobs).flatMap(({ instance }) => instance ?? []);
   const experiment = inWords(jobs.map(({ run }) => run?.experiment));
   const costs = instances.flatMap(({ launchedAt, priceCents }) =>
     launchedAt === undefined ? [] : costSince(launchedAt, priceCents, now),
   );
   const cost = costs.length === 0 ? null : costs.reduce((sum, each) => sum + each, 0);
-  const places = instances.map(({ type, region }) => `${type} in ${region}`);
+  const places = counted(instances.map(({ type, region }) => `${type} in ${region}`));
   const place = places.length === 0 ? "" : ` on ${places.join(" and ")}`;
   const spent = cost === null ? "" : `, ${money(cost)} so far`;
-  const home = single === undefined ? null : resultsAtHome(single);
+  // Those of a training are rank 0's.
+  const home = only === undefined || !(isTraining || single) ? null : resultsAtHome(only);
   const of = single?.label === undefined ? {} : { machine: single.machine, run: single.name };
   return {
     version: 1,
@@ -43,4 +45,12 @@ export function noticeOf({ stack, jobs }: Subject, event: Notice["event"], what:
     time: new Date(now).toISOString(),
     text: `${experiment ?? "no run"} (stack ${stack}${single?.label ? `, ${single.label}` : ""}): ${what}${place}${spent}.`,
   };
+}
+
+/** Each once, with how many there are. */
+function counted(places: readonly string[]): string[] {
+  return [...new Set(places)].map((place) => {
+    const count = places.filter((each) => each === place).length;
+    return count === 1 ? place : `${count} × ${place}`;
+  });
 }

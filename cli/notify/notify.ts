@@ -10,7 +10,7 @@ import { rawStackConfig } from "../stack/pulumi";
 import { stackView } from "../stack/read";
 import type { SeenJob } from "../stack/seen";
 import { connectStack } from "../stack/stack-cloud";
-import { distinctMachines, type JobView, jobsOf } from "../stack/stack-view";
+import { distinctMachines, type JobView, jobsOf, rankOf, type StackView, trainingOf } from "../stack/stack-view";
 import { targetsOf } from "./configured";
 import { noticeOf } from "./notice";
 
@@ -25,12 +25,12 @@ interface News {
   readonly of?: string | number;
 }
 
-/** What there is to tell of a run, the oldest first. */
+/** What there is to tell of a run, the oldest first. @param jobs Those that train it, see {@link trainingOf}. */
 function newsOf(
-  job: JobView,
+  jobs: readonly JobView[],
   { state, attempt, firstStepAt, exitCode, stopReason, lastLine, detached, doubt }: RunStatus,
 ): News[] {
-  const news = (event: NoticeEvent, what: string): News => ({ jobs: [job], event, what, of: attempt });
+  const news = (event: NoticeEvent, what: string): News => ({ jobs, event, what, of: attempt });
   const started = firstStepAt === undefined ? [] : [news("started", "training has started")];
   if (state === "finished" && doubt !== undefined)
     return [...started, news("failed", `training ended with status 0, but ${doubt}`)];
@@ -44,9 +44,36 @@ function newsOf(
   return [...started, news("failed", `training failed${why}: ${lastLine ?? "no log"}`)];
 }
 
-/** Tells of a run what has not been told yet. */
-export function tellOfRun(job: JobView, status: RunStatus | undefined): Promise<void> {
-  return status === undefined ? Promise.resolve() : tell(newsOf(job, status));
+/** A run, and how it is: nothing is told where that isn't known. */
+export interface KnownRun {
+  readonly job: JobView;
+  readonly status?: RunStatus;
+}
+
+/** Tells of runs of a stack what has not been told yet. */
+export function tellOfRuns(view: StackView, known: readonly KnownRun[]): Promise<void> {
+  return tell(newsOfRuns(jobsOf(view), known));
+}
+
+/**
+ * What there is to tell of runs. A training on several machines is told of once, as rank 0 has it; where that gives no answer,
+ * the next one tells how it ended.
+ * @param all The jobs of the stack.
+ */
+export function newsOfRuns(all: readonly JobView[], known: readonly KnownRun[]): News[] {
+  const told = new Set<string>();
+  return known.toSorted(byRank).flatMap(({ job, status }) => {
+    const training = trainingOf(all, job);
+    const name = job.run?.experiment ?? "";
+    if (status === undefined || told.has(name)) return [];
+    if (training.length > 1) told.add(name);
+    const news = newsOf(training, status);
+    return rankOf(job) === 0 ? news : news.filter(({ event }) => event !== "started");
+  });
+}
+
+function byRank(a: KnownRun, b: KnownRun): number {
+  return rankOf(a.job) - rankOf(b.job);
 }
 
 /** Tells of a look at limits: of 80 % of the budget, and of any limit that is reached, each once. */
@@ -95,14 +122,14 @@ export async function tellAfterUp(stack: string): Promise<void> {
   await quietly(async () => {
     const view = await stackView(stack);
     const jobs = jobsOf(view);
-    const news = jobs.map(async (job) => {
+    const known = jobs.map(async (job) => {
       const status = await runStatus(job);
-      return status !== undefined && "state" in status ? newsOf(job, status) : [];
+      return status !== undefined && "state" in status ? { job, status } : { job };
     });
     const cloud = await connectStack(view);
     const announced = await maintenanceIn(cloud, view);
     const seen = jobs.map((job) => ({ job, maintenance: announced[job.machine] ?? [] }));
-    await tell([...(await Promise.all(news)).flat(), ...newsOfMaintenance(seen, cloud.clock.date())]);
+    await tell([...newsOfRuns(jobs, await Promise.all(known)), ...newsOfMaintenance(seen, cloud.clock.date())]);
   });
 }
 

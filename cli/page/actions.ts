@@ -1,6 +1,6 @@
 import { type BroughtHome, bringHome, endRun, homeNotes, homeText } from "../../remote/results";
 import { resultsPlace, type WithRun } from "../stack/stack-view";
-import { noteStopped } from "../stack/stopped";
+import { noteStopped, stopOthers, userReason } from "../stack/stopped";
 import { printing } from "../terminal/listener";
 import type { Events } from "./events";
 import type { StackMonitor } from "./monitor";
@@ -19,8 +19,6 @@ export interface ActionReport {
 }
 
 const mostLines = 12;
-/** The reason as a stopped run's record keeps it. */
-const stopReason = "user";
 
 /** Does what the page asks for, one thing at a time. */
 export class Actions {
@@ -52,10 +50,10 @@ export class Actions {
     try {
       tell("running", name === "stop" ? "stopping the run cleanly" : "downloading the results");
       const home = await printing(progress, (listener) =>
-        name === "stop" ? endRun(place, stopReason, listener) : bringHome(place, listener),
+        name === "stop" ? endRun(place, userReason, listener) : bringHome(place, listener),
       );
       for (const line of home === undefined ? [] : homeNotes(home)) tell("running", line);
-      if (name === "stop") await noteStopped(view, progress);
+      if (name === "stop") await noteStopped(view.stack, await stopOthers(view, this.monitor.jobs, progress), progress);
       tell("done", home === undefined ? "The run hasn't started yet, so there is nothing to download." : summary(home));
     } catch (error) {
       tell("failed", (error as Error).message);

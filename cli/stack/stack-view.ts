@@ -134,6 +134,19 @@ function fits(job: JobView, { machine, run, rank }: Choice): boolean {
   return isRun && isRank && (machine === undefined || job.machine === machine);
 }
 
+/** A job's place among the machines that train together; 0 where it trains alone. */
+export function rankOf({ run }: Pick<JobView, "run">): number {
+  return run?.node?.rank ?? 0;
+}
+
+/** The jobs that train one run together, by rank: all machines of a training on several, or that job alone. */
+export function trainingOf(all: readonly JobView[], job: JobView): readonly JobView[] {
+  const { run } = job;
+  if (run?.node === undefined) return [job];
+  const ranks = all.filter((each) => each.run?.node !== undefined && each.run.experiment === run.experiment);
+  return ranks.toSorted((a, b) => rankOf(a) - rankOf(b));
+}
+
 /** Rank 0's run where all are those of one training; otherwise all of them. */
 function ofOneTraining(jobs: readonly JobView[]): readonly JobView[] {
   const leads = jobs.filter(({ run }) => run?.node?.rank === 0);

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { money } from "../../lambda/billing/bill";
 import { KeptSession, type Link } from "../../remote/keep";
 import { plainText } from "../../remote/log-text";
+import type { SshSession } from "../../remote/session";
 import type { RunStatus, SshAccess } from "../../remote/types";
 import { cpuPercent } from "../page/machine-use";
 import { lookAtAccount, notAsked } from "../stack/look";
@@ -15,6 +16,12 @@ import { screenOf } from "./screen";
 import { figures, placeText } from "./text";
 
 const stackMs = 20_000;
+/** Seconds for a study's answer. Its server may have to start. */
+const studySeconds = 15;
+const notConnected = "not connected yet";
+const noAnswer = "no answer yet";
+/** Seconds that an answer may take at least: a shorter pause between two looks must not make it none. */
+const leastSeconds = 2;
 
 /** Looks at a stack again and again, over one connection a run that is made again when it is lost. */
 export class StatusWatch {
@@ -36,9 +43,13 @@ export class StatusWatch {
     return reportsOf(view, this.account, await Promise.all(looks));
   }
 
-  /** The sweeps of the stack that was looked at last. */
-  async sweeps(): Promise<readonly SweepReport[]> {
-    return this.view === undefined ? [] : sweepsOf(this.view);
+  /** The sweeps of the stack that was looked at last; waits for their studies no longer than given. */
+  async sweeps(seconds: number): Promise<readonly SweepReport[]> {
+    if (this.view === undefined) return [];
+    return sweepsOf(this.view, (worker, what) => {
+      const watch = this.watches.get(keyOf(worker));
+      return watch === undefined ? Promise.reject(new Error(notConnected)) : watch.use(what, seconds);
+    });
   }
 
   close(): void {
@@ -87,18 +98,31 @@ class RunWatch {
 
   /** What is known now; waits for the instance no longer than given. */
   async look(seconds: number): Promise<Omit<JobLook, "job">> {
-    const look = await Promise.race([
-      this.kept.use((session) => lookAtRun(session, this.experiment)).catch(() => undefined),
-      sleep(Math.max(2, seconds) * 1000),
-    ]);
+    const look = await this.use((session) => lookAtRun(session, this.experiment), seconds).catch(() => undefined);
     if (look !== undefined) {
       const { status, ...details } = look;
       const use = cpuPercent(this.seen.details?.machine ?? undefined, look.machine) ?? undefined;
       this.seen = { run: status, details: { ...details, cpuPercent: use } };
     }
-    const lost = this.link?.state === "lost" ? this.link.reason : undefined;
-    const unreachable = { state: "unreachable", reason: lost ?? "not connected yet" } as const;
-    return { ...this.seen, run: lost === undefined ? (this.seen.run ?? unreachable) : unreachable };
+    const unreachable = { state: "unreachable", reason: this.lost ?? notConnected } as const;
+    return { ...this.seen, run: this.lost === undefined ? (this.seen.run ?? unreachable) : unreachable };
+  }
+
+  /**
+   * Does something over the connection that is kept.
+   * @throws Error that says why there is no answer in time.
+   */
+  async use<T>(what: (session: SshSession) => Promise<T>, seconds: number): Promise<T> {
+    const due = sleep(Math.max(leastSeconds, seconds) * 1000, undefined, { ref: false });
+    const answer = await Promise.race([this.kept.use(what), due]);
+    if (answer === undefined)
+      throw new Error(this.lost ?? (this.link?.state === "connected" ? noAnswer : notConnected));
+    return answer;
+  }
+
+  /** Why there is no connection; undefined while there is one, or the first is being made. */
+  private get lost(): string | undefined {
+    return this.link?.state === "lost" ? this.link.reason : undefined;
   }
 }
 
@@ -111,7 +135,7 @@ export async function watchStatus(named: string | undefined, seconds: number, st
     for (let first = true; !stop.aborted; first = false) {
       const report = await Promise.race([watch.next(seconds), aborted(stop)]);
       if (report === undefined) return;
-      const sweeps = await Promise.race([watch.sweeps(), aborted(stop)]);
+      const sweeps = await Promise.race([watch.sweeps(Math.max(seconds, studySeconds)), aborted(stop)]);
       if (restore === undefined) console.log(lineOf(report, sweeps));
       else draw(screenOf(report, stdout.columns, sweeps));
       await sleep((first ? Math.min(1, seconds) : seconds) * 1000, undefined, { signal: stop }).catch(() => {});

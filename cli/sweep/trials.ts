@@ -4,6 +4,7 @@ import { hasEnded, readStatus } from "../../remote/run";
 import { withSession } from "../../remote/session";
 import { numberOf, trialsThere } from "../../remote/trials";
 import type { RunStatus } from "../../remote/types";
+import { stackView } from "../stack/read";
 import { resultsAtHome } from "../stack/results-home";
 import {
   isWithRun,
@@ -29,11 +30,12 @@ export function trialOf(worker: WithWorker, name: string): WithRun {
 }
 
 /**
- * The stack's view with a trial as one more run, where the name is a trial's. The state doesn't know trials: the machines are
+ * A stack's view, with a trial as one more run where a trial is asked for. The state doesn't know trials: the machines are
  * asked.
- * @param name Of a run, as somebody has given it.
+ * @param stack As somebody has given it, if at all; `name` is a run's.
  */
-export async function withTrial(view: StackView, name: string | undefined): Promise<StackView> {
+export async function viewWithTrial(stack: string | undefined, name: string | undefined): Promise<StackView> {
+  const view = await stackView(stack);
   if (name === undefined || view.runs.some((run) => run.name === name || run.run.experiment === name)) return view;
   const workers = jobsOf(view)
     .filter(isWorker)

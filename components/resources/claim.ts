@@ -10,6 +10,8 @@ export interface Placement {
   readonly fileSystemNames?: readonly string[];
   /** Public keys that may log in besides the stack's own. */
   readonly recoveryKeys?: readonly string[];
+  /** How many machines train together. Absent: each trains alone. */
+  readonly nodes?: number;
   /** What becomes of a run that goes on: with `restart` it is ended, otherwise the change is refused. */
   readonly onChange: Plan["onChange"];
 }
@@ -34,7 +36,7 @@ export interface ClaimArgs {
   readonly endpoint?: pulumi.Input<string | undefined>;
   /** Also delete a file system of exactly this name, with all that it holds. Default false. */
   readonly deleteFileSystems?: pulumi.Input<boolean | undefined>;
-  /** What instances are launched with. A change fails while a run goes on on an instance that it would replace. */
+  /** What instances are launched with. A change fails while a run goes on on an instance that it would replace, or that would get another beside it. */
   readonly placement?: pulumi.Input<Placement | undefined>;
   /** How to look at that run. A change is recorded. */
   readonly login?: pulumi.Input<Login | undefined>;

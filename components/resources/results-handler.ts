@@ -7,6 +7,7 @@ import {
   endRun,
   homeText,
   loseResultsVariable,
+  missedText,
   type ResultsPlace,
   requireResults,
   wroteNothing,
@@ -36,54 +37,98 @@ function outputs(inputs: Inputs): Outputs {
   return { ...inputs, folder: join(inputs.directory, inputs.run.experiment) };
 }
 
+/** Results that were seen to; `home`: undefined where there was nothing to bring. */
+interface SeenTo {
+  readonly place: ResultsPlace;
+  readonly home: BroughtHome | undefined;
+}
+
+/** Results that didn't come home. */
+interface FailedHome {
+  readonly place: ResultsPlace;
+  readonly error: Error;
+}
+
 /** Brings the results home, or says why the instance must not be terminated yet. */
 async function secure(props: Outputs, context: HandlerContext): Promise<void> {
-  const { experiment } = props.run;
-  if (process.env[loseResultsVariable] === experiment) {
-    noteUnseen(props.instanceId, experiment, "left behind");
-    return context.progress(
-      `${experiment}: results given up, as asked for by --lose-results or ${loseResultsVariable}`,
-    );
-  }
-  const place = { ...props, directory: localPath(props.directory) };
-  let homes: { readonly place: ResultsPlace; readonly home: BroughtHome | undefined }[];
-  try {
-    // A destroy by the Pulumi CLI alone has not been let in yet.
-    await openWay({ ...props, id: props.instanceId }, () => connect(props.endpoint, context), context.progress);
-    const { worker } = props;
-    const home = await endRun(worker === undefined ? place : workerPlace(place, worker), "destroy", context);
-    homes = worker === undefined ? [{ place, home }] : await endTrials(place, "destroy", context);
-    if (home === undefined && homes.length === 0) homes = [{ place, home }];
-    for (const each of homes) tellOf(props, each, context);
-  } catch (error) {
-    // The address may belong to another machine by now. So any failure is a reason to ask whether ours still exists.
-    const { endpoint, instanceId, access } = props;
-    const status = await statusOrGone(connect(endpoint, context), { id: instanceId }, access.privateKey).catch(
-      () => undefined,
-    );
-    if (isGone(status)) {
-      noteUnseen(props.instanceId, experiment, "lost");
-      return context.progress(
-        `${experiment}: instance ${props.instanceId} is gone; only the results downloaded before remain`,
-      );
-    }
+  const ended = await broughtHome(props, context).catch((error: Error) => [{ place: placeOf(props), error }]);
+  const failed = ended.flatMap((each) => ("error" in each ? [each] : []));
+  const seen = ended.flatMap((each) => ("home" in each ? [each] : []));
+  for (const each of seen) tellOf(props, each, context);
+  if (failed.length > 0 && (await isLost(props, context))) return;
+  if (process.env[loseResultsVariable] === props.run.experiment) giveUp(props, { failed, seen }, context);
+  else requireAll(props, { failed, seen });
+}
+
+function placeOf(props: Outputs): ResultsPlace {
+  return { ...props, directory: localPath(props.directory) };
+}
+
+/** Ends the run, or all trials of a worker, and brings home what each has left. */
+async function broughtHome(props: Outputs, context: HandlerContext): Promise<readonly (SeenTo | FailedHome)[]> {
+  const place = placeOf(props);
+  // A destroy by the Pulumi CLI alone has not been let in yet.
+  await openWay({ ...props, id: props.instanceId }, () => connect(props.endpoint, context), context.progress);
+  const { worker } = props;
+  const home = await endRun(worker === undefined ? place : workerPlace(place, worker), "destroy", context);
+  if (worker === undefined) return [{ place, home }];
+  const trials = await endTrials(place, "destroy", context);
+  return home === undefined && trials.length === 0 ? [{ place, home }] : trials;
+}
+
+/** Whether the instance is gone, and with it what didn't come home. */
+async function isLost({ instanceId, endpoint, access, run }: Outputs, context: HandlerContext): Promise<boolean> {
+  // The address may belong to another machine by now. So any failure is a reason to ask whether ours still exists.
+  const status = await statusOrGone(connect(endpoint, context), { id: instanceId }, access.privateKey).catch(
+    () => undefined,
+  );
+  if (!isGone(status)) return false;
+  noteUnseen(instanceId, run.experiment, "lost");
+  context.progress(`${run.experiment}: instance ${instanceId} is gone; only the results downloaded before remain`);
+  return true;
+}
+
+/** How the runs of an instance ended. */
+interface EndedHere {
+  readonly failed: readonly FailedHome[];
+  readonly seen: readonly SeenTo[];
+}
+
+/** @throws Error that says what would be lost, and what to do */
+function requireAll({ instanceId, run }: Outputs, { failed, seen }: EndedHere): void {
+  const [first] = failed;
+  if (first !== undefined) {
+    const names = failed.map(({ place }) => place.run.experiment).join(", ");
     throw new Error(
-      `Couldn't download the results of ${experiment}, so instance ${props.instanceId} keeps running and billing. ` +
-        `${(error as Error).message} ` +
-        "Fix this and destroy again; `npm run results` tries the download alone. To give the results up: " +
-        `\`npm run down -- --lose-results\`, or ${loseResultsVariable}=${experiment} for \`pulumi destroy\`.`,
-      { cause: error },
+      `Couldn't download the results of ${names}, so instance ${instanceId} keeps running and billing. ` +
+        `${first.error.message} ` +
+        "Fix this and destroy again; `npm run results` tries the download alone. To give up what can't be downloaded: " +
+        `\`npm run down -- --lose-results\`, or ${loseResultsVariable}=${run.experiment} for \`pulumi destroy\`.`,
+      { cause: first.error },
     );
   }
-  for (const { place: of, home } of homes) if (home !== undefined) requireResults(of, home);
+  for (const { place, home } of seen) if (home !== undefined) requireResults(place, home);
+}
+
+/** Goes on without what didn't come home, and says what that is. */
+function giveUp({ instanceId }: Outputs, { failed, seen }: EndedHere, { interrupted, progress }: HandlerContext): void {
+  // Who interrupts a destroy gives nothing up.
+  if (failed.length > 0) interrupted.throwIfAborted();
+  const asked = `as asked for by --lose-results or ${loseResultsVariable}`;
+  for (const { place, error } of failed) {
+    const { experiment } = place.run;
+    noteUnseen(instanceId, experiment, "left behind");
+    progress(`${experiment} on instance ${instanceId}: results given up, ${asked}. ${error.message}`);
+  }
+  for (const { place, home } of seen) {
+    const loss = home && missedText(place, home);
+    if (loss !== undefined)
+      progress(`${place.run.experiment} on instance ${instanceId}: results given up, ${asked}: ${loss}`);
+  }
 }
 
 /** Tells of a run whose results were seen to. */
-function tellOf(
-  { instanceId, directory }: Outputs,
-  { place, home }: { readonly place: ResultsPlace; readonly home: BroughtHome | undefined },
-  { progress }: HandlerContext,
-): void {
+function tellOf({ instanceId, directory }: Outputs, { place, home }: SeenTo, { progress }: HandlerContext): void {
   const { experiment } = place.run;
   if (home === undefined) {
     noteUnseen(instanceId, experiment, "never started");

@@ -3,7 +3,17 @@ import { isGone, statusOrGone } from "../../lambda/life/presence";
 import type { DashboardPlan, RunPlan } from "../../plan/types";
 import { ensureAgent } from "../../remote/agent";
 import { tellTime } from "../../remote/clock";
-import { doubtText, hasEnded, limitTexts, RunError, readStatus, startsAgain, trainingFailed } from "../../remote/run";
+import {
+  doubtText,
+  hasEnded,
+  isStopping,
+  limitTexts,
+  RunError,
+  readStatus,
+  startsAgain,
+  stopRun,
+  trainingFailed,
+} from "../../remote/run";
 import { withSession } from "../../remote/session";
 import type { RunState, RunStatus } from "../../remote/types";
 import { waitForEnd, waitForFirstStep } from "../../remote/waiting";
@@ -88,6 +98,18 @@ async function watch(id: string, inputs: Inputs, context: HandlerContext): Promi
   }
 }
 
+/**
+ * How a run is. One that is being stopped has ended first: of machines that train together the others stop a moment after the
+ * one that failed or was stopped, and would not be started again with it.
+ */
+async function settled({ access, run }: Inputs, context: HandlerContext): Promise<RunStatus> {
+  const { experiment, graceSeconds } = run;
+  const status = await look(access, (session) => readStatus(session, experiment));
+  if (!isStopping(status)) return status;
+  context.status("waiting for its end", `it is being stopped (${status.stopReason})`);
+  return stopRun(access, { experiment }, { reason: status.stopReason ?? "", graceSeconds });
+}
+
 /** Life of a run as seen from here. It is started by a command, and ended by the results' deletion. */
 export const handler: DynamicHandler<Inputs, Outputs> = {
   diff: (_id, olds, news) => {
@@ -95,8 +117,8 @@ export const handler: DynamicHandler<Inputs, Outputs> = {
       replace: ["instanceId", "startId"],
       update: ["access", "run", "workspace", "dashboard", "standsOn"],
     });
-    // A refresh has seen that it failed or was stopped: the next `up` starts it again.
-    return { ...diff, changes: diff.changes || startsAgain(olds) };
+    // A refresh has seen that it failed or was stopped, or is about to be: the next `up` starts it again.
+    return { ...diff, changes: diff.changes || startsAgain(olds) || isStopping(olds) };
   },
   create: async (inputs, context) => {
     const id = `${inputs.instanceId}:${inputs.run.experiment}`;
@@ -111,7 +133,7 @@ export const handler: DynamicHandler<Inputs, Outputs> = {
     return { id, props: await lookOrKeep(props as Outputs, context, fresh) };
   },
   update: async (id, olds, news, context) => {
-    const status = await look(news.access, (session) => readStatus(session, news.run.experiment));
+    const status = await settled(news, context);
     // Where the start command has run again already, the attempt is a newer one.
     if (startsAgain(status) && status.attempt === olds.attempt) {
       const ended =

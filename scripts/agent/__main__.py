@@ -68,7 +68,6 @@ VERBS = {
     "study-serve": "sweep.server:serve",
     "supervise": "run.supervise:supervise",
     "terminate-watch": "ending.self_terminate:watch",
-    "trials": "sweep.trials:trials",
     "upload-apply": "upload.receive:apply",
     "upload-check": "upload.receive:check",
     "verify": "steps.gate:verify",

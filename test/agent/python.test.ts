@@ -6,7 +6,7 @@ import { projectFolder } from "../../local/paths";
 /** The agent's own tests, which lie beside it and run once; each counts as one here. */
 const { stderr } = spawnSync(
   "python3",
-  ["-B", "-W", "ignore::ResourceWarning", "-m", "unittest", "discover", "-v", "-s", "tests"],
+  ["-B", "-W", "always::ResourceWarning", "-m", "unittest", "discover", "-v", "-s", "tests"],
   {
     cwd: join(projectFolder(), "scripts/agent"),
     env: { ...process.env, PYTHONPATH: "." },
@@ -19,6 +19,10 @@ describe("the agent's own tests", () => {
   it("are found", () => {
     expect(results.length, stderr).toBeGreaterThan(10);
     expect(stderr).toContain(`Ran ${results.length} tests`);
+  });
+
+  it("leave no file open", () => {
+    expect(stderr).not.toContain("ResourceWarning");
   });
 
   it.for(results.map(([, test = "", file = "", subject = "", result]) => ({ test, file, subject, result })))(

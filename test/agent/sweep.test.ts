@@ -114,12 +114,9 @@ describe("a sweep on one machine", () => {
       () => fleet.machine("machine").fact("exp", "exit") === 0,
       () => fleet.machine("machine").log(),
     );
-    const told = await fleet.trials("machine");
-    expect(told).toMatchObject({ worker: { state: "finished" }, study: { best: 1 } });
-    expect(told.trials).toMatchObject([
-      { number: 0, experiment: "exp-t0", told: "failed", run: { state: "failed", attempt: 2 } },
-      { number: 1, told: "complete", value: 2 / 3, run: { state: "finished" } },
-    ]);
+    const known = (number: number): unknown =>
+      JSON.parse(fleet.machine("machine").file(".lambda-train/study/exp/trials", `${number}.json`));
+    expect([0, 1].map(known)).toMatchObject([{ told: "failed" }, { told: "complete" }]);
   });
 
   it("says which metrics there are where the one that is wanted isn't, and doesn't train such a trial again", async () => {
@@ -224,13 +221,8 @@ describe("a sweep on one machine", () => {
       () => fleet.machine("machine").log(),
     );
     expect(await fleet.work("machine")).toContain("already finished");
-    expect(await fleet.work("machine", {}, true)).toContain("started: attempt 2");
-    await eventually(
-      () => fleet.machine("machine").fact("exp", "exit") === 0,
-      () => fleet.machine("machine").log(),
-    );
     expect(await fleet.place({ points: points("1", "2", "3") })).toBe(2);
-    expect(await fleet.work("machine")).toContain("started: attempt 3");
+    expect(await fleet.work("machine")).toContain("started: attempt 2");
     const { trials } = await fleet.until(isOver);
     expect(trials.map(({ value }) => value)).toEqual([1 / 3, 2 / 3, 1]);
     expect(fleet.machine("machine").starts.map((line) => line.split(" ").slice(0, 2))).toEqual([

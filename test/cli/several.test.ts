@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { costOf } from "../../cli/costs/costs";
 import { noticeOf } from "../../cli/notify/notice";
-import { newsOfLimits } from "../../cli/notify/notify";
+import { newsOfLimits, newsOfRuns } from "../../cli/notify/notify";
 import { viewOf } from "../../cli/stack/exported";
 import type { AccountLook } from "../../cli/stack/look";
 import { ofEach } from "../../cli/stack/of-each";
@@ -31,6 +31,15 @@ const pair: readonly MadeMachine[] = [
 const two = viewOf("test", exported(pair));
 const one = viewOf("test", exported([{ name: "machine", runs: ["run"], budgetDollars: 5 }]));
 const earlier = viewOf("test", exported([{ name: "machine", runs: ["run"], budgetDollars: 5, planless: true }]));
+/** One training on both machines. */
+const trained: StackView = {
+  ...two,
+  runs: two.runs.slice(0, 2).map((each, rank) => ({
+    ...each,
+    machine: two.machines[rank]?.machine ?? "",
+    run: { ...each.run, experiment: "exp", node: { rank, machines: ["a", "b"] } },
+  })),
+};
 const empty = viewOf("test", JSON.stringify({ deployment: {} }));
 
 beforeEach(() => {
@@ -148,14 +157,6 @@ describe("a command on one", () => {
   });
 
   it("of one training on several machines takes rank 0, and another rank by its number", () => {
-    const trained: StackView = {
-      ...two,
-      runs: two.runs.slice(0, 2).map((each, rank) => ({
-        ...each,
-        machine: two.machines[rank]?.machine ?? "",
-        run: { ...each.run, experiment: "exp", node: { rank, machines: ["a", "b"] } },
-      })),
-    };
     expect(requireRun(trained, {}).run.node?.rank).toBe(0);
     expect(requireRun(trained, { run: "exp", rank: 1 }).run.node?.rank).toBe(1);
     expect(() => requireRun(trained, { rank: 2 })).toThrow(/has no rank 2/);
@@ -482,8 +483,34 @@ describe("a notice", () => {
     const notice = noticeOf({ stack: "test", jobs: news[1]?.jobs ?? [] }, "limit", "its limit is reached", now);
     expect(notice).not.toHaveProperty("machine");
     expect(notice.text).toBe(
-      "exp-first, exp-second, exp-third (stack test): its limit is reached on gpu_1x_a10 in us-east-1 and gpu_1x_a10 in " +
-        "us-east-1, $4.20 so far.",
+      "exp-first, exp-second, exp-third (stack test): its limit is reached on 2 × gpu_1x_a10 in us-east-1, $4.20 so far.",
     );
+  });
+
+  it("of a training on several machines is one, as its first rank that answers tells", () => {
+    const jobs = jobsOf(trained);
+    const firstStepAt = "2026-01-01T00:10:00Z";
+    const newsWith = (...known: (Partial<RunStatus> | undefined)[]) =>
+      newsOfRuns(
+        jobs,
+        // Whoever looks may have them in any order.
+        jobs.map((job, at) => ({ job, status: known[at] && statusOf("exp", known[at]) })).reverse(),
+      );
+    const going = { firstStepAt, attempt: 2 };
+    const news = newsWith(going, { ...going, attempt: 1 });
+    expect(news.map(({ event, of, jobs: about }) => [event, of, about.length])).toEqual([["started", 2, 2]]);
+    const notice = noticeOf({ stack: "test", jobs: news[0]?.jobs ?? [] }, "started", "training has started", now);
+    expect(notice).not.toHaveProperty("machine");
+    expect(notice.text).toBe("exp (stack test): training has started on 2 × gpu_1x_a10 in us-east-1, $4.20 so far.");
+    const lost = { ...going, state: "stopped", stopReason: "node lost" } as const;
+    expect(newsWith(lost, lost).map(({ event }) => event)).toEqual(["started", "finished"]);
+    // Rank 0's machine is the one that is lost.
+    expect(newsWith(undefined, lost).map(({ what }) => what)).toEqual(["training was stopped (node lost)"]);
+    expect(newsWith(undefined, going)).toEqual([]);
+    const both = newsOfRuns(
+      jobsOf(two),
+      jobsOf(two).map((job) => ({ job, status: statusOf("exp", going) })),
+    );
+    expect(both.map(({ jobs: about }) => about.map(({ name }) => name))).toEqual([["first"], ["second"], ["third"]]);
   });
 });

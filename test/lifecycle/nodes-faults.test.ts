@@ -1,23 +1,34 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseLedger } from "../../lambda/billing/ledger";
+import type { Notice } from "../../notices/notice";
+import { verifyResults } from "../../remote/transfer/download";
 import { nothing, type TestCloud } from "../support/cloud";
+import { Inbox } from "../support/inbox";
 import { Project } from "../support/project";
-import { startTinyStack } from "../support/tiny";
+import { configureTiny, startTinyStack, type TinyChanges } from "../support/tiny";
 
 /** What goes wrong with one of two machines; each test goes on from where the one before ended. */
 describe("a training on two machines of which one fails", { timeout: 300_000 }, () => {
   const project = new Project();
   let cloud: TestCloud;
+  let inbox: Inbox;
+
+  const changesFor = (nodes: number): TinyChanges => ({
+    overrides: { steps: 100_000 },
+    train: { nodes },
+    stack: { capacityTimeoutMinutes: 0, notify: [{ webhook: `${inbox.address}/hook` }] },
+  });
+  const notices = (): string[] => inbox.at<Notice>("/hook").map(({ event, experiment }) => `${event} ${experiment}`);
 
   beforeAll(async () => {
-    cloud = await startTinyStack(project, {
-      overrides: { steps: 100_000 },
-      train: { nodes: 2 },
-      stack: { capacityTimeoutMinutes: 0 },
-    });
+    inbox = await Inbox.start();
+    cloud = await startTinyStack(project, changesFor(2));
   }, 120_000);
-  afterAll(() => project.dispose());
+  afterAll(async () => {
+    await project.dispose();
+    inbox.stop();
+  });
 
   const free = (count: number | null): Promise<unknown> =>
     cloud.admin.setCapacity({ instanceType: "cpu_4x_general", region: "us-east-1", free: count, listed: true });
@@ -38,8 +49,9 @@ describe("a training on two machines of which one fails", { timeout: 300_000 }, 
     await free(null);
   });
 
-  it("gives each its place", async () => {
+  it("gives each its place, and tells of them once", async () => {
     await project.succeeds("up");
+    expect(notices().filter((each) => each.startsWith("started"))).toEqual(["started tiny-v1"]);
     const variables =
       "tr '\\0' '\\n' < /proc/$(pgrep -f [t]rain.py | head -1)/environ | grep -E '^(NODE_|NNODES|RANK|WORLD|LOCAL_RANK|NPROC|GLOO)'";
     const expected = (rank: number): string[] => [
@@ -56,6 +68,16 @@ describe("a training on two machines of which one fails", { timeout: 300_000 }, 
       expect(lines).toEqual(expected(rank).map((line) => expect.stringContaining(line)));
     }
     expect(await on(1, "cat ~/.lambda-train/fleet/fleet.json")).toContain('"me": "machine-2"');
+  });
+
+  it("refuses another machine for a run that goes on, before one is launched", async () => {
+    configureTiny(project, changesFor(3));
+    const output = (await project.fails("up")).replace(/\s+/g, " ");
+    expect(output).toContain("tiny-v1 still trains on 2 machines, and train.nodes is now 3. Nothing was launched.");
+    expect((await cloud.inventory()).instances).toHaveLength(2);
+    configureTiny(project, changesFor(2));
+    await project.succeeds("up");
+    expect(await status()).toMatch(/run +tiny-v1 {2}running[\s\S]*run +tiny-v1 {2}running/);
   });
 
   it("lets the fleet's key ask the agent, and nothing else", async () => {
@@ -77,10 +99,13 @@ describe("a training on two machines of which one fails", { timeout: 300_000 }, 
     expect(await status()).toMatch(/start 2[\s\S]*start 2/);
   });
 
-  it("stops rank 1 where rank 0 is stopped, for the same reason", async () => {
-    await project.succeeds("stop");
-    await expect.poll(status, { timeout: 30_000, interval: 1_000 }).toMatch(/\(user\)[\s\S]*\(user\)/);
-    await project.succeeds("up", ["--refresh"]);
+  it("stops rank 1 where rank 0 is stopped, for the same reason, and `up` starts both again", async () => {
+    const before = notices().length;
+    expect(await project.succeeds("stop")).toMatch(/Instances \w+, \w+ keep billing/);
+    expect(notices().slice(before)).toEqual(["finished tiny-v1"]);
+    expect(await status()).toMatch(/run +tiny-v1 {2}stopped[\s\S]*run +tiny-v1 {2}stopped/);
+    await project.succeeds("up");
+    expect(await status()).toMatch(/run +tiny-v1 {2}running[\s\S]*run +tiny-v1 {2}running/);
   });
 
   it("stops rank 0 where rank 1's machine is lost, and `up` launches that one alone", async () => {
@@ -108,8 +133,12 @@ describe("a training on two machines of which one fails", { timeout: 300_000 }, 
     expect(await project.succeeds("logs", ["--no-follow"])).toMatch(/took \d+ checkpoint files .* from machine-2/);
   });
 
-  it("leaves nothing behind", async () => {
-    await project.succeeds("down", ["--keep-cloud"]);
+  it("leaves nothing behind, and gives up the results alone that can't come home", async () => {
+    const { "machine-2": instanceId = "" } = await instances();
+    await cloud.admin.addLinkFault({ match: { instanceId }, trouble: { kind: "refuse" } });
+    const down = (await project.succeeds("down", ["--keep-cloud", "--lose-results"])).replace(/\s+/g, " ");
+    expect(down).toContain(`tiny-v1 on instance ${instanceId}: results given up`);
+    expect(await verifyResults(join(project.folder, "results/test/tiny-v1"))).toMatchObject({ ok: true });
     expect(await cloud.inventory()).toEqual(nothing);
     expect(parseLedger(join(project.folder, "results/test/ledger.jsonl")).bills).toHaveLength(5);
   });

@@ -86,7 +86,16 @@ describe("a Ray cluster of two machines", { timeout: 240_000 }, () => {
     await ended;
   });
 
+  it("stays until the driver has written its checkpoint where the run is stopped", async () => {
+    await project.succeeds("stop");
+    await project.succeeds("results");
+    expect(lastState()).toMatchObject({ stopped: 2 });
+    expect((await project.run("status")).output).toMatch(/\(user\)[\s\S]*\(user\)/);
+  });
+
   it("ends well on all machines as soon as the driver has", async () => {
+    const { step } = lastState();
+    await project.succeeds("up");
     await on(0, "touch outputs/clustered/end");
     expect(await project.succeeds("wait")).toContain("clustered: finished (exit status 0)");
     const state = async (): Promise<string> => (await project.run("status")).output;
@@ -96,7 +105,7 @@ describe("a Ray cluster of two machines", { timeout: 240_000 }, () => {
       expect(await on(rank, "pgrep -f '[r]aylet|[g]cs_server' || echo none")).toContain("none");
     }
     await project.succeeds("results");
-    expect(lastState().step).toBeGreaterThan(0);
+    expect(lastState().step).toBeGreaterThan(step);
     expect(lastState().nodes).toHaveLength(2);
     expect(await verifyResults(join(project.folder, "results/test/clustered"))).toMatchObject({ ok: true });
     expect(readFileSync(join(project.folder, "results/test/clustered/manifest.json"), "utf8")).not.toContain("/ray/");

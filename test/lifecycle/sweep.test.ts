@@ -67,6 +67,30 @@ describe("a sweep on two machines", { timeout: 240_000 }, () => {
     expect(all).toMatch(/^machine-2 \| trial \d finished: error=/m);
   });
 
+  it("is watched over one connection, its study too", async () => {
+    const logins = async (): Promise<number> =>
+      Number(
+        await project.succeeds("exec", [
+          "--machine",
+          "machine",
+          "bash",
+          "-c",
+          "sudo grep -c Accepted /var/log/auth.log",
+        ]),
+      );
+    const before = await logins();
+    const { child, ended } = project.start(process.execPath, ["dist/cli/status.js", "--watch", "1"]);
+    let said = "";
+    child.stdout?.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    await expect.poll(() => said.match(/4 complete/g)?.length ?? 0, { timeout: 60_000 }).toBeGreaterThan(5);
+    child.kill("SIGTERM");
+    await ended;
+    // The watch, and this look.
+    expect((await logins()) - before).toBe(2);
+  });
+
   it("trains the values alone that are added", async () => {
     configureTiny(project, sweepOf([10, 20, 30, 40, 50, 60]));
     await project.succeeds("up");

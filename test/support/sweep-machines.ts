@@ -29,22 +29,6 @@ type JobChange = Partial<WorkerPlan> & {
   readonly evaluation?: Job["evaluation"];
 };
 
-/** What the verb `trials` prints: what one machine knows of its trials. */
-interface MachineTrials {
-  readonly worker: { readonly machine: string; readonly study: string; readonly state: string } | null;
-  readonly trials: readonly {
-    readonly number: number;
-    readonly experiment: string;
-    readonly params: Readonly<Record<string, unknown>>;
-    readonly attempt: number;
-    readonly told: string | null;
-    readonly value: number | null;
-    readonly reason: string | null;
-    readonly run: { readonly state: string } & Readonly<Record<string, unknown>>;
-  }[];
-  readonly study: unknown;
-}
-
 /** Stands for the way of the fleet's link: runs the agent of another home, unless that is lost. */
 const link = `
 
@@ -236,11 +220,11 @@ export class SweepFleet {
   }
 
   /** Starts the worker of a machine, or tells it what has changed. */
-  async work(machine: string, worker: JobChange = {}, again = false): Promise<string> {
+  async work(machine: string, worker: JobChange = {}): Promise<string> {
     const job = this.job(machine, worker);
     const { verb, document } = workCall(job, instanceOf(machine));
     const { worker: told } = document as { worker: object };
-    const placed = { verb, document: { ...document, again, worker: { ...told, beatSeconds: 0.3 } } };
+    const placed = { verb, document: { ...document, worker: { ...told, beatSeconds: 0.3 } } };
     await this.machine(machine).call(placed);
     return this.machine(machine).call(startCall(job));
   }
@@ -255,11 +239,6 @@ export class SweepFleet {
     const asked = await this.machine(this.study).call(studyCall("exp", { op: "summary" }));
     const { ok, error } = JSON.parse(asked) as { ok?: unknown; error?: string };
     return error === undefined ? studySchema.parse(ok) : expect.fail(error);
-  }
-
-  async trials(machine: string): Promise<MachineTrials> {
-    const call = { verb: "trials", document: { experiment: "exp" } };
-    return JSON.parse(await this.machine(machine).call(call)) as MachineTrials;
   }
 
   /** Waits until the study is so. */

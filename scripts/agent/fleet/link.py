@@ -5,11 +5,11 @@ import hashlib
 import json
 import os
 import subprocess
-import tempfile
 import time
 
 from base.files import read_json, try_write_json
 from base.processes import quietly
+from fleet.conversation import Conversations, Ended
 from fleet.peer import answer
 from fleet.places import FOLDER, HOSTS, KEY, KNOWN, WORKED
 
@@ -21,8 +21,9 @@ KEPT = 60
 NO_CONNECTION = 255
 
 
-# `used`: of the calls of this process, which may have left a connection behind.
+# `used`: places to which calls of this process may have left a connection behind.
 connections = {"kept": True, "used": set()}
+conversations = Conversations()
 
 
 def leave_none():
@@ -32,9 +33,10 @@ def leave_none():
 
 def close():
     """
-    Ends the connections that calls of this process have left behind. A run that ends before its first step while something
+    Ends the conversations and connections of this process. A run that ends before its first step while something
     that it started goes on counts as one that detached itself.
     """
+    conversations.close()
     for place in sorted(connections["used"]):
         *words, target, _ = ssh(*place, CONNECT)
         quietly(["timeout", str(CONNECT), *words, "-O", "exit", target])
@@ -86,6 +88,8 @@ def take(machine, verb, document, timeout, path):
     if place is None:
         raise Unreachable(f"this machine has not been told where {machine} is")
     address = preferred(machine, place["addresses"])[0]
+    if connections["kept"]:
+        connections["used"].add((machine, address, place["port"]))
     words = ["timeout", "--kill-after=10", str(timeout), *ssh(machine, address, place["port"], timeout)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
         running.stdin.write(json.dumps({"verb": verb, "document": document}).encode() + b"\n")
@@ -127,25 +131,28 @@ def remember(machine, address):
 
 def speak(machine, address, port, question, timeout):
     """Status, output and last words of one call."""
-    if connections["kept"]:
-        connections["used"].add((machine, address, port))
-    # A file: the connection that stays behind would hold a pipe open.
-    with tempfile.TemporaryFile() as complaints:
-        try:
-            done = subprocess.run(
-                ssh(machine, address, port, timeout),
-                input=json.dumps(question).encode() + b"\n",
-                stdout=subprocess.PIPE,
-                stderr=complaints,
-                timeout=timeout,
-                check=False,
-            )
-            code, out = done.returncode, done.stdout
-        except subprocess.TimeoutExpired:
-            return NO_CONNECTION, b"", f"no answer from {address} within {timeout:g} s"
-        complaints.seek(0)
-        said = complaints.read(4096).decode(errors="replace").strip().split("\n")[-1]
-        return code, out, said or f"status {code} at {address}"
+    if not connections["kept"]:
+        return speak_once(machine, address, port, question, timeout)
+    words = ssh(machine, address, port, timeout, shared=False)
+    try:
+        return 0, conversations.ask((machine, address, port), words, question, timeout), ""
+    except Ended as ended:
+        return NO_CONNECTION, b"", f"{ended} at {address}"
+
+
+def speak_once(machine, address, port, question, timeout):
+    try:
+        done = subprocess.run(
+            ssh(machine, address, port, timeout),
+            input=json.dumps(question).encode() + b"\n",
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return NO_CONNECTION, b"", f"no answer from {address} within {timeout:g} s"
+    said = done.stderr[-4096:].decode(errors="replace").strip().split("\n")[-1]
+    return done.returncode, done.stdout, said or f"status {done.returncode} at {address}"
 
 
 def socket_of(machine, address, port):
@@ -153,7 +160,8 @@ def socket_of(machine, address, port):
     return os.path.join(FOLDER, f"to-{hashlib.sha256(f'{machine} {address} {port}'.encode()).hexdigest()[:8]}")
 
 
-def ssh(machine, address, port, timeout):
+def ssh(machine, address, port, timeout, shared=True):
+    """The words that ask a machine's agent. `shared`: over a connection that others of this machine use and leave behind."""
     options = {
         "BatchMode": "yes",
         "IdentitiesOnly": "yes",
@@ -167,8 +175,8 @@ def ssh(machine, address, port, timeout):
         "ServerAliveInterval": "5",
         "ServerAliveCountMax": "3",
         # One that is there already is used in any case.
-        "ControlMaster": "auto" if connections["kept"] else "no",
-        "ControlPath": socket_of(machine, address, port),
+        "ControlMaster": "auto" if shared and connections["kept"] else "no",
+        "ControlPath": socket_of(machine, address, port) if shared else "none",
         "ControlPersist": str(KEPT),
         "LogLevel": "ERROR",
     }

@@ -3,10 +3,14 @@
 import importlib
 import json
 import os
+import select
 import sys
 
-from base.document import Wrong, arguments, takes
+from base.document import LONGEST, Wrong, arguments, takes
 from base.say import Failed
+
+# Seconds without a question after which the process ends.
+PATIENCE = 120
 
 # Each takes a document, and gives a dictionary.
 PEER_VERBS = {
@@ -23,11 +27,23 @@ FILE_VERBS = {"node-file": "nodes.checkpoints:send"}
 
 @takes(verb=str, document=object)
 def peer(verb, document):
-    """Answers with one line, `{"ok"}` or `{"error"}`. It is all that the fleet's key opens."""
+    """
+    Answers with one line, `{"ok"}` or `{"error"}`, and so each further line of standard input that asks: a new process for
+    each would take longer than the answer. It is all that the fleet's key opens.
+    """
     if verb in FILE_VERBS:
         send_file(answer(verb, document, FILE_VERBS))
-    else:
+        return
+    while True:
         print(json.dumps(answer(verb, document)), flush=True)
+        # Nothing is asked before the answer is there, so that no line is ever read ahead.
+        if not select.select([sys.stdin], [], [], PATIENCE)[0]:
+            return
+        line = sys.stdin.buffer.readline(LONGEST)
+        if not line.endswith(b"\n"):
+            return
+        asked = json.loads(line)
+        verb, document = asked["verb"], asked["document"]
 
 
 def send_file(told):

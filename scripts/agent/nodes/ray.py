@@ -52,7 +52,11 @@ def run_node(experiment, command):
     keep_token(place.get("round"))
     os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN_PATH=TOKEN)
     node = Node(attempt, python_of(command, workplace(described)), f"{place['address']}:{place['port']}")
-    sys.exit(node.lead(place, command) if rank == 0 else node.follow(place))
+    try:
+        code = node.lead(place, command) if rank == 0 else node.follow(place)
+    finally:
+        node.close()
+    sys.exit(code)
 
 
 def keep_token(of_round):
@@ -70,6 +74,8 @@ class Node:
         self.attempt, self.python, self.address = attempt, python, address
         self.is_told = False
         self.ray = None
+        # What Ray's own process says: its hints how to connect by hand are no part of the log.
+        self.said = tempfile.TemporaryFile()
         signal.signal(signal.SIGTERM, lambda *_: setattr(self, "is_told", True))
 
     def lead(self, place, command):
@@ -109,8 +115,6 @@ class Node:
         return STOPPED if self.is_told else 1
 
     def start(self, *options):
-        # Its hints how to connect by hand are no part of the log.
-        self.said = tempfile.TemporaryFile()
         words = self.words("start", *options, "--block", "--disable-usage-stats")
         self.ray = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=self.said, stderr=subprocess.STDOUT)
 
@@ -164,6 +168,9 @@ class Node:
             time.sleep(PAUSE)
         send(signal.SIGKILL, [pid_in(key) for key in processes if is_alive(key)])
         self.ray.wait()
+
+    def close(self):
+        self.said.close()
 
     def tell_end(self):
         self.said.seek(0, os.SEEK_END)

@@ -5,7 +5,7 @@ import shutil
 
 from base.checksum import sha256_of
 from base.document import Maybe, takes
-from base.files import moment, own_folder, read_json, under_home, unlink_if_there
+from base.files import moment, moment_after, own_folder, read_json, under_home, unlink_if_there
 from base.locks import hold
 from base.say import die, say
 from results.snapshot_check import Damaged, check, newest_of
@@ -166,7 +166,7 @@ def note(of, began, attempts, facts, fetched):
     for each in attempts:
         told = {fact: each.get(member) for fact, member in FACTS.items()}
         # What lies beside the outputs counts as theirs.
-        told.update(facts, mark=began, fetched=moment() if fetched else None)
+        told.update(facts, mark=began, fetched=moment_after() if fetched else None)
         known[str(each["number"])] = {name: value for name, value in told.items() if value is not None}
     newest = max(each["number"] for each in attempts)
     of.change(lambda document: document.update(version=VERSION, attempt=newest, attempts=known))

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from base.document import Maybe, takes
-from base.files import moment, now
+from base.files import moment, moment_after, now
 from base.locks import hold
 from base.processes import detach, key_of, own_command, start_detached
 from base.say import die, say
@@ -64,7 +64,7 @@ def evaluate_now(experiment, evaluation, asked):
     with open(os.open(run.evaluation_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
         code = run_evaluation(attempt, evaluation or attempt.get("description")["evaluation"], log)
     find_output(attempt)
-    attempt.put(evaluationExit=code, evaluatedAt=moment())
+    attempt.put(evaluationExit=code, evaluatedAt=moment_after())
     run.tell("evaluated", attempt=attempt.number, code=code)
     sys.exit(code)
 

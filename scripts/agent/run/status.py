@@ -63,6 +63,7 @@ def told_of(attempt):
         "detached": "; ".join(attempt.get("detached", [])),
         "unsupervised": True if unsupervised else None,
         "attempt": attempt.number,
+        "nodes": machines_of(attempt),
         "hash": attempt.asked_hash(),
         "stands": attempt.get("stands"),
         "doubt": attempt.get("doubt"),
@@ -77,6 +78,12 @@ def told_of(attempt):
         "outputPath": attempt.get("outputPath"),
         "evaluation": evaluation_of(attempt, evaluating),
     }
+
+
+def machines_of(attempt):
+    """How many machines train together; None where it is this one alone."""
+    node = (attempt.get("description") or {}).get("node")
+    return None if node is None else len(node["machines"])
 
 
 def state_of(attempt, supervised, unsupervised, evaluating):

@@ -1,77 +1,23 @@
-"""
-The study: which trials there are, who runs which, what each came to. One process has it; see sweep/server.py.
-
-What Optuna doesn't know of a trial (its machine, its attempts, that it waits to be run again) stands in the study's
-attributes as `t<number>`: Optuna's own trial can't change any more once it has ended. All of it is in the one journal.
-"""
+"""The study: which trials there are, who runs which, what each came to. One process has it; see sweep/server.py."""
 
 import math
 import time
 
 import optuna
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from base.files import unlink_if_there
-from sweep.definition import MOST_TRIALS, MOST_VALUES, points_of
-from sweep.optuna_parts import distribution_of, importances, named, pruner_of, sampler_of
+from sweep.definition import MOST_VALUES, points_of
+from sweep.optuna_parts import importances, pruner_of
+from sweep.records import COMPLETE, FAILED, NAME, PRUNED, QUEUED, RUNNING, WITHDRAWN, Records, moment
 from sweep.values import key_of
 
-NAME = "sweep"
-# What a trial is: waits to be run, runs, or has ended.
-QUEUED, RUNNING, COMPLETE, PRUNED, FAILED, WITHDRAWN = "queued", "running", "complete", "pruned", "failed", "withdrawn"
 ENDED = (COMPLETE, PRUNED, FAILED, WITHDRAWN)
 STATES = {COMPLETE: TrialState.COMPLETE, PRUNED: TrialState.PRUNED, FAILED: TrialState.FAIL, WITHDRAWN: TrialState.FAIL}
 # Machines that may be lost under one trial: what ends each machine is not to go on for ever.
 MOST_LOST = 5
 
 
-class Study:
-    def __init__(self, journal):
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        # One process has the journal. A lock that one has left that was killed would be waited for.
-        unlink_if_there(f"{journal}.lock")
-        self.journal = journal
-        self.storage = JournalStorage(JournalFileBackend(journal))
-        self.optuna = None
-        self.records, self.definition, self.heard = {}, None, {}
-        # Which instance each machine is.
-        self.instances = {}
-        self.find()
-
-    def find(self):
-        """Takes up the study that the journal has. It may have come there after this process began."""
-        if any(study.study_name == NAME for study in self.storage.get_all_studies()):
-            self.load(optuna.load_study(study_name=NAME, storage=self.storage))
-
-    def load(self, study):
-        self.optuna = study
-        attributes = study.user_attrs
-        self.definition = attributes.get("definition")
-        self.records = {int(name[1:]): value for name, value in attributes.items() if name[1:].isdigit() and name[0] == "t"}
-        # Optuna's trial came, and what stands beside it did not: the server was killed in between.
-        for trial in study.get_trials(deepcopy=False):
-            if trial.number not in self.records:
-                self.keep(trial.number, self.record(self.params_of(trial)))
-        # Who has had a trial before this server was started has time to say so.
-        self.heard = {number: time.monotonic() for number, record in self.records.items() if record["state"] == RUNNING}
-
-    def params_of(self, trial):
-        if "params" in trial.user_attrs:
-            return trial.user_attrs["params"]
-        return {name.partition("~")[0]: value for name, value in trial.params.items()}
-
-    def record(self, params):
-        return {"params": params, "state": QUEUED, "attempt": 0, "failures": 0, "lost": 0, "createdAt": moment()}
-
-    def keep(self, number, record):
-        self.records[number] = record
-        self.optuna.set_user_attr(f"t{number}", record)
-
-    def change(self, number, **facts):
-        self.keep(number, {**self.records[number], **facts})
-
+class Study(Records):
     def place(self, definition, home, lost, trained):
         """
         Makes the study, or brings it to what is wanted: values that came are queued, values that went are withdrawn if they
@@ -130,31 +76,6 @@ class Study:
             if key not in known:
                 known[key] = self.add(point)
 
-    def add(self, params, **more):
-        """A trial with these values, in Optuna and beside it. Gives its number."""
-        told = {"state": TrialState.WAITING, "user_attrs": {"params": params}, **more}
-        number = len(self.optuna.get_trials(deepcopy=False))
-        self.optuna.add_trial(optuna.trial.create_trial(**told))
-        self.keep(number, self.record(params))
-        return number
-
-    def add_sampled(self, params):
-        """A trial of a search that another study has sampled."""
-        wanted = {name: distribution_of(told) for name, told in self.definition["space"].items() if name in params}
-        names = named(wanted, self.optuna.get_trials(deepcopy=False))
-        own = {name: params[names[name]] for name in names}
-        self.add(params, state=TrialState.RUNNING, params=own, distributions={name: wanted[names[name]] for name in names})
-
-    def sample(self):
-        """The next trial of a search."""
-        number = len(self.optuna.get_trials(deepcopy=False))
-        wanted = {name: distribution_of(told) for name, told in self.definition["space"].items()}
-        names = named(wanted, self.optuna.get_trials(deepcopy=False))
-        self.optuna.sampler = sampler_of(self.definition["sampler"], self.definition["seed"], number)
-        trial = self.optuna.ask({own: wanted[name] for own, name in names.items()})
-        self.keep(trial.number, self.record({names[own]: value for own, value in trial.params.items()}))
-        return trial.number
-
     def ask(self, machine, have):
         """A trial for a machine; None where none waits. `have`: those of which it has a part already."""
         self.expire()
@@ -169,14 +90,6 @@ class Study:
         self.run(number, machine, record["attempt"] + 1)
         return {"number": number, "params": record["params"], "attempt": record["attempt"] + 1}
 
-    def open(self):
-        """How many trials wait for a machine, those of a search that are still to be sampled included."""
-        queued = sum(record["state"] == QUEUED for record in self.records.values())
-        return queued + max(0, self.definition["trials"] - self.count() if self.definition["space"] is not None else 0)
-
-    def count(self):
-        return sum(record["state"] != WITHDRAWN for record in self.records.values())
-
     def run(self, number, machine, attempt):
         on = {"machine": machine, "instance": self.instances.get(machine)}
         self.change(number, state=RUNNING, **on, attempt=attempt, startedAt=moment(), reason=None)
@@ -184,9 +97,6 @@ class Study:
         own = self.trial(number)
         if own.state == TrialState.WAITING:
             self.storage.set_trial_state_values(own._trial_id, TrialState.RUNNING)
-
-    def trial(self, number):
-        return self.optuna.get_trials(deepcopy=False)[number]
 
     def is_on(self, machine, instance):
         """A machine is another instance than before: what the one before ran is given back at once."""
@@ -257,19 +167,6 @@ class Study:
         pruner = pruner_of(self.definition["prune"])
         self.optuna.pruner = pruner
         return pruner.prune(self.optuna, self.trial(number))
-
-    def know(self, number, params):
-        """Makes a trial known that a machine has and this study, an older copy, has not. Those before it come too."""
-        if not 0 <= number < MOST_TRIALS:
-            raise ValueError(f"no trial has the number {number}")
-        while number not in self.records:
-            missing = len(self.records)
-            if self.definition["space"] is None:
-                self.add(params if missing == number else {})
-            elif missing < number:
-                self.sample()
-            else:
-                self.add_sampled(params)
 
     def tell(self, machine, number, attempt, params, state, value, values, facts, final):
         """
@@ -350,7 +247,3 @@ class Study:
 
 def finite(value):
     return value if value is not None and math.isfinite(value) else None
-
-
-def moment():
-    return round(time.time(), 3)

@@ -6,7 +6,7 @@ import os
 import subprocess
 import time
 
-from base.files import moment, put, read_json
+from base.files import moment_after, put, read_json
 from base.processes import outside, own_command, quietly
 from base.shell import workplace
 from run.session import take_up
@@ -146,7 +146,7 @@ class Trial:
         """
         attempt = self.run.newest()
         if attempt is not None:
-            attempt.try_put(closedAt=moment())
+            attempt.try_put(closedAt=moment_after())
         quietly(["tmux", "kill-session", "-t", f"={self.run.session}"], env=outside())
 
     def seconds(self):

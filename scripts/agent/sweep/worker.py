@@ -4,8 +4,6 @@ It is itself the command of an ordinary run, named as the experiment. Its trials
 their own: they go on where the worker is killed, and the next one takes them up.
 """
 
-import json
-import os
 import signal
 import sys
 import time
@@ -13,11 +11,10 @@ import time
 from base.document import arguments, takes
 from base.say import die, say
 from run.state import Run
-from sweep.journal import Copy
-from sweep.places import path_in
-from sweep.reach import Unreachable, ask_study, leave
+from sweep.reach import Reach, Unreachable, leave
 from sweep.saved import save
 from sweep.slots import gpus, slots_of
+from sweep.telling import Telling
 from sweep.trial import ENDED, GONE, RUNNING, Trial, known_trials, told, wait_for
 from sweep.values import as_text, shown
 from sweep.worker_document import worker_of, written_at
@@ -25,11 +22,6 @@ from sweep.worker_document import worker_of, written_at
 GIVEN = {"number": int, "params": {str: object}, "attempt": int}
 TICK = 0.5
 BEAT, PATIENCE, SAVE = 5, 1800, 30
-SHORTEST, LONGEST = 1, 30
-# Values of a trial that a study is told again.
-MOST_TOLD = 60
-# Seconds between two lines that say that the study is out of reach.
-SAY_AGAIN = 300
 # Of a trial that was given to another machine, or that has ended elsewhere.
 MOVED = "moved"
 UNREACHABLE = 75
@@ -54,26 +46,21 @@ def work(experiment):
 class Worker:
     def __init__(self, experiment):
         self.experiment = experiment
-        self.copy = Copy(experiment)
-        self.epoch = self.copy.epoch
+        self.telling = Telling(experiment, worker_of(experiment))
         self.trials = []
-        # What the study has still to be told: (trial's number, request).
-        self.pending = []
         self.ending = self.is_done = False
         self.is_idle = False
         self.saved_at = float("-inf")
         self.beat_at = self.ask_at = float("-inf")
-        self.unreachable_since, self.pause, self.said_at = None, SHORTEST, float("-inf")
+        self.reach = Reach()
         self.read()
         self.slots = slots_of(self.worker, gpus())
 
     def read(self):
         self.read_at = written_at(self.experiment)
         self.worker = worker_of(self.experiment)
+        self.telling.worker = self.worker
         self.machine = self.worker["machine"]
-
-    def me(self):
-        return {"machine": self.machine, "instance": self.worker["instance"]}
 
     def work(self):
         signal.signal(signal.SIGTERM, lambda *_: setattr(self, "ending", True))
@@ -89,11 +76,11 @@ class Worker:
                 self.see_to(trial)
             self.speak()
             self.save()
-            if self.is_done and not self.trials and not self.pending:
+            if self.is_done and not self.trials and not self.telling.pending:
                 say("no trial is left for this machine")
                 self.save(surely=True)
                 return 0
-            if self.has_lost_patience():
+            if not self.trials and self.reach.lost_for() >= (self.worker["patienceSeconds"] or PATIENCE):
                 say(f"the study on {self.worker['study']} was out of reach for too long, and nothing runs here")
                 return UNREACHABLE
             time.sleep(TICK)
@@ -105,7 +92,7 @@ class Worker:
                 continue
             trial = Trial(self.experiment, known["number"], known["params"], known["attempt"], known["slot"])
             if known.get("outcome"):
-                self.pending.append((trial, known["outcome"]))
+                self.telling.pending.append((trial, known["outcome"]))
                 continue
             phase = trial.phase()
             if phase == RUNNING and trial.slot < len(self.slots):
@@ -121,7 +108,8 @@ class Worker:
     def change(self):
         """The worker is told something else, such as other limits or where the study is now."""
         self.read()
-        self.is_done, self.pause, self.ask_at, self.beat_at = False, SHORTEST, float("-inf"), float("-inf")
+        self.is_done, self.ask_at, self.beat_at = False, float("-inf"), float("-inf")
+        self.reach.ask_soon()
         for trial in self.trials:
             if trial.phase() == RUNNING:
                 # Finds it running, and puts it under the limits of now.
@@ -150,7 +138,7 @@ class Worker:
     def has_ended(self, trial, outcome):
         request = {
             "op": "tell",
-            **self.me(),
+            **self.telling.me(),
             "number": trial.number,
             "attempt": trial.attempt,
             "params": trial.params,
@@ -158,7 +146,7 @@ class Worker:
             **outcome,
         }
         trial.keep(outcome=request)
-        self.pending.append((trial, request))
+        self.telling.pending.append((trial, request))
         say(self.line_of(trial, outcome))
         trial.close()
 
@@ -177,20 +165,18 @@ class Worker:
     def speak(self):
         """What the study is told and asked, where it is due and the study is in reach."""
         now = time.monotonic()
-        if self.unreachable_since is not None and now < self.ask_at:
+        if self.reach.is_lost() and now < self.ask_at:
             return
         try:
-            while self.pending:
-                self.tell(*self.pending[0])
-                self.pending.pop(0)
+            if self.telling.tell_pending():
                 self.is_done, self.ask_at = False, float("-inf")
             if now - self.beat_at >= (self.worker["beatSeconds"] or BEAT):
                 self.beat()
             if now >= self.ask_at:
                 self.fill_slots()
-            self.reached()
+            self.reach.found()
         except Unreachable as unreachable:
-            self.missed(str(unreachable))
+            self.ask_at = time.monotonic() + self.reach.missed(self.worker["study"], str(unreachable))
 
     def save(self, surely=False):
         """The machine of the study puts it among the results, now and then and at its end."""
@@ -199,53 +185,16 @@ class Worker:
         self.saved_at = time.monotonic()
         save(self.experiment, self.worker["trial"]["run"])
 
-    def call(self, request):
-        answer = ask_study(self.worker["study"], self.machine, self.experiment, request)
-        if answer["epoch"] != self.epoch:
-            # Another study than the one that was told: it may know less.
-            for again in told_before(self.experiment):
-                ask_study(self.worker["study"], self.machine, self.experiment, again)
-            self.epoch = answer["epoch"]
-        return answer
-
-    def tell(self, trial, request):
-        self.call(request)
-        trial.keep(told=request["state"])
-        if request["state"] != "stopped":
-            with open(
-                os.open(path_in(self.experiment, "told.jsonl"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
-                "a",
-                encoding="utf-8",
-            ) as file:
-                file.write(f"{json.dumps({**request, 'values': request['values'][-MOST_TOLD:]})}\n")
-
     def beat(self):
         running = [trial for trial in self.trials if trial.phase() == RUNNING]
-        news = {trial.number: trial.metric.news() if trial.metric else [] for trial in running}
-        told_of = [
-            {"number": trial.number, "attempt": trial.attempt, "params": trial.params, "values": news[trial.number]}
-            for trial in running
-        ]
-        request = {"op": "beat", **self.me(), "running": told_of}
-        answer = self.call({**request, "offset": self.copy.offset, "epoch": self.copy.coming()})
+        answer = self.telling.beat(running)
         self.beat_at = time.monotonic()
-        self.copy.take(answer)
-        self.fetch_copy(answer)
         for trial in running:
-            if trial.metric:
-                trial.metric.heard(news[trial.number])
             if trial.number in answer["stop"]:
                 trial.stop(MOVED, self.grace())
             elif trial.number in answer["prune"]:
                 say(f"trial {trial.number} is pruned: {self.worker['metric']}={as_text(trial.metric.last)} so far")
                 trial.stop("pruned", self.grace())
-
-    def fetch_copy(self, answer):
-        """The rest of the journal, where one answer can't hold it."""
-        while answer["offset"] < answer["size"] and answer["journal"]:
-            offset, epoch = self.copy.offset, self.copy.coming()
-            answer = self.call({"op": "beat", **self.me(), "running": [], "offset": offset, "epoch": epoch})
-            self.copy.take(answer)
 
     def fill_slots(self):
         taken = {trial.slot for trial in self.trials}
@@ -253,8 +202,7 @@ class Worker:
             if slot in taken or self.ending:
                 continue
             have = [known["number"] for known in known_trials(self.experiment) if known["told"] in (None, "stopped")]
-            keeps = self.machine == self.worker["study"]
-            answer = self.call({"op": "ask", **self.me(), "have": have, "keeps": keeps})
+            answer = self.telling.ask(have)
             self.is_done = answer.get("done", False)
             if "trial" not in answer:
                 if not self.is_done and not self.trials and not self.is_idle:
@@ -284,26 +232,6 @@ class Worker:
         else:
             self.has_ended(trial, told("failed", facts={"reason": reason}))
 
-    def reached(self):
-        if self.unreachable_since is not None and self.said_at > float("-inf"):
-            say("the study answers again")
-        self.unreachable_since, self.pause, self.said_at = None, SHORTEST, float("-inf")
-
-    def missed(self, reason):
-        now = time.monotonic()
-        if self.unreachable_since is None:
-            self.unreachable_since = now
-        self.ask_at = now + self.pause
-        self.pause = min(self.pause * 2, LONGEST)
-        if now - self.said_at >= SAY_AGAIN:
-            self.said_at = now
-            say(f"the study on {self.worker['study']} doesn't answer; what runs here goes on: {reason}")
-
-    def has_lost_patience(self):
-        patience = self.worker["patienceSeconds"] or PATIENCE
-        since = self.unreachable_since
-        return since is not None and not self.trials and time.monotonic() - since >= patience
-
     def end(self):
         """Stops the trials cleanly. They are given back, to be resumed here or elsewhere."""
         attempt = Run(self.experiment).newest()
@@ -317,27 +245,9 @@ class Worker:
             if trial.phase() in (ENDED, GONE):
                 self.see_to(trial)
         try:
-            while self.pending:
-                self.tell(*self.pending[0])
-                self.pending.pop(0)
+            self.telling.tell_pending()
         except Unreachable:
             # Told by the next worker; until then the study waits for word of them.
             pass
         self.save(surely=True)
         return TERMINATED
-
-
-def told_before(experiment):
-    """What the study was told of trials that have ended, the earliest first."""
-    try:
-        with open(path_in(experiment, "told.jsonl"), encoding="utf-8") as file:
-            lines = file.read().splitlines()
-    except OSError:
-        return []
-    found = []
-    for line in lines:
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue  # Cut short by a full disk.
-    return found

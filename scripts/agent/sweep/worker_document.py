@@ -45,18 +45,15 @@ WORKER = {
 }
 
 
-@takes(experiment=str, worker=WORKER, again=Maybe(bool))
-def place(experiment, worker, again):
-    """
-    Tells the worker here what to do, whether it runs or is about to be started. `again`: one that has finished has work
-    again, though the sweep is the same, as where another machine was lost afterwards.
-    """
+@takes(experiment=str, worker=WORKER)
+def place(experiment, worker):
+    """Tells the worker here what to do, whether it runs or is about to be started."""
     make_folder(experiment)
     path = path_in(experiment, "worker.json")
     known = read_json(path, {})
     put(path, json.dumps(worker))
     run = Run(experiment)
-    if run.number() and (again or known.get("sweep") != worker["sweep"]):
+    if run.number() and known.get("sweep") != worker["sweep"]:
         handle = hold(run.path("lock"))
         attempt = run.newest()
         if has_finished(attempt):

@@ -1,11 +1,14 @@
 """What machines of one training tell each other, and what they are told to run."""
 
+import contextlib
 import os
+import sys
 import tempfile
 import time
 import unittest
 from unittest import mock
 
+from base.processes import AGENT
 from fleet import link, peer
 from nodes import checkpoints, command, ray
 
@@ -53,6 +56,41 @@ class Questions(unittest.TestCase):
             self.assertEqual(link.ask("machine-2", "alive", {}, 1), {})
         self.assertEqual([call.args[1] for call in spoken.call_args_list], ["10.19.0.2", "203.0.113.7"])
         remembered.assert_called_once_with("machine-2", "203.0.113.7")
+
+    def test_of_one_conversation_are_answered_by_one_process(self):
+        with spoken_with("import os") as asked:
+            told = [asked("alive"), asked("alive")]
+            self.assertEqual(told, [(0, b'{"ok": {}}\n', "")] * 2)
+            self.assertEqual(len(link.conversations.open), 1)
+            (first,) = link.conversations.open.values()
+            self.assertEqual(first.answers, 2)
+            # The other side ends it, as after a while without a question.
+            first.process.kill()
+            first.process.wait()
+            self.assertEqual(asked("alive")[0], 0)
+            (second,) = link.conversations.open.values()
+            self.assertIsNot(second, first)
+        self.assertEqual(link.conversations.open, {})
+        self.assertIsNotNone(second.process.returncode)
+
+    def test_without_an_answer_tell_why(self):
+        with spoken_with("import sys; sys.exit('Connection refused')") as asked:
+            code, _, said = asked("alive")
+            self.assertEqual((code, said), (link.NO_CONNECTION, "Connection refused at 10.19.0.2"))
+        with spoken_with("import time; time.sleep(60)") as asked:
+            began = time.monotonic()
+            self.assertEqual(asked("alive", 0.2)[0], link.NO_CONNECTION)
+            self.assertLess(time.monotonic() - began, 30)
+
+
+@contextlib.contextmanager
+def spoken_with(before):
+    """Calls of another machine's agent, which is one of this machine. `before`: what that does first, as Python."""
+    program = f"import sys; sys.path.insert(0, {AGENT!r}); {before}; import runpy; sys.argv = ['agent', 'peer']; "
+    words = [sys.executable, "-IS", "-c", f"{program}runpy.run_path({AGENT!r}, run_name='__main__')"]
+    with mock.patch.object(link, "ssh", return_value=words), mock.patch.object(link, "quietly"):
+        yield lambda verb, timeout=20: link.speak("machine-2", "10.19.0.2", 22, {"verb": verb, "document": {}}, timeout)
+        link.close()
 
 
 class Checkpoints(unittest.TestCase):
@@ -136,6 +174,7 @@ class Clusters(unittest.TestCase):
         """The status of a worker whose head answers so, and whether its part of Ray has ended."""
         with mock.patch.object(ray.signal, "signal"):
             node = ray.Node(mock.Mock(), "python3", "10.19.0.2:4711")
+        self.addCleanup(node.close)
         node.words = lambda *_: ["sleep", "60"]
         asked = iter(answers)
         with mock.patch.multiple(

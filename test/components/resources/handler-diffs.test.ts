@@ -175,6 +175,10 @@ describe("diff of a run", () => {
     [undefined, "update"],
   ])("of one that a refresh has seen stopped by %s is %s", async (stopReason, expected) => {
     expect(await decide(runs, { ...olds, state: "stopped", stopReason }, {})).toBe(expected);
+    // It may be about to end, as a rank whose company was lost.
+    expect(await decide(runs, { ...olds, state: "running", stopReason }, {})).toBe(
+      stopReason === undefined ? "none" : expected,
+    );
   });
 });
 

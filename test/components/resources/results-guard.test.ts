@@ -260,6 +260,16 @@ describe("a guard of results", { timeout: 60_000 }, () => {
     expect(existsSync(props.folder)).toBe(false);
   });
 
+  it("gives up only what can't come home", async () => {
+    const plan = planOf("echo 3 > $out/checkpoints/best.pt; echo step 1");
+    await start(plan, "finished");
+    const props = propsOf(plan);
+    vi.stubEnv(loseResultsVariable, props.run.experiment);
+    await remove(props);
+    expect(await verifyResults(props.folder)).toMatchObject({ ok: true });
+    expect(lambda.told.join("\n")).not.toContain("given up");
+  });
+
   describe("asks the API when the instance cannot be reached", () => {
     let api: FakeCloud;
     beforeEach(async () => {
