@@ -10,7 +10,7 @@ import { backendOf, embeddedStack, engineEnvironment, stackOf } from "./bootstra
 import { Failure, say } from "./bootstrap/failure.mjs";
 import { readyNode } from "./bootstrap/node.mjs";
 import { parts } from "./bootstrap/parts.mjs";
-import { root } from "./bootstrap/paths.mjs";
+import { isInstalled, project, root } from "./bootstrap/paths.mjs";
 import { removeDeadPipes } from "./bootstrap/pipes.mjs";
 import { installedPlugin, readyPlugins, wantedPlugins } from "./bootstrap/plugins.mjs";
 import { readyPulumi } from "./bootstrap/pulumi.mjs";
@@ -25,8 +25,10 @@ const [command, ...args] = process.argv.slice(2);
 async function prepare(needs, stack) {
   const node = await readyNode();
   const nodeEnv = { ...process.env, PATH: [node.bin, process.env.PATH || "/usr/bin:/bin"].join(delimiter) };
-  await readyDependencies(node, nodeEnv);
-  await readyDist(node, nodeEnv);
+  if (!isInstalled) {
+    await readyDependencies(node, nodeEnv);
+    await readyDist(node, nodeEnv);
+  }
   if (needs.cloud) await readySystem(needs.packages);
   const pulumi = await readyPulumi({ prepare: needs.pulumi });
   const backend = backendOf(pulumi, stack);
@@ -84,7 +86,7 @@ async function main() {
     return 0;
   }
   process.removeListener("SIGINT", interrupted).removeListener("SIGTERM", interrupted);
-  const code = await attached(node.path, program, { cwd: root, env: { ...env, ...extra } });
+  const code = await attached(node.path, program, { cwd: project, env: { ...env, ...extra } });
   if (stack === embeddedStack) removeSalt(stack, env);
   return code;
 }

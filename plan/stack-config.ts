@@ -170,6 +170,11 @@ export const stackConfigSchema = z.strictObject({
     ),
 });
 
+/** Whether a key without its namespace is one of a stack's file. */
+export function isStackKey(key: string): boolean {
+  return key in stackConfigSchema.shape;
+}
+
 /** The stack's configuration after validation. */
 export type StackConfig = z.infer<typeof stackConfigSchema>;
 

@@ -5,8 +5,8 @@ import { dirname, join } from "node:path";
 import { parse } from "yaml";
 import { interruptMark } from "../../components/dynamic/interrupt";
 import { projectFolder } from "../../local/paths";
+import { configNamespace } from "../../plan/namespace";
 import { selectedHere } from "./local-state";
-import { project } from "./names";
 
 /** Runs the Pulumi CLI in the project with this terminal. Resolves to its exit code; 128 and a signal's number where one ended it. */
 export function pulumi(args: readonly string[]): Promise<number> {
@@ -92,8 +92,8 @@ export function rawStackConfig(stack: string): Record<string, unknown> {
   const file = join(projectFolder(), `Pulumi.${stack.split("/").pop()}.yaml`);
   if (!existsSync(file)) return {};
   const { config = {} } = (parse(readFileSync(file, "utf8")) ?? {}) as { config?: Record<string, unknown> };
-  const ours = Object.entries(config).filter(([key]) => key.startsWith(`${project}:`));
-  return Object.fromEntries(ours.map(([key, value]) => [key.slice(project.length + 1), value]));
+  const ours = Object.entries(config).filter(([key]) => key.startsWith(configNamespace));
+  return Object.fromEntries(ours.map(([key, value]) => [key.slice(configNamespace.length), value]));
 }
 
 /** Whether a value is a secret, or holds one at any depth. */

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
-import { cacheFolder, localFolder, pulumiHome, readJson, root, writeWhole } from "./paths.mjs";
+import { cacheFolder, localFolder, project, pulumiHome, readJson, root, writeWhole } from "./paths.mjs";
 
 /** The stack of the embedded default. */
 export const embeddedStack = "dev";
@@ -22,7 +22,7 @@ export function stackOf(args) {
 
 /** Tells whether the stack's file asks for the emulated cloud. */
 export function isEmulated(stack) {
-  const path = join(root, `Pulumi.${stack.split("/").pop()}.yaml`);
+  const path = join(project, `Pulumi.${stack.split("/").pop()}.yaml`);
   return existsSync(path) && /^\s+(["']?)[\w-]+:endpoint\1:\s*["']?emulated\b/m.test(readFileSync(path, "utf8"));
 }
 
