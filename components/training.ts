@@ -1,8 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
+import { PlanError } from "../plan/problems";
 import { type MachinePlan, onlyMachine, onlyRun, type Plan, type PlannedRun } from "../plan/types";
 import { checkedPlan } from "./kit/checked-plan";
 import { outputsOf } from "./kit/outputs";
 import { stackConfig } from "./kit/stack-config";
+import { userError } from "./kit/user-error";
 import { trained } from "./trained";
 import type { TrainingArgs } from "./training-args";
 
@@ -46,7 +48,8 @@ export class Training extends pulumi.ComponentResource {
     const raw = Object.fromEntries(
       keys.map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
     );
-    const plan = named(await checkedPlan(raw), name);
+    const plan = named(await planOf(raw), name);
+    for (const { run } of plan.runs) claim(run.experiment, name);
     const machines = await trained(plan, { parent: this, prefix: `${name}-` });
     const outputs = outputsOf(
       plan.stack,
@@ -56,6 +59,27 @@ export class Training extends pulumi.ComponentResource {
     this.registerOutputs({ instanceId: outputs.instanceId, resultsDirectory: outputs.resultsDirectory });
     return outputs;
   }
+}
+
+async function planOf(raw: Readonly<Record<string, string>>): Promise<Plan> {
+  try {
+    return await checkedPlan(raw);
+  } catch (error) {
+    throw error instanceof PlanError ? userError(error.message) : error;
+  }
+}
+
+const trainings = new Map<string, string>();
+
+/** @throws RunError where two trainings of a program would write to one folder of results */
+function claim(experiment: string, training: string): void {
+  const other = trainings.get(experiment) ?? training;
+  trainings.set(experiment, other);
+  if (other === training) return;
+  throw userError(
+    `The trainings ${other} and ${training} are both the experiment ${experiment}, and their results would share a folder. ` +
+      `Give one of them another name: experimentName. Nothing of ${training} was launched.`,
+  );
 }
 
 /** The plan with machines and runs that are called after the training, since a program may have several. */
