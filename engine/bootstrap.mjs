@@ -10,7 +10,7 @@ import { backendOf, embeddedStack, engineEnvironment, stackOf } from "./bootstra
 import { Failure, say } from "./bootstrap/failure.mjs";
 import { readyNode } from "./bootstrap/node.mjs";
 import { parts } from "./bootstrap/parts.mjs";
-import { isInstalled, project, root } from "./bootstrap/paths.mjs";
+import { hasProject, isInstalled, project, root } from "./bootstrap/paths.mjs";
 import { removeDeadPipes } from "./bootstrap/pipes.mjs";
 import { installedPlugin, readyPlugins, wantedPlugins } from "./bootstrap/plugins.mjs";
 import { readyPulumi } from "./bootstrap/pulumi.mjs";
@@ -65,7 +65,8 @@ async function main() {
     return isUnknown ? 2 : 0;
   }
   // Else vitest would answer for it, which knows nothing of a suite's options.
-  if (command in builtin && args.some((word) => word === "--help" || word === "-h")) {
+  const isHelp = args.some((word) => word === "--help" || word === "-h");
+  if (command in builtin && isHelp) {
     console.log(`${callOf(command)}: ${builtin[command]}`);
     return 0;
   }
@@ -76,6 +77,11 @@ async function main() {
   // An interrupted preparation ends through `exit`, so that locks and temporary files go.
   const interrupted = () => process.exit(130);
   process.on("SIGINT", interrupted).on("SIGTERM", interrupted);
+  const isOfProject = !["init", "setup", "env", "doctor"].includes(command) && !isHelp;
+  if (!hasProject && isOfProject) {
+    say(`There is no Pulumi.yaml in ${process.cwd()} or above. ${callOf("init")} makes a project of the repository.`);
+    return 2;
+  }
   const { program, extra } = programOf();
   const own = ownWords(command, args);
   const stack = stackOf(own);
@@ -86,7 +92,10 @@ async function main() {
     return 0;
   }
   process.removeListener("SIGINT", interrupted).removeListener("SIGTERM", interrupted);
-  const code = await attached(node.path, program, { cwd: project, env: { ...env, ...extra } });
+  const code = await attached(node.path, program, {
+    cwd: command === "init" ? process.cwd() : project,
+    env: { ...env, ...extra },
+  });
   if (stack === embeddedStack) removeSalt(stack, env);
   return code;
 }

@@ -1,5 +1,5 @@
-import { configNamespace } from "../../plan/namespace";
 import { readTargets, type Target } from "../../notices/targets";
+import { configNamespace } from "../../plan/namespace";
 import { pulumiOutput, rawStackConfig } from "../stack/pulumi";
 
 /** The targets of a stack's configuration; none where nothing is configured. @throws PlanError where they are wrong */

@@ -7,8 +7,7 @@ let known: string | undefined;
 
 /** Name of the project, as Pulumi.yaml has it: Pulumi keeps a stack's state under it. */
 export function projectName(): string {
-  const read = (): unknown => (parse(readFileSync(join(projectFolder(), "Pulumi.yaml"), "utf8")) ?? {}).name;
-  known ??= String(read());
+  known ??= String(parse(readFileSync(join(projectFolder(), "Pulumi.yaml"), "utf8"))?.name);
   return known;
 }
 

@@ -118,7 +118,10 @@ const pointers = {
   "program/package.json": JSON.stringify({ name: "lambda-train", main: "index.js" }),
   // The same for the provider process of a program of somebody else's.
   ...(isPackage
-    ? { "library/provider.js": 'exports.provider = require("../program/provider.js").provider;\nrequire("../program/provider.js").begin();\n' }
+    ? {
+        "library/provider.js":
+          'exports.provider = require("../program/provider.js").provider;\nrequire("../program/provider.js").begin();\n',
+      }
     : {}),
   // The place that the texts in the states name.
   "components/dynamic/provider.js": 'exports.provider = require("../../program/provider.js").provider;\n',
@@ -162,7 +165,11 @@ for (const [path, text] of Object.entries(pointers)) {
   mkdirSync(join(dist, dirname(path)), { recursive: true });
   writeFileSync(join(dist, path), text);
 }
-const made = new Set([".sources.json", ...Object.keys({ ...entries, ...library }).map((name) => `${name}.js`), ...Object.keys(pointers)]);
+const made = new Set([
+  ".sources.json",
+  ...Object.keys({ ...entries, ...library }).map((name) => `${name}.js`),
+  ...Object.keys(pointers),
+]);
 removeOthers(dist);
 
 /** Removes what earlier sources or releases have left. */

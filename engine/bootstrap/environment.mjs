@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
-import { cacheFolder, localFolder, project, pulumiHome, readJson, root, writeWhole } from "./paths.mjs";
+import { cacheFolder, hasProject, localFolder, project, pulumiHome, readJson, root, writeWhole } from "./paths.mjs";
 
 /** The stack of the embedded default. */
 export const embeddedStack = "dev";
@@ -74,7 +74,7 @@ export function engineEnvironment({ node, pulumi, backend, compat }) {
   // If our home holds the plugins but the user's login is wanted, the CLI needs the place of that login.
   if (backend.ownLogin && !backend.ownHome) env.PULUMI_CREDENTIALS_PATH ??= join(homedir(), ".pulumi");
   if (compat) env.PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION ??= "true";
-  if (backend.local) {
+  if (backend.local && hasProject) {
     const state = join(localFolder, "state");
     mkdirSync(state, { recursive: true, mode: 0o700 });
     env.PULUMI_BACKEND_URL = `file://${state}`;

@@ -9,11 +9,16 @@ export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 /** Whether this is the installed package. It is built and has no dependencies; a clone is a project itself. */
 export const isInstalled = !existsSync(join(root, "Pulumi.yaml"));
 
+const found = isInstalled ? (projectAbove(root) ?? projectAbove(process.cwd())) : root;
+
 /**
  * Folder of the project: the clone, or the folder with a Pulumi.yaml that the package is installed in, or that the
  * current folder is in. Where there is none yet, the current folder, of which `init` makes one.
  */
-export const project = isInstalled ? (projectAbove(root) ?? projectAbove(process.cwd()) ?? process.cwd()) : root;
+export const project = found ?? process.cwd();
+
+/** Whether there is a project. */
+export const hasProject = found !== undefined;
 
 function projectAbove(folder) {
   if (existsSync(join(folder, "Pulumi.yaml"))) return folder;
