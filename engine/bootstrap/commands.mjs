@@ -13,7 +13,7 @@ const tests = {
 /** Commands that the bootstrap itself answers. The package has no tests. */
 export const builtin = {
   ...(isInstalled ? {} : tests),
-  setup: "prepares everything that `up` and the tests need, and exits",
+  setup: `prepares everything that \`up\` ${isInstalled ? "needs" : "and the tests need"}, and exits`,
   parts: "prints, as JSON, what the project runs on here (see doctor); prepares nothing",
   env: "prints the commands' environment, for `eval`; --json prints it as JSON",
 };
@@ -49,6 +49,7 @@ export function needsOf(command, args) {
   if (command === "doctor" || args.includes("--help") || args.includes("-h")) return { pulumi: false, cloud: false };
   if (["init", "reference", "experiments", "new-experiment"].includes(command)) return { pulumi: false, cloud: false };
   if (command === "cloud") return { pulumi: false, cloud: true };
+  if (command === "setup" && isInstalled) return { pulumi: true, cloud: false };
   if (["test", "setup", "screenshots"].includes(command) || command in suites)
     return { pulumi: true, cloud: true, packages: testPackages };
   if (command === "bench") return { pulumi: true, cloud: true, packages: benchPackages };

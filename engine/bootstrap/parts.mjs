@@ -51,7 +51,8 @@ export async function parts() {
           source: "needed only where the engine has to be built",
           remedy: `install Go from go.dev or your system's packages, or Pulumi ${oldest.pulumi} or newer`,
         },
-    ...(await system()),
+    // The package has no emulated cloud.
+    ...(isInstalled ? [] : await system()),
   ];
 }
 
@@ -78,7 +79,7 @@ function plugins(pulumi) {
 
 async function system() {
   const missing = process.platform === "linux" ? await missingPackages() : Object.keys(systemPackages);
-  const needed = !isInstalled && existsSync(join(project, "Pulumi.yaml")) && isEmulated(embeddedStack);
+  const needed = existsSync(join(project, "Pulumi.yaml")) && isEmulated(embeddedStack);
   return Object.keys(systemPackages).map((name) => ({
     name: `package ${name}`,
     state: missing.includes(name) ? (needed ? "missing" : "absent") : "ok",

@@ -26,6 +26,8 @@ const copied = [
 ];
 /** What of that only a clone needs. */
 const left = /(?:^|\/)(?:tests|__pycache__|\.ruff_cache|pyproject\.toml|bundle\.mjs)$/;
+/** All projects of a user share the plugins, which are told from older ones by their text. */
+const shared = "engine/wrappers/";
 /** Files of the page's libraries, which it loads as they are. */
 const pageFiles = ["preact", "preact/hooks", "htm/htm.module.js", "uplot/uPlot.esm.js", "uplot/uPlot.min.css"];
 
@@ -71,7 +73,10 @@ function copy(path) {
   const from = join(root, path);
   const info = statSync(from);
   if (info.isDirectory()) for (const name of readdirSync(from)) copy(`${path}/${name}`);
-  else write(path, asInstalled(readFileSync(from, "utf8")), info.mode);
+  else {
+    const text = readFileSync(from, "utf8");
+    write(path, path.startsWith(shared) ? text : asInstalled(text), info.mode);
+  }
 }
 
 /** Copies a file of a library of the page to where Node.js finds it from the bundles. */
