@@ -21,9 +21,13 @@ const splitNames = ["train", "training", "valid", "val", "validation", "test"];
 /** How its environment is made. */
 export function findEnvironment(repository: Repository): Found[] {
   const script = repository.first(setupScripts);
+  const { path, text } = makefileOf(repository);
+  const target = targets(text).find((name) => ["setup", "install"].includes(name));
   const file = repository.names().find((name) => /^(environment.*\.ya?ml|requirements.*\.txt)$/.test(name));
   const project = repository.first(["pyproject.toml", "setup.py"]);
   if (script !== undefined) return [{ key: "environment.setup", value: `bash ${script}`, why: `${script} is there` }];
+  if (target !== undefined)
+    return [{ key: "environment.setup", value: `make ${target}`, why: `${path} has a target ${target}` }];
   if (file !== undefined)
     return [{ key: "environment.setup", value: null, why: `the stack makes the environment of ${file} by itself` }];
   if (project !== undefined) {

@@ -2,7 +2,7 @@ import type { Found } from "./found";
 import type { Repository } from "./repository";
 
 /** Where repositories keep the script that trains, in the order in which one counts. */
-const scripts = ["train.py", "src/train.py", "scripts/train.py", "tools/train.py", "training/train.py", "main.py"];
+const scripts = ["train.py", "src/train.py", "scripts/train.py", "tools/train.py", "training/train.py"];
 
 /** Config files in the order in which one counts; then any other in the folders. */
 const configs = ["configs/lambda.yaml", "configs/train.yaml", "configs/default.yaml", "configs/config.yaml"];
@@ -51,8 +51,13 @@ export function requirements(repository: Repository): string {
 
 /** The script that trains. */
 export function scriptOf(repository: Repository): string | undefined {
-  const inPackage = repository.names().map((name) => `${name}/train.py`);
-  return repository.first([...scripts.slice(0, -1), ...inPackage, "main.py"]);
+  const names = repository.names();
+  const inPackage = names.map((name) => `${name}/train.py`);
+  // As the examples of transformers are called.
+  const examples = names.filter(
+    (name) => /^run_\w+\.py$/.test(name) && /\bTrainingArguments\b/.test(repository.text(name)),
+  );
+  return repository.first([...scripts, ...inPackage, "main.py", ...examples]);
 }
 
 function byMake(makefile: { readonly path: string; readonly text: string }, config: string | undefined): Found[] {
@@ -73,31 +78,31 @@ function byMake(makefile: { readonly path: string; readonly text: string }, conf
 
 function byScript(repository: Repository, script: string, config: string | undefined): Found[] {
   const text = repository.text(script);
-  const option = (...names: readonly string[]): string | undefined =>
-    names.find((name) =>
-      new RegExp(`add_argument\\(\\s*(["']-\\w["'],\\s*)?["']${name}["'](?![^)]*store_true)`).test(text),
-    );
-  const forConfig = config === undefined ? undefined : option("--config", "--cfg", "--config-file", "--config_file");
-  const forOutput = option("--output_dir", "--output-dir", "--out_dir", "--out-dir", "--save_dir", "--save-dir");
+  const takesOption = optionsOf(text);
+  const isLightning = /\bLightningCLI\b/.test(text);
+  const reads = isLightning ? "--config" : takesOption("--config", "--cfg", "--config-file", "--config_file");
+  const forConfig = config === undefined ? undefined : reads;
+  // transformers defines the options of its trainer by itself.
+  const isTrainer = /\bHfArgumentParser\b/.test(text) && /\bTrainingArguments\b/.test(text);
+  const writes = takesOption("--output_dir", "--output-dir", "--out_dir", "--out-dir", "--save_dir", "--save-dir");
+  const forOutput = isTrainer ? "--output_dir" : writes;
+  const isAccelerated = /^\s*(?:from|import) accelerate\b/m.test(text);
   const call = [
-    `python3 ${script}`,
+    isAccelerated ? `accelerate launch ${script}` : `python3 ${script}`,
+    ...(isLightning ? ["fit"] : []),
     ...(forConfig === undefined ? [] : [`${forConfig} {config}`]),
     ...(forOutput === undefined ? [] : [`${forOutput} outputs/{experiment}`]),
   ].join(" ");
-  const resume = option(
-    "--resume_from_checkpoint",
-    "--resume-from-checkpoint",
-    "--resume",
-    "--ckpt_path",
-    "--checkpoint",
-  );
-  const known = [forConfig, forOutput].filter((name) => name !== undefined);
+  const resumes = takesOption("--resume_from_checkpoint", "--resume-from-checkpoint", "--resume", "--ckpt_path");
+  const resume = isTrainer ? "--resume_from_checkpoint" : isLightning ? "--ckpt_path" : resumes;
+  const facts = [
+    `${script} is there`,
+    ...(isAccelerated ? ["imports accelerate"] : []),
+    ...(isLightning ? ["is a LightningCLI"] : []),
+    ...[forConfig, forOutput].flatMap((name) => (name === undefined ? [] : [`takes ${name}`])),
+  ];
   return [
-    {
-      key: "train.command",
-      value: call,
-      why: `${script} is there${known.length > 0 ? ` and takes ${known.join(" and ")}` : ""}`,
-    },
+    { key: "train.command", value: call, why: facts.join(", ") },
     forConfig === undefined
       ? noConfig(`${script} takes no --config`)
       : { key: "train.config", value: config, why: "the first config file found" },
@@ -105,6 +110,15 @@ function byScript(repository: Repository, script: string, config: string | undef
       ? []
       : [{ key: "train.resume", value: `${call} ${resume} {checkpoint}`, why: `${script} takes ${resume}` }]),
   ];
+}
+
+/** Gives the first of some options that a script takes with a value, as argparse or click define it. */
+function optionsOf(text: string): (...names: readonly string[]) => string | undefined {
+  const isTaken = (name: string): boolean =>
+    new RegExp(
+      `(?:add_argument|option)\\(\\s*(?:["']-\\w["'],\\s*)?["']${name}["'](?![^)]*(?:store_true|is_flag))`,
+    ).test(text);
+  return (...names) => names.find(isTaken);
 }
 
 function configOf(repository: Repository): string | undefined {
