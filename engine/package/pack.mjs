@@ -22,7 +22,7 @@ const copied = [
   "engine/wrappers",
   "cli/page/browser",
   "scripts/agent",
-  "templates",
+  "templates/init",
 ];
 /** What of that only a clone needs. */
 const left = /(?:^|\/)(?:tests|__pycache__|\.ruff_cache|pyproject\.toml|bundle\.mjs)$/;
