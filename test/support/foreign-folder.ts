@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { TestCloud } from "./cloud";
@@ -36,6 +36,13 @@ export class ForeignFolder {
 
   read(path: string): string {
     return readFileSync(join(this.folder, path), "utf8");
+  }
+
+  /** The state of a stack of its only project, as it lies on disk. */
+  state(stack: string): string {
+    const stacks = ".local/state/.pulumi/stacks";
+    const [project = ""] = readdirSync(join(this.folder, stacks));
+    return this.read(join(stacks, project, `${stack}.json`));
   }
 
   /** Runs a program there to its end. */
