@@ -42,8 +42,8 @@ run(async () => {
   tell(found, experiment);
   console.log(`\nNext: look at ${experiment} and Pulumi.${stack}.yaml, then`);
   console.log("  export LAMBDA_API_KEY=…");
-  console.log(`  npm run up -- --stack ${stack} --preview-only   # what it would launch, and what that costs`);
-  console.log(`  npm run up -- --stack ${stack}`);
+  console.log("  npm run up -- --preview-only   # what it would launch, and what that costs");
+  console.log("  npm run up");
   return exitCodes.ok;
 });
 

@@ -96,7 +96,7 @@ async function main() {
     cwd: command === "init" ? process.cwd() : project,
     env: { ...env, ...extra },
   });
-  if (stack === embeddedStack) removeSalt(stack, env);
+  if (!isInstalled && stack === embeddedStack) removeSalt(stack, env);
   return code;
 }
 

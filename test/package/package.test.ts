@@ -88,7 +88,7 @@ describe("the package for npm", { timeout: 60_000 }, () => {
       const [program, args] = alone("npx lambda-train init");
       const output = await repository.succeeds(program, args);
       expect(output).toContain("(Makefile has a target train that takes these variables)");
-      expect(output).toContain("npx lambda-train up --stack gpu");
+      expect(output).toContain("npx lambda-train up --preview-only");
       expect(await git("diff", "--stat")).toMatch(/^ \.gitignore \| \d+ [+-]+\n 1 file/);
       expect(repository.read(".gitignore")).toMatch(/^outputs\/\n# lambda-train\nnode_modules\/\n/);
       const file = Object.keys(await written()).find((name) => name.startsWith("lambda-train/")) ?? "";
@@ -106,7 +106,7 @@ describe("the package for npm", { timeout: 60_000 }, () => {
     });
 
     it("previews without a network, a key or an account", async () => {
-      const [program, args] = alone("npx lambda-train up --stack gpu --preview-only");
+      const [program, args] = alone("npx lambda-train up --preview-only");
       const output = await repository.succeeds(program, args);
       expect(output).toMatch(/Launching gpu_1x_a10/);
       expect(output).toMatch(/\d+ to create/);
@@ -127,16 +127,16 @@ describe("the package for npm", { timeout: 60_000 }, () => {
           .replace(/^gate:/m, "gate:\n  gpu: optional\n  minDiskGiB: 0")
           .replace("train:\n", "train:\n  waitFor: end\n"),
       );
-      expect(await npx("up", "--stack", "gpu")).toMatch(/runStatus +: "finished"/);
-      expect(await npx("exec", "--stack", "gpu", "ls", "-a")).not.toMatch(/Pulumi|lambda-train|results/);
+      expect(await npx("up")).toMatch(/runStatus +: "finished"/);
+      expect(await npx("exec", "ls", "-a")).not.toMatch(/Pulumi|lambda-train|results/);
       // What the package itself writes into the project is no changed code, and the state knows nothing of its place.
       repository.write(file, `${repository.read(file)}  lambda-train:budgetDollars: 5\n`);
       expect(await npx("pulumi", "preview", "--stack", "gpu", "--diff")).not.toContain("lambda-train:Upload");
       expect(repository.state("gpu")).not.toContain("node_modules");
-      expect(JSON.parse(await npx("status", "--stack", "gpu", "--json"))).toMatchObject({
+      expect(JSON.parse(await npx("status", "--json"))).toMatchObject({
         instance: { status: "active" },
       });
-      expect(await npx("down", "--stack", "gpu")).toContain("7 files");
+      expect(await npx("down")).toContain("7 files");
       // It has stopped the cloud.
       expect(await (await repository.startCloud()).inventory()).toEqual(nothing);
     });
