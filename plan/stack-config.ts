@@ -66,7 +66,7 @@ export const stackConfigSchema = z.strictObject({
     .min(1, "must not be empty")
     .optional()
     .describe(
-      "API key, as a Pulumi secret (`pulumi config set --secret apiKey`). The variable LAMBDA_API_KEY overrides it.",
+      "API key, as a Pulumi secret (`pulumi config set --secret lambda-train:apiKey`). The variable LAMBDA_API_KEY overrides it.",
     ),
   instanceTypes: z
     .array(z.string().regex(/^[a-z0-9_]+$/, "must be an instance type as the API names it, as gpu_1x_a10"), {
