@@ -1,5 +1,5 @@
 import { Argument } from "commander";
-import { projectFolder } from "../local/paths";
+import { packageFolder, projectFolder } from "../local/paths";
 import { exitCodes, plainCommand, run } from "./terminal/command";
 import { type CompletedCommand, completionFor, type Shell, shells } from "./terminal/completion";
 import { definedCommands } from "./terminal/definitions";
@@ -14,7 +14,9 @@ const command = plainCommand("completion", description).addArgument(
 
 run(async () => {
   command.parse();
-  process.stdout.write(completionFor(command.args[0] as Shell, await commands(), projectFolder()));
+  process.stdout.write(
+    completionFor(command.args[0] as Shell, await commands(), { project: projectFolder(), program: packageFolder() }),
+  );
   return exitCodes.ok;
 });
 

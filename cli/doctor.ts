@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { projectFolder } from "../local/paths";
+import { packageFolder } from "../local/paths";
 import { exitCodes, operatorCommand, run } from "./terminal/command";
 import { printJson } from "./terminal/output";
 
@@ -31,7 +31,7 @@ run(async () => {
 
 /** Asks the bootstrap, which knows each part and needs none of them. */
 async function inspect(): Promise<Part[]> {
-  const bootstrap = join(projectFolder(), "engine", "bootstrap.mjs");
+  const bootstrap = join(packageFolder(), "engine", "bootstrap.mjs");
   const { stdout } = await promisify(execFile)(process.execPath, [bootstrap, "parts"]);
   return JSON.parse(stdout) as Part[];
 }

@@ -1,14 +1,16 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { createInterface } from "node:readline/promises";
-import { projectFolder } from "../local/paths";
+import { packageFolder, projectFolder } from "../local/paths";
+import { experimentsFolder } from "../plan/found/project-files";
 import { newExperiment } from "../plan/new-experiment";
 import { PlanError } from "../plan/problems";
 import { CommandError, exitCodes, plainCommand, run } from "./terminal/command";
 
 const command = plainCommand(
   "new-experiment",
-  "Writes configs/<name>.yaml from another experiment file, and keeps its comments. In a terminal, asks for missing options.",
+  "Writes configs/<name>.yaml from another experiment file, and keeps its comments. In a terminal, asks for missing options. " +
+    "A project of your own has them in lambda-train/.",
 )
   .option("-n, --name <name>", "name of the experiment")
   .option("--from <file>", "experiment file to start from", "configs/hmer-ink.yaml")
@@ -32,9 +34,13 @@ interface Options {
 run(async () => {
   command.parse();
   const given = command.opts<Options>();
-  const { name, from, workload, dataset, set } = await completed(given);
+  const isClone = packageFolder() === projectFolder();
+  const folder = isClone ? "configs" : experimentsFolder;
+  const { name, from, workload, dataset, set } = await completed(
+    isClone || command.getOptionValueSource("from") === "cli" ? given : { ...given, from: firstIn(folder) },
+  );
   if (!existsSync(from)) throw new CommandError(`There is no experiment file ${from}.`, exitCodes.usage);
-  const file = join(projectFolder(), "configs", `${name}.yaml`);
+  const file = join(projectFolder(), folder, `${name}.yaml`);
   const shown = relative(projectFolder(), file);
   let text: string;
   try {
@@ -51,6 +57,13 @@ run(async () => {
   console.log("Then: npm run up -- --stack <stack>");
   return exitCodes.ok;
 });
+
+/** The first experiment file in a folder of the project. */
+function firstIn(folder: string): string {
+  const path = join(projectFolder(), folder);
+  const names = existsSync(path) ? readdirSync(path).filter((name) => /\.ya?ml$/.test(name)) : [];
+  return join(folder, names.sort()[0] ?? "<name>.yaml");
+}
 
 /** Asks for what is missing, in a terminal. @throws CommandError where nobody can be asked for the name. */
 async function completed(given: Options): Promise<Options & { readonly name: string }> {

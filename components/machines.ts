@@ -17,8 +17,18 @@ export interface StackMachine {
   readonly ready: Promise<ReadyMachine>;
 }
 
+/** Where the resources of a training are: the stack's own without a parent, or one of several in a program. */
+export interface TrainingPlace {
+  readonly parent?: pulumi.Resource;
+  /** What stands before the names of resources that a training has once. Default: nothing. */
+  readonly prefix?: string;
+}
+
 /** The machines of a plan. Where there are several, each is linked to the others. */
-export async function machinesOf({ stack, machines, runs, results, onChange }: Plan): Promise<StackMachine[]> {
+export async function machinesOf(
+  { stack, machines, runs, results, onChange }: Plan,
+  { parent, prefix = "" }: TrainingPlace = {},
+): Promise<StackMachine[]> {
   const made: StackMachine[] = [];
   const [first] = machines;
   if (first === undefined) return made;
@@ -30,23 +40,20 @@ export async function machinesOf({ stack, machines, runs, results, onChange }: P
     const there = runs.filter((run) => run.machine === machine.machine);
     const plan = { ...machine, runs: there, results: resultsOf(results, there) };
     const group = together ? { group: names.output } : {};
-    const { instance, ready } = new Machine(machine.machine, {
-      stack,
-      plan,
-      onChange,
-      sshSources,
-      ...shared,
-      ...group,
-    });
+    const { instance, ready } = new Machine(
+      machine.machine,
+      { stack, plan, onChange, sshSources, ...shared, ...group },
+      { parent },
+    );
     made.push({ machine: machine.machine, instance, ready: ready.then((own) => withAll(own, machines)) });
     // The first keeps its own, so that a stack of one grows without replacement, and the others share them.
     shared ??= { rulesetIds: instance.rulesetIds, fileSystem: instance.fileSystem };
   }
   if (made.length === 1) return made;
   names.resolve(pulumi.all(made.map(({ instance }) => instance.uniqueName)));
-  const { links } = new Fleet("fleet", { endpoint, members: made, together });
+  const { links } = new Fleet(`${prefix}fleet`, { endpoint, members: made, together }, { parent });
   if (!together) return made.map((each) => ({ ...each, ready: linked(each, links) }));
-  const checked = nodesChecked(made, [...links.values()].flat());
+  const checked = nodesChecked(made, [...links.values()].flat(), { parent, prefix });
   return made.map((each) => ({ ...each, ready: withNeeds(each, checked) }));
 }
 
@@ -74,6 +81,7 @@ async function linked({ machine, ready }: StackMachine, links: Fleet["links"]): 
 async function nodesChecked(
   machines: readonly StackMachine[],
   links: readonly pulumi.Resource[],
+  { parent, prefix = "" }: TrainingPlace,
 ): Promise<pulumi.Resource[]> {
   const all = await Promise.all(machines.map(({ ready }) => ready));
   const needs = [...all.flatMap((each) => each.needs), ...links];
@@ -84,7 +92,11 @@ async function nodesChecked(
   const instanceIds = machines.map(({ instance }) => instance.id);
   const check = nodesCheckOf(plan);
   const environment = plan.environment.hash;
-  const gate = new NodesGate("nodes-gate", { access, instanceIds, check, environment }, { dependsOn: needs });
+  const gate = new NodesGate(
+    `${prefix}nodes-gate`,
+    { access, instanceIds, check, environment },
+    { parent, dependsOn: needs },
+  );
   return [...needs, gate];
 }
 

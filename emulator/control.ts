@@ -120,6 +120,11 @@ export function emulatorArguments(localDir: string, { port, timeScale, hostPorts
 export function emulatorCommand(): [string, ...string[]] {
   const bundle = path.join(__dirname, "..", "emulator", "main.js");
   if (fs.existsSync(bundle)) return [process.execPath, bundle];
+  if (!fs.existsSync(path.join(__dirname, "main.ts")))
+    throw new Error(
+      "The emulated cloud doesn't run, and only a clone of lambda-train can start it: the package is for real accounts. " +
+        "Leave lambda-train:endpoint out of the stack's file.",
+    );
   return [process.execPath, "-r", "ts-node/register/transpile-only", path.join(__dirname, "main.ts")];
 }
 

@@ -10,7 +10,7 @@ import { backendOf, embeddedStack, engineEnvironment, stackOf } from "./bootstra
 import { Failure, say } from "./bootstrap/failure.mjs";
 import { readyNode } from "./bootstrap/node.mjs";
 import { parts } from "./bootstrap/parts.mjs";
-import { root } from "./bootstrap/paths.mjs";
+import { hasProject, isInstalled, project, root } from "./bootstrap/paths.mjs";
 import { removeDeadPipes } from "./bootstrap/pipes.mjs";
 import { installedPlugin, readyPlugins, wantedPlugins } from "./bootstrap/plugins.mjs";
 import { readyPulumi } from "./bootstrap/pulumi.mjs";
@@ -25,8 +25,10 @@ const [command, ...args] = process.argv.slice(2);
 async function prepare(needs, stack) {
   const node = await readyNode();
   const nodeEnv = { ...process.env, PATH: [node.bin, process.env.PATH || "/usr/bin:/bin"].join(delimiter) };
-  await readyDependencies(node, nodeEnv);
-  await readyDist(node, nodeEnv);
+  if (!isInstalled) {
+    await readyDependencies(node, nodeEnv);
+    await readyDist(node, nodeEnv);
+  }
   if (needs.cloud) await readySystem(needs.packages);
   const pulumi = await readyPulumi({ prepare: needs.pulumi });
   const backend = backendOf(pulumi, stack);
@@ -63,7 +65,8 @@ async function main() {
     return isUnknown ? 2 : 0;
   }
   // Else vitest would answer for it, which knows nothing of a suite's options.
-  if (command in builtin && args.some((word) => word === "--help" || word === "-h")) {
+  const isHelp = args.some((word) => word === "--help" || word === "-h");
+  if (command in builtin && isHelp) {
     console.log(`${callOf(command)}: ${builtin[command]}`);
     return 0;
   }
@@ -74,6 +77,11 @@ async function main() {
   // An interrupted preparation ends through `exit`, so that locks and temporary files go.
   const interrupted = () => process.exit(130);
   process.on("SIGINT", interrupted).on("SIGTERM", interrupted);
+  const isOfProject = !["init", "setup", "env", "doctor"].includes(command) && !isHelp;
+  if (!hasProject && isOfProject) {
+    say(`There is no Pulumi.yaml in ${process.cwd()} or above. ${callOf("init")} makes a project of the repository.`);
+    return 2;
+  }
   const { program, extra } = programOf();
   const own = ownWords(command, args);
   const stack = stackOf(own);
@@ -84,8 +92,11 @@ async function main() {
     return 0;
   }
   process.removeListener("SIGINT", interrupted).removeListener("SIGTERM", interrupted);
-  const code = await attached(node.path, program, { cwd: root, env: { ...env, ...extra } });
-  if (stack === embeddedStack) removeSalt(stack, env);
+  const code = await attached(node.path, program, {
+    cwd: command === "init" ? process.cwd() : project,
+    env: { ...env, ...extra },
+  });
+  if (!isInstalled && stack === embeddedStack) removeSalt(stack, env);
   return code;
 }
 

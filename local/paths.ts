@@ -2,15 +2,30 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
-/** Folder of the project: the nearest one above this file that holds Pulumi.yaml. */
-export function projectFolder(): string {
-  let folder = __dirname;
-  while (!existsSync(join(folder, "Pulumi.yaml"))) {
-    const parent = dirname(folder);
-    if (parent === folder) throw new Error(`No Pulumi.yaml above ${__dirname}: the project is not complete.`);
-    folder = parent;
-  }
+/** Folder of this program: a clone, or the installed package. */
+export function packageFolder(): string {
+  const folder = nearest(__dirname, join("scripts", "agent"));
+  if (folder === undefined) throw new Error(`No scripts/agent above ${__dirname}: the program is not complete.`);
   return folder;
+}
+
+/**
+ * Folder of the project: the nearest one above this file that holds Pulumi.yaml. That is the clone, or what the package
+ * is installed in. A package that is installed for all projects works on the one that the current folder is in.
+ */
+export function projectFolder(): string {
+  const folder = nearest(__dirname, "Pulumi.yaml") ?? nearest(process.cwd(), "Pulumi.yaml");
+  if (folder === undefined)
+    throw new Error(`No Pulumi.yaml in ${process.cwd()} or above. \`npm run init\` makes a project of this folder.`);
+  return folder;
+}
+
+/** The folder itself, or the nearest one above it, that holds an entry of that name. */
+function nearest(start: string, name: string): string | undefined {
+  for (let folder = start; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, name))) return folder;
+    if (dirname(folder) === folder) return undefined;
+  }
 }
 
 /** Paths as a user wrote them, made absolute: they count from the project, or from the home folder after `~/`. */

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { localEnvironment } from "../local/command";
-import { projectFolder } from "../local/paths";
+import { packageFolder } from "../local/paths";
 
 /** What to do, by the status with which the agent's look at an archive refuses it: damaged or hostile, of another layout. */
 const remedies = new Map<unknown, string>([
@@ -28,7 +28,7 @@ export async function archiveFault(
   const known = join(cache, "archives", createHash("sha256").update(key).digest("hex"));
   if (existsSync(known)) return undefined;
   const document = Buffer.from(JSON.stringify({ path, name, splits })).toString("hex");
-  const agent = join(projectFolder(), "scripts/agent");
+  const agent = join(packageFolder(), "scripts/agent");
   const looked = await new Promise<Awaited<ReturnType<typeof archiveFault>> | "right">((settle, fail) => {
     const words = ["-BIS", agent, "archive-look", document];
     execFile("python3", words, { env: localEnvironment() }, (error, _stdout, stderr) => {

@@ -48,8 +48,8 @@ export function newExperiment(text: string, changes: ExperimentChanges, file: st
     const { path, value } = setting(each);
     set(path, value);
   }
-  const rest = made.text.replace(/^# yaml-language-server:.*\n/m, "");
-  const result = `#${schemaLine}\n${rest}`;
+  const known = /^#( yaml-language-server:.*)\n/m.exec(made.text);
+  const result = `#${known?.[1] ?? schemaLine}\n${made.text.replace(known?.[0] ?? "", "")}`;
   parseExperiment(result, file);
   return result;
 }

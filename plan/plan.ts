@@ -18,6 +18,7 @@ import { type Experiment, readExperiment } from "./experiment";
 import { fleetSize, machinesOf, runsOf } from "./fleet";
 import { isConfigRewritten, namedBySetup } from "./made-by-setup";
 import { PlanError, type Problem } from "./problems";
+import { projectFilesIn } from "./project-files";
 import { cloudPlan, parseStackConfig, placeProblems, type StackConfig } from "./stack-config";
 import { definitionOf } from "./sweep-definition";
 import { sweptPaths, sweptPlaces } from "./sweep-names";
@@ -53,7 +54,8 @@ export async function makePlan(
   const dataset = findDataset(experiment, root, workload.folder, cacheFolder());
   // Training writes where it runs; everything else reads paths from the workspace.
   const outputs = pathIn(experiment.train.directory, experiment.results.outputs);
-  const protectedPaths = [outputs, ...(experiment.dataset ? [pathIn(experiment.dataset.target)] : [])];
+  const kept = [outputs, ...(experiment.dataset ? [pathIn(experiment.dataset.target)] : [])];
+  const protectedPaths = [...kept, ...projectFilesIn(workload.folder)];
   const { extraFiles } = workload;
   const code = await readable("workload.source", experiment.workload.source, () =>
     walkCode(workload.folder, {

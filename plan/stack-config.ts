@@ -66,7 +66,7 @@ export const stackConfigSchema = z.strictObject({
     .min(1, "must not be empty")
     .optional()
     .describe(
-      "API key, as a Pulumi secret (`pulumi config set --secret apiKey`). The variable LAMBDA_API_KEY overrides it.",
+      "API key, as a Pulumi secret (`pulumi config set --secret lambda-train:apiKey`). The variable LAMBDA_API_KEY overrides it.",
     ),
   instanceTypes: z
     .array(z.string().regex(/^[a-z0-9_]+$/, "must be an instance type as the API names it, as gpu_1x_a10"), {
@@ -169,6 +169,11 @@ export const stackConfigSchema = z.strictObject({
       "Whom to notify, and of what: see docs/notifications.md. Addresses are secrets or environment variables.",
     ),
 });
+
+/** Whether a key without its namespace is one of a stack's file. */
+export function isStackKey(key: string): boolean {
+  return key in stackConfigSchema.shape;
+}
 
 /** The stack's configuration after validation. */
 export type StackConfig = z.infer<typeof stackConfigSchema>;

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
-import { projectFolder } from "../local/paths";
+import { packageFolder } from "../local/paths";
 import { type ExecOptions, type ExecResult, outputOf, type RemoteProcess, type SshSession } from "./session";
 import { tarHeader, tarPadding } from "./transfer/tar";
 
@@ -24,7 +24,7 @@ let known: { readonly files: readonly AgentFile[]; readonly name: string } | und
 /** The agent that this release puts on instances. `name` tells its content. */
 function agent(): NonNullable<typeof known> {
   if (known === undefined) {
-    const folder = join(projectFolder(), "scripts/agent");
+    const folder = join(packageFolder(), "scripts/agent");
     const all = readdirSync(folder, { recursive: true, encoding: "utf8" });
     const paths = all.filter((path) => /\.(py|mk)$/.test(path) && !path.startsWith("tests/")).sort();
     const files = paths.map((path) => ({ path, content: readFileSync(join(folder, path)) }));

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { withoutCredentials } from "../local/git/url";
-import { projectFolder } from "../local/paths";
+import { packageFolder } from "../local/paths";
 import type { DatasetSource, Job } from "../plan/types";
 
 /** Which instance a run is started on. */
@@ -14,7 +14,7 @@ let known: string | undefined;
 
 /** Version of this program. */
 function release(): string {
-  known ??= (JSON.parse(readFileSync(join(projectFolder(), "package.json"), "utf8")) as { version: string }).version;
+  known ??= (JSON.parse(readFileSync(join(packageFolder(), "package.json"), "utf8")) as { version: string }).version;
   return known;
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, extname, join } from "node:path";
-import { projectFolder } from "../../local/paths";
+import { packageFolder } from "../../local/paths";
 
 /** A file of the page as it is sent. */
 export interface Asset {
@@ -34,7 +34,7 @@ export function importMapHash(html: Buffer): string {
 
 /** All files of the page, path → content. Nothing else is served. */
 export function readAssets(): Map<string, Asset> {
-  const page = join(projectFolder(), "cli", "page", "browser");
+  const page = join(packageFolder(), "cli", "page", "browser");
   const own = readdirSync(page, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { backendFolder, stateFile } from "./local-state";
-import { project } from "./names";
+import { projectName } from "./names";
 import { pulumiOutput } from "./pulumi";
 
 /** A state as it was at some time. Its secrets are encrypted with the stack's passphrase. */
@@ -17,6 +17,7 @@ export interface Backup {
 /** Folders of Pulumi's file backend that hold states of a stack, and the names that they have there. */
 function places(backend: string, stack: string): { readonly folder: string; readonly name: RegExp }[] {
   const root = join(backend, ".pulumi");
+  const project = projectName();
   const exact = stack.replace(/[.]/g, "\\.");
   return [
     { folder: join(root, "stacks", project), name: new RegExp(`^${exact}\\.json(\\.gz)?(\\.bak)?$`) },

@@ -16,7 +16,7 @@ import { engineAlive } from "../../engine/link/address";
 import { readJson } from "../../local/json";
 import { localFolder, projectFolder } from "../../local/paths";
 import { backendFolder, stateFile } from "./local-state";
-import { project } from "./names";
+import { projectName } from "./names";
 import { pulumiOutput } from "./pulumi";
 
 /**
@@ -29,8 +29,8 @@ export async function mendAfterKill(stack: string): Promise<boolean> {
   const backend = backendFolder();
   if (backend === undefined) return false;
   const root = join(backend, ".pulumi");
-  const stacks = join(root, "stacks", project);
-  const locks = join(root, "locks", "organization", project, stack);
+  const stacks = join(root, "stacks", projectName());
+  const locks = join(root, "locks", "organization", projectName(), stack);
   const held = await locksIn(locks);
   if (held.some((lock) => lock !== undefined && isHeld(lock))) return false;
   const state = stateFile(stack);
@@ -55,7 +55,7 @@ export async function isWorkedOn(stack: string): Promise<boolean> {
   const backend = backendFolder();
   if (backend === undefined) return false;
   const root = join(backend, ".pulumi");
-  const held = await locksIn(join(root, "locks", "organization", project, stack));
+  const held = await locksIn(join(root, "locks", "organization", projectName(), stack));
   return held.some((lock) => lock !== undefined && isHeld(lock));
 }
 

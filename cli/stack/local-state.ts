@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { readJson } from "../../local/json";
 import { projectFolder } from "../../local/paths";
-import { project, secretSignature } from "./names";
+import { projectName, secretSignature } from "./names";
 
 /*
  * What Pulumi keeps in a folder (`PULUMI_BACKEND_URL=file://…`) can be read without the CLI, which takes half a second to
@@ -22,7 +22,7 @@ export function backendFolder(url = process.env.PULUMI_BACKEND_URL ?? ""): strin
 export function stateFile(stack: string): string | undefined {
   const folder = backendFolder();
   if (folder === undefined || stack.includes("/")) return undefined;
-  const file = join(folder, ".pulumi", "stacks", project, `${stack}.json`);
+  const file = join(folder, ".pulumi", "stacks", projectName(), `${stack}.json`);
   return existsSync(file) ? file : undefined;
 }
 
@@ -30,7 +30,7 @@ export function stateFile(stack: string): string | undefined {
 export function selectedHere(): string | undefined {
   const home = process.env.PULUMI_HOME || join(homedir(), ".pulumi");
   const key = createHash("sha1").update(join(projectFolder(), "Pulumi.yaml")).digest("hex");
-  const file = join(home, "workspaces", `${project}-${key}-workspace.json`);
+  const file = join(home, "workspaces", `${projectName()}-${key}-workspace.json`);
   const { stacks } = (readJson(file) ?? {}) as { readonly stacks?: Readonly<Record<string, unknown>> };
   const selected = stacks?.[process.env.PULUMI_BACKEND_URL ?? ""];
   const [, stack] = /^organization\/[^/]+\/([^/]+)$/.exec(typeof selected === "string" ? selected : "") ?? [];

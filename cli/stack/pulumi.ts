@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { parse } from "yaml";
 import { interruptMark } from "../../components/dynamic/interrupt";
-import { projectFolder } from "../../local/paths";
+import { packageFolder, projectFolder } from "../../local/paths";
+import { configNamespace } from "../../plan/namespace";
 import { selectedHere } from "./local-state";
-import { project } from "./names";
 
 /** Runs the Pulumi CLI in the project with this terminal. Resolves to its exit code; 128 and a signal's number where one ended it. */
 export function pulumi(args: readonly string[]): Promise<number> {
@@ -62,7 +62,7 @@ export function pulumiOutput(args: readonly string[]): Promise<string> {
   });
 }
 
-/** The stack to work on: the one named, else the selected one, else `dev`. */
+/** The stack to work on: the one named, else the selected one, else the only one that has a file, else `dev`. */
 export async function stackName(named: string | undefined): Promise<string> {
   if (named !== undefined) return named;
   if (process.env.PULUMI_STACK) return process.env.PULUMI_STACK;
@@ -74,7 +74,15 @@ export async function stackName(named: string | undefined): Promise<string> {
   } catch {
     // No stack is selected yet.
   }
-  return "dev";
+  return onlyStack() ?? "dev";
+}
+
+/** The stack of a project of the user's own that has one stack's file. In a clone `dev` is the default, whatever is beside it. */
+function onlyStack(): string | undefined {
+  const project = projectFolder();
+  if (project === packageFolder()) return undefined;
+  const stacks = readdirSync(project).flatMap((name) => /^Pulumi\.(.+)\.yaml$/.exec(name)?.[1] ?? []);
+  return stacks.length === 1 ? stacks[0] : undefined;
 }
 
 /**
@@ -92,8 +100,8 @@ export function rawStackConfig(stack: string): Record<string, unknown> {
   const file = join(projectFolder(), `Pulumi.${stack.split("/").pop()}.yaml`);
   if (!existsSync(file)) return {};
   const { config = {} } = (parse(readFileSync(file, "utf8")) ?? {}) as { config?: Record<string, unknown> };
-  const ours = Object.entries(config).filter(([key]) => key.startsWith(`${project}:`));
-  return Object.fromEntries(ours.map(([key, value]) => [key.slice(project.length + 1), value]));
+  const ours = Object.entries(config).filter(([key]) => key.startsWith(configNamespace));
+  return Object.fromEntries(ours.map(([key, value]) => [key.slice(configNamespace.length), value]));
 }
 
 /** Whether a value is a secret, or holds one at any depth. */

@@ -260,7 +260,7 @@ function nextStep(all: readonly JobReport[]): string {
   const call = (name: string, ...more: string[]): string => {
     const isOfRun = name === "logs" && job.label !== undefined;
     const args = [...(stack === "dev" ? [] : ["--stack", stack]), ...(isOfRun ? ["--run", job.name] : []), ...more];
-    return pc.bold(["npm run", name, ...(args.length === 0 ? [] : ["--", ...args])].join(" "));
+    return pc.bold(args.length === 0 ? `npm run ${name}` : `npm run ${name} -- ${args.join(" ")}`);
   };
   if (strays.length > 0) return `${call("up")} adopts what was launched; ${call("down")} terminates it`;
   if (unknown !== null) return `${call("status")} again, when the API answers`;

@@ -16,11 +16,15 @@ export type Shell = (typeof shells)[number];
  * Text for a shell's start-up file: the function `lambda-train`, which runs a command of the project in that folder from
  * anywhere, and the completion of its commands, options and stacks. Completing starts no process but the shell's own.
  */
-export function completionFor(shell: Shell, commands: readonly CompletedCommand[], project: string): string {
+export function completionFor(
+  shell: Shell,
+  commands: readonly CompletedCommand[],
+  { project, program }: { readonly project: string; readonly program: string },
+): string {
   const text = { bash, zsh, fish }[shell](
     commands,
     shellQuote(project),
-    shellQuote(join(project, "engine/bootstrap.mjs")),
+    shellQuote(join(program, "engine/bootstrap.mjs")),
   );
   return `# Completion of lambda-train for ${shell}.\n${text}`;
 }

@@ -1,5 +1,18 @@
 import * as pulumi from "@pulumi/pulumi";
 
+/** Where a clone has the program that the texts call, from the project's folder. */
+export const programInClone = "./dist/components/dynamic/provider.js";
+
+let called = {
+  program: programInClone,
+  remedy: "The project is not built (run `npm ci && npm run build` in its folder): ",
+};
+
+/** From now on the texts call the installed package: for a program of somebody else's. */
+export function callPackage(): void {
+  called = { program: "lambda-train/provider", remedy: "lambda-train is not installed (run `npm install`): " };
+}
+
 /**
  * The provider's program text as the state keeps it. The engine's provider process runs it in the project's folder,
  * also at a destroy years later: it must stay as it is for as long as any state holds it.
@@ -14,10 +27,10 @@ export function providerText(module: string, urn?: string): string {
   return [
     "exports.handler = () => {",
     "  try {",
-    `    return require("./dist/components/dynamic/provider.js").provider(${names});`,
+    `    return require(${JSON.stringify(called.program)}).provider(${names});`,
     "  } catch (error) {",
     '    if (error.code === "MODULE_NOT_FOUND") {',
-    '      error.message = "The project is not built (run `npm ci && npm run build` in its folder): " + error.message;',
+    `      error.message = ${JSON.stringify(called.remedy)} + error.message;`,
     "    }",
     "    throw error;",
     "  }",

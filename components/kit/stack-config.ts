@@ -1,17 +1,37 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as runtime from "@pulumi/pulumi/runtime";
+import { configNamespace as namespace } from "../../plan/namespace";
 import { PlanError } from "../../plan/problems";
+import { isStackKey } from "../../plan/stack-config";
 
-/** The stack's configuration under the project's namespace: key without namespace → text. */
+/** The stack's configuration under our namespace: key without namespace → text. */
 export function stackConfig(): Record<string, string> {
-  const namespace = `${pulumi.getProject()}:`;
-  const ours = Object.entries(runtime.allConfig()).filter(([key]) => key.startsWith(namespace));
-  refuseKeysInClear(namespace, Object.fromEntries(ours));
+  const all = runtime.allConfig();
+  const ours = Object.entries(all).filter(([key]) => key.startsWith(namespace));
+  refuseKeysInClear(Object.fromEntries(ours));
   return Object.fromEntries(ours.map(([key, value]) => [key.slice(namespace.length), value]));
 }
 
+/**
+ * Refuses keys of ours in the namespace of a project with another name, where `pulumi config set` without a namespace puts
+ * them and nothing reads them.
+ */
+export function refuseMisplaced(): void {
+  const own = `${pulumi.getProject()}:`;
+  if (own === namespace) return;
+  const problems = Object.keys(runtime.allConfig())
+    .filter((key) => key.startsWith(own) && isStackKey(key.slice(own.length)))
+    .map((key) => ({
+      field: key,
+      value: "set",
+      message: `keys of the stack are read under ${namespace} alone`,
+      next: `Rename it to ${namespace}${key.slice(own.length)} in the stack's file`,
+    }));
+  if (problems.length > 0) throw new PlanError(problems);
+}
+
 /** The engine copies the configuration into the state: plain text in the stack's file stays plain text there. */
-function refuseKeysInClear(namespace: string, config: Readonly<Record<string, string>>): void {
+function refuseKeysInClear(config: Readonly<Record<string, string>>): void {
   // The SDK exports it, without a type.
   const { isConfigSecret } = runtime as unknown as { isConfigSecret(key: string): boolean };
   const problems = ["apiKey", "selfTerminateApiKey"]
@@ -20,7 +40,7 @@ function refuseKeysInClear(namespace: string, config: Readonly<Record<string, st
       field: namespace + name,
       value: "plain text",
       message: "an API key must be a secret of the configuration; otherwise the state would hold it in plain text",
-      next: `Revoke this key. Then set another: npm run pulumi -- config set --secret ${name}`,
+      next: `Revoke this key. Then set another: npm run pulumi -- config set --secret ${namespace}${name}`,
     }));
   if (problems.length > 0) throw new PlanError(problems);
 }

@@ -1,29 +1,35 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { isEmulated, stackOf } from "./environment.mjs";
-import { root } from "./paths.mjs";
+import { isInstalled, root } from "./paths.mjs";
 import { suites } from "./suites.mjs";
 import { benchPackages, testPackages } from "./system.mjs";
 
-/** Commands that the bootstrap itself answers. */
-export const builtin = {
+const tests = {
   test: "runs the tests: npm test -- [files or options of vitest]",
   ...Object.fromEntries(Object.entries(suites).map(([name, { what }]) => [name, what])),
-  setup: "prepares everything that `up` and the tests need, and exits",
+};
+
+/** Commands that the bootstrap itself answers. The package has no tests. */
+export const builtin = {
+  ...(isInstalled ? {} : tests),
+  setup: `prepares everything that \`up\` ${isInstalled ? "needs" : "and the tests need"}, and exits`,
   parts: "prints, as JSON, what the project runs on here (see doctor); prepares nothing",
   env: "prints the commands' environment, for `eval`; --json prints it as JSON",
 };
 
 /** How a command is called: what runs before npm can, or prints for a program, is no script of npm's. */
 export function callOf(name) {
+  if (isInstalled) return `npx lambda-train ${name}`;
   return ["setup", "parts", "env"].includes(name) ? `node engine/bootstrap.mjs ${name}` : `npm run ${name}`;
 }
 
-/** Names of the operator commands: the files of cli/. */
+/** Names of the operator commands: the files of cli/, or of what is built from it. */
 export function operatorCommands() {
-  return readdirSync(join(root, "cli"))
-    .filter((name) => name.endsWith(".ts"))
-    .map((name) => name.slice(0, -".ts".length));
+  const [folder, end] = isInstalled ? ["dist/cli", ".js"] : ["cli", ".ts"];
+  return readdirSync(join(root, folder))
+    .filter((name) => name.endsWith(end) && name !== "bundle.js")
+    .map((name) => name.slice(0, -end.length));
 }
 
 /** The words that are a command's own: what follows may be a command for the instance, with options of its own. */
@@ -41,11 +47,12 @@ export function ownWords(command, args) {
 export function needsOf(command, args) {
   if (command === "pulumi") return { pulumi: true, cloud: false };
   if (command === "doctor" || args.includes("--help") || args.includes("-h")) return { pulumi: false, cloud: false };
-  if (["reference", "experiments", "new-experiment"].includes(command)) return { pulumi: false, cloud: false };
+  if (["init", "reference", "experiments", "new-experiment"].includes(command)) return { pulumi: false, cloud: false };
   if (command === "cloud") return { pulumi: false, cloud: true };
+  if (command === "setup" && isInstalled) return { pulumi: true, cloud: false };
   if (["test", "setup", "screenshots"].includes(command) || command in suites)
     return { pulumi: true, cloud: true, packages: testPackages };
   if (command === "bench") return { pulumi: true, cloud: true, packages: benchPackages };
   const rents = (command === "up" && !args.includes("--preview-only")) || command === "down";
-  return { pulumi: true, cloud: rents && isEmulated(stackOf(args)) };
+  return { pulumi: true, cloud: rents && !isInstalled && isEmulated(stackOf(args)) };
 }

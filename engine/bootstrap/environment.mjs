@@ -1,8 +1,18 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
-import { cacheFolder, localFolder, pulumiHome, readJson, root, writeWhole } from "./paths.mjs";
+import {
+  cacheFolder,
+  hasProject,
+  isInstalled,
+  localFolder,
+  project,
+  pulumiHome,
+  readJson,
+  root,
+  writeWhole,
+} from "./paths.mjs";
 
 /** The stack of the embedded default. */
 export const embeddedStack = "dev";
@@ -10,19 +20,26 @@ export const embeddedStack = "dev";
 /** Passphrase of the local backend, made once. It encrypts the secrets in the state. */
 export const passphraseFile = join(localFolder, "passphrase");
 
-/** The stack that a command's arguments, or $PULUMI_STACK, name; `dev` where none is named. */
+/** The stack that a command's arguments, or $PULUMI_STACK, name; else the only one that a project has a file of, else `dev`. */
 export function stackOf(args) {
   for (const [i, word] of args.entries()) {
     if (word === "--") break;
     if ((word === "--stack" || word === "-s") && args[i + 1]) return args[i + 1];
     if (word.startsWith("--stack=")) return word.slice("--stack=".length);
   }
-  return process.env.PULUMI_STACK || embeddedStack;
+  return process.env.PULUMI_STACK || onlyStack() || embeddedStack;
+}
+
+/** The stack of a project of the user's own that has one stack's file. In a clone `dev` is the default, whatever is beside it. */
+function onlyStack() {
+  if (!isInstalled || !hasProject) return undefined;
+  const stacks = readdirSync(project).flatMap((name) => /^Pulumi\.(.+)\.yaml$/.exec(name)?.[1] ?? []);
+  return stacks.length === 1 ? stacks[0] : undefined;
 }
 
 /** Tells whether the stack's file asks for the emulated cloud. */
 export function isEmulated(stack) {
-  const path = join(root, `Pulumi.${stack.split("/").pop()}.yaml`);
+  const path = join(project, `Pulumi.${stack.split("/").pop()}.yaml`);
   return existsSync(path) && /^\s+(["']?)[\w-]+:endpoint\1:\s*["']?emulated\b/m.test(readFileSync(path, "utf8"));
 }
 
@@ -34,7 +51,7 @@ export function isEmulated(stack) {
 export function backendOf(pulumi, stack) {
   const { PULUMI_HOME, PULUMI_BACKEND_URL, PULUMI_ACCESS_TOKEN } = process.env;
   const loggedIn = Boolean(readJson(join(homedir(), ".pulumi", "credentials.json"))?.current);
-  const ownLogin = !PULUMI_BACKEND_URL && loggedIn && stack !== embeddedStack;
+  const ownLogin = !PULUMI_BACKEND_URL && loggedIn && (isInstalled || stack !== embeddedStack);
   const account = Boolean(PULUMI_ACCESS_TOKEN) || ownLogin || /^https?:/.test(PULUMI_BACKEND_URL ?? "");
   const ownHome = Boolean(PULUMI_HOME) || (pulumi?.source === "path" && account);
   const home = PULUMI_HOME || (ownHome ? join(homedir(), ".pulumi") : pulumiHome);
@@ -74,7 +91,7 @@ export function engineEnvironment({ node, pulumi, backend, compat }) {
   // If our home holds the plugins but the user's login is wanted, the CLI needs the place of that login.
   if (backend.ownLogin && !backend.ownHome) env.PULUMI_CREDENTIALS_PATH ??= join(homedir(), ".pulumi");
   if (compat) env.PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION ??= "true";
-  if (backend.local) {
+  if (backend.local && hasProject) {
     const state = join(localFolder, "state");
     mkdirSync(state, { recursive: true, mode: 0o700 });
     env.PULUMI_BACKEND_URL = `file://${state}`;

@@ -1,15 +1,18 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { goToolchain } from "./build.mjs";
+import { callOf } from "./commands.mjs";
 import { dependenciesReady } from "./dependencies.mjs";
 import { backendOf, embeddedStack, isEmulated } from "./environment.mjs";
 import { readyNode } from "./node.mjs";
-import { oldest, readJson, root, versions } from "./paths.mjs";
+import { isInstalled, oldest, project, sdkPackage, versions } from "./paths.mjs";
 import { installedPlugin, wantedPlugins } from "./plugins.mjs";
 import { readyPulumi } from "./pulumi.mjs";
 import { installCommand, missingPackages, systemPackages } from "./system.mjs";
 
-const setup = "node engine/bootstrap.mjs setup";
+const setup = callOf("setup");
+/** The package has its npm packages in it. */
+const install = isInstalled ? "npm install" : "npm ci";
 const sources = {
   path: "installed on this machine",
   vendor: "the vendor's download",
@@ -28,17 +31,17 @@ export async function parts() {
     readyPulumi({ prepare: false }),
     goToolchain(),
   ]);
-  const sdk = readJson(join(root, "node_modules", "@pulumi", "pulumi", "package.json"));
+  const sdk = sdkPackage("pulumi");
   return [
     part("Node.js", node && { version: node.version, source: `${node.source} (${node.path})` }, setup),
-    part("npm packages", dependenciesReady() && { source: "package-lock.json" }, "npm ci"),
+    ...(isInstalled ? [] : [part("npm packages", dependenciesReady() && { source: "package-lock.json" }, install)]),
     part("Pulumi CLI and engine", pulumi && { version: pulumi.version, source: origin(pulumi, pulumi.path) }, setup),
     part(
       "Node.js language host",
       pulumi && { version: hostVersion(pulumi), source: origin(pulumi, pulumi.host) },
       setup,
     ),
-    part("dynamic provider", sdk && { version: `v${sdk.version}`, source: "npm package @pulumi/pulumi" }, "npm ci"),
+    part("dynamic provider", sdk && { version: `v${sdk.version}`, source: "npm package @pulumi/pulumi" }, install),
     ...plugins(pulumi),
     go
       ? { name: "Go", state: "ok", version: `v${go.version}`, source: go.path }
@@ -48,7 +51,8 @@ export async function parts() {
           source: "needed only where the engine has to be built",
           remedy: `install Go from go.dev or your system's packages, or Pulumi ${oldest.pulumi} or newer`,
         },
-    ...(await system()),
+    // The package has no emulated cloud.
+    ...(isInstalled ? [] : await system()),
   ];
 }
 
@@ -75,7 +79,7 @@ function plugins(pulumi) {
 
 async function system() {
   const missing = process.platform === "linux" ? await missingPackages() : Object.keys(systemPackages);
-  const needed = existsSync(join(root, "Pulumi.yaml")) && isEmulated(embeddedStack);
+  const needed = existsSync(join(project, "Pulumi.yaml")) && isEmulated(embeddedStack);
   return Object.keys(systemPackages).map((name) => ({
     name: `package ${name}`,
     state: missing.includes(name) ? (needed ? "missing" : "absent") : "ok",

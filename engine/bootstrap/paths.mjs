@@ -1,15 +1,34 @@
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** Folder of the project. */
+/** Folder of this program: a clone, or the installed package. */
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
-/** Folder of what belongs to this checkout alone: state, emulated cloud, locks. */
-export const localFolder = resolve(process.env.LAMBDA_TRAIN_LOCAL || join(root, ".local"));
+/** Whether this is the installed package. It is built and has no dependencies; a clone is a project itself. */
+export const isInstalled = !existsSync(join(root, "Pulumi.yaml"));
 
-/** Folder of what all checkouts of a user share: engine, Node.js, plugins. */
+const found = isInstalled ? (projectAbove(root) ?? projectAbove(process.cwd())) : root;
+
+/**
+ * Folder of the project: the clone, or the folder with a Pulumi.yaml that the package is installed in, or that the
+ * current folder is in. Where there is none yet, the current folder, of which `init` makes one.
+ */
+export const project = found ?? process.cwd();
+
+/** Whether there is a project. */
+export const hasProject = found !== undefined;
+
+function projectAbove(folder) {
+  if (existsSync(join(folder, "Pulumi.yaml"))) return folder;
+  return dirname(folder) === folder ? undefined : projectAbove(dirname(folder));
+}
+
+/** Folder of what belongs to this project alone: state, emulated cloud, locks. */
+export const localFolder = resolve(process.env.LAMBDA_TRAIN_LOCAL || join(project, ".local"));
+
+/** Folder of what all projects of a user share: engine, Node.js, plugins. */
 export const cacheFolder = resolve(
   process.env.LAMBDA_TRAIN_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "lambda-train"),
 );
@@ -25,6 +44,12 @@ export const engineBin = join(cacheFolder, "engine", `v${versions.pulumi}`, "bin
 
 /** PULUMI_HOME of the project's runs: plugins and login that are not the user's own. */
 export const pulumiHome = join(cacheFolder, "pulumi-home");
+
+/** The package.json of a Pulumi SDK that this program was built with. */
+export function sdkPackage(name) {
+  const folders = ["node_modules", "dist/program/node_modules"];
+  return folders.map((folder) => readJson(join(root, folder, "@pulumi", name, "package.json"))).find(Boolean);
+}
 
 /** Compares two versions such as 22.19.0 and 22.23.3 as numbers. */
 export function atLeast(version, wanted) {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Failure, say } from "./failure.mjs";
 import { locked } from "./lock.mjs";
-import { cacheFolder, isFile, readJson, root } from "./paths.mjs";
+import { cacheFolder, isFile, root, sdkPackage } from "./paths.mjs";
 import { vendor } from "./pulumi.mjs";
 import { logPath, quietly } from "./run.mjs";
 
@@ -13,7 +13,7 @@ const wrapper = join(root, "engine", "wrappers", "pulumi-resource");
 /** The resource plugins of the program: name and version, as the installed SDKs ask for them. */
 export function wantedPlugins() {
   return ["command", "random"].map((name) => {
-    const sdk = readJson(join(root, "node_modules", "@pulumi", name, "package.json"));
+    const sdk = sdkPackage(name);
     return { name, version: sdk?.pulumi?.version ?? sdk?.version ?? "unknown" };
   });
 }

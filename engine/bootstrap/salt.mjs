@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { passphraseFile } from "./environment.mjs";
-import { root, writeWhole } from "./paths.mjs";
+import { project, writeWhole } from "./paths.mjs";
 
 /** The text of a stack's file without its salt; unchanged where encrypted values need it. */
 export function withoutSalt(text) {
@@ -16,7 +16,7 @@ export function withoutSalt(text) {
  */
 export function removeSalt(stack, env) {
   if (env.PULUMI_CONFIG_PASSPHRASE_FILE !== passphraseFile) return;
-  const path = join(root, `Pulumi.${stack}.yaml`);
+  const path = join(project, `Pulumi.${stack}.yaml`);
   if (!existsSync(path)) return;
   const text = readFileSync(path, "utf8");
   const clean = withoutSalt(text);

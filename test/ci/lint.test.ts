@@ -19,6 +19,12 @@ describe("the workflows", () => {
     expect(status).toBe(0);
   });
 
+  it("so does the one that init writes", { timeout: 60_000 }, () => {
+    const file = join(root, "templates/init/workflow.yml");
+    const { stdout } = spawnSync(actionlint(), ["-no-color", "-shellcheck", shellcheck(), file], { encoding: "utf8" });
+    expect(stdout).toBe("");
+  });
+
   it("run scripts that satisfy shellcheck", () => {
     const scripts = readdirSync(join(root, "scripts/ci")).map((name) => join("scripts/ci", name));
     const { status, stdout } = spawnSync(shellcheck(), ["-x", "-P", "SCRIPTDIR", ...scripts], {

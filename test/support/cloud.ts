@@ -13,7 +13,7 @@ export class TestCloud {
   }
 
   /** Starts the project's cloud, its time running fast, and connects to its admin surface. */
-  static async start(project: Project, timeScale = 120): Promise<TestCloud> {
+  static async start(project: Pick<Project, "folder" | "run">, timeScale = 120): Promise<TestCloud> {
     const { code, output } = await project.run("cloud", ["start", "--time-scale", String(timeScale)]);
     const run = readRunFile(`${project.folder}/.local`);
     if (code !== 0 || run === undefined) throw new Error(`The emulated cloud did not start: ${output}`);

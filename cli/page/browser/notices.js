@@ -10,7 +10,7 @@ export function Notices() {
   const link = useTopic("link");
   const trouble = useTopic("trouble") ?? [];
   const now = useNow();
-  const suffix = stack?.name ? ` -- --stack ${stack.name}` : "";
+  const suffix = stack?.name ? ` --stack ${stack.name}` : "";
   return html`
     ${
       server === "lost" &&
@@ -32,7 +32,7 @@ export function Notices() {
       ({
         text,
       }) => html`<${Notice} key=${text} kind="warn" id="maintenance" title="Lambda maintains this instance's host">
-        Lambda's ${text}. It may restart or end the instance: <code>npm run results${suffix}</code> downloads the results now, and
+        Lambda's ${text}. It may restart or end the instance: <code>npm run results --${suffix}</code> downloads the results now, and
         a running <code>npm run watch</code> does so before it begins.
       </${Notice}>`,
     )}
@@ -47,7 +47,7 @@ function Situation({ report, stack, suffix }) {
   if (report?.strays?.length > 0) {
     return html`<${Notice} kind="bad" id="strays" title="An instance bills that the stack's state doesn't know">
       ${report.strays.map(({ id, type, region, launchedAt }) => html`<div>${id}, ${type} in ${region}, launched ${launchedAt ?? "at an unknown time"}</div>`)}
-      An \`up\` was killed during the launch. <code>npm run up${suffix}</code> adopts it; <code>npm run down${suffix}</code> terminates it.
+      An \`up\` was killed during the launch. <code>npm run up --${suffix}</code> adopts it; <code>npm run down --${suffix}</code> terminates it.
     </${Notice}>`;
   }
   if (report?.unknown != null) {
@@ -55,29 +55,29 @@ function Situation({ report, stack, suffix }) {
   }
   if (report == null || report.instance === null) {
     return html`<${Notice} kind="calm" id="empty" title="No instance">
-      ${stack?.trouble ?? "No instance is billed."} <code>npm run up${suffix}</code> launches one and starts the run. This page then shows it.
+      ${stack?.trouble ?? "No instance is billed."} <code>npm run up --${suffix}</code> launches one and starts the run. This page then shows it.
     </${Notice}>`;
   }
   if (report.instance.status === "gone") {
-    return html`<${Notice} kind="bad" title="The instance is gone"><code>npm run down${suffix}</code> cleans up after it; <code>npm run up${suffix || " --"} --refresh</code> launches a new one.</${Notice}>`;
+    return html`<${Notice} kind="bad" title="The instance is gone"><code>npm run down --${suffix}</code> cleans up after it; <code>npm run up --${suffix} --refresh</code> launches a new one.</${Notice}>`;
   }
   const { run } = report;
   if (run.state === "failed") return html`<${Evidence} run=${run} suffix=${suffix} />`;
   if (broken) {
     return html`<${Notice} kind="bad" id="failed" title="The ${broken.name} failed">
       <pre class="evidence">${broken.detail ?? ""}</pre>
-      Fix it, and <code>npm run up${suffix}</code> continues from there. Until then the instance bills.
+      Fix it, and <code>npm run up --${suffix}</code> continues from there. Until then the instance bills.
     </${Notice}>`;
   }
   if (run.state === "none" || run.state === "absent") {
     return html`<${Notice} kind="calm" id="starting" title="No run yet">
-      The instance is up. If no <code>npm run up${suffix}</code> is working on it, run it: it continues where it stopped.
+      The instance is up. If no <code>npm run up --${suffix}</code> is working on it, run it: it continues where it stopped.
     </${Notice}>`;
   }
   if (run.state === "finished" || run.state === "stopped") {
     return html`<${Notice} kind="calm" id="ended" title=${run.state === "finished" ? "The run has finished" : `The run was stopped (${run.stopReason})`}>
       ${downloaded(report)}
-      The instance bills until <code>npm run down${suffix}</code>, which downloads what is missing and terminates it.
+      The instance bills until <code>npm run down --${suffix}</code>, which downloads what is missing and terminates it.
     </${Notice}>`;
   }
   return null;
@@ -95,7 +95,7 @@ function Evidence({ run, suffix }) {
   const last = log.filter(({ text }) => text.trim() !== "").slice(-12);
   return html`<${Notice} kind="bad" id="failed" title="Training failed${run.exitCode === undefined ? "" : ` with status ${run.exitCode}`}">
     <pre class="evidence">${last.map(({ text }) => text).join("\n") || run.lastLine}</pre>
-    Fix it, and <code>npm run up${suffix || " --"} --refresh</code> starts it again from its last checkpoint. Until then the instance bills.
+    Fix it, and <code>npm run up --${suffix} --refresh</code> starts it again from its last checkpoint. Until then the instance bills.
   </${Notice}>`;
 }
 
