@@ -1,7 +1,9 @@
 import { posix } from "node:path";
 import { commandIn } from "../remote/command";
 import { shellQuote } from "../remote/quote";
+import { bringSecretsOnce } from "../remote/secrets";
 import { stackView } from "./stack/read";
+import { secretsFor } from "./stack/secrets";
 import { type Choice, requireInstance } from "./stack/stack-view";
 import { runThere, thereHelp } from "./stack/there";
 import { withTrial } from "./sweep/trials";
@@ -27,6 +29,7 @@ run(async () => {
     access,
     workspace,
     run: plan,
+    stack: name,
   } = requireInstance(await withTrial(await stackView(stack), choice.run), choice, "run");
   if (home !== true && workspace === undefined) {
     throw new CommandError(
@@ -36,7 +39,11 @@ run(async () => {
   }
   const folder = home === true ? "" : posix.join(workspace ?? "", plan?.directory ?? "");
   const place = { folder, experiment: plan?.experiment ?? "" };
-  const code = await runThere(access, (session) => commandIn(session, place, command.args));
+  const values = await secretsFor(name, plan);
+  const code = await runThere(access, async (session) => {
+    const secrets = await bringSecretsOnce(session, values);
+    return commandIn(session, { ...place, secrets }, command.args);
+  });
   const [word = ""] = command.args;
   if (code === notFound && /[\s|&;<>]/.test(word)) {
     console.error(

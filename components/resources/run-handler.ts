@@ -4,6 +4,7 @@ import type { DashboardPlan, RunPlan } from "../../plan/types";
 import { ensureAgent } from "../../remote/agent";
 import { tellTime } from "../../remote/clock";
 import { doubtText, hasEnded, limitTexts, RunError, readStatus, startsAgain, trainingFailed } from "../../remote/run";
+import { bringSecrets } from "../../remote/secrets";
 import { withSession } from "../../remote/session";
 import type { RunState, RunStatus } from "../../remote/types";
 import { waitForEnd, waitForFirstStep } from "../../remote/waiting";
@@ -12,6 +13,7 @@ import { diffByName } from "../dynamic/diff";
 import { CreatedButFailed, type DynamicHandler, type HandlerContext } from "../dynamic/handler";
 import { connect } from "./cloud";
 import { isUnreachable, look, lookOrKeep, type OnInstance } from "./place";
+import { secretsHere } from "./secrets-here";
 
 interface Inputs extends OnInstance {
   readonly endpoint: string;
@@ -123,8 +125,11 @@ export const handler: DynamicHandler<Inputs, Outputs> = {
               ? `had failed with status ${status.exitCode}`
               : "had detached itself";
       context.progress(`${news.run.experiment} ${ended}; it starts again`);
+      const { secrets } = news.run;
+      const values = secrets && secretsHere(secrets, context);
       await withSession(news.access, async (session) => {
         await ensureAgent(session);
+        if (values !== undefined) await bringSecrets(session, values);
         return session.run("bash -s", "starting the run", { stdin: news.startScript });
       });
     }

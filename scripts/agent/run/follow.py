@@ -6,6 +6,7 @@ from binascii import b2a_base64
 from collections import deque
 
 from base.document import Maybe, takes
+from base.secrets import cover_end
 from run.session import take_up
 from run.standing import is_unsupervised
 from run.state import Run
@@ -149,6 +150,7 @@ def piece(experiment, start, most, wait, bar):
     while True:
         # Asked first: what is written before the end is then surely read.
         more = wait and goes_on(run)
+        cover_end(run.log)
         try:
             log = open(run.log, "rb")
         except OSError:
