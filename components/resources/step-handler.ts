@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { SecretSource } from "../../plan/types";
 import { runScript } from "../../remote/script";
 import { bringSecrets } from "../../remote/secrets";
@@ -34,7 +34,7 @@ async function run(inputs: Inputs, context: HandlerContext): Promise<Outputs> {
 export const handler: DynamicHandler<Inputs, Outputs> = {
   diff: (_id, olds, news) => diffByName(olds, news, { replace: ["triggers"], update: ["access", "script", "secrets"] }),
   create: async (inputs, context) => ({
-    id: createHash("sha256").update(inputs.script).digest("hex").slice(0, 16),
+    id: randomUUID(),
     outs: await run(inputs, context),
   }),
   update: async (_id, olds, news, context) =>

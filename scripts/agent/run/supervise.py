@@ -11,7 +11,7 @@ from base.document import Maybe, takes
 from base.files import clock_ahead, moment, now
 from base.pidfd import Waiter
 from base.processes import key_of, own_command, pid_in, send, start_detached
-from base.secrets import cover, hide
+from base.secrets import TAIL, cover, hide
 from base.shell import workplace
 from nodes.watch import Others
 from run.activity import Activity
@@ -90,6 +90,7 @@ class Supervisor:
 
     def take_up(self):
         self.begins = beginning(self.attempt)
+        self.covered = max(0, self.begins - TAIL)
         end = self.attempt.get("trainingEnd")
         started = calendar.timegm(time.strptime(self.attempt.get("startedAt"), "%Y-%m-%dT%H:%M:%SZ"))
         self.began -= max(0, (end["at"] if end else time.time()) - started)
@@ -106,6 +107,7 @@ class Supervisor:
             relative = os.path.relpath(checkpoint, os.path.realpath(workplace(self.described)))
             command = self.described["resume"]["command"].replace("{checkpoint}", shlex.quote(relative))
         self.begins = size_of(self.run.log)
+        self.covered = max(0, self.begins - TAIL)
         self.activity = Activity(self.run.log, self.begins)
         itself = checkpoint and not self.described["resume"]["command"]
         how = "resumes by itself, newest checkpoint" if itself else "resumes from"
