@@ -8,19 +8,21 @@ import { configureTiny, startTinyStack, type TinyChanges } from "../support/tiny
 const ofEnvironment = "hf_of-the-environment-1";
 const ofConfiguration = "wandb_of-the-configuration-2";
 
+const train =
+  'echo "train $HF_TOKEN $WANDB_API_KEY"; mkdir -p outputs/{experiment}; echo "$HF_TOKEN" > outputs/{experiment}/leak.txt; ' +
+  "exec make train CONFIG={config} EXPERIMENT={experiment}";
+/** Fails where a process there has the secret among its arguments. */
+const notInArguments =
+  "printenv HF_TOKEN > /tmp/pattern && ! grep -qsF -f /tmp/pattern /proc/[0-9]*/cmdline; status=$?; rm /tmp/pattern; exit $status";
+
 /** Each test goes on from where the one before ended. */
 describe("secrets of a workload", { timeout: 120_000 }, () => {
   const project = new Project();
   const given = { HF_TOKEN: ofEnvironment };
   const changes: TinyChanges = {
     environment: { secrets: ["HF_TOKEN", "WANDB_API_KEY"], setup: 'echo "with $HF_TOKEN"; test -n "$WANDB_API_KEY"' },
-    gate: { command: 'test -n "$HF_TOKEN"' },
-    train: {
-      command:
-        'echo "train $HF_TOKEN $WANDB_API_KEY"; mkdir -p outputs/{experiment}; echo "$HF_TOKEN" > outputs/{experiment}/leak.txt; ' +
-        "exec make train CONFIG={config} EXPERIMENT={experiment}",
-      waitFor: "end",
-    },
+    gate: { command: notInArguments },
+    train: { command: train, waitFor: "end" },
     evaluate: { command: 'test -n "$HF_TOKEN" && make evaluate MODEL={checkpoint}' },
     overrides: { steps: 6 },
   };
@@ -94,10 +96,13 @@ describe("secrets of a workload", { timeout: 120_000 }, () => {
     expect(await onInstance("ls ~/.lambda-train/secrets")).toBe("");
   });
 
-  it("come again with the next attempt", async () => {
-    configureTiny(project, { ...changes, overrides: { steps: 7 } });
-    const again = await project.succeeds("up", [], { HF_TOKEN: "hf_another-value-3" });
-    expect(again).toContain("first step");
+  it("come again with the next attempt, whether the stack starts it or finds that the last one failed", async () => {
+    const once = `test -e ~/tried || { touch ~/tried; exit 9; }; ${train}`;
+    configureTiny(project, { ...changes, train: { command: once, waitFor: "end" } });
+    const both = { HF_TOKEN: "hf_another-value-3", WANDB_API_KEY: ofConfiguration };
+    expect(await project.fails("up", [], both)).toContain("ended with status 9");
+    await expect.poll(() => onInstance("ls ~/.lambda-train/secrets"), { timeout: 20_000 }).toBe("");
+    expect(await project.succeeds("up", ["--refresh"], both)).toMatch(/it starts again[\s\S]*first step: step 1/);
     expect(await onInstance("cat ~/tiny/outputs/tiny-v1/leak.txt")).toContain("hf_another-value-3");
     expect(await project.succeeds("down", ["--keep-cloud"])).toMatch(/WARNING: tiny-v1: .*leak\.txt/);
     expect(await cloud.inventory()).toMatchObject({ instances: [] });
