@@ -19,7 +19,7 @@ import { fleetSize, machinesOf, runsOf } from "./fleet";
 import { isConfigRewritten, namedBySetup } from "./made-by-setup";
 import { PlanError, type Problem } from "./problems";
 import { secretProblems } from "./secret-problems";
-import { secretsOf } from "./secrets";
+import { findSecrets, secretsOf } from "./secrets";
 import { cloudPlan, parseStackConfig, placeProblems, type StackConfig } from "./stack-config";
 import { definitionOf } from "./sweep-definition";
 import { sweptPaths, sweptPlaces } from "./sweep-names";
@@ -50,6 +50,8 @@ export async function makePlan(
 ): Promise<Plan> {
   const root = projectFolder();
   const { config, experiment } = readBoth(raw, root);
+  // Commands that run here may print one. Whether all are here is for an `up` to ask.
+  findSecrets(secretsOf(experiment.environment.secrets), { environment: process.env, configured: raw.secrets });
   const size = fleetSize({ config, experiment });
   const workload = findWorkload(experiment, root, cacheFolder());
   const dataset = findDataset(experiment, root, workload.folder, cacheFolder());

@@ -13,7 +13,7 @@ import { diffByName } from "../dynamic/diff";
 import { CreatedButFailed, type DynamicHandler, type HandlerContext } from "../dynamic/handler";
 import { connect } from "./cloud";
 import { isUnreachable, look, lookOrKeep, type OnInstance } from "./place";
-import { secretsHere } from "./secrets-here";
+import { maskSecrets, secretsHere } from "./secrets-here";
 
 interface Inputs extends OnInstance {
   readonly endpoint: string;
@@ -57,6 +57,7 @@ async function watch(id: string, inputs: Inputs, context: HandlerContext): Promi
   const { access, run } = inputs;
   const { experiment } = run;
   const { progress } = context;
+  maskSecrets(run.secrets, context);
   const cloud = connect(inputs.endpoint, context);
   const told = {
     onProgress: progress,

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { masked } from "../../local/kept-secrets";
 import type { SecretSource } from "../../plan/types";
 import { runScript } from "../../remote/script";
 import { bringSecrets } from "../../remote/secrets";
@@ -27,7 +28,7 @@ async function run(inputs: Inputs, context: HandlerContext): Promise<Outputs> {
     await bringSecrets(session, values);
     return runScript(session, script, context.progress);
   });
-  return { ...inputs, stdout };
+  return { ...inputs, stdout: masked(stdout) };
 }
 
 /** Life of a command on the instance that needs secrets there. */

@@ -6,12 +6,14 @@ Secrets of the workload: variables of its commands whose values nothing shows.
   once-*.json  those of one command, which removes them as it begins
 """
 
+import glob
 import json
 import os
 import secrets
+import time
 
 from base.document import takes
-from base.files import BASE, own_folder, put, read_json, unlink_if_there
+from base.files import BASE, modified, own_folder, put, read_json, unlink_if_there
 from base.say import die, say
 
 FOLDER = os.path.join(BASE, "secrets")
@@ -19,6 +21,8 @@ VALUES = os.path.join(FOLDER, "values.json")
 # A line of a longer value, as of a key in PEM, is hidden by itself.
 LONG_LINE = 16
 BLOCK = 1 << 20
+# Seconds after which what was brought for one command is for none any more.
+FORGOTTEN = 300
 # Bytes at the end of a log that are looked at before it is read.
 TAIL = 256 << 10
 
@@ -45,13 +49,16 @@ def bring(values):
 @takes(values={str: str})
 def bring_once(values):
     """Prints the name by which one command takes them."""
-    own_folder(FOLDER)
     say(keep_once(values))
 
 
 def keep_once(values):
     name = secrets.token_hex(16)
     own_folder(FOLDER)
+    for path in glob.glob(os.path.join(glob.escape(FOLDER), "once-*.json")):
+        # Its command never came, as where the connection was lost.
+        if time.time() - (modified(path) or 0) / 1e9 > FORGOTTEN:
+            unlink_if_there(path)
     put(once_path(name), json.dumps(values))
     return name
 
