@@ -1,6 +1,8 @@
 import { posix } from "node:path";
 import { commandIn } from "../remote/command";
 import { shellQuote } from "../remote/quote";
+import { bringSecretsOnce } from "../remote/secrets";
+import { secretsFor } from "./stack/secrets";
 import { type Choice, requireInstance } from "./stack/stack-view";
 import { runThere, thereHelp } from "./stack/there";
 import { viewWithTrial } from "./sweep/trials";
@@ -22,7 +24,8 @@ const command = choosingCommand("exec", description)
 run(async () => {
   command.parse();
   const { stack, home, ...choice } = command.opts<Choice & { stack?: string; home?: boolean }>();
-  const { access, workspace, run: plan } = requireInstance(await viewWithTrial(stack, choice.run), choice, "run");
+  const view = await viewWithTrial(stack, choice.run);
+  const { access, workspace, run: plan, stack: name } = requireInstance(view, choice, "run");
   if (home !== true && workspace === undefined) {
     throw new CommandError(
       "The workload isn't on the instance yet. Use --home to run in the home folder.",
@@ -31,7 +34,11 @@ run(async () => {
   }
   const folder = home === true ? "" : posix.join(workspace ?? "", plan?.directory ?? "");
   const place = { folder, experiment: plan?.experiment ?? "" };
-  const code = await runThere(access, (session) => commandIn(session, place, command.args));
+  const values = await secretsFor(name, plan);
+  const code = await runThere(access, async (session) => {
+    const secrets = await bringSecretsOnce(session, values);
+    return commandIn(session, { ...place, secrets }, command.args);
+  });
   const [word = ""] = command.args;
   if (code === notFound && /[\s|&;<>]/.test(word)) {
     console.error(

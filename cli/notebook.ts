@@ -4,6 +4,7 @@ import { type Notebook, startNotebook, stopNotebook } from "../remote/notebook";
 import { type Forward, isRetryable, SshSession, withSession } from "../remote/session";
 import { withRetries } from "../remote/transfer/retry";
 import { stackView } from "./stack/read";
+import { secretsFor } from "./stack/secrets";
 import { type Choice, requireRun, type WithRun } from "./stack/stack-view";
 import { CommandError, choosingCommand, exitCodes, run, wholeNumber } from "./terminal/command";
 
@@ -36,7 +37,8 @@ run(async () => {
 
 async function start({ access, workspace, run: plan, stack }: WithRun): Promise<Notebook> {
   const folder = posix.join(workspace, plan.directory);
-  const notebook = await withRetries(access, (session) => startNotebook(session, folder), { attempts: 3 });
+  const secrets = await secretsFor(stack, plan);
+  const notebook = await withRetries(access, (session) => startNotebook(session, folder, secrets), { attempts: 3 });
   if (notebook !== undefined) return notebook;
   throw new CommandError(
     "The workload's environment has no Jupyter. Add jupyterlab to its requirements, or install it on this " +

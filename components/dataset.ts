@@ -49,7 +49,13 @@ export class Dataset extends pulumi.ComponentResource {
       : undefined;
     const extract = step(
       `${name}-extract`,
-      { access, script: renderExtract(plan), triggers: [pulumi.output(instanceId)] },
+      {
+        access,
+        script: renderExtract(plan),
+        triggers: [pulumi.output(instanceId)],
+        // The instance has all of them or none: what one step brings must not take away another's.
+        secrets: dataset.token === undefined ? undefined : plan.environment.secrets,
+      },
       { parent: this, dependsOn: upload === undefined ? placed : [...placed, upload] },
     );
     this.brought = source.kind === "folder" && upload !== undefined && cache === undefined ? upload : extract;

@@ -22,7 +22,12 @@ export class Environment extends pulumi.ComponentResource {
     const variables = [plan.environment.variables, ...plan.runs.map(({ run }) => run.variables)];
     const setup = step(
       `${name}-setup`,
-      { access, script: withVariables(variables, renderSetup(plan)), triggers: [pulumi.output(instanceId)] },
+      {
+        access,
+        script: withVariables(variables, renderSetup(plan)),
+        triggers: [pulumi.output(instanceId)],
+        secrets: plan.environment.secrets,
+      },
       { parent: this },
     );
     this.hash = setup.id.apply(() => plan.environment.hash);

@@ -22,7 +22,12 @@ export class Gate extends pulumi.ComponentResource {
     const checked = `# environment ${plan.environment.hash}, dataset ${plan.dataset?.hash ?? "none"}`;
     const verify = step(
       `${name}-verify`,
-      { access, script: `${renderVerify(plan)}\n${checked}\n`, triggers: [pulumi.output(instanceId)] },
+      {
+        access,
+        script: `${renderVerify(plan)}\n${checked}\n`,
+        triggers: [pulumi.output(instanceId)],
+        secrets: plan.environment.secrets,
+      },
       { parent: this },
     );
     this.evidence = verify.stdout;

@@ -67,6 +67,7 @@ export class Run extends pulumi.ComponentResource {
         // A run that failed or was stopped starts again on new code, data or environment. One that has finished stays so.
         script: withVariables(secret, pulumi.interpolate`${startScript}\n# ${standsOn}\n`),
         triggers: [pulumi.output(instanceId), results.guardId, ...joined(members)],
+        secrets: plan.run.secrets,
       },
       { parent: this, dependsOn: [...before, ...restored, ...this.work(args, name, started, before)] },
     );

@@ -3,6 +3,7 @@ import { type Document, parseDocument } from "yaml";
 import { z } from "zod";
 import { moduleName } from "./module-name";
 import { PlanError, problemsOf } from "./problems";
+import { secretsSchema } from "./secrets";
 import { sweepSchema } from "./sweep";
 import { readAs } from "./yaml/read";
 
@@ -18,6 +19,15 @@ const variables = z
   )
   .superRefine((all, context) => {
     for (const [name, value] of Object.entries(all)) {
+      const asked = /\$\{env:(\w*)\}/.exec(value);
+      if (asked !== null) {
+        const [, secret = ""] = asked;
+        const message =
+          `${asked[0]} would stay as it is written: variables are plain text. For a value of your own environment, remove ` +
+          `${name} here and write environment.secrets: [${secret === "" ? name : secret}]`;
+        context.addIssue({ code: "custom", path: [name], message });
+        continue;
+      }
       const lost = searchPath.test(name) ? unexpanded(name, value) : undefined;
       if (lost === undefined) continue;
       const message =
@@ -116,6 +126,14 @@ export const experimentSchema = z.strictObject({
         .regex(/^[0-9a-f]{64}$/, "must be 64 hexadecimal digits")
         .optional()
         .describe("SHA-256 checksum of the archive behind a URL."),
+      token: z
+        .string({ error: "must be a name of environment.secrets" })
+        .min(1, "must be a name of environment.secrets")
+        .optional()
+        .describe(
+          "Name of the secret in `environment.secrets` that the instance sends to the URL's host as " +
+            "`Authorization: Bearer …`. A redirect to another host gets none.",
+        ),
       target: insidePath.default("data").describe("Folder in the workspace for the dataset."),
       splits: z
         .array(insidePath)
@@ -163,6 +181,12 @@ export const experimentSchema = z.strictObject({
       variables: variables.describe(
         "Environment variables of setup, training and evaluation, as written. Only a variable's own name is replaced, by " +
           "its value on the instance: `PATH: /opt/tool/bin:$PATH`.",
+      ),
+      secrets: secretsSchema.describe(
+        "Environment variables with values that no file of yours holds in clear: names, as `[HF_TOKEN, WANDB_API_KEY]`. " +
+          "The value comes from the environment of `up`, else from the stack's configuration (`config set --secret --path " +
+          "'lambda-train:secrets.HF_TOKEN'`), else from a file: `{HF_TOKEN: ~/path}`. Setup, gate, training, evaluation, " +
+          "`exec` and notebook have them.",
       ),
       inputs: z.array(insidePath).default([]).describe("More files whose change runs setup again."),
       cache: cachePlace.describe(

@@ -19,6 +19,8 @@ import { fleetSize, machinesOf, runsOf } from "./fleet";
 import { isConfigRewritten, namedBySetup } from "./made-by-setup";
 import { PlanError, type Problem } from "./problems";
 import { projectFilesIn } from "./project-files";
+import { secretProblems } from "./secret-problems";
+import { findSecrets, secretsOf } from "./secrets";
 import { cloudPlan, parseStackConfig, placeProblems, type StackConfig } from "./stack-config";
 import { definitionOf } from "./sweep-definition";
 import { sweptPaths, sweptPlaces } from "./sweep-names";
@@ -49,6 +51,8 @@ export async function makePlan(
 ): Promise<Plan> {
   const root = projectFolder();
   const { config, experiment } = readBoth(raw, root);
+  // Commands that run here may print one. Whether all are here is for an `up` to ask.
+  findSecrets(secretsOf(experiment.environment.secrets), { environment: process.env, configured: raw.secrets });
   const size = fleetSize({ config, experiment });
   const workload = findWorkload(experiment, root, cacheFolder());
   const dataset = findDataset(experiment, root, workload.folder, cacheFolder());
@@ -156,6 +160,7 @@ function runPlan(
       checkpoints: checkpointsPlan({ experiment, checkpoints, train }, folder),
       directory: train.directory,
       variables,
+      ...secretsPlan(environment),
       madeConfig,
       overriddenConfig,
       outputs,
@@ -187,6 +192,12 @@ function runPlan(
           },
     dashboard: dashboardPlan({ train, dashboard }),
   };
+}
+
+/** A plan without secrets has no trace of them: that of an earlier release stays the same. */
+function secretsPlan({ secrets }: Experiment["environment"]): Pick<EnvironmentPlan, "secrets"> {
+  const sources = secretsOf(secrets);
+  return sources.length === 0 ? {} : { secrets: sources };
 }
 
 /** @throws PlanError where the values of a sweep can't be used */
@@ -227,6 +238,7 @@ function readBoth(
   const experiment =
     file === undefined ? undefined : attempt(() => readExperiment(isAbsolute(file) ? file : resolveIn(root, file)));
   if (config !== undefined) problems.push(...placeProblems(config));
+  if (experiment !== undefined) problems.push(...secretProblems(experiment));
   if (config !== undefined && experiment !== undefined) {
     problems.push(...cacheProblems(config, experiment), ...copyProblems(config, experiment));
     problems.push(...clusterProblems(experiment));
@@ -269,7 +281,8 @@ async function datasetPlan(
     const field = "dataset.source";
     if (fault !== undefined) throw new PlanError([{ field, value: experiment.dataset?.source, ...fault }]);
   }
-  return { source, target, splits, hash };
+  const token = experiment.dataset?.token;
+  return { source, target, splits, hash, ...(token !== undefined && { token }) };
 }
 
 /** What is read of files that a field names. @throws PlanError where they cannot be sent as they are */
@@ -334,6 +347,7 @@ function environmentPlan(
     answer,
     timeoutSeconds: environment.timeoutMinutes * 60,
     variables,
+    ...secretsPlan(environment),
     inputs,
     hash: sha256(
       // A key that is not set is no part of it: the hash is that of releases which didn't know the key.

@@ -163,6 +163,13 @@ export const stackConfigSchema = z.strictObject({
     .describe(
       "API key that the instance uses for `selfTerminate`, as a Pulumi secret. The variable LAMBDA_TRAIN_INSTANCE_API_KEY overrides it. Default: the stack's own.",
     ),
+  secrets: z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]), { error: "must be a map of names and values" })
+    .optional()
+    .describe(
+      "Values of `environment.secrets` by name, each as a Pulumi secret " +
+        "(`pulumi config set --secret --path 'lambda-train:secrets.HF_TOKEN'`). A variable of the environment overrides it.",
+    ),
   notify: notifySchema
     .default([])
     .describe(
@@ -178,8 +185,8 @@ export function isStackKey(key: string): boolean {
 /** The stack's configuration after validation. */
 export type StackConfig = z.infer<typeof stackConfigSchema>;
 
-/** Addresses of notifications are secrets: a message about them shows nothing of what was given. */
-const hiddenNotify = "…";
+/** A message about what may be a secret, as addresses of notifications are, shows nothing of what was given. */
+const hidden = "…";
 
 /**
  * Validates the stack's configuration.
@@ -194,7 +201,13 @@ export function parseStackConfig(raw: Readonly<Record<string, string>>): StackCo
       problemsOf(
         parsed.error,
         stackConfigSchema,
-        { ...input, apiKey: undefined, selfTerminateApiKey: undefined, notify: hiddenNotify },
+        {
+          ...input,
+          apiKey: undefined,
+          selfTerminateApiKey: undefined,
+          notify: hidden,
+          ...(input.secrets !== undefined && { secrets: hidden }),
+        },
         "lambda-train:",
       ),
     );

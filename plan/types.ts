@@ -49,6 +49,13 @@ export interface CloudPlan {
   };
 }
 
+/** A variable whose value is a secret, and where this machine may have it. Never the value. */
+export interface SecretSource {
+  readonly name: string;
+  /** File that may hold it, as the user wrote it: relative to the project, or from `~/`. */
+  readonly file?: string;
+}
+
 /** The user's repository. */
 export interface WorkloadPlan {
   /** Name of the workload; its folder on the instance is `/home/ubuntu/<name>`. */
@@ -97,6 +104,8 @@ export interface DatasetPlan {
   readonly hash: string;
   /** Folder on the stack's file system that holds it for all machines, absolute; undefined: each holds its own. */
   readonly cache?: string;
+  /** Name of the secret that the URL's host gets as a bearer token. Not part of the hash. */
+  readonly token?: string;
 }
 
 /** What the setup script makes. */
@@ -115,6 +124,8 @@ export interface EnvironmentPlan {
   readonly answer: string;
   readonly timeoutSeconds: number;
   readonly variables: Variables;
+  /** Secrets that every command of the workload has as variables; undefined for none. Not part of the hash. */
+  readonly secrets?: readonly SecretSource[];
   /** Paths in the workload whose content decides whether setup must run again. */
   readonly inputs: readonly string[];
   /** SHA-256 over the inputs' content and this plan. */
@@ -247,6 +258,8 @@ export interface RunPlan {
   /** Folder in the workspace in which commands run, relative to it (`.` for the workspace itself). */
   readonly directory: string;
   readonly variables: Variables;
+  /** Secrets that it has as variables besides; undefined for none. Not part of the hash. */
+  readonly secrets?: readonly SecretSource[];
   /** The config that training reads, where setup makes it. */
   readonly madeConfig?: MadeConfig;
   /** The repository's config, where training reads a copy with overrides. Not part of the hash. */

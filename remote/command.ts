@@ -10,6 +10,8 @@ export interface CommandPlace {
   readonly folder: string;
   /** Experiment whose variables are set. Empty: none. */
   readonly experiment: string;
+  /** Name of the secrets that were brought for this command. Default: those of the run, while it goes on. */
+  readonly secrets?: string;
 }
 
 /** Shell text that becomes the command, each word exactly as given, with the workload's environment. */

@@ -1,4 +1,5 @@
 import { StringDecoder } from "node:string_decoder";
+import { masked } from "../local/kept-secrets";
 
 /** Characters of one sequence that are looked at: one that never ends must hide no more of the log. */
 const longestSequence = 4096;
@@ -25,10 +26,10 @@ const colours = new RegExp(`${esc}\\[[\\d;:]*m`, "g");
 
 /**
  * What somebody else wrote, without what would steer the reader's terminal: colours, tabs, returns and line ends stay,
- * and no other control character.
+ * and no other control character. Secrets that this process knows are masked.
  */
 export function safeText(text: string): string {
-  return text.replace(steering, (_, parameters = "?", end = "") =>
+  return masked(text).replace(steering, (_, parameters = "?", end = "") =>
     end === "m" && /^[\d;:]*$/.test(parameters) ? `\u001b[${parameters}m` : "",
   );
 }

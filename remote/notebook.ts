@@ -19,9 +19,16 @@ const place = z.object({
   path: z.string().regex(/^[a-z]+$/),
 });
 
-/** Starts Jupyter in a folder, relative to the home folder, or finds it going. undefined: there is no Jupyter. */
-export async function startNotebook(session: SshSession, folder: string): Promise<Notebook | undefined> {
-  const call = { verb: "notebook-start", document: { folder } };
+/**
+ * Starts Jupyter in a folder, relative to the home folder, or finds it going. undefined: there is no Jupyter.
+ * @param secrets Values of the secrets that one which starts now has as variables, by name.
+ */
+export async function startNotebook(
+  session: SshSession,
+  folder: string,
+  secrets: Readonly<Record<string, string>> = {},
+): Promise<Notebook | undefined> {
+  const call = { verb: "notebook-start", document: { folder, secrets } };
   const { code, stdout, stderr } = await askAgent(session, call, { timeoutSeconds: 120 });
   if (code === noJupyter) return undefined;
   if (code !== 0) throw sshFailure(session, code, "Starting Jupyter", stderr);

@@ -2,10 +2,12 @@ import { join, posix } from "node:path";
 import { atMost } from "../local/at-most";
 import { type Listener, tellingTime } from "../local/listener";
 import { hashFolder } from "../local/paths";
+import { findSecrets, secretsConfig } from "../plan/secrets";
 import type { EvaluationPlan, RunPlan } from "../plan/types";
 import { callAgent } from "./agent";
 import { restoredSource } from "./restore/note";
 import { evaluateRun, hasEnded, readStatus, stopRun } from "./run";
+import { bringSecrets, lookForSecrets, type SecretsHeld, secretsText } from "./secrets";
 import { beginFetch, removeAside, tellFetched } from "./self-termination";
 import type { SshSession } from "./session";
 import { onOneConnection } from "./ssh/kept";
@@ -36,6 +38,8 @@ export interface ResultsPlace {
 /** Whom to tell how far it is, and what ends a wait. */
 interface Waiting extends Listener {
   readonly interrupted?: AbortSignal;
+  /** Value of a key of the stack's configuration, decrypted. Default: nothing is known of it. */
+  readonly config?: (key: string) => string | undefined;
 }
 
 /** What came home. */
@@ -57,6 +61,8 @@ export interface BroughtHome {
   readonly ran?: RunRecord;
   /** Files that changed while they were read, as a log does while training goes on. */
   readonly unstable: readonly string[];
+  /** Which of them hold a secret's value; undefined for a run without secrets. */
+  readonly secrets?: SecretsHeld;
 }
 
 /** The environment variable that lets a destroy go on without results. Its value must be the experiment's name. */
@@ -71,8 +77,8 @@ export function homeText({ files, bytes, workloadFiles }: BroughtHome, folder: s
 
 /** What else is to be said of what came home, a line each: what was written elsewhere, and what is missing. */
 export function homeNotes(home: BroughtHome): string[] {
-  const warning = lossText(home);
-  return [...elsewhereLines(home.written), ...(warning === undefined ? [] : [`WARNING: ${warning}`])];
+  const warnings = [secretsText(home.secrets), lossText(home)].filter((warning) => warning !== undefined);
+  return [...elsewhereLines(home.written), ...warnings.map((warning) => `WARNING: ${warning}`)];
 }
 
 /** Seconds within which a run that fails before its first step is taken for one that had nothing to write yet. */
@@ -151,6 +157,13 @@ function bringHomeBy(place: ResultsPlace, listener: Waiting): Promise<BroughtHom
 }
 
 async function bringHomeNow(place: ResultsPlace, listener: Listener): Promise<BroughtHome | undefined> {
+  const home = await bringAllHome(place, listener);
+  const { access, run } = place;
+  if (home === undefined || run.secrets === undefined || home.status.state === "absent") return home;
+  return { ...home, secrets: await withRetries(access, (session) => lookForSecrets(session, run.experiment)) };
+}
+
+async function bringAllHome(place: ResultsPlace, listener: Listener): Promise<BroughtHome | undefined> {
   const { instanceId, access, run, workspace, directory } = place;
   const { status, token } = await look(access, run.experiment, async (session, status) => ({
     status,
@@ -313,6 +326,7 @@ async function endRunBy(place: ResultsPlace, reason: string, listener: Waiting):
   // What it was trained on may be gone by now.
   if (evaluation !== undefined && status.apart !== true && isToBeEvaluated(status)) {
     listener.status?.("evaluating", `at most ${Math.ceil(evaluation.timeoutSeconds / 60)} min`);
+    await bringForEvaluation(place, listener);
     status = await evaluateRun(access, place);
     if (status.evaluation?.state === "failed") {
       listener.progress?.(
@@ -321,6 +335,20 @@ async function endRunBy(place: ResultsPlace, reason: string, listener: Waiting):
     }
   }
   return bringHomeBy(place, listener);
+}
+
+/** Whoever ends a run may lack its secrets: then its evaluation goes without them, and its results come home all the same. */
+async function bringForEvaluation({ access, run }: ResultsPlace, { progress, config }: Waiting): Promise<void> {
+  if (run.secrets === undefined) return;
+  const { values, problems } = findSecrets(run.secrets, {
+    environment: process.env,
+    configured: config?.(secretsConfig),
+  });
+  if (problems.length > 0)
+    progress?.(
+      `${run.experiment}: evaluating without ${problems.map(({ field }) => field).join(", ")}, not found here`,
+    );
+  await withRetries(access, (session) => bringSecrets(session, values), { attempts: 3 });
 }
 
 /** Exit status of an evaluation that was ended at its time limit. */

@@ -123,6 +123,7 @@ export function renderExtract(plan: MachinePlan): string {
     path: source.kind === "archive" ? archivePath(plan) : source.kind === "fileSystem" ? source.path : "",
     url: source.kind === "url" ? source.url : "",
     sha256: source.kind === "url" ? (source.sha256 ?? "") : "",
+    ...(dataset.token !== undefined && { token: dataset.token }),
     splits,
     ...(cache !== undefined && { cache: { root: cache, hash: dataset.hash, by: plan.machine } }),
   };

@@ -52,6 +52,7 @@ function startDocument(plan: Job, { spentAt, on, members = [] }: StartContext) {
       resume,
       ...(checkpoints?.folder !== undefined && { sync: syncOf(checkpoints, checkpoints.folder) }),
       variables: variablesOfRun(plan),
+      ...(run.secrets && { secrets: run.secrets.map(({ name }) => name) }),
       outputs,
       firstStepPattern,
       grace: Math.ceil(graceSeconds),

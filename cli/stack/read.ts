@@ -6,6 +6,7 @@ import { viewOf } from "./exported";
 import { stateOf } from "./local-state";
 import { sideBySide } from "./of-each";
 import { pulumiOutput, stackName } from "./pulumi";
+import { maskSecrets } from "./secrets";
 import { connectStack } from "./stack-cloud";
 import type { StackView } from "./stack-view";
 
@@ -29,6 +30,12 @@ export async function stackView(named: string | undefined): Promise<StackView> {
  * @throws CommandError when there is no such stack.
  */
 export async function readView(stack: string): Promise<StackView> {
+  const view = await readState(stack);
+  maskSecrets(view);
+  return view;
+}
+
+async function readState(stack: string): Promise<StackView> {
   const reading = stateOf(stack);
   // While the passphrase becomes a key, which takes a core of its own 150 ms.
   setImmediate(() => [Client, Agent]);

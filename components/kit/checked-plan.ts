@@ -3,6 +3,7 @@ import { drawsRows } from "../../engine/link/rows";
 import { paceOf, StatusLine } from "../../engine/link/status-line";
 import { unreachable } from "../../plan/git";
 import { makePlan } from "../../plan/plan";
+import { findSecrets, requireSecrets } from "../../plan/secrets";
 import { smokeTest } from "../../plan/smoke";
 import type { Plan, RunPlan } from "../../plan/types";
 import { withRegions } from "./file-system-region";
@@ -10,6 +11,7 @@ import { withRegions } from "./file-system-region";
 /** The plan, after everything that can fail for free has been tried. Of the workload's, a preview runs dataset.prepare alone. */
 export async function checkedPlan(config: Readonly<Record<string, string>>): Promise<Plan> {
   const made = await tellingStatus((status) => makePlan(pulumi.getStack(), config, status));
+  checkSecrets(made, config.secrets);
   const plan = await withRegions(made, config.apiKey);
   for (const { workload } of plan.machines) {
     const { source, commit, unfetched } = workload;
@@ -24,6 +26,19 @@ export async function checkedPlan(config: Readonly<Record<string, string>>): Pro
   }
   for (const { run } of plan.runs) if (pulumi.runtime.isDryRun()) tellMadeConfig(run);
   return plan;
+}
+
+/** A preview needs no secret: it tells what an `up` will find here. */
+function checkSecrets({ machines }: Plan, configured: string | undefined): void {
+  const secrets = machines[0]?.environment.secrets ?? [];
+  if (secrets.length === 0) return;
+  const places = { environment: process.env, configured };
+  if (!pulumi.runtime.isDryRun()) return void requireSecrets(secrets, places);
+  const { from, problems } = findSecrets(secrets, places);
+  const found = Object.entries(from).map(([name, where]) => `${name} from ${where}`);
+  if (found.length > 0) pulumi.log.info(`environment.secrets: ${found.join(", ")}`);
+  for (const { field, message, next } of problems)
+    pulumi.log.warn(`${field}: ${message}, and \`up\` refuses to start. ${next}`);
 }
 
 function tellMadeConfig({ madeConfig }: RunPlan): void {

@@ -1,7 +1,12 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import * as runtime from "@pulumi/pulumi/runtime";
+import { parse } from "yaml";
+import { parseJson } from "../../local/json";
+import { projectFolder } from "../../local/paths";
 import { configNamespace as namespace } from "../../plan/namespace";
-import { PlanError } from "../../plan/problems";
+import { PlanError, type Problem } from "../../plan/problems";
 import { isStackKey } from "../../plan/stack-config";
 
 /** The stack's configuration under our namespace: key without namespace → text. */
@@ -34,7 +39,7 @@ export function refuseMisplaced(): void {
 function refuseKeysInClear(config: Readonly<Record<string, string>>): void {
   // The SDK exports it, without a type.
   const { isConfigSecret } = runtime as unknown as { isConfigSecret(key: string): boolean };
-  const problems = ["apiKey", "selfTerminateApiKey"]
+  const problems: Problem[] = ["apiKey", "selfTerminateApiKey"]
     .filter((name) => config[namespace + name] !== undefined && !isConfigSecret(namespace + name))
     .map((name) => ({
       field: namespace + name,
@@ -42,5 +47,36 @@ function refuseKeysInClear(config: Readonly<Record<string, string>>): void {
       message: "an API key must be a secret of the configuration; otherwise the state would hold it in plain text",
       next: `Revoke this key. Then set another: npm run pulumi -- config set --secret ${namespace}${name}`,
     }));
+  problems.push(...secretsInClear(config, isConfigSecret(`${namespace}secrets`)));
   if (problems.length > 0) throw new PlanError(problems);
+}
+
+/** Values of the workload's secrets that stand there as plain text, beside encrypted ones too. */
+function secretsInClear(config: Readonly<Record<string, string>>, someAreSecret: boolean): Problem[] {
+  const key = `${namespace}secrets`;
+  const kept = parseJson(config[key] ?? "{}");
+  if (typeof kept !== "object" || kept === null) return [];
+  const written = someAreSecret ? stackFile()[key] : {};
+  // All of it may be one secret, and another file may have been given to the CLI: then one that is secret stands for all.
+  const isWhole = written === undefined || isSecret(written);
+  return Object.keys(kept)
+    .filter((name) => !isWhole && !isSecret((written as Readonly<Record<string, unknown>>)[name]))
+    .map((name) => ({
+      field: `${key}.${name}`,
+      value: "plain text",
+      message: "a secret must be encrypted in the configuration; otherwise the state would hold it in plain text",
+      next: `Revoke it. Then set another: npm run pulumi -- config set --secret --path '${key}.${name}'`,
+    }));
+}
+
+function isSecret(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "secure" in value;
+}
+
+/** The configuration as the stack's file has it, where a secret is `{ secure: … }`. */
+function stackFile(): Readonly<Record<string, unknown>> {
+  const file = join(projectFolder(), `Pulumi.${pulumi.getStack()}.yaml`);
+  if (!existsSync(file)) return {};
+  const { config } = (parse(readFileSync(file, "utf8")) ?? {}) as { config?: Record<string, unknown> };
+  return config ?? {};
 }

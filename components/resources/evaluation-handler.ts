@@ -1,9 +1,11 @@
+import { masked } from "../../local/kept-secrets";
 import type { EvaluationPlan, RunPlan } from "../../plan/types";
 import { leftMetricsText } from "../../remote/metric-files";
 import { evaluationFailure, readMetrics, readStatus } from "../../remote/run";
 import { diffByName } from "../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../dynamic/handler";
 import { look, lookOrKeep, type OnInstance } from "./place";
+import { maskSecrets } from "./secrets-here";
 
 interface Inputs extends OnInstance {
   readonly startId: string;
@@ -18,8 +20,10 @@ interface Outputs extends Inputs {
   readonly metrics: Readonly<Record<string, unknown>>;
 }
 
-async function evaluated(inputs: Inputs, { progress }: HandlerContext): Promise<Outputs> {
-  const { experiment } = inputs.run;
+async function evaluated(inputs: Inputs, context: HandlerContext): Promise<Outputs> {
+  const { progress } = context;
+  const { experiment, secrets } = inputs.run;
+  maskSecrets(secrets, context);
   return look(inputs.access, async (session) => {
     const status = await readStatus(session, experiment);
     const { evaluation } = status;
@@ -28,7 +32,8 @@ async function evaluated(inputs: Inputs, { progress }: HandlerContext): Promise<
     if (state !== "done") return { ...inputs, state, metrics: {} };
     const { files, left } = await readMetrics(session, { experiment, metrics: inputs.evaluation.metrics });
     for (const file of left) progress(`Not among the metrics of ${experiment}: ${leftMetricsText(file)}`);
-    return { ...inputs, state, metrics: files };
+    // They become outputs of the stack, and the instance no longer knows the secrets.
+    return { ...inputs, state, metrics: JSON.parse(masked(JSON.stringify(files))) as typeof files };
   });
 }
 

@@ -12,6 +12,7 @@ import {
   requireResults,
   wroteNothing,
 } from "../../remote/results";
+import { secretsText } from "../../remote/secrets";
 import { endTrials, workerPlace } from "../../remote/trials";
 import { elsewhereLines } from "../../remote/written";
 import { diffByName, sameValue } from "../dynamic/diff";
@@ -144,6 +145,8 @@ function tellOf({ instanceId, directory }: Outputs, { place, home }: SeenTo, { p
     progress(`${experiment} ended before its first step and wrote nothing, so nothing is lost`);
   }
   for (const line of elsewhereLines(home.written)) progress(`${experiment}: ${line}`);
+  const secrets = secretsText(home.secrets);
+  if (secrets !== undefined) progress(`WARNING: ${experiment}: ${secrets}`);
 }
 
 /** Life of the guard of an experiment's results: its deletion is what brings them home. */

@@ -14,6 +14,7 @@ import {
   stopRun,
   trainingFailed,
 } from "../../remote/run";
+import { bringSecrets } from "../../remote/secrets";
 import { withSession } from "../../remote/session";
 import type { RunState, RunStatus } from "../../remote/types";
 import { waitForEnd, waitForFirstStep } from "../../remote/waiting";
@@ -22,6 +23,7 @@ import { diffByName } from "../dynamic/diff";
 import { CreatedButFailed, type DynamicHandler, type HandlerContext } from "../dynamic/handler";
 import { connect } from "./cloud";
 import { isUnreachable, look, lookOrKeep, type OnInstance } from "./place";
+import { maskSecrets, secretsHere } from "./secrets-here";
 
 interface Inputs extends OnInstance {
   readonly endpoint: string;
@@ -65,6 +67,7 @@ async function watch(id: string, inputs: Inputs, context: HandlerContext): Promi
   const { access, run } = inputs;
   const { experiment } = run;
   const { progress } = context;
+  maskSecrets(run.secrets, context);
   const cloud = connect(inputs.endpoint, context);
   const told = {
     onProgress: progress,
@@ -145,8 +148,11 @@ export const handler: DynamicHandler<Inputs, Outputs> = {
               ? `had failed with status ${status.exitCode}`
               : "had detached itself";
       context.progress(`${news.run.experiment} ${ended}; it starts again`);
+      const { secrets } = news.run;
+      const values = secrets && secretsHere(secrets, context);
       await withSession(news.access, async (session) => {
         await ensureAgent(session);
+        if (values !== undefined) await bringSecrets(session, values);
         return session.run("bash -s", "starting the run", { stdin: news.startScript });
       });
     }

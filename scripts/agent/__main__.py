@@ -11,6 +11,7 @@ import sys
 
 from base.document import document_of
 from base.say import Failed, die
+from base.secrets import Hiding
 
 # The modules are loaded one by one, as needed: most verbs are called often and need few of them.
 VERBS = {
@@ -52,6 +53,9 @@ VERBS = {
     "requirements": "steps.requirements:check",
     "restore": "results.restore:restore",
     "restore-look": "results.restore:look",
+    "secrets-look": "run.secrets:look",
+    "secrets-put": "base.secrets:bring",
+    "secrets-put-once": "base.secrets:bring_once",
     "send": "results.sending:send",
     "serve": "machine.serve:serve",
     "setup": "steps.environment:setup",
@@ -79,6 +83,7 @@ VERBS = {
 
 
 def main(words):
+    sys.stdout, sys.stderr = Hiding(sys.stdout), Hiding(sys.stderr)
     try:
         sys.exit(call(words))
     except Failed as failed:

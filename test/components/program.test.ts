@@ -90,6 +90,21 @@ describe("the program", () => {
     expect(message).not.toContain("secret_in_clear");
   });
 
+  it("refuses the workload's secrets in clear, and gives the values of none as an input", async () => {
+    const secrets = JSON.stringify({ HF_TOKEN: "hf_in-clear-or-not" });
+    const experiment = { ...withData(), environment: { secrets: ["HF_TOKEN"] } };
+    const { message } = (await run({ secrets }, experiment).catch((error: Error) => error)) as Error;
+    expect(message).toContain('lambda-train:secrets.HF_TOKEN is "plain text"');
+    expect(message).not.toContain("hf_in-clear-or-not");
+    await run({ secrets }, experiment, {}, ["lambda-train:secrets"]);
+    expect(JSON.stringify(mocks.registrations.map(({ inputs }) => inputs))).not.toContain("hf_in-clear-or-not");
+    expect(mocks.of("run-train").inputs).toMatchObject({ secrets: [{ name: "HF_TOKEN" }] });
+    await run({ secrets, instances: "2" }, experiment, {}, ["lambda-train:secrets"]);
+    const bringing = mocks.registrations.filter(({ type, inputs }) => type.endsWith(":Step") && "secrets" in inputs);
+    expect(bringing.filter(({ name }) => name.endsWith("-train"))).toHaveLength(2);
+    expect(bringing.filter(({ name }) => name.endsWith("-setup"))).toHaveLength(2);
+  });
+
   it("gives the outputs that commands and people read, none of them secret", async () => {
     const outputs = await run({}, withData());
     for (const [name, output] of Object.entries(outputs)) {

@@ -16,13 +16,21 @@ const sweepOf = (steps: readonly number[], stack: object = {}): TinyChanges => (
   stack: { instances: 2, ...stack },
 });
 
+/** A trial or an evaluation without the secret fails. */
+const withSecret: TinyChanges = {
+  environment: { secrets: ["HF_TOKEN"] },
+  train: { command: 'test -n "$HF_TOKEN" && exec make train CONFIG={config} EXPERIMENT={experiment}' },
+  evaluate: { command: 'test -n "$HF_TOKEN" && make evaluate MODEL={checkpoint}' },
+};
+
 describe("a sweep on two machines", { timeout: 240_000 }, () => {
   const project = new Project();
   const results = join(project.folder, "results", "test");
   let cloud: TestCloud;
 
   beforeAll(async () => {
-    cloud = await startTinyStack(project, sweepOf([10, 20, 30, 40]));
+    project.env.HF_TOKEN = "hf_of-the-sweep";
+    cloud = await startTinyStack(project, { ...sweepOf([10, 20, 30, 40]), ...withSecret });
     await project.succeeds("up");
   }, 240_000);
   afterAll(() => project.dispose());
@@ -46,6 +54,8 @@ describe("a sweep on two machines", { timeout: 240_000 }, () => {
     expect(values).toEqual(values.toSorted((a, b) => b - a));
     expect(new Set(trials.map(({ machine }) => machine))).toEqual(new Set(["machine", "machine-2"]));
     expect(await project.succeeds("status")).toMatch(/best +trial 3: error [\d.e-]+ {2}steps=40/);
+    const secrets = ["--machine", "machine-2", "--", "ls", ".lambda-train/secrets"];
+    await expect.poll(() => project.succeeds("ssh", secrets), { timeout: 20_000 }).toBe("");
   });
 
   it("brings each trial's results home: by a watch those that have ended", async () => {
@@ -92,7 +102,7 @@ describe("a sweep on two machines", { timeout: 240_000 }, () => {
   });
 
   it("trains the values alone that are added", async () => {
-    configureTiny(project, sweepOf([10, 20, 30, 40, 50, 60]));
+    configureTiny(project, { ...sweepOf([10, 20, 30, 40, 50, 60]), ...withSecret });
     await project.succeeds("up");
     await project.succeeds("wait");
     const trials = await trialsOf(project);

@@ -36,6 +36,7 @@ const wrong: Readonly<Record<keyof typeof stackConfigSchema.shape, string>> = {
   budgetDollars: "-5",
   expectedHours: "soon",
   maxPricePerHour: "0",
+  secrets: '["HF_TOKEN"]',
   notify: '[{"webhook": "ftp://example.com/secret_abc"}]',
   selfTerminate: "perhaps",
   selfTerminateAfterMinutes: "0",

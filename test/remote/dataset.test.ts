@@ -8,6 +8,7 @@ import { hashFile } from "../../local/folder/hashes";
 import { walkAll } from "../../local/folder/walk";
 import type { DatasetPlan } from "../../plan/types";
 import { archivePath, datasetPath, renderExtract, uploadName } from "../../remote/scripts";
+import { bringSecrets } from "../../remote/secrets";
 import { SshSession } from "../../remote/session";
 import { packed } from "../../remote/transfer/compression";
 import { contentsOf } from "../../remote/transfer/contents";
@@ -341,6 +342,55 @@ P`,
         stderr: expect.stringContaining(`${sha256}, expected 000`),
       });
       expect((await stat(home("work/data/train/noise"))).size).toBe(500_000);
+    });
+
+    it("gets a token that goes to its host alone", async () => {
+      await archive(`${fill}; tar -czf "$OUT" train test`, home("made"));
+      file = await readFile(home("made"));
+      const token = "token-of-the-host";
+      await bringSecrets(host.session, { DATA_TOKEN: token });
+      const seen: string[] = [];
+      const tls = {
+        key: await readFile(join(host.sshd.bin, "../key.pem")),
+        cert: await readFile(join(host.sshd.bin, "../cert.pem")),
+      };
+      let to = "";
+      const first = createServer(tls, ({ method, url: path = "", headers }, response) => {
+        seen.push(`${method} ${path} ${headers.authorization ?? "none"}`);
+        if (headers.authorization !== `Bearer ${token}`) response.writeHead(401).end();
+        else if (path === "/data.tar") response.writeHead(302, { location: "/there.tar" }).end();
+        else response.writeHead(302, { location: to }).end();
+      });
+      await new Promise<void>((listening) => first.listen(0, "127.0.0.1", listening));
+      const other = createServer(tls, ({ method, headers }, response) => {
+        seen.push(`other ${method} ${headers.authorization ?? "none"}`);
+        response.writeHead(200, { "content-length": file.length });
+        response.end(method === "HEAD" ? undefined : file);
+      });
+      await new Promise<void>((listening) => other.listen(0, "127.0.0.1", listening));
+      const portOf = (listening: Server): number => (listening.address() as { port: number }).port;
+      const trusted = `export CURL_CA_BUNDLE=${join(host.sshd.bin, "../cert.pem")}\n`;
+      const source = { kind: "url" as const, url: `https://127.0.0.1:${portOf(first)}/data.tar` };
+      try {
+        to = `https://127.0.0.1:${portOf(other)}/signed.tar`;
+        const result = await send(trusted + renderExtract(datasetPlan(source, { token: "DATA_TOKEN" })));
+        expect(result, result.stderr).toMatchObject({ code: 0 });
+        expect(seen).toEqual([
+          `HEAD /data.tar Bearer ${token}`,
+          `HEAD /there.tar Bearer ${token}`,
+          "other HEAD none",
+          "other GET none",
+        ]);
+        to = `http://127.0.0.1:${portOf(other)}/clear.tar`;
+        const clear = datasetPlan(source, { token: "DATA_TOKEN", hash: "d9" });
+        expect(await send(trusted + renderExtract(clear))).toMatchObject({
+          code: 3,
+          stderr: expect.stringContaining("leads to 127.0.0.1 without encryption"),
+        });
+        expect(seen).toHaveLength(6);
+      } finally {
+        for (const each of [first, other]) each.close();
+      }
     });
 
     it("is fetched again where what came was no archive, a broken one or another one", async () => {

@@ -5,6 +5,7 @@ import re
 import shlex
 import signal
 
+from base import secrets
 from base.files import BASE, under_home
 
 ENVIRONMENT = os.path.join(BASE, "env.sh")
@@ -30,9 +31,12 @@ def with_environment(words):
 
 
 def environment_with(variables=None, **more):
-    """This process's environment with what a login adds to it, and the user's variables for `with_environment`."""
+    """
+    This process's environment with the secrets that are here, what a login adds to it, and the user's variables for
+    `with_environment`.
+    """
     added = {"PATH": search_path(), "MAKEFILES": make_files(), "LAMBDA_TRAIN_VARIABLES": export_lines(variables or {})}
-    return {**os.environ, **added, **more}
+    return {**os.environ, **secrets.values(), **added, **more}
 
 
 def search_path():

@@ -9,12 +9,12 @@ from base.say import die, say
 from cache.lock import Waiting
 from cache.place import Cache
 from steps.archive import REFUSED, WRONG_LAYOUT, unpack
-from steps.dataset import DATASET, NOT_THERE, Dataset
+from steps.dataset import DATASET, NOT_THERE, Dataset, token_of
 from steps.fetch import fetch
 
 
 @takes(**DATASET)
-def extract_now(workspace, target, kind, url, sha256, splits, cache, **_):
+def extract_now(workspace, target, kind, url, sha256, splits, cache, token, **_):
     """Exit codes: those of `extract-now`."""
     dataset = Dataset(workspace, target, splits)
     root, hash = cache["root"], cache["hash"]
@@ -29,7 +29,7 @@ def extract_now(workspace, target, kind, url, sha256, splits, cache, **_):
                 "missing or changed. To upload them again: `npm run up -- --replace '**dataset-upload'`.",
             )
         else:
-            place.place(unpacked(place, dataset, kind, url, sha256), hash)
+            place.place(unpacked(place, dataset, kind, url, sha256, token), hash)
             unlink_if_there(archive_in(place))
     dataset.link(root)
     dataset.require_splits()
@@ -40,13 +40,13 @@ def archive_in(place):
     return os.path.join(place.beside, "archive")
 
 
-def unpacked(place, dataset, kind, url, sha256):
+def unpacked(place, dataset, kind, url, sha256, token):
     """A folder with what the archive holds, which was brought or is fetched now."""
     archive = archive_in(place)
     if not os.path.isfile(archive):
         if kind != "url":
             die(NOT_THERE, f"The archive {archive} is not there: its upload did not finish. Run `pulumi up` again.")
-        fetch(url, archive, sha256)
+        fetch(url, archive, sha256, None if token is None else token_of(token))
     fresh = os.path.join(place.beside, "unpacked")
     shutil.rmtree(fresh, ignore_errors=True)
     try:

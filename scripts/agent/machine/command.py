@@ -2,15 +2,16 @@
 
 import os
 
-from base.document import takes
+from base.document import Maybe, takes
 from base.files import BASE, note_by_hand, under_home
 from base.say import die
+from base.secrets import take_once
 from base.shell import environment_with, restore_signals, with_environment
 from run.state import Run
 
 
-@takes(experiment=str, folder=str, words=[str])
-def become(experiment, folder, words):
+@takes(experiment=str, folder=str, words=[str], secrets=Maybe(str))
+def become(experiment, folder, words, secrets):
     """
     Becomes the command. `experiment`: whose variables are set, where it has been started; may be empty. `folder`: where the
     command runs, relative to the home folder; empty: there. Exit codes: the command's own; 127 there is no such folder or
@@ -27,7 +28,8 @@ def become(experiment, folder, words):
     described = attempt.get("description") if attempt else None
     note_by_hand()
     # By this an instance that ends itself sees that somebody works on it.
-    environment = environment_with(described["variables"] if described else {}, LAMBDA_TRAIN_AT_WORK=BASE)
+    own = take_once(secrets)
+    environment = environment_with(described["variables"] if described else {}, LAMBDA_TRAIN_AT_WORK=BASE, **own)
     restore_signals()
     command = with_environment(words)
     os.execvpe(command[0], command, environment)

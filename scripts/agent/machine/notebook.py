@@ -2,19 +2,20 @@
 
 import json
 import os
-import secrets
 import shlex
 import shutil
 import socket
 import subprocess
 import sys
 import time
+from secrets import token_hex
 
-from base.document import takes
+from base.document import Maybe, takes
 from base.files import BASE, fact, note_by_hand, own_folder, put, under_home
 from base.locks import hold
 from base.processes import end_marked, own_command, quietly
 from base.say import die
+from base.secrets import keep_once, take_once
 from base.shell import environment_with, restore_signals, with_environment
 from base.text import last_lines
 
@@ -32,8 +33,8 @@ fi
 """
 
 
-@takes(folder=str)
-def start(folder):
+@takes(folder=str, secrets=Maybe({str: str}))
+def start(folder, secrets):
     """
     Starts it, or finds it. Prints {port, token, path}. The token is made here and lies in a file for its user alone as long
     as Jupyter runs. `folder`: what it shows, relative to the home folder. Exit codes: 66 there is no Jupyter in the
@@ -53,9 +54,10 @@ def start(folder):
         die(NO_JUPYTER, "There is no Jupyter in the workload's environment.")
     note_by_hand()
     put(os.path.join(FOLDER, "path"), found[0])
-    put(os.path.join(FOLDER, "token"), secrets.token_hex(24))
+    put(os.path.join(FOLDER, "token"), token_hex(24))
     put(os.path.join(FOLDER, "port"), str(free_port()))
-    command = " ".join(["exec", *map(shlex.quote, own_command("notebook-now", folder=folder, program=found[1:]))])
+    told = {"folder": folder, "program": found[1:], "secrets": keep_once(secrets) if secrets else None}
+    command = " ".join(["exec", *map(shlex.quote, own_command("notebook-now", **told))])
     quietly(["tmux", "new-session", "-d", "-s", SESSION, command])
     for _ in range(300):
         if listens():
@@ -69,11 +71,12 @@ def start(folder):
     die(NOT_STARTED, f"Jupyter did not start. Log on the instance: {log}")
 
 
-@takes(folder=str, program=[str])
-def become(folder, program):
+@takes(folder=str, program=[str], secrets=Maybe(str))
+def become(folder, program, secrets):
     """What tmux runs."""
     os.chdir(under_home(folder))
-    environment = environment_with({}, JUPYTER_TOKEN=fact(FOLDER, "token"), LAMBDA_TRAIN_NOTEBOOK=SESSION)
+    own = take_once(secrets)
+    environment = environment_with({}, JUPYTER_TOKEN=fact(FOLDER, "token"), LAMBDA_TRAIN_NOTEBOOK=SESSION, **own)
     # The environment's kernels, not the terminal's: Ctrl-C in the session asks, closing it ends all.
     log = os.open(os.path.join(FOLDER, "log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(log, 1)

@@ -20,6 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from base.checksum import sha256_of
 from base.document import Maybe, takes
+from base.files import under_home
+from base.secrets import cover_end
 from results.blocks import Blocks
 from results.listing import Places
 
@@ -29,6 +31,10 @@ AHEAD = 4
 PIECE = 1 << 19
 # Of lists whose names are very long.
 LONGEST = 4 << 20
+
+
+# The run's own logs, by their names among the results.
+LOGS = ("run/train.log", "run/evaluate.log")
 
 
 class Questions:
@@ -176,4 +182,8 @@ def send(places, written, record, unpacks):
     """
     # As deep as a path can be.
     sys.setrecursionlimit(10_000)
+    for place in places:
+        # Of a run that goes on: what came to its logs a moment ago.
+        if place["at"] in LOGS:
+            cover_end(under_home(place["path"]))
     Sender(Places(places, written, record), Blocks(sys.stdout.buffer, unpacks)).run()

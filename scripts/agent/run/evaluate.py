@@ -10,11 +10,13 @@ from base.files import moment, moment_after, now
 from base.locks import hold
 from base.processes import detach, key_of, own_command, start_detached
 from base.say import die, say
+from base.secrets import cover
 from base.shell import environment_with, strict, with_environment, workplace
 from base.text import last_line, last_lines
 from run.configuration import since
 from run.output import find_output, matches, newest, was_written_since
 from run.processes import Processes
+from run.secrets import forget_unless_needed, note_held
 from run.state import Run
 
 NO_CHECKPOINT = 66
@@ -64,7 +66,10 @@ def evaluate_now(experiment, evaluation, asked):
     with open(os.open(run.evaluation_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
         code = run_evaluation(attempt, evaluation or attempt.get("description")["evaluation"], log)
     find_output(attempt)
+    cover(run.evaluation_log)
+    note_held(attempt)
     attempt.put(evaluationExit=code, evaluatedAt=moment_after())
+    forget_unless_needed()
     run.tell("evaluated", attempt=attempt.number, code=code)
     sys.exit(code)
 

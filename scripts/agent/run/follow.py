@@ -6,6 +6,8 @@ from binascii import b2a_base64
 from collections import deque
 
 from base.document import Maybe, takes
+from base.files import modified
+from base.secrets import cover_end
 from run.session import take_up
 from run.standing import is_unsupervised
 from run.state import Run
@@ -145,10 +147,13 @@ def piece(experiment, start, most, wait, bar):
     run = Run(experiment)
     if is_unsupervised(run.newest()):
         take_up(run)
-    until = time.monotonic() + LONGEST
+    until, covered = time.monotonic() + LONGEST, None
     while True:
         # Asked first: what is written before the end is then surely read.
         more = wait and goes_on(run)
+        if modified(run.log) != covered:
+            cover_end(run.log)
+            covered = modified(run.log)
         try:
             log = open(run.log, "rb")
         except OSError:

@@ -13,6 +13,7 @@ from nodes.watch import LOST_REASON
 from results.aside import keep_apart
 from results.clear import clear
 from results.record import PROVENANCE, keep_config
+from run import secrets
 from run.configuration import goes_on, has_finished, own_attempts, with_file
 from run.processes import Processes, numbers
 from run.session import start_supervisor
@@ -36,6 +37,8 @@ DESCRIPTION = {
     # Where a copy of each new checkpoint goes, how many of them stay there, and the seconds between two.
     "sync": Maybe({"to": str, "keep": int, "seconds": int, "checkpoint": Maybe(str)}),
     "variables": {str: str},
+    # Names of those that it has besides, whose values must be here.
+    "secrets": Maybe([str]),
     "outputs": str,
     # Extended regular expression. Without one, run/first_step.py knows a step.
     "firstStepPattern": Maybe(str),
@@ -88,8 +91,11 @@ def start(experiment, hash, stands, config, run, limits, results, provenance):
     if attempt is not None:
         end_with_others(attempt, run)
         if is_done(attempt, hash, limits):
+            # They were brought for an attempt that is not needed.
+            secrets.forget_unless_needed()
             return
     require_budget(limits)
+    secrets.require(run["secrets"])
     used = used_by(of, hash, limits)
     # A training process can outlive a supervisor that was killed; two at once would spoil each other's checkpoints.
     if attempt is not None and not Processes(attempt).end(30):

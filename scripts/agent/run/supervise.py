@@ -11,6 +11,7 @@ from base.document import Maybe, takes
 from base.files import clock_ahead, moment, now
 from base.pidfd import Waiter
 from base.processes import key_of, own_command, pid_in, send, start_detached
+from base.secrets import TAIL, cover, hide
 from base.shell import workplace
 from nodes.watch import Others
 from run.activity import Activity
@@ -22,6 +23,7 @@ from run.output import find_output, has_left_nothing, outputs_of, was_written_si
 from run.processes import Processes
 from run.resume import Resume, put_aside
 from run.scope import scoped
+from run.secrets import forget_unless_needed, note_held
 from run.standing import evaluates_itself, wanted_evaluation
 from run.state import Run
 from run.writers import Writers
@@ -53,6 +55,8 @@ class Supervisor:
         self.copies = Copies(self.run.experiment, self.described.get("sync"))
         self.going_down = self.interrupted = self.has_told_of_work = False
         self.others = None
+        # Bytes of the log in which no secret is left.
+        self.covered = 0
 
     def see_to_the_end(self, adopt):
         self.listen()
@@ -70,6 +74,10 @@ class Supervisor:
         if code is not None:
             self.close(code)
             self.evaluate()
+            self.covered = cover(self.run.log, self.covered)
+            if not self.attempt.has("evaluationExit"):
+                note_held(self.attempt)
+            forget_unless_needed()
             viewer.terminate()
 
     def listen(self):
@@ -82,6 +90,7 @@ class Supervisor:
 
     def take_up(self):
         self.begins = beginning(self.attempt)
+        self.covered = max(0, self.begins - TAIL)
         end = self.attempt.get("trainingEnd")
         started = calendar.timegm(time.strptime(self.attempt.get("startedAt"), "%Y-%m-%dT%H:%M:%SZ"))
         self.began -= max(0, (end["at"] if end else time.time()) - started)
@@ -98,6 +107,7 @@ class Supervisor:
             relative = os.path.relpath(checkpoint, os.path.realpath(workplace(self.described)))
             command = self.described["resume"]["command"].replace("{checkpoint}", shlex.quote(relative))
         self.begins = size_of(self.run.log)
+        self.covered = max(0, self.begins - TAIL)
         self.activity = Activity(self.run.log, self.begins)
         itself = checkpoint and not self.described["resume"]["command"]
         how = "resumes by itself, newest checkpoint" if itself else "resumes from"
@@ -149,6 +159,7 @@ class Supervisor:
         launcher = attempt.get("launcher")
         waiter = Waiter(pid_in(launcher)) if attempt.lives("launcher") else None
         while self.processes.train() or self.work_goes_on(steps):
+            self.cover()
             if not attempt.has("firstStep") and self.find_first_step(steps):
                 noted = float("-inf")
             self.activity.look()
@@ -176,6 +187,11 @@ class Supervisor:
             else:
                 time.sleep(tick)
 
+    def cover(self):
+        """Hides the secrets in what has come to the log since the last time."""
+        if size_of(self.run.log) > self.covered:
+            self.covered = cover(self.run.log, self.covered)
+
     def work_goes_on(self, steps):
         """
         Whether training's command has ended well after its first step, and what it started still works, as an upload of the
@@ -200,7 +216,7 @@ class Supervisor:
             at, line = self.others.first_step
         if line is None:
             return False
-        self.attempt.try_put(firstStep=at, firstStepLine=line)
+        self.attempt.try_put(firstStep=at, firstStepLine=hide(line))
         self.run.tell("first step", attempt=self.attempt.number)
         return True
 
@@ -263,6 +279,7 @@ class Supervisor:
         # By the clock that ended it a limit is used up; the launcher began a moment later.
         if end and (not stopped or end["seconds"] > seconds):
             seconds = end["seconds"]
+        self.cover()
         steps = Steps(run.log, self.begins, self.described.get("firstStepPattern"))
         # A training in the background logs on after the command's end.
         if code == 0 and not stopped:

@@ -4,8 +4,10 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 
+from base import secrets
 from base.document import Maybe, takes
 from base.files import BASE, put, under_home, unlink_if_there
 from base.say import die, say
@@ -15,7 +17,8 @@ from steps.step import Step
 from upload.uploads import manifest_path, mark_path
 
 # `target`: folder in the workspace that holds the dataset. `kind`: folder (it was uploaded to its place), archive (`path`:
-# the file), url (`url`: https address of an archive, or http on this machine's own 127.…; `sha256`: empty, not checked) or
+# the file), url (`url`: https address of an archive, or http on this machine's own 127.…; `sha256`: empty, not checked; `token`: name of the secret that its
+# host gets as a bearer token) or
 # fileSystem (`path`: the folder). Paths relative to the home folder. `splits`: folders that must not be empty. `cache`: the
 # folder on a file system in which it lies for all machines, by its hash; `by`: what other machines call this one.
 DATASET = {
@@ -25,6 +28,7 @@ DATASET = {
     "path": str,
     "url": str,
     "sha256": str,
+    "token": Maybe(str),
     "splits": [str],
     "cache": Maybe({"root": str, "hash": str, "by": str}),
 }
@@ -44,7 +48,7 @@ def extract(hash, seconds, dataset):
 
 
 @takes(**DATASET)
-def extract_now(workspace, target, kind, path, url, sha256, splits, **_):
+def extract_now(workspace, target, kind, path, url, sha256, splits, token, **_):
     """
     Exit codes: 3 the source is not there, 4 the archive is refused, 5 checksum, 6 the layout is wrong, 7 the disk is full.
     """
@@ -61,7 +65,7 @@ def extract_now(workspace, target, kind, path, url, sha256, splits, **_):
     elif kind == "url":
         archive = os.path.join(ARCHIVES, hashlib.sha256(f"{url} {sha256}".encode()).hexdigest()[:32])
         if not os.path.isfile(archive):
-            fetch(url, archive, sha256)
+            fetch(url, archive, sha256, None if token is None else token_of(token))
         # What the address answered once need not be what it answers next time: a refused archive must not be in the way,
         # unless its checksum is the one that is asked for.
         dataset.take(archive, forget=not sha256)
@@ -72,6 +76,15 @@ def extract_now(workspace, target, kind, path, url, sha256, splits, **_):
         die(2, f"The dataset's kind must be folder, archive, url or fileSystem, not {kind}.")
     dataset.require_splits()
     say(f"The dataset is at {dataset.target}")
+
+
+def token_of(name):
+    value = secrets.values().get(name)
+    if value is None:
+        die(NOT_THERE, f"The secret {name} (dataset.token) is not on the instance. Run `up` again, which brings it.")
+    if not re.fullmatch(r"[\x21-\x7e]+", value):
+        die(NOT_THERE, f"The secret {name} (dataset.token) holds spaces or other characters that no token has.")
+    return value
 
 
 class Dataset:

@@ -18,6 +18,7 @@ from base.locks import hold, release
 from base.pidfd import Waiter
 from base.processes import detach, end_marked, is_alive, key_of, own_command, pid_in, start_detached
 from base.say import die, say
+from base.secrets import cover
 from base.text import last_line, last_lines
 
 TIMED_OUT, REPLACED = 124, 125
@@ -161,6 +162,7 @@ def run_now(name, seconds, verb):
     # What the step left behind in sessions of its own would go on using the machine.
     if code == TIMED_OUT:
         end_marked(f"LAMBDA_TRAIN_STEP={step.folder}", 5)
+    cover(step.log)
     put(step.path("exit"), str(code))
     # From here on somebody could train by hand; noted once, however often setup runs again.
     if name == "setup" and code == 0 and not os.path.exists(READY):
