@@ -1,10 +1,11 @@
 import { globSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { type ReadAtHome, readAtHome } from "../../remote/metrics-at-home";
 import { resultsFile } from "../../remote/transfer/results-file";
 import { type Course, courseOf } from "./course";
 import { isOfExamples } from "./history";
 import { LogCurves } from "./log-curves";
+import { loggedAtHome } from "./logged/at-home";
 import { metricFile, metricsOf } from "./metric-files";
 import { readChunks } from "./text-lines";
 
@@ -27,13 +28,16 @@ export function courseAtHome(
   if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) <= mostOfLog) {
     for (const chunk of readChunks(file)) log.push(chunk);
   }
-  const { files, left } = filesIn(folder);
-  return { ...courseOf(metricsOf(files), log.look({ ended: true })), left };
+  const paths = globSync("**/*", { cwd: folder }).map((path) => path.replaceAll(sep, "/"));
+  const { files, left } = filesIn(folder, paths);
+  const logged = loggedAtHome(folder, paths);
+  const course = courseOf(metricsOf(files, [], logged.files), log.look({ ended: true }));
+  return { ...course, left: [...left, ...logged.left] };
 }
 
 /** The files among results that may hold metrics, the newest ones. */
-function filesIn(folder: string): ReadAtHome<string> {
-  const found = globSync("**/*", { cwd: folder })
+function filesIn(folder: string, paths: readonly string[]): ReadAtHome<string> {
+  const found = paths
     .filter((path) => metricFile.test(path) && !isOfExamples(path) && path !== resultsFile && !path.startsWith("run/"))
     .flatMap((path) => {
       const info = statSync(join(folder, path), { throwIfNoEntry: false });
