@@ -12,6 +12,7 @@ import {
   wroteNothing,
 } from "../../remote/results";
 import { endTrials, workerPlace } from "../../remote/trials";
+import { syncLines } from "../../remote/wandb-runs";
 import { elsewhereLines } from "../../remote/written";
 import { diffByName, sameValue } from "../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../dynamic/handler";
@@ -94,11 +95,13 @@ function tellOf(
   if (home.status.state === "absent") {
     progress(`${experiment} was never started, but files were written there since setup, as by exec or a notebook`);
   }
-  progress(`${experiment}: ${homeText(home, join(directory, relative(localPath(directory), home.folder)))}`);
+  const folder = join(directory, relative(localPath(directory), home.folder));
+  progress(`${experiment}: ${homeText(home, folder)}`);
   if (wroteNothing(home)) {
     progress(`${experiment} ended before its first step and wrote nothing, so nothing is lost`);
   }
-  for (const line of elsewhereLines(home.written)) progress(`${experiment}: ${line}`);
+  const lines = [...elsewhereLines(home.written), ...syncLines(home.offlineRuns, home.folder, folder)];
+  for (const line of lines) progress(`${experiment}: ${line}`);
 }
 
 /** Life of the guard of an experiment's results: its deletion is what brings them home. */
