@@ -18,10 +18,10 @@ class Logged:
     def __init__(self):
         self.files = {}
 
-    def look(self, paths):
-        """Reads what is new in these files. Gives how far each was read."""
+    def look(self, paths, seconds=PATIENCE):
+        """Reads what is new in these files, the rest at the next look. Gives how far each was read."""
         self.files = {path: self.files.get(path) or CurveFile(path) for path in paths}
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + seconds
         for file in self.files.values():
             try:
                 file.look(max(0.0, until - time.monotonic()))

@@ -4,7 +4,7 @@ import csv
 import json
 
 from curves.counters import EPOCHS, STEPS, by_last_part
-from curves.told import Logged
+from curves.told import PATIENCE, Logged
 from results.beside import beside_of
 from results.metric_files import candidates
 from sweep.logged import Names
@@ -41,7 +41,8 @@ class TabledMetric:
         return best
 
     def logged_points(self, paths, ended):
-        self.logged.look(paths)
+        # A worker has other trials to look after.
+        self.logged.look(paths, PATIENCE if ended else 1)
         curves = self.logged.curves(ended)
         for name in curves:
             self.seen.setdefault(name, None)
