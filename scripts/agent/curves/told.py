@@ -9,7 +9,7 @@ from results.digest import left
 from run.first_step import is_told
 
 # Seconds that one look at all files may take.
-PATIENCE = 8
+PATIENCE = 4
 # What is told of one file.
 MOST_CURVES, MOST_POINTS = 60, 1000
 
