@@ -6,6 +6,7 @@ import { type Course, courseOf } from "./course";
 import { isOfExamples } from "./history";
 import { LogCurves } from "./log-curves";
 import { loggedAtHome } from "./logged/at-home";
+import { isLongTable, someRows } from "./long-table";
 import { metricFile, metricsOf } from "./metric-files";
 import { readChunks } from "./text-lines";
 
@@ -41,13 +42,12 @@ function filesIn(folder: string, paths: readonly string[]): ReadAtHome<string> {
     .filter((path) => metricFile.test(path) && !isOfExamples(path) && path !== resultsFile && !path.startsWith("run/"))
     .flatMap((path) => {
       const info = statSync(join(folder, path), { throwIfNoEntry: false });
-      return info?.isFile() ? [{ path, writtenAt: info.mtimeMs }] : [];
+      return info?.isFile() ? [{ path, writtenAt: info.mtimeMs, bytes: info.size }] : [];
     })
     .sort((a, b) => b.writtenAt - a.writtenAt || a.path.localeCompare(b.path))
     .slice(0, mostFiles);
-  return readAtHome(
-    folder,
-    found.map(({ path }) => path),
-    (text) => text,
-  );
+  const long = new Set(found.filter(({ path, bytes }) => isLongTable(path, bytes)).map(({ path }) => path));
+  const short = found.map(({ path }) => path).filter((path) => !long.has(path));
+  const { files, left } = readAtHome(folder, short, (text) => text);
+  return { files: { ...files, ...someRows(folder, long) }, left };
 }

@@ -10,7 +10,7 @@ import re
 from curves.files import reader_of
 from curves.told import Logged
 from results.beside import beside_of
-from results.digest import digest, left, too_long
+from results.digest import digest, has_lines, left, too_long
 from run.state import Run
 
 # What is told as it is; of longer files what curves and scores need.
@@ -110,10 +110,11 @@ def told_of(chosen, names):
     files, not_read, together, read = {}, [], 0, 0
     for written, size, path in chosen:
         name = names[path]
-        why = too_long(size)
+        why = too_long(size, path)
         key = (path, written, size)
         if why is None and key not in known_digests:
-            read += size
+            # Lines are looked at, but not parsed.
+            read += size // 8 if has_lines(path) else size
             why = "other files were read first" if read > MOST_READ else None
         try:
             content = content_of(path, size, key) if why is None else ""
