@@ -15,7 +15,15 @@ const schema = z.object({
   series: z
     .array(
       z
-        .object({ name: z.string().max(longestName), xs: z.array(z.number()), ys: z.array(number) })
+        .object({
+          name: z
+            .string()
+            .min(1)
+            .max(longestName)
+            .regex(/^\P{C}*$/u),
+          xs: z.array(z.number()),
+          ys: z.array(number),
+        })
         .refine(({ xs, ys }) => xs.length === ys.length && xs.every((x, at) => at === 0 || x > (xs[at - 1] ?? x))),
     )
     .max(mostSeries),
