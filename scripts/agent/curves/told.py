@@ -12,6 +12,8 @@ from run.first_step import is_told
 PATIENCE = 4
 # What is told of one file.
 MOST_CURVES, MOST_POINTS = 60, 1000
+# Of all of them.
+MOST_TOGETHER = 8 << 20
 
 
 class Logged:
@@ -35,6 +37,7 @@ class Logged:
 
     def tell(self, names, files, not_read):
         """Adds what they say, and what was not read of them."""
+        together = 0
         for path, file in self.files.items():
             if file.is_behind:
                 part = 100 * file.at // max(1, file.size)
@@ -43,8 +46,14 @@ class Logged:
                 count = file.curves.damaged
                 said = "1 damaged record was" if count == 1 else f"{count} damaged records were"
                 not_read.append(left(names[path], file.size, f"{said} passed over"))
-            if file.curves.points:
-                files[names[path]] = told_of(file.curves)
+            if not file.curves.points:
+                continue
+            told = told_of(file.curves)
+            together += len(told)
+            if together <= MOST_TOGETHER:
+                files[names[path]] = told
+            else:
+                not_read.append(left(names[path], file.size, "other files were read first"))
 
 
 def told_of(curves):
