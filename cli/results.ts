@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import { type BroughtHome, bringHome, homeNotes, homeText, type ResultsPlace } from "../remote/results";
 import { verifyResults } from "../remote/transfer/download";
+import { syncLines } from "../remote/wandb-runs";
 import { keepBringingHome } from "./results/watch";
 import { ofEach } from "./stack/of-each";
 import { type Choice, requireRuns, resultsPlace, type WithRun } from "./stack/stack-view";
@@ -73,8 +74,9 @@ async function bring(view: WithRun, watch: Options["watch"], stop: AbortSignal):
 /** @returns what else was to be told of it. */
 function tellOf(home: BroughtHome, notes: string): string {
   const { folder, unstable, status } = home;
-  console.log(`${homeText(home, relative(process.cwd(), folder))} (run: ${status.state})`);
-  const now = homeNotes(home).join("\n");
+  const shown = relative(process.cwd(), folder);
+  console.log(`${homeText(home, shown)} (run: ${status.state})`);
+  const now = [...homeNotes(home), ...syncLines(home.offlineRuns, folder, shown)].join("\n");
   if (now !== "" && now !== notes) console.log(now);
   if (unstable.length > 0)
     console.log(`Changed during the download, so downloaded as they were: ${unstable.join(", ")}`);

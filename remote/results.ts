@@ -19,6 +19,7 @@ import { withRetries } from "./transfer/retry";
 import type { RunRecord } from "./transfer/run-record";
 import { folderOfPart, prunedReason } from "./trial-part";
 import type { RunStatus, SshAccess, Written } from "./types";
+import { offlineRunOf } from "./wandb-runs";
 import { elsewhereLines, filesText, isCheckpoint, leftCheckpoint, leftText, ownLogs, parseWritten } from "./written";
 
 /** Which results, and where they go. */
@@ -55,6 +56,8 @@ export interface BroughtHome {
   readonly workloadFiles: number;
   /** Whether one of them looks like a checkpoint. */
   readonly hasCheckpoint: boolean;
+  /** Folders of W&B runs that are to be uploaded by hand, relative to `folder`, with / in them. */
+  readonly offlineRuns: readonly string[];
   /** What the workload wrote outside of its outputs. */
   readonly written?: Written;
   /** What ran, as the results' record tells it. */
@@ -228,10 +231,13 @@ function broughtHome(
   { files, bytes, unstable, entries, written, ran }: AtHome,
 ): BroughtHome {
   let [workloadFiles, hasCheckpoint] = [0, false];
+  const offlineRuns = new Set<string>();
   for (const entry of entries()) {
     if (entry.folder === true || ownLogs.includes(entry.path)) continue;
     workloadFiles += 1;
     hasCheckpoint ||= isCheckpoint(entry);
+    const offlineRun = entry.link === undefined ? offlineRunOf(entry.path) : undefined;
+    if (offlineRun !== undefined) offlineRuns.add(offlineRun);
   }
   return {
     folder,
@@ -241,6 +247,7 @@ function broughtHome(
     bytes,
     workloadFiles,
     hasCheckpoint,
+    offlineRuns: [...offlineRuns],
     written,
     ran,
     unstable,

@@ -2,11 +2,12 @@ import { isMeasure } from "./names";
 import { type Place, rising, type Series, thinned } from "./series";
 import { numberIn, type Row } from "./tables";
 
-const stepNames =
+/** Columns that count steps, the surest ones first. */
+export const stepNames =
   "global_step step steps total_steps num_updates training_iteration iteration iter it update updates batch".split(" ");
 const epochNames = ["epoch", "epochs"];
 /** Columns that count or tell the time, and measure nothing. */
-const counters = new Set([...stepNames, ...epochNames, "time", "timestamp", "seed", "rank", "unnamed: 0"]);
+const counters = new Set([...stepNames, ...epochNames, "time", "timestamp", "runtime", "seed", "rank", "unnamed: 0"]);
 /** Columns of tables with a row for each example, not for each time. */
 const ofExamples =
   /^(?:id|idx|(?:image|sample|example|doc|query|item|question|instance)_?id|uid|uuid|example|sample|image|img|file|filename|path|text|prompt|question|answer|instruction|response|input|output|reference|hypothesis|pred|preds|prediction|predictions|predicted|labels?|targets?|gold|ground_truth|bbox|class|class_name)$/i;

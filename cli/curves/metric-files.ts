@@ -1,5 +1,9 @@
 import { mainNumbers } from "../../remote/metrics-at-home";
 import { historyOf, isCounter, isOfExamples } from "./history";
+import { joined } from "./logged/join";
+import type { LoggedCurves } from "./logged/points";
+import { isLogged } from "./logged/read";
+import { toldCurves } from "./logged/told";
 import { isMeasure } from "./names";
 import { further, type Place, type Series } from "./series";
 import { isOfEvaluation, json, tablesOf } from "./tables";
@@ -27,16 +31,22 @@ export const metricFile = /\.(?:json|jsonl|csv)$/i;
 /**
  * Reads metric files, path → content. Histories of training become curves, evaluation results scores; the rest is nothing.
  * @param earlier Files whose scores are an earlier start's.
+ * @param logged What files of loggers tell, by path. Default: what the instance says of them in their place.
  */
-export function metricsOf(files: Readonly<Record<string, string>>, earlier: readonly string[] = []): Metrics {
+export function metricsOf(
+  files: Readonly<Record<string, string>>,
+  earlier: readonly string[] = [],
+  logged: ReadonlyMap<string, LoggedCurves> = toldIn(files),
+): Metrics {
   const series = new Map<string, Series>();
   const evaluations: Record<string, unknown> = {};
   let place: Place = {};
   for (const path of Object.keys(files).sort()) {
     const text = files[path] ?? "";
     const isEvaluation = isOfEvaluation(path);
-    if (isEvaluation && /\.json$/i.test(path) && !earlier.includes(path)) evaluations[path] = json(text);
-    if (isOfExamples(path)) continue;
+    if (isEvaluation && !isLogged(path) && /\.json$/i.test(path) && !earlier.includes(path))
+      evaluations[path] = json(text);
+    if (isOfExamples(path) || isLogged(path)) continue;
     for (const rows of tablesOf(path, text)) {
       const history = historyOf(rows, isEvaluation);
       if (history === undefined) continue;
@@ -47,6 +57,12 @@ export function metricsOf(files: Readonly<Record<string, string>>, earlier: read
       }
     }
   }
+  for (const found of joined(logged)) {
+    place = further(place, { step: found.xs.at(-1) });
+    const known = series.get(found.name);
+    if (known === undefined || found.xs.length > known.xs.length) series.set(found.name, found);
+  }
+  for (const { epoch } of logged.values()) if (Number.isFinite(epoch)) place = further(place, { epoch });
   const scores = Object.entries(mainNumbers(evaluations)).map(([name, value]) => ({ name, value }));
   return {
     series: [...series.values()]
@@ -55,4 +71,13 @@ export function metricsOf(files: Readonly<Record<string, string>>, earlier: read
     scores: scores.filter(({ name }) => !isCounter(name)),
     place,
   };
+}
+
+function toldIn(files: Readonly<Record<string, string>>): Map<string, LoggedCurves> {
+  return new Map(
+    Object.entries(files).flatMap(([path, text]): [string, LoggedCurves][] => {
+      const told = isLogged(path) ? toldCurves(text) : undefined;
+      return told === undefined ? [] : [[path, told]];
+    }),
+  );
 }

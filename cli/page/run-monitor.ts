@@ -128,11 +128,11 @@ export class RunMonitor {
       this.events.set("history", history(this.status));
       this.events.set("machine", this.use);
       this.events.set("checkpoints", look.checkpoints);
-      if (outputPath !== undefined && this.looks++ % metricsEvery === 0) {
+      if (experiment !== undefined && this.looks++ % metricsEvery === 0) {
         const { mark, files, left, earlier } = await readMetricFiles(
           session,
-          experiment ?? "",
-          outputPath,
+          experiment,
+          outputPath ?? "",
           this.metricsMark,
         );
         this.metricsMark = mark;

@@ -40,17 +40,18 @@ export async function lookAtRun(session: SshSession, experiment: string): Promis
   const { outputPath, logPath } = status;
   const [machine, files, end] = await Promise.all([
     readMachine(session, { experiment, outputPath }),
-    outputPath === undefined ? undefined : readMetricFiles(session, experiment, outputPath, ""),
+    // Without an output folder a logger may have written beside it.
+    readMetricFiles(session, experiment, outputPath ?? "", ""),
     readLogTail(session, logPath),
   ]);
   const logged = new LogCurves();
   logged.push(Buffer.from(end));
   const look = logged.look({ ended: status.exitCode !== undefined });
-  const { scores, progress } = courseOf(metricsOf(files?.files ?? {}, files?.earlier), look);
+  const { scores, progress } = courseOf(metricsOf(files.files ?? {}, files.earlier), look);
   // What is there while one is due was found by an earlier one.
   const isDue = ["pending", "running"].includes(status.evaluation?.state ?? "none");
   const metrics = Object.fromEntries(isDue ? [] : scores.map(({ name, value }) => [name, value]));
-  const left = files !== undefined && files.left.length > 0 && { metricsLeft: files.left };
+  const left = files.left.length > 0 && { metricsLeft: files.left };
   const log = logLines(end).slice(-mostLines).map(plainText);
   return { status, machine, progress, metrics, ...left, log };
 }

@@ -14,6 +14,7 @@ import {
 } from "../../remote/results";
 import { secretsText } from "../../remote/secrets";
 import { endTrials, workerPlace } from "../../remote/trials";
+import { syncLines } from "../../remote/wandb-runs";
 import { elsewhereLines } from "../../remote/written";
 import { diffByName, sameValue } from "../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../dynamic/handler";
@@ -140,11 +141,13 @@ function tellOf({ instanceId, directory }: Outputs, { place, home }: SeenTo, { p
   if (home.status.state === "absent") {
     progress(`${experiment} was never started, but files were written there since setup, as by exec or a notebook`);
   }
-  progress(`${experiment}: ${homeText(home, join(directory, relative(localPath(directory), home.folder)))}`);
+  const folder = join(directory, relative(localPath(directory), home.folder));
+  progress(`${experiment}: ${homeText(home, folder)}`);
   if (wroteNothing(home)) {
     progress(`${experiment} ended before its first step and wrote nothing, so nothing is lost`);
   }
-  for (const line of elsewhereLines(home.written)) progress(`${experiment}: ${line}`);
+  const lines = [...elsewhereLines(home.written), ...syncLines(home.offlineRuns, home.folder, folder)];
+  for (const line of lines) progress(`${experiment}: ${line}`);
   const secrets = secretsText(home.secrets);
   if (secrets !== undefined) progress(`WARNING: ${experiment}: ${secrets}`);
 }

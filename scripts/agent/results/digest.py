@@ -5,8 +5,12 @@ import os
 
 # What is read as a whole: the memory that it takes is several times as much.
 LONGEST = 64 << 20
+# Of CSV and JSON lines, which are read line by line.
+LONGEST_LINES = 1 << 30
 # Rows of a table: charts draw fewer points.
 MOST_ROWS = 2000
+# A row with more bytes is one of samples.
+LONGEST_ROW = 32 << 10
 # An object with more members is a table of samples by their names.
 MOST_MEMBERS = 200
 LONGEST_TEXT = 200
@@ -15,13 +19,42 @@ DEEPEST = 3
 
 def digest(path):
     """The text of a file of JSON, JSON lines or CSV in few kilobytes, in the same form. @raises OSError, ValueError"""
-    with open(path, encoding="utf-8", errors="replace") as file:
-        if path.lower().endswith(".json"):
+    if not has_lines(path):
+        with open(path, encoding="utf-8", errors="replace") as file:
             return json.dumps(numbers_of(json.load(file)))
-        lines = file.read().splitlines()
-    if path.lower().endswith(".csv"):
-        return "\n".join([*lines[:1], *thinned(lines[1:])]) + "\n"
-    return "".join(f"{line_of(line)}\n" for line in thinned(lines))
+    with open(path, "rb") as file:
+        if path.lower().endswith(".csv"):
+            return (file.readline(LONGEST_ROW) + b"".join(some_of(file))).decode("utf-8", "replace")
+        return "".join(f"{line_of(line)}\n" for line in some_of(file))
+
+
+def has_lines(path):
+    return path.lower().endswith((".jsonl", ".csv"))
+
+
+def some_of(file):
+    """At most MOST_ROWS whole lines, evenly, the last one among them; the file may be of any length."""
+    kept, last, every, count, is_long = [], None, 1, 0, False
+    while True:
+        line = file.readline(LONGEST_ROW)
+        if not line.endswith(b"\n"):
+            # Half written, or a part of a long one.
+            if len(line) < LONGEST_ROW:
+                break
+            is_long = True
+            continue
+        if is_long:
+            is_long = False
+            continue
+        if count % every == 0:
+            kept.append(line)
+        last = (count, line)
+        count += 1
+        if len(kept) == MOST_ROWS:
+            kept, every = kept[::2], every * 2
+    if last is not None and last[0] % every != 0:
+        kept.append(last[1])
+    return kept
 
 
 def thinned(rows):
@@ -74,9 +107,10 @@ def left(path, size, why):
     return {"path": path.encode("utf-8", "surrogateescape").decode("utf-8", "replace"), "bytes": size, "why": why}
 
 
-def too_long(size):
+def too_long(size, path=""):
     """Why a file of this size is not read; None where it is."""
-    return f"longer than {LONGEST >> 20} MiB" if size > LONGEST else None
+    most = LONGEST_LINES if has_lines(path) else LONGEST
+    return f"longer than {most >> 20} MiB" if size > most else None
 
 
 def size_of(path):

@@ -12,6 +12,7 @@ import time
 
 from base.document import Maybe, takes
 from base.files import read_json, try_write_json
+from results.beside import keep_beside
 from results.elsewhere import HOME, Look
 from results.places import below
 from run.state import Run
@@ -108,6 +109,8 @@ def note(run, look, took):
     }
     if run.number():
         keep(run.path("written.json"), value)
+        named = namer(set())
+        keep_beside(run, [(named(kind, path), full) for kind, path, full, _ in look.found])
     return value
 
 

@@ -3,7 +3,7 @@
 ~/.lambda-train/runs/<experiment>/
   state.json    version, the number of the newest attempt, and what is known of each
   events.jsonl  what happened when, a line each
-  train.log, evaluate.log, log.times, written.json, aside/
+  train.log, evaluate.log, log.times, written.json, beside.json (results/beside.py), aside/
   configs/<attempt>  the config that it read
 An earlier release kept a file for each fact (see run/early.py). Its attempts stay as they are: its supervisor may go on.
 """

@@ -22,7 +22,7 @@ class TrialMetric:
         """`evaluation`: glob of the evaluation's JSON files in the output folder; None without one."""
         self.attempt, self.metric, self.evaluation = attempt, metric, evaluation
         self.logged = LoggedMetric(attempt.run.log, beginning(attempt), metric)
-        self.tabled = TabledMetric(metric, attempt.get("mark", 0))
+        self.tabled = TabledMetric(metric, attempt.get("mark", 0), attempt.run)
         self.kind, self.source = None, None
         self.series, self.told, self.last = {}, set(), None
 
@@ -31,9 +31,10 @@ class TrialMetric:
         found = self.logged.new(ended)
         if found and self.source is None:
             self.source = "log"
-        output = self.attempt.get("outputPath")
-        if self.source != "log" and output:
-            points = self.tabled.points(output)
+        output = self.attempt.get("outputPath") or ""
+        if self.source != "log":
+            # Without an output folder a logger may have written beside it.
+            points = self.tabled.points(output, ended)
             if points:
                 self.source, found = "file", points
                 self.series, self.kind = {}, None

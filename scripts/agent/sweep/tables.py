@@ -1,29 +1,40 @@
-"""The metric of a sweep in the files that a trial writes: CSV, JSON lines, lists in JSON."""
+"""The metric of a sweep in the files that a trial writes: CSV, JSON lines, lists in JSON, and those of loggers."""
 
 import csv
 import json
-import os
+import time
 
+from curves.counters import EPOCHS, STEPS, by_last_part
+from curves.told import PATIENCE, Logged
+from results.beside import beside_of
 from results.metric_files import candidates
 from sweep.logged import Names
 
 LONGEST = 4 << 20
-STEPS = "global_step step steps total_steps num_updates training_iteration iteration iter it update updates".split()
-EPOCHS = ("epoch", "epochs")
+MOST_POINTS = 900
+# Seconds.
+BESIDE_EVERY = 10
 
 
 class TabledMetric:
     """Looks again at those files that have changed."""
 
-    def __init__(self, metric, since):
-        self.names, self.since = Names(metric), since
+    def __init__(self, metric, since, run=None):
+        """`run`: what it wrote beside its outputs is looked at too."""
+        self.names, self.since, self.run = Names(metric), since, run
+        self.beside, self.beside_at = (), float("-inf")
         self.known = {}
+        self.logged = Logged()
         self.seen = {}
 
-    def points(self, output):
-        """[(kind, count, value)] of the metric, of the file that tells most of it."""
-        best = []
-        for written, size, path in candidates(output):
+    def points(self, output, ended=False):
+        """
+        [(kind, count, value)] of the metric, of the file that tells most of it. Before the end a long curve is told without
+        its newest point: trials are compared at the same steps.
+        """
+        texts, logged = candidates(output, self.found_beside(ended))
+        best = self.logged_points([path for written, _, path in logged if written >= self.since], ended)
+        for written, size, path in texts:
             if size > LONGEST or written < self.since:
                 continue
             key = (written, size)
@@ -32,6 +43,27 @@ class TabledMetric:
             found = self.known[path][1]
             best = found if len(found) > len(best) else best
         return best
+
+    def found_beside(self, ended):
+        """Which of it counts depends on all other trials: that isn't asked at each look."""
+        if self.run is not None and (ended or time.monotonic() - self.beside_at >= BESIDE_EVERY):
+            self.beside, self.beside_at = tuple(beside_of(self.run)), time.monotonic()
+        return self.beside
+
+    def logged_points(self, paths, ended):
+        # A worker has other trials to look after.
+        self.logged.look(paths, PATIENCE if ended else 1)
+        curves = self.logged.curves(ended)
+        for name in curves:
+            self.seen.setdefault(name, None)
+        wanted = self.names.best(curves)
+        if wanted is None:
+            return []
+        found = [("step", x, y) for x, y in zip(*curves[wanted])]
+        every = 1
+        while len(found) > every * MOST_POINTS:
+            every *= 2
+        return [*found[::every], *(found[-1:] if ended else [])]
 
     def read(self, path):
         best = []
@@ -114,7 +146,7 @@ def flat(row, prefix="", depth=1):
 
 
 def counter_of(names):
-    by_last = {os.path.basename(name.strip().lower()).lstrip("_"): name for name in names if isinstance(name, str)}
+    by_last = by_last_part(names)
     for kind, wanted in (("step", STEPS), ("epoch", EPOCHS)):
         for each in wanted:
             if each in by_last:
