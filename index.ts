@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { checkedPlan } from "./components/kit/checked-plan";
+import { tellEnd } from "./components/kit/end-of-bill";
 import { endWithoutEngine } from "./components/kit/engine-gone";
 import { keepHeapSmall } from "./components/kit/heap";
 import { outputsOf } from "./components/kit/outputs";
@@ -42,6 +43,7 @@ async function program(): Promise<pulumi.Output<Record<string, unknown>> | Recor
     ready.map(({ plan: { cloud }, instance }) => ({ cloud, instanceId: instance.id })),
     config.apiKey,
   );
+  await tellEnd(plan);
   return outputsOf(
     stack,
     ready,

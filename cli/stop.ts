@@ -2,6 +2,7 @@ import { hasEnded, readStatus, startsAgain, stopRun } from "../remote/run";
 import { SshError, withSession } from "../remote/session";
 import type { RunStatus } from "../remote/types";
 import { tellOfRun } from "./notify/notify";
+import { noteStatus } from "./stack/endings";
 import { ofEach } from "./stack/of-each";
 import { stackView } from "./stack/read";
 import { type Choice, requireRuns, type WithRun } from "./stack/stack-view";
@@ -34,6 +35,7 @@ async function stopOne(view: WithRun): Promise<void> {
   }
   if (!hasEnded(before.state)) console.log(`${experiment}: stopping, up to ${graceSeconds} s for a checkpoint`);
   const status = await reaching(() => stopRun(access, { experiment }, { reason, graceSeconds }));
+  noteStatus(view, status);
   if (!hasEnded(before.state)) await tellOfRun(view, status);
   console.log(endText(status));
   await noteStopped(view, console.error);

@@ -1,6 +1,7 @@
 import { ensureCloud } from "../../emulator/control";
 import { localFolder } from "../../local/paths";
 import { tellAfterUp } from "../notify/notify";
+import { knownEndings } from "./endings";
 import { shutOut } from "./fleet";
 import { mendAfterKill, noteWhole } from "./killed-cli";
 import { selectedHere, stateFile } from "./local-state";
@@ -34,6 +35,8 @@ export async function upStack(stack: string, options: UpOptions = {}): Promise<n
   const code = await pulumi(["up", "--stack", stack, ...unasked, ...refresh, ...(options.args ?? [])]);
   if (code === 0) noteWhole(stack);
   else if (!refresh.includes("--refresh")) await refreshWhereEnded(stack);
+  // What is known of an end may be older than what was started now.
+  if (knownEndings(stack).length > 0) await readView(stack).catch(() => undefined);
   await refreshSshHost(stack);
   await tellAfterUp(stack);
   return code;
