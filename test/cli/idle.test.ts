@@ -73,7 +73,7 @@ describe("an instance that is billed for nothing", () => {
     expect(line(two, 59)).toMatch(/^Instance i-machine is/);
     note(two, {});
     expect(line(two, 59)).toBe(
-      "2 instances are still billed, 60 min after the last of their runs ended: $7.96 so far. `npm run down` ends them.",
+      "2 instances are still billed, 60 min after the last of their runs ended: $4.76 so far. `npm run down` ends them.",
     );
   });
 });
