@@ -6,7 +6,7 @@ import { destroyStack } from "./destroy";
 import { isDone } from "./done";
 import { runStatus } from "./look";
 import { ofEach } from "./of-each";
-import { stackView } from "./read";
+import { readView, stackView } from "./read";
 import { requireRuns, type WithRun } from "./stack-view";
 import { type UpOptions, upStack } from "./up";
 import { waitForRun } from "./wait-for-run";
@@ -25,24 +25,47 @@ export async function upThenDown(stack: string, options: UpOptions): Promise<num
   const interruption = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => interruption.abort());
   const { signal } = interruption;
-  const begun = Date.now();
-  const code = await upStack(stack, options);
-  if (signal.aborted) return code === 0 ? left(stack) : code;
-  if (code !== 0 && !(await failedSince(stack, begun))) {
-    console.error(
-      "`up` failed, so nothing ends by itself. `npm run up -- --down` goes on from here; `npm run down` ends it.",
-    );
-    return code;
+  let outcome: Outcome | number = await upAndWait(stack, options, signal);
+  // Another up applies what waited for the end of the run.
+  if (isEnd(outcome) && !signal.aborted && (await hasWaiting(stack))) {
+    console.error("The changes that waited for the end of the run are applied now.");
+    outcome = await upAndWait(stack, options, signal);
   }
-  const outcomes = code === 0 ? await ends(stack, signal) : (["failed"] as const);
+  if (typeof outcome === "number") return outcome;
   if (signal.aborted) return left(stack);
-  if (outcomes.includes("kept")) {
+  if (outcome === "kept") {
     console.error("The run was stopped by hand, so its instance stays and keeps billing. `npm run down` ends it.");
     return exitCodes.failed;
   }
   const ended = await destroyStack(stack, { unasked: true, isWanted: () => !signal.aborted });
   if (ended !== 0) return ended;
-  return outcomes.every((each) => each === "finished") ? exitCodes.ok : exitCodes.failed;
+  return outcome === "finished" ? exitCodes.ok : exitCodes.failed;
+}
+
+/** Brings the stack up and waits for the end of its runs. Gives how they ended, or the exit code where they didn't. */
+async function upAndWait(stack: string, options: UpOptions, signal: AbortSignal): Promise<Outcome | number> {
+  const begun = Date.now();
+  const code = await upStack(stack, options);
+  if (signal.aborted) return code === 0 ? left(stack) : code;
+  if (code === 0) return worstOf(await ends(stack, signal));
+  if (await failedSince(stack, begun)) return "failed";
+  console.error(
+    "`up` failed, so nothing ends by itself. `npm run up -- --down` goes on from here; `npm run down` ends it.",
+  );
+  return code;
+}
+
+function isEnd(outcome: Outcome | number): boolean {
+  return outcome === "finished" || outcome === "failed";
+}
+
+function worstOf(outcomes: readonly Outcome[]): Outcome {
+  return (["kept", "failed"] as const).find((each) => outcomes.includes(each)) ?? "finished";
+}
+
+/** Whether a part of the last `up` waits for the end of a run. */
+async function hasWaiting(stack: string): Promise<boolean> {
+  return (await readView(stack)).machines.some(({ waits }) => waits !== undefined);
 }
 
 /** What an interruption leaves. @returns the exit code of a command that Ctrl-C has ended */

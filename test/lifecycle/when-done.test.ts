@@ -107,10 +107,13 @@ describe("a stack that ends when done", { timeout: 120_000 }, () => {
     expect(failed.output).toMatch(/fails: failed \(exit status \d+\)[\s\S]*is terminated/);
     expect(await verifyResults(results("fails"))).toMatchObject({ ok: true });
     expect(await verifyResults(results("long"))).toMatchObject({ ok: true });
+    // A change that waits for the end of a run is applied before anything ends.
+    configureTiny(project, short({}, { experiment: "goes-on", overrides: { steps: 120 } }));
+    await project.succeeds("up");
     configureTiny(project, short({}, { experiment: "ends" }));
     const output = await project.succeeds("up", ["--down"]);
-    expect(output).toMatch(/ends: finished[\s\S]*is terminated/);
-    expect(await verifyResults(results("ends"))).toMatchObject({ ok: true });
+    expect(output).toMatch(/goes-on: finished[\s\S]*are applied now[\s\S]*ends: finished[\s\S]*is terminated/);
+    for (const name of ["goes-on", "ends"]) expect(await verifyResults(results(name))).toMatchObject({ ok: true });
     cloud = await TestCloud.start(project);
     expect(await cloud.inventory()).toEqual(nothing);
   });
