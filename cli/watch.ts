@@ -106,9 +106,8 @@ async function lookOnce({
   await tellOfMaintenance(seen.jobs, seen.now);
   const { view } = seen;
   const { due, args, isStray } = endingOf(seen);
-  const ends = destroy === true || (await isDueByItself(seen));
   // A destroy downloads by itself.
-  const staying = ends ? seen.jobs.filter((each) => !due.includes(each)) : seen.jobs;
+  const staying = destroy === true ? seen.jobs.filter((each) => !due.includes(each)) : seen.jobs;
   await bringHomeBeforeMaintenance(staying, every * 60, seen.now);
   await bringTrialsHome(staying);
   await bringNewCheckpointsHome(staying);
@@ -116,7 +115,8 @@ async function lookOnce({
   if (isUp !== undefined) return repaired(isUp);
   // A stray is no end of the watching: an `up` may adopt it, and train.
   const over = due.length > 0 && args.length === 0 && !isStray;
-  if (!ends || due.length === 0) return { code: codes[seen.outcome], over };
+  if (destroy !== true && (await isDueByItself(seen))) return destroyed(view.stack, []);
+  if (destroy !== true || due.length === 0) return { code: codes[seen.outcome], over };
   if (isStray) return strayDestroyed(view.stack, args);
   // Before the run is stopped: a protected one keeps running.
   refuseProtected(view.stack, await currentState(view.stack));

@@ -1,5 +1,6 @@
 import { hasEnded } from "../../remote/run";
 import type { RunStatus } from "../../remote/types";
+import { isEndBegun, noteEndBegun } from "./endings";
 import { isWorkedOn } from "./killed-cli";
 import { hasEndedAtHome } from "./losses";
 import type { Seen, SeenJob } from "./seen";
@@ -17,6 +18,9 @@ export function isDone({ state, stopReason }: Pick<RunStatus, "state" | "stopRea
  * if its results at home say that it had ended. An unreachable instance never counts.
  */
 export function endsWhenDone({ jobs }: Pick<Seen, "jobs">): boolean {
+  const stack = jobs[0]?.job.stack;
+  // Of what a `watch` couldn't end, the state may know the instances alone.
+  if (stack !== undefined && isEndBegun(stack) && jobs.every(({ job }) => job.run === undefined)) return true;
   return jobs.length > 0 && jobs.every((each) => each.job.run?.whenDone === "down" && hasBeenDone(each));
 }
 
@@ -29,8 +33,11 @@ function hasBeenDone({ job, status, gone, strays }: SeenJob): boolean {
 export async function isDueByItself(seen: Seen): Promise<boolean> {
   if (!endsWhenDone(seen)) return false;
   const { stack } = seen.view;
-  const isBusy = await isWorkedOn(stack);
-  if (isBusy) console.error(`Another command is working on ${stack}, so nothing was terminated.`);
-  else console.error(`All runs of ${stack} have ended, and train.whenDone is down: doing what \`down\` does.`);
-  return !isBusy;
+  if (await isWorkedOn(stack)) {
+    console.error(`Another command is working on ${stack}, so nothing was terminated.`);
+    return false;
+  }
+  console.error(`All runs of ${stack} have ended, and train.whenDone is down: doing what \`down\` does.`);
+  noteEndBegun(stack);
+  return true;
 }

@@ -1,7 +1,7 @@
 import { ensureCloud } from "../../emulator/control";
 import { localFolder } from "../../local/paths";
 import { tellAfterUp } from "../notify/notify";
-import { knownEndings } from "./endings";
+import { forgetEndBegun, knownEndings } from "./endings";
 import { shutOut } from "./fleet";
 import { mendAfterKill, noteWhole } from "./killed-cli";
 import { selectedHere, stateFile } from "./local-state";
@@ -27,6 +27,7 @@ export interface UpOptions {
 export async function upStack(stack: string, options: UpOptions = {}): Promise<number> {
   const wasCut = await mendAfterKill(stack);
   await options.created?.();
+  forgetEndBegun(stack);
   const emulated = isEmulated(stack);
   if (emulated) await ensureCloud(localFolder());
   // On the emulated cloud nothing costs anything, so nobody is asked. On a real account `pulumi up` asks as usual.

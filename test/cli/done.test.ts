@@ -1,5 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, vi } from "vitest";
 import { endsWhenDone, isDone } from "../../cli/stack/done";
+import { forgetEndBegun, noteEndBegun } from "../../cli/stack/endings";
 import type { SeenJob } from "../../cli/stack/seen";
 import type { RunStatus } from "../../remote/types";
 
@@ -43,6 +47,19 @@ describe("a stack ends by train.whenDone", () => {
     const kept = seen({ state: "finished" });
     const job = { ...kept.job, run: { ...kept.job.run, whenDone: undefined } } as SeenJob["job"];
     expect(endsWhenDone({ jobs: [{ ...kept, job }] })).toBe(false);
+  });
+
+  it("also where the last watch couldn't end it, and the state knows its instance alone", () => {
+    vi.stubEnv("LAMBDA_TRAIN_LOCAL", mkdtempSync(join(tmpdir(), "lambda-train-")));
+    const half = [{ ...finished, status: undefined, job: { ...finished.job, run: undefined } }];
+    expect(endsWhenDone({ jobs: half })).toBe(false);
+    noteEndBegun("test");
+    expect(endsWhenDone({ jobs: half })).toBe(true);
+    expect(endsWhenDone({ jobs: [seen({ state: "running" })] })).toBe(false);
+    forgetEndBegun("test");
+    expect(endsWhenDone({ jobs: half })).toBe(false);
+    rmSync(process.env.LAMBDA_TRAIN_LOCAL ?? "", { recursive: true });
+    vi.unstubAllEnvs();
   });
 
   it("not where an instance is gone whose results aren't at home", () => {
