@@ -81,6 +81,7 @@ describe("a stack that ends when done", { timeout: 120_000 }, () => {
     configureTiny(project, { experiment: "long", overrides: { steps: 100_000 }, train: { whenDone: "down" } });
     const { child, ended } = project.start(process.execPath, ["dist/cli/up.js", "--down"]);
     await new Promise<void>((settle) => {
+      void ended.then(() => settle());
       let text = "";
       child.stdout?.on("data", (chunk: Buffer) => {
         text += chunk.toString();
