@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { checkedPlan } from "./components/kit/checked-plan";
+import { tellEnd } from "./components/kit/end-of-bill";
 import { endWithoutEngine } from "./components/kit/engine-gone";
 import { keepHeapSmall } from "./components/kit/heap";
 import { outputsOf } from "./components/kit/outputs";
@@ -20,6 +21,7 @@ async function program(): Promise<pulumi.Output<Record<string, unknown>> | Recor
     machines.map(({ plan: { cloud }, instance }) => ({ cloud, instanceId: instance.id })),
     config.apiKey,
   );
+  await tellEnd(plan);
   return outputsOf(
     plan.stack,
     machines,

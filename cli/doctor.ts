@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { packageFolder } from "../local/paths";
 import { exitCodes, operatorCommand, run } from "./terminal/command";
 import { printJson } from "./terminal/output";
+import { watchLines, watchReports } from "./watching/report";
 
 /** A thing that the project runs on, as engine/bootstrap/parts.mjs tells it. */
 interface Part {
@@ -16,7 +17,8 @@ interface Part {
   readonly remedy?: string;
 }
 
-const description = "Lists the parts that the project runs on, with version and source, and what is missing.";
+const description =
+  "Lists the parts that the project runs on, with version and source, and what is missing; and what `watch -- --install` has installed.";
 const command = operatorCommand("doctor", description).option("--json", "print one JSON object");
 
 run(async () => {
@@ -24,8 +26,11 @@ run(async () => {
   const parts = await inspect();
   const missing = parts.filter(({ state }) => state === "missing");
   const ok = missing.length === 0;
-  if (command.opts<{ json?: boolean }>().json === true) printJson({ ok, parts });
-  else print(parts, missing);
+  if (command.opts<{ json?: boolean }>().json === true) printJson({ ok, parts, watches: watchReports() });
+  else {
+    print(parts, missing);
+    for (const line of watchLines(watchReports())) console.log(line);
+  }
   return ok ? exitCodes.ok : exitCodes.failed;
 });
 

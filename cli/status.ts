@@ -1,3 +1,4 @@
+import { noteStatus } from "./stack/endings";
 import { askRun, lookAtAccount } from "./stack/look";
 import { sideBySide } from "./stack/of-each";
 import { stackView } from "./stack/read";
@@ -44,5 +45,6 @@ async function lookOnce(job: JobView): Promise<JobLook> {
   if (seen === undefined) return { job, run: { state: "none" }, details: noDetails };
   if ("reason" in seen) return { job, run: { state: "unreachable", reason: seen.reason }, details: noDetails };
   const { status, ...details } = seen;
+  noteStatus(job, status);
   return { job, run: status, details };
 }

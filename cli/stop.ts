@@ -2,6 +2,7 @@ import { hasEnded, readStatus, startsAgain, stopRun } from "../remote/run";
 import { SshError, withSession } from "../remote/session";
 import type { RunStatus } from "../remote/types";
 import { tellOfRuns } from "./notify/notify";
+import { noteStatus } from "./stack/endings";
 import { ofEach } from "./stack/of-each";
 import { type Choice, jobsOf, requireRuns, type StackView, type WithRun } from "./stack/stack-view";
 import { noteStopped, stopOthers, userReason } from "./stack/stopped";
@@ -30,6 +31,7 @@ async function stopOne(view: WithRun, whole: StackView): Promise<void> {
   }
   if (!hasEnded(before.state)) console.log(`${experiment}: stopping, up to ${graceSeconds} s for a checkpoint`);
   const status = await reaching(() => stopRun(access, { experiment }, { reason: userReason, graceSeconds }));
+  noteStatus(view, status);
   const training = await stopOthers(view, jobsOf(whole), console.error);
   if (!hasEnded(before.state)) await tellOfRuns(whole, [{ job: view, status }]);
   console.log(endText(status));

@@ -1,13 +1,8 @@
-import { doubtText } from "../remote/run";
-import { waitForEnd } from "../remote/waiting";
-import { elsewhereLines } from "../remote/written";
-import { tellOfRuns } from "./notify/notify";
-import { lookAtAccount, sawGone } from "./stack/look";
 import { ofEach } from "./stack/of-each";
 import { type Choice, requireRuns, type StackView, type WithRun } from "./stack/stack-view";
+import { waitForRun } from "./stack/wait-for-run";
 import { viewWithTrial } from "./sweep/trials";
 import { CommandError, choosingCommand, exitCodes, run, wholeNumber } from "./terminal/command";
-import { logOutput } from "./terminal/log-output";
 
 const command = choosingCommand(
   "wait",
@@ -43,34 +38,13 @@ async function waitForOne(
   whole: StackView,
   { timeout, quiet, raw, several }: Options & { readonly several: boolean },
 ): Promise<boolean> {
-  const { access, run: plan } = view;
-  const { experiment } = plan;
   const signal = timeout === undefined ? undefined : AbortSignal.timeout(timeout * 60_000);
-  // Several logs at once would be none.
-  const output = quiet === true || several ? undefined : logOutput({ raw });
-  const status = await waitForEnd(
-    access,
-    { experiment },
-    {
-      onChunk: output?.take,
-      isGone: async () => sawGone(await lookAtAccount(whole), view),
-      signal,
-    },
-  ).catch((error: unknown) => {
+  const { isWell } = await waitForRun(view, { whole, quiet, raw, several, signal }).catch((error: unknown) => {
     if (signal?.aborted !== true) throw error;
     throw new CommandError(
-      `${experiment} hasn't ended within ${timeout} minutes. It keeps running.`,
+      `${view.run.experiment} hasn't ended within ${timeout} minutes. It keeps running.`,
       exitCodes.timeout,
     );
   });
-  await output?.end();
-  const { state, exitCode, detached } = status;
-  const why = detached === undefined ? "" : `: training detached itself (${detached}) and was ended`;
-  const at = several ? ` on ${view.machine}` : "";
-  console.log(`${experiment}${at}: ${state}${exitCode === undefined ? "" : ` (exit status ${exitCode})`}${why}`);
-  const doubt = doubtText(status);
-  if (doubt !== undefined) console.log(doubt);
-  for (const line of elsewhereLines(status.writtenElsewhere)) console.log(line);
-  await tellOfRuns(whole, [{ job: view, status }]);
-  return state === "finished" && doubt === undefined;
+  return isWell;
 }

@@ -6,6 +6,7 @@ import { bringNewCheckpointsHome } from "./results/new-checkpoints";
 import { bringTrialsHome } from "./results/trials";
 import { currentState } from "./stack/backups";
 import { destroyStack } from "./stack/destroy";
+import { isDueByItself } from "./stack/done";
 import { isWorkedOn } from "./stack/killed-cli";
 import type { Verdict } from "./stack/limits";
 import { lookAtAccount, runStatus } from "./stack/look";
@@ -18,17 +19,22 @@ import { endingOf, type Seen, type SeenJob, seenOf, toldOf } from "./stack/seen"
 import { jobsOf } from "./stack/stack-view";
 import { CommandError, exitCodes, operatorCommand, run, wholeNumber } from "./terminal/command";
 import { printJson } from "./terminal/output";
+import { installWatch, uninstallWatch } from "./watching/install";
+import { noting } from "./watching/last-look";
 
 const description =
   "Checks cost, time and idleness against the stack's limits, once: for cron, systemd and CI. Downloads the results " +
   "before Lambda maintains the instance, those of a sweep's trials when they have ended, and with `checkpoints.sync: home` " +
   "whenever there is a new checkpoint. With --repair, it does what `up` does when a machine is lost. With --destroy, it " +
-  "does what `down` does when a limit is reached or the run has ended.";
+  "does what `down` does when a limit is reached or the run has ended; with `train.whenDone: down` also without --destroy, " +
+  "when all runs have ended. --install lets this machine do it every few minutes.";
 
 const command = operatorCommand("watch", description)
   .option("--every <minutes>", "check again and again, until a limit is reached or the run has ended", wholeNumber)
   .option("--destroy", "then stop the run, download its results and terminate, without asking")
   .option("--repair", `when a machine is lost, bring it up again without asking, at most ${mostRepairs} times in a row`)
+  .option("--install", "let systemd or cron check every 5 minutes (or --every), with the same options")
+  .option("--uninstall", "undo that")
   .option("--json", "print one JSON object per check, and per run if there are several")
   .addHelpText(
     "after",
@@ -41,6 +47,8 @@ interface Options {
   readonly every?: number;
   readonly destroy?: boolean;
   readonly repair?: boolean;
+  readonly install?: boolean;
+  readonly uninstall?: boolean;
   readonly json?: boolean;
 }
 
@@ -53,7 +61,10 @@ let isInterrupted = false;
 run(async () => {
   command.parse();
   const options = command.opts<Options>();
-  const { every } = options;
+  const { every, install, uninstall } = options;
+  if (install === true && uninstall === true) command.error("error: use either --install or --uninstall");
+  if (install === true) return installWatch(await stackName(options.stack), options);
+  if (uninstall === true) return uninstallWatch(await stackName(options.stack));
   if (every === undefined) return (await watchOnce(options)).code;
   for (;;) {
     try {
@@ -69,8 +80,14 @@ run(async () => {
   }
 });
 
+/** One look, noted for `doctor`. */
+async function watchOnce(options: Options): Promise<{ code: number; over: boolean }> {
+  const stack = await stackName(options.stack);
+  return noting(stack, () => lookOnce({ ...options, stack }));
+}
+
 /** One look and what follows from it. `over`: there is nothing more to watch. */
-async function watchOnce({
+async function lookOnce({
   stack,
   destroy,
   repair,
@@ -98,6 +115,7 @@ async function watchOnce({
   if (isUp !== undefined) return repaired(isUp);
   // A stray is no end of the watching: an `up` may adopt it, and train.
   const over = due.length > 0 && args.length === 0 && !isStray;
+  if (destroy !== true && (await isDueByItself(seen))) return destroyed(view.stack, []);
   if (destroy !== true || due.length === 0) return { code: codes[seen.outcome], over };
   if (isStray) return strayDestroyed(view.stack, args);
   // Before the run is stopped: a protected one keeps running.

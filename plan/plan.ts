@@ -169,6 +169,7 @@ function runPlan(
       firstStepPattern: train.firstStepPattern,
       firstStepTimeoutSeconds: train.firstStepTimeoutMinutes * 60,
       waitFor: train.waitFor,
+      ...(train.whenDone === "down" && { whenDone: train.whenDone }),
       graceSeconds: train.graceSeconds,
       maxSeconds: train.maxHours === undefined ? undefined : Math.ceil(train.maxHours * 3600),
       idleSeconds: train.idleMinutes === undefined ? undefined : Math.ceil(train.idleMinutes * 60),

@@ -274,6 +274,8 @@ export interface RunPlan {
   readonly firstStepTimeoutSeconds: number;
   /** What `pulumi up` waits for. */
   readonly waitFor: "first-step" | "end";
+  /** Whether its instance ends with it; undefined where it stays. Not part of the hash. */
+  readonly whenDone?: "down";
   /** Seconds between SIGTERM and SIGKILL at a clean stop. */
   readonly graceSeconds: number;
   /** Seconds after which the run is stopped cleanly, on the instance itself; undefined for no limit. */

@@ -6,6 +6,7 @@ import { loseResultsVariable } from "../../remote/results";
 import { CommandError, exitCodes } from "../terminal/command";
 import { currentState } from "./backups";
 import { claimsOfExport } from "./claims";
+import { forgetEndings } from "./endings";
 import { deletable } from "./file-systems";
 import { mendAfterKill, noteCut, noteWhole } from "./killed-cli";
 import { refuseProtected } from "./protection";
@@ -61,6 +62,7 @@ export async function destroyStack(stack: string, options: DestroyOptions = {}):
     noteWhole(stack);
     removeSshFiles(stack);
     forgetRepairs(stack);
+    forgetEndings(stack);
     await deleteFileSystem?.();
   }
   if (code === 0 && emulated && options.keepCloud !== true && (await isIdle())) await stopCloud(localFolder());

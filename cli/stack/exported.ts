@@ -127,11 +127,14 @@ function machineIn({ name, resources, find, props }: Part, runs: readonly Part[]
 
 function runIn({ name, props }: Part, machine: string): RunView[] {
   const { run, evaluation, worker, workspace, directory } = props("Results");
-  const { dashboard } = props("Run");
+  const { dashboard, attempt } = props("Run");
   // Each is as the program gave it to the resource.
   const known = { name, machine, run, evaluation, dashboard, workspace, ...(worker !== undefined && { worker }) };
+  const newest = attempt === undefined ? {} : { attempt: Number(attempt) };
   const planned = known as Omit<RunView, "resultsFolder">;
-  return run === undefined ? [] : [{ ...planned, resultsFolder: resolve(projectFolder(), directory as string) }];
+  return run === undefined
+    ? []
+    : [{ ...planned, ...newest, resultsFolder: resolve(projectFolder(), directory as string) }];
 }
 
 /** A running run keeps its plan in force: the outputs hold that plan, the inputs the one that waits. */

@@ -8,6 +8,7 @@ import { isYoung } from "../../lambda/life/young";
 import { readStatus } from "../../remote/run";
 import { type SshSession, withSession } from "../../remote/session";
 import type { RunStatus } from "../../remote/types";
+import { noteGone, noteStatus } from "./endings";
 import { connectStack } from "./stack-cloud";
 import type { JobView, MachineView, StackView } from "./stack-view";
 
@@ -53,6 +54,7 @@ export async function lookAtAccount(view: StackView, { rent = false } = {}): Pro
     return [machine.machine, status] as const;
   });
   const statuses = Object.fromEntries(await Promise.all(looks));
+  for (const { machine, instance } of view.machines) if (isGone(statuses[machine])) noteGone(view.stack, instance?.id);
   const { strays, aheadMs, maintenance, fileSystems } = await reading
     .then(async (account) => ({ ...account, maintenance: await maintenanceIn(account.cloud, view, statuses) }))
     .catch((): Omit<AccountLook, "statuses"> => notAsked);
@@ -125,7 +127,11 @@ export function statusText({ statuses }: AccountLook, { machine }: Pick<MachineV
 
 /** Status of a run by its files on the instance: undefined without a run, or why they cannot be read. */
 export function runStatus(job: JobView): Promise<RunStatus | undefined | { readonly reason: string }> {
-  return askRun(job, readStatus);
+  return askRun(job, async (session, experiment) => {
+    const status = await readStatus(session, experiment);
+    noteStatus(job, status);
+    return status;
+  });
 }
 
 /** Asks the instance about a run, over a connection of its own: undefined without a run, or why there is no answer. */

@@ -40,7 +40,7 @@ function isOver(others: readonly SeenJob[]): boolean {
 }
 
 /** Whether the newest results at home are of a run on that instance that had ended. */
-function hasEndedAtHome({ resultsFolder, run, instance }: JobView): boolean {
+export function hasEndedAtHome({ resultsFolder, run, instance }: JobView): boolean {
   const head =
     resultsFolder === undefined || run === undefined ? undefined : recordHead(join(resultsFolder, run.experiment));
   if (head === undefined || parseSource(head.source)?.instance !== instance?.id) return false;

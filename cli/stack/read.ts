@@ -2,7 +2,9 @@ import { Client } from "ssh2";
 import { Agent } from "undici";
 import { openWay } from "../../lambda/account/way";
 import { CommandError, exitCodes } from "../terminal/command";
+import { setLastLine } from "../terminal/last-lines";
 import { viewOf } from "./exported";
+import { idleLine } from "./idle";
 import { stateOf } from "./local-state";
 import { sideBySide } from "./of-each";
 import { pulumiOutput, stackName } from "./pulumi";
@@ -26,12 +28,13 @@ export async function stackView(named: string | undefined): Promise<StackView> {
 }
 
 /**
- * Reads the stack's state alone.
+ * Reads the stack's state alone. The command that does so names at its end what is billed for nothing.
  * @throws CommandError when there is no such stack.
  */
 export async function readView(stack: string): Promise<StackView> {
   const view = await readState(stack);
   maskSecrets(view);
+  setLastLine(stack, () => idleLine(view, Date.now()));
   return view;
 }
 

@@ -56,6 +56,8 @@ export interface RunView extends PlannedRun {
   readonly workspace: string;
   /** Local folder of the stack's results, absolute. */
   readonly resultsFolder: string;
+  /** Its newest start, as of the last `up` or refresh. */
+  readonly attempt?: number;
   /** It is a trial of a sweep, which its machine alone knows. */
   readonly isTrial?: true;
 }

@@ -1,6 +1,7 @@
 import { ensureCloud } from "../../emulator/control";
 import { localFolder } from "../../local/paths";
 import { tellAfterUp } from "../notify/notify";
+import { forgetEndBegun, knownEndings } from "./endings";
 import { shutOut } from "./fleet";
 import { mendAfterKill, noteWhole } from "./killed-cli";
 import { selectedHere, stateFile } from "./local-state";
@@ -26,6 +27,7 @@ export interface UpOptions {
 export async function upStack(stack: string, options: UpOptions = {}): Promise<number> {
   const wasCut = await mendAfterKill(stack);
   await options.created?.();
+  forgetEndBegun(stack);
   const emulated = isEmulated(stack);
   if (emulated) await ensureCloud(localFolder());
   // On the emulated cloud nothing costs anything, so nobody is asked. On a real account `pulumi up` asks as usual.
@@ -34,6 +36,8 @@ export async function upStack(stack: string, options: UpOptions = {}): Promise<n
   const code = await pulumi(["up", "--stack", stack, ...unasked, ...refresh, ...(options.args ?? [])]);
   if (code === 0) noteWhole(stack);
   else if (!refresh.includes("--refresh")) await refreshWhereEnded(stack);
+  // What is known of an end may be older than what was started now.
+  if (knownEndings(stack).length > 0) await readView(stack).catch(() => undefined);
   await refreshSshHost(stack);
   await tellAfterUp(stack);
   return code;

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
+import { printLastLines } from "./last-lines";
 import { printSafely } from "./output";
 
 /** Exit codes of the operator commands, for scripts. */
@@ -94,6 +95,7 @@ export function run(body: () => Promise<number>): void {
   body().then(
     (code) => {
       process.exitCode = code;
+      printLastLines(process.argv);
     },
     (error: unknown) => {
       process.exitCode = error instanceof CommandError ? error.exitCode : exitCodes.failed;
