@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Job, MachinePlan, Plan } from "../plan/types";
 import type { Instance } from "./instance";
+import { paced } from "./kit/pace";
 import { machinesOf, type StackMachine, type TrainingPlace } from "./machines";
 import { Run } from "./run";
 import { Study } from "./study";
@@ -20,18 +21,19 @@ export async function trained(plan: Plan, place: TrainingPlace = {}): Promise<Tr
   const machines = await machinesOf(plan, place);
   const instanceIds = pulumi.all(machines.map(({ instance }) => instance.id));
   const study = studyOf(plan, machines, place);
+  const inTurn = paced();
   return Promise.all(
     machines.map(async ({ instance, ready }) => {
       const { plan: inForce, prepared, needs: own } = await ready;
       const needs = [...own, ...(await study)];
-      const runs = inForce.runs.map((planned) => {
+      const runs = inForce.runs.map(async (planned) => {
         const { id: instanceId, access, bill } = instance;
         const job = { stack, onChange, ...inForce, ...planned };
         const args = { instanceId, access, bill, plan: job, prepared, needs };
         const members = planned.run.node ? { members: instanceIds } : {};
-        return { job, run: new Run(planned.name, { ...args, ...members }, { parent }) };
+        return { job, run: await inTurn(() => new Run(planned.name, { ...args, ...members }, { parent })) };
       });
-      return { instance, plan: inForce, runs };
+      return { instance, plan: inForce, runs: await Promise.all(runs) };
     }),
   );
 }

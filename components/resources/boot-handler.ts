@@ -3,7 +3,7 @@ import { type Instance, isEnding } from "../../lambda/api/schemas";
 import { duration, waitFor } from "../../lambda/api/waiting";
 import { BillNotes } from "../../lambda/billing/notes";
 import { maintenanceOf, maintenanceText } from "../../lambda/life/maintenance";
-import { readSettled } from "../../lambda/life/presence";
+import { readRefreshed } from "../../lambda/life/presence";
 import { listedInstance, readInstance } from "../../lambda/life/read";
 import { looksUntilGone, shownWithinSeconds } from "../../lambda/life/young";
 import { ensureAgent } from "../../remote/agent";
@@ -92,7 +92,7 @@ export function bootHandler(
     create: async (inputs, context) => ({ id: inputs.instanceId, outs: await boot(inputs, context) }),
     read: async (id, props, context) => {
       const cloud = connectTo(props.endpoint, context);
-      const instance = await readSettled(cloud, { id }, context.interrupted);
+      const instance = await readRefreshed(cloud, { id }, context.interrupted);
       if (instance === undefined || isEnding(instance.status)) return undefined;
       noteBilling(instance);
       const { hostKey = "", endpoint, user, sshPort, bootTimeoutSeconds, agent, ip = "" } = props;

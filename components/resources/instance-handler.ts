@@ -13,7 +13,7 @@ import { type Launched, Launcher } from "../../lambda/launch/launcher";
 import type { Candidate } from "../../lambda/launch/planner";
 import { preflight } from "../../lambda/launch/preflight";
 import { priceTable } from "../../lambda/launch/price-table";
-import { readSettled } from "../../lambda/life/presence";
+import { readRefreshed } from "../../lambda/life/presence";
 import { listedInstance } from "../../lambda/life/read";
 import type { Ended } from "../../lambda/life/termination";
 import { tellOfEnd } from "../../notices/end";
@@ -127,7 +127,7 @@ const briefMs = 5_000;
 
 /** An instance that was just launched; undefined where the API does not show it within moments. */
 function shownBriefly(cloud: Cloud, id: string): Promise<Instance | undefined> {
-  return listedInstance(cloud, id, AbortSignal.timeout(briefMs)).catch(() => undefined);
+  return listedInstance(cloud, id, { signal: AbortSignal.timeout(briefMs) }).catch(() => undefined);
 }
 
 /**
@@ -239,8 +239,7 @@ async function read(
   props: Partial<InstanceOutputs>,
   context: HandlerContext,
 ): Promise<{ id: string; props: InstanceOutputs; inputs?: InstanceInputs } | undefined> {
-  const { interrupted } = context;
-  const found = await readSettled(cloud, { id, launchedAt: props.launchedAt }, interrupted);
+  const found = await readRefreshed(cloud, { id, launchedAt: props.launchedAt }, context.interrupted);
   if (found === undefined) await requireOurWorkspace(cloud, id, props.sshKeyName);
   const instance = found !== undefined && isEnding(found.status) ? undefined : found;
   if (instance === undefined) {

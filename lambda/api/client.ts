@@ -49,6 +49,11 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** Runs after the wait for a turn, right before each request; what it throws prevents the request. */
   readonly beforeSend?: () => Promise<void>;
+  /**
+   * Of a read: takes an answer to the same question whose request left so many of the cloud's seconds ago, unless this process
+   * has changed something since. Default: none that left before this call.
+   */
+  readonly withinSeconds?: number;
 }
 
 /**
@@ -59,7 +64,7 @@ export class LambdaClient {
   private readonly reads: SharedReads;
 
   constructor(private readonly options: LambdaClientOptions) {
-    this.reads = options.reads ?? new SharedReads();
+    this.reads = options.reads ?? new SharedReads(() => options.clock.now());
   }
 
   /** All instances of the key's workspace, the terminating ones too. */
@@ -227,11 +232,13 @@ export class LambdaClient {
     pace: PaceKind = "call",
   ): Promise<T> {
     const { pacer, clock, attempts, onRetry, apiKey } = this.options;
-    const { signal, beforeSend, name } = options;
+    const { signal, beforeSend, name, withinSeconds = 0 } = options;
+    const isRead = call.method === "GET";
     const send = async (own?: AbortSignal, onSend?: () => void): Promise<T> => {
       await pacer.turn(pace, { name, signal: own });
       onSend?.();
       await beforeSend?.();
+      if (!isRead) this.reads.forget();
       try {
         const answer = schema.safeParse(await exchange(this.options, call));
         if (answer.success) return answer.data;
@@ -240,11 +247,15 @@ export class LambdaClient {
       } catch (error) {
         if (isKind(error, "rate-limit")) await pacer.holdOff(pace, error.facts.retryAfterSeconds ?? 0);
         throw rule === afterRateLimit ? unclearIfRun(error) : error;
+      } finally {
+        // Also what was asked in between: it may have been answered before the change was made.
+        if (!isRead) this.reads.forget();
       }
     };
     const once = async (): Promise<T> => {
-      if (call.method !== "GET") return send(signal);
-      return this.reads.ask(`${apiKey()} ${call.path}`, (onSend) => send(undefined, onSend), signal);
+      if (!isRead) return send(signal);
+      const read = (onSend: () => void): Promise<T> => send(undefined, onSend);
+      return this.reads.ask(`${apiKey()} ${call.path}`, read, { signal, withinMs: withinSeconds * 1000 });
     };
     return withRetries(once, { clock, rule, attempts, onRetry, signal, firstPauseSeconds: pace === "launch" ? 12 : 2 });
   }

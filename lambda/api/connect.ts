@@ -42,7 +42,7 @@ export function connectCloud(endpoint: string | undefined, options: ConnectOptio
       key,
       () => new SharedPacer({ folder: join(cacheFolder(), "pace"), identity, clock, jitterMs }),
     ),
-    reads: madeOnce(reads, url, () => new SharedReads()),
+    reads: madeOnce(reads, key, () => new SharedReads(() => clock.now())),
     onDate: clock.told,
     userAgent: `lambda-train (node ${process.versions.node})`,
     dispatcher: dispatcherFor(url),

@@ -37,13 +37,27 @@ export async function statusOrGone(
   return seen ? "gone" : undefined;
 }
 
+/** Seconds, the cloud's and ours, in which one list is the answer to all that a refresh asks of a hundred instances. */
+const refreshSeconds = 60;
+
+/** The instance as a refresh sees it: as it was at some moment since the refresh began. Else as {@link readSettled}. */
+export function readRefreshed(cloud: Cloud, known: Known, signal?: AbortSignal): Promise<Instance | undefined> {
+  return readSettled(cloud, known, signal, cloud.clock.atLeast(refreshSeconds, refreshSeconds));
+}
+
 /**
- * The instance as the API shows it, by the list if that shows it: a refresh of a hundred asks once. One answer that does not
- * know it proves nothing: undefined only where several do not, the last of them when it would have shown after its launch.
+ * The instance as the API shows it, by the list if that shows it. One answer that does not know it proves nothing: undefined
+ * only where several do not, the last of them when it would have shown after its launch.
  */
-export async function readSettled(cloud: Cloud, known: Known, signal?: AbortSignal): Promise<Instance | undefined> {
+async function readSettled(
+  cloud: Cloud,
+  known: Known,
+  signal?: AbortSignal,
+  withinSeconds?: number,
+): Promise<Instance | undefined> {
   for (let look = 1; ; look += 1) {
-    const instance = await (look === 1 ? listedInstance : readInstance)(cloud, known.id);
+    const instance =
+      look === 1 ? await listedInstance(cloud, known.id, { withinSeconds }) : await readInstance(cloud, known.id);
     if (instance !== undefined) return instance;
     if (look >= looksUntilGone && !isYoung(cloud, known.launchedAt)) return undefined;
     await cloud.clock.sleep(pauseBetweenLooksSeconds * 1000, signal);

@@ -12,8 +12,11 @@ import { MemoryWatch } from "./memory";
 const count = Math.max(4, Math.floor(100 / Number(process.env.SCALE_DIVISOR ?? 100)));
 /** Fewer than machines: those that come last find nothing left to do, and end well. */
 const trials = Math.ceil(count / 2);
-/** A launch takes its turn every 12 seconds of the cloud: this often in one of ours. */
-const timeScale = 12;
+/**
+ * How fast the cloud's time runs. Launches are 12 of its seconds apart and 50 ms of ours: at 2 that is 0.8 % more than the
+ * limit asks, at 12 it is 5 %.
+ */
+const timeScale = Number(process.env.SCALE_TIME ?? 12);
 /** Most resident memory of one process at home, in MB. The engine's is Pulumi's own. */
 const mostMemory = 300;
 
@@ -67,13 +70,18 @@ describe(`${count} machines in one program`, { timeout: 60 * 60_000 }, () => {
       `  ${what}: ${seconds.toFixed(1)} s, ${calls} calls (${lists} lists, ${reads} reads, ${refused} refused), ` +
         `${connections} SSH connections at once`,
     );
-    // A second of the cloud is a twelfth of ours: where this machine is busy a call comes as late as the next one is early.
-    expect(refused).toBeLessThanOrEqual(2 + calls / 20);
+    // A second of the cloud is a part of ours: where this machine is busy a call comes as late as the next one is early.
+    expect(refused).toBeLessThanOrEqual(2 + calls / 10);
     return { ...counts, seconds, connections };
   };
   const command = (name: string, args: readonly string[] = []): (() => Promise<string>) => {
     return () => project.succeeds(name, args);
   };
+
+  it("are previewed", async () => {
+    await measured("preview", command("up", ["--preview-only"]));
+    expect((await cloud.inventory()).instances).toEqual([]);
+  });
 
   it("are launched as fast as the API's limits allow, each once", async () => {
     const { launches, launchSeconds, mostLaunchesInTwelve, seconds } = await measured("up", command("up"));
@@ -97,8 +105,8 @@ describe(`${count} machines in one program`, { timeout: 60 * 60_000 }, () => {
   });
 
   it("are looked at side by side, over few connections", async () => {
-    // As many as a command opens at a time, and that to the study.
-    const most = 16 + 1;
+    // As many as a command opens at a time, that to the study, and some that are being closed when the next ones open.
+    const most = 16 + 1 + 3;
     for (const [name, args] of [
       ["status", []],
       ["results", []],
@@ -112,12 +120,10 @@ describe(`${count} machines in one program`, { timeout: 60 * 60_000 }, () => {
 
   it("are refreshed by one list call", async () => {
     const { lists, reads } = await measured("refresh", async () => {
-      const { code, output } = await project.pulumi(["refresh", "--yes"]);
+      const { code, output } = await project.pulumi(["refresh", "--yes", "--skip-preview"]);
       expect(code, output).toBe(0);
     });
-    expect(reads).toBe(0);
-    // Who asks while an answer is on its way shares the next one: with the cloud's time this fast that is soon.
-    expect(lists).toBeLessThanOrEqual(3 + count);
+    expect([lists, reads]).toEqual([1, 0]);
     expect(await project.succeeds("up")).toMatch(/Resources:\n\s+\d+ unchanged/);
   });
 

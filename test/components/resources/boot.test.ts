@@ -160,7 +160,7 @@ test("refreshes address and status, and is gone with the instance", async () => 
   expect((await boot.read(id, { ...outs, ip: "198.51.100.1", status: "booting" }, lambda.context))?.props).toEqual(
     outs,
   );
-  await lambda.admin.terminate(id);
+  await cloud.client.terminate(id);
   expect(await boot.read(id, outs, lambda.context)).toBeUndefined();
 });
 
