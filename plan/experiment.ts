@@ -4,6 +4,7 @@ import { z } from "zod";
 import { moduleName } from "./module-name";
 import { PlanError, problemsOf } from "./problems";
 import { sweepSchema } from "./sweep";
+import { uvKeys } from "./uv-keys";
 import { readAs } from "./yaml/read";
 
 const minutes = z.number({ error: "must be a number of minutes" }).positive("must be above 0 minutes");
@@ -138,13 +139,14 @@ export const experimentSchema = z.strictObject({
           "Setup command, run in the workspace; null for none. It runs again only if its inputs changed or it didn't finish.",
         ),
       manager: z
-        .enum(["auto", "conda", "venv", "none"], { error: "must be auto, conda, venv or none" })
+        .enum(["auto", "conda", "uv", "venv", "none"], { error: "must be auto, conda, uv, venv or none" })
         .default("auto")
         .describe(
           "Environment manager. `auto` uses the environment that the setup command makes. If it makes none: conda for " +
-            "`environment*.yml`, else a venv for requirements, else the system's Python.",
+            "`environment*.yml`, else uv for `uv.lock`, else a venv for requirements, else the system's Python.",
         ),
-      file: insidePath.optional().describe("Environment or requirements file. Default: found by name."),
+      file: insidePath.optional().describe("Environment, lock or requirements file. Default: found by name."),
+      ...uvKeys,
       activate: command
         .optional()
         .describe(

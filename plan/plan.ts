@@ -31,6 +31,7 @@ import type {
   PlannedRun,
   SweepPlan,
 } from "./types";
+import { uvInputs, uvPlan } from "./uv";
 import { type FoundWorkload, fill, findWorkload, setupScript } from "./workload";
 
 /**
@@ -317,16 +318,19 @@ function environmentPlan(
     ...(script === undefined ? [] : [pathIn(script)]),
     ...readdirSync(folder).filter((name) => environmentFiles.test(name)),
     ...(environment.file === undefined ? [] : [environment.file]),
+    ...uvInputs(environment),
     ...environment.inputs,
     ...(madeConfig === undefined ? [] : namedBySetup(environment.setup ?? "", folder)),
   ].filter((path, index, all) => all.indexOf(path) === index && existsSync(join(folder, path)));
   const contents = inputs.map((path) => sha256(readFileSync(resolve(folder, path), "base64")));
   const { setup, manager, file, activate, answer, variables, waitForDataset } = environment;
+  const uv = uvPlan(environment);
   const reads = waitForDataset ? [dataset?.hash] : [];
   return {
     setup: setup ?? undefined,
     manager,
     file,
+    ...uv,
     activate,
     waitsForDataset: waitForDataset || undefined,
     answer,
@@ -335,7 +339,7 @@ function environmentPlan(
     inputs,
     hash: sha256(
       // A key that is not set is no part of it: the hash is that of releases which didn't know the key.
-      ...[{ setup, manager, file, answer, variables, activate }, inputs, contents, ...reads],
+      ...[{ setup, manager, file, answer, variables, activate, ...uv }, inputs, contents, ...reads],
       // The next upload puts the repository's version back: then setup must rewrite it.
       ...(isConfigRewritten(experiment, folder) ? [codeHash] : []),
     ),

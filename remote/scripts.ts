@@ -80,11 +80,11 @@ type Trained = MachinePlan & { readonly runs: readonly Pick<PlannedRun, "run">[]
  */
 export function renderSetup(plan: Trained): string {
   const { environment, workload } = plan;
-  const { manager, file = "", setup = "", activate, answer, variables, hash, timeoutSeconds, cache } = environment;
+  const { manager, file = "", setup = "", activate, answer, variables, hash, timeoutSeconds, cache, uv } = environment;
   // The workspace is the folder of that name in the home folder.
   const place = { workspace: workload.name, workload: workload.name };
   const shared = cache === undefined ? {} : { cache: { folder: cache, by: plan.machine } };
-  const described = { ...place, manager, file, setup, activate, answer, variables, ...shared };
+  const described = { ...place, manager, file, setup, activate, answer, variables, ...shared, ...(uv && { uv }) };
   const document = {
     hash,
     seconds: timeoutSeconds,
