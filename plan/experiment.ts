@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { type Document, parseDocument } from "yaml";
 import { z } from "zod";
+import { environmentKeys } from "./environment-keys";
 import { moduleName } from "./module-name";
 import { PlanError, problemsOf } from "./problems";
 import { sweepSchema } from "./sweep";
-import { uvKeys } from "./uv-keys";
 import { readAs } from "./yaml/read";
 
 const minutes = z.number({ error: "must be a number of minutes" }).positive("must be above 0 minutes");
@@ -146,7 +146,7 @@ export const experimentSchema = z.strictObject({
             "`environment*.yml`, else uv for `uv.lock`, else a venv for requirements, else the system's Python.",
         ),
       file: insidePath.optional().describe("Environment, lock or requirements file. Default: found by name."),
-      ...uvKeys,
+      ...environmentKeys,
       activate: command
         .optional()
         .describe(

@@ -13,6 +13,7 @@ import { archiveFault } from "./archive";
 import { cacheProblems, datasetCache, environmentCache } from "./cache";
 import { checkpointsPlan, copiesFolder, copyProblems, resumePlan } from "./checkpoints";
 import { clusterProblems, dashboardPlan } from "./cluster";
+import { containerProblems } from "./container";
 import { findDataset } from "./dataset";
 import { type Experiment, readExperiment } from "./experiment";
 import { fleetSize, machinesOf, runsOf } from "./fleet";
@@ -228,7 +229,7 @@ function readBoth(
   if (config !== undefined) problems.push(...placeProblems(config));
   if (config !== undefined && experiment !== undefined) {
     problems.push(...cacheProblems(config, experiment), ...copyProblems(config, experiment));
-    problems.push(...clusterProblems(experiment));
+    problems.push(...clusterProblems(experiment), ...containerProblems(config, experiment));
   }
   if (problems.length > 0 || config === undefined || experiment === undefined) throw new PlanError(problems);
   const name = config.experimentName ?? experiment.experiment;
@@ -324,13 +325,15 @@ function environmentPlan(
   ].filter((path, index, all) => all.indexOf(path) === index && existsSync(join(folder, path)));
   const contents = inputs.map((path) => sha256(readFileSync(resolve(folder, path), "base64")));
   const { setup, manager, file, activate, answer, variables, waitForDataset } = environment;
-  const uv = uvPlan(environment);
+  const { image } = environment;
+  // A key that is not set is no part of the plan or its hash: these are those of releases which didn't know the key.
+  const more = { ...uvPlan(environment), ...(image !== undefined && { image }) };
   const reads = waitForDataset ? [dataset?.hash] : [];
   return {
     setup: setup ?? undefined,
     manager,
     file,
-    ...uv,
+    ...more,
     activate,
     waitsForDataset: waitForDataset || undefined,
     answer,
@@ -338,8 +341,7 @@ function environmentPlan(
     variables,
     inputs,
     hash: sha256(
-      // A key that is not set is no part of it: the hash is that of releases which didn't know the key.
-      ...[{ setup, manager, file, answer, variables, activate, ...uv }, inputs, contents, ...reads],
+      ...[{ setup, manager, file, answer, variables, activate, ...more }, inputs, contents, ...reads],
       // The next upload puts the repository's version back: then setup must rewrite it.
       ...(isConfigRewritten(experiment, folder) ? [codeHash] : []),
     ),

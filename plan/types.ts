@@ -109,6 +109,8 @@ export interface EnvironmentPlan {
   readonly file?: string;
   /** What uv installs besides the project's default groups; undefined for nothing. */
   readonly uv?: { readonly extras: readonly string[]; readonly groups: readonly string[] };
+  /** Container image in which all commands of the workload run; undefined for none. */
+  readonly image?: string;
   /** Shell command that activates what setup made; found if undefined. */
   readonly activate?: string;
   /** Whether setup waits for the dataset. */

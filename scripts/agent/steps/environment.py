@@ -6,9 +6,10 @@ import shutil
 import subprocess
 
 from base.document import Maybe, takes
-from base.files import BASE, put, under_home
+from base.files import BASE, put, under_home, unlink_if_there
 from base.say import die, say
-from base.shell import ENVIRONMENT, PROGRAMS, environment_with, export_lines, strict, with_environment
+from base.shell import CONTAINER, ENVIRONMENT, PROGRAMS, environment_with, export_lines, strict, with_environment
+from container.image import prepare, within
 from steps import conda, found
 from steps.activation import activated
 from steps.gate import IMPORTS, ask_ahead
@@ -32,6 +33,8 @@ SETUP = {
     "answer": str,
     "variables": {str: str},
     "cache": Maybe({"folder": str, "by": str}),
+    # A container image in which all commands of the workload run; none: the machine itself.
+    "image": Maybe(str),
     "uv": Maybe({"extras": [str], "groups": [str]}),
 }
 MANAGERS = ("auto", "conda", "uv", "venv", "none")
@@ -57,7 +60,7 @@ def setup_now(**told):
     set_up(Environment.make, **told)
 
 
-def set_up(make, workspace, workload, manager, file, setup, activate, answer, variables, uv, **_):
+def set_up(make, workspace, workload, manager, file, setup, activate, answer, variables, uv, image, **_):
     """`make`: makes an environment for a workspace, and gives the lines that activate it."""
     folder = under_home(workspace)
     if not os.path.isdir(folder):
@@ -66,6 +69,10 @@ def set_up(make, workspace, workload, manager, file, setup, activate, answer, va
         die(2, f"environment.manager must be auto, conda, uv, venv or none, not {manager}.")
     os.chdir(folder)
     os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+    unlink_if_there(CONTAINER)
+    if image:
+        set_up_image(folder, image, setup, activate, answer, variables)
+        return
     offer_python()
     made = Environment(os.path.join(BASE, "envs", workload), manager, file, uv)
     # No second one is made beside the one that setup makes.
@@ -95,6 +102,26 @@ def set_up(make, workspace, workload, manager, file, setup, activate, answer, va
     if activate:
         lines = f"{lines}\n{activated(activate, folder)}"
         write(variables, login, lines)
+    tell_ready(left)
+
+
+def set_up_image(folder, image, setup, activate, answer, variables):
+    """As `set_up`, where all commands run in containers of an image."""
+    own = prepare(image)
+    write(variables, own)
+    left = found.Found(folder, []) if setup and not activate else None
+    if setup:
+        run_setup(setup, answer)
+    path = left.look() if left else None
+    if path:
+        say(f"Environment: {path}, which setup made")
+        write(variables, own, within(found.activation(path)))
+    if activate:
+        write(variables, own, within(activated(activate, folder)))
+    tell_ready(left)
+
+
+def tell_ready(left):
     several = left.several if left else []
     # In one line, the last: `up` shows that.
     unused = f". WARNING: setup made several environments, and none of them is used: {', '.join(several)}. Name one in "
