@@ -31,8 +31,8 @@ def is_project(lock):
     return os.path.isfile(lock) and os.path.isfile(os.path.join(project_of(lock), "pyproject.toml"))
 
 
-def find_program(project="."):
-    """A uv that the project takes: the instance's, or one from PyPI."""
+def find_program(project=".", why=LOCK):
+    """A uv that the project takes: the instance's, or one from PyPI. `why`: what needs it."""
     required = REQUIRED.search("\n".join(fact(project, name) for name in ("pyproject.toml", "uv.toml")))
     found = shutil.which("uv")
     if found is not None and required is None:
@@ -42,7 +42,7 @@ def find_program(project="."):
     name = re.sub("[^A-Za-z0-9.]+", "-", requirement)
     if not os.path.isdir(os.path.join(TOOLS, name)):
         say(f"Installing {requirement} from PyPI")
-    program = tool(os.path.join(TOOLS, name), "uv", requirement, LOCK)
+    program = tool(os.path.join(TOOLS, name), "uv", requirement, why)
     offer(os.path.dirname(program))
     return program
 
@@ -50,7 +50,7 @@ def find_program(project="."):
 def find_program_for(script):
     """Sees that a setup script that calls uv without installing it finds one."""
     if CALLS.search(script) and not INSTALLS.search(script):
-        find_program()
+        find_program(why="The setup command")
 
 
 def offer(folder):
