@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type Document, parseDocument } from "yaml";
 import { z } from "zod";
+import { environmentKeys } from "./environment-keys";
 import { moduleName } from "./module-name";
 import { PlanError, problemsOf } from "./problems";
 import { secretsSchema } from "./secrets";
@@ -156,13 +157,14 @@ export const experimentSchema = z.strictObject({
           "Setup command, run in the workspace; null for none. It runs again only if its inputs changed or it didn't finish.",
         ),
       manager: z
-        .enum(["auto", "conda", "venv", "none"], { error: "must be auto, conda, venv or none" })
+        .enum(["auto", "conda", "uv", "venv", "none"], { error: "must be auto, conda, uv, venv or none" })
         .default("auto")
         .describe(
           "Environment manager. `auto` uses the environment that the setup command makes. If it makes none: conda for " +
-            "`environment*.yml`, else a venv for requirements, else the system's Python.",
+            "`environment*.yml`, else uv for `uv.lock`, else a venv for requirements, else the system's Python.",
         ),
-      file: insidePath.optional().describe("Environment or requirements file. Default: found by name."),
+      file: insidePath.optional().describe("Environment, lock or requirements file. Default: found by name."),
+      ...environmentKeys,
       activate: command
         .optional()
         .describe(

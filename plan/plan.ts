@@ -13,6 +13,7 @@ import { archiveFault } from "./archive";
 import { cacheProblems, datasetCache, environmentCache } from "./cache";
 import { checkpointsPlan, copiesFolder, copyProblems, resumePlan } from "./checkpoints";
 import { clusterProblems, dashboardPlan } from "./cluster";
+import { containerProblems } from "./container";
 import { findDataset } from "./dataset";
 import { type Experiment, readExperiment } from "./experiment";
 import { fleetSize, machinesOf, runsOf } from "./fleet";
@@ -34,6 +35,7 @@ import type {
   PlannedRun,
   SweepPlan,
 } from "./types";
+import { uvInputs, uvPlan } from "./uv";
 import { type FoundWorkload, fill, findWorkload, setupScript } from "./workload";
 
 /**
@@ -242,7 +244,7 @@ function readBoth(
   if (experiment !== undefined) problems.push(...secretProblems(experiment));
   if (config !== undefined && experiment !== undefined) {
     problems.push(...cacheProblems(config, experiment), ...copyProblems(config, experiment));
-    problems.push(...clusterProblems(experiment));
+    problems.push(...clusterProblems(experiment), ...containerProblems(config, experiment));
   }
   if (problems.length > 0 || config === undefined || experiment === undefined) throw new PlanError(problems);
   const name = config.experimentName ?? experiment.experiment;
@@ -333,16 +335,21 @@ function environmentPlan(
     ...(script === undefined ? [] : [pathIn(script)]),
     ...readdirSync(folder).filter((name) => environmentFiles.test(name)),
     ...(environment.file === undefined ? [] : [environment.file]),
+    ...uvInputs(environment),
     ...environment.inputs,
     ...(madeConfig === undefined ? [] : namedBySetup(environment.setup ?? "", folder)),
   ].filter((path, index, all) => all.indexOf(path) === index && existsSync(join(folder, path)));
   const contents = inputs.map((path) => sha256(readFileSync(resolve(folder, path), "base64")));
   const { setup, manager, file, activate, answer, variables, waitForDataset } = environment;
+  const { image } = environment;
+  // A key that is not set is no part of the plan or its hash: these are those of releases which didn't know the key.
+  const more = { ...uvPlan(environment), ...(image !== undefined && { image }) };
   const reads = waitForDataset ? [dataset?.hash] : [];
   return {
     setup: setup ?? undefined,
     manager,
     file,
+    ...more,
     activate,
     waitsForDataset: waitForDataset || undefined,
     answer,
@@ -351,8 +358,7 @@ function environmentPlan(
     ...secretsPlan(environment),
     inputs,
     hash: sha256(
-      // A key that is not set is no part of it: the hash is that of releases which didn't know the key.
-      ...[{ setup, manager, file, answer, variables, activate }, inputs, contents, ...reads],
+      ...[{ setup, manager, file, answer, variables, activate, ...more }, inputs, contents, ...reads],
       // The next upload puts the repository's version back: then setup must rewrite it.
       ...(isConfigRewritten(experiment, folder) ? [codeHash] : []),
     ),

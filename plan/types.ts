@@ -113,9 +113,13 @@ export interface EnvironmentPlan {
   /** Shell command run in the workspace, or undefined for none. */
   readonly setup?: string;
   /** `auto` picks by what the workload brings. */
-  readonly manager: "auto" | "conda" | "venv" | "none";
-  /** Environment file or requirements file, relative to the workspace; found if undefined. */
+  readonly manager: "auto" | "conda" | "uv" | "venv" | "none";
+  /** Environment, lock or requirements file, relative to the workspace; found if undefined. */
   readonly file?: string;
+  /** What uv installs besides the project's default groups; undefined for nothing. */
+  readonly uv?: { readonly extras: readonly string[]; readonly groups: readonly string[] };
+  /** Container image in which all commands of the workload run; undefined for none. */
+  readonly image?: string;
   /** Shell command that activates what setup made; found if undefined. */
   readonly activate?: string;
   /** Whether setup waits for the dataset. */

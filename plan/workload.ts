@@ -10,6 +10,7 @@ import { nearest, PlanError, type Problem } from "./problems";
 import { faultOf, scriptsOf } from "./scripts";
 import { markedOverrides, nameProblems, pathProblems, sweptPaths } from "./sweep-names";
 import type { MadeConfig, OverriddenConfig } from "./types";
+import { uvProblems } from "./uv";
 import { layOver, OverrideProblem } from "./yaml/override";
 import { YamlProblem } from "./yaml/tree";
 
@@ -68,6 +69,7 @@ export function findWorkload(experiment: Experiment, root: string, cache: string
     ...scriptProblems(experiment, folder),
     ...broughtProblems(experiment),
     ...nameProblems(experiment),
+    ...uvProblems(experiment, folder),
   );
   if (experiment.environment.waitForDataset && experiment.dataset === undefined) {
     const message = "there is no dataset to wait for (dataset isn't set)";

@@ -39,6 +39,7 @@ export function provenanceOf(plan: Job, instance?: StartedOn): object {
       manager: environment.manager,
       setup: environment.setup,
       file: environment.file,
+      image: environment.image,
       hash: environment.hash,
     },
     config,

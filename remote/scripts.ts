@@ -80,11 +80,24 @@ type Trained = MachinePlan & { readonly runs: readonly Pick<PlannedRun, "run">[]
  */
 export function renderSetup(plan: Trained): string {
   const { environment, workload } = plan;
-  const { manager, file = "", setup = "", activate, answer, variables, hash, timeoutSeconds, cache } = environment;
+  const {
+    manager,
+    file = "",
+    setup = "",
+    activate,
+    answer,
+    variables,
+    hash,
+    timeoutSeconds,
+    cache,
+    uv,
+    image,
+  } = environment;
   // The workspace is the folder of that name in the home folder.
   const place = { workspace: workload.name, workload: workload.name };
   const shared = cache === undefined ? {} : { cache: { folder: cache, by: plan.machine } };
-  const described = { ...place, manager, file, setup, activate, answer, variables, ...shared };
+  const newer = { ...(uv && { uv }), ...(image !== undefined && { image }) };
+  const described = { ...place, manager, file, setup, activate, answer, variables, ...shared, ...newer };
   const document = {
     hash,
     seconds: timeoutSeconds,

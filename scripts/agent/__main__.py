@@ -27,6 +27,7 @@ VERBS = {
     "cache-tree": "cache.fill:tree",
     "checkpoint-save": "results.snapshots:save",
     "clock": "machine.clock:tell",
+    "contain": "container.client:contain",
     "dashboard": "machine.dashboard:serve",
     "disarm": "ending.self_terminate:disarm",
     "evaluate": "run.evaluate:evaluate",

@@ -7,8 +7,13 @@ import signal
 
 from base import secrets
 from base.files import BASE, under_home
+from base.processes import own_command
 
 ENVIRONMENT = os.path.join(BASE, "env.sh")
+# There where the workload's commands run in a container (container/client.py).
+CONTAINER = os.path.join(BASE, "container.json")
+# Names the variables that the agent sets for a command.
+PASSED = "LAMBDA_TRAIN_PASSED"
 # Programs that setup found missing; last on PATH.
 PROGRAMS = os.path.join(BASE, "bin")
 # `make` takes its shell from no variable of the environment, but reads the files that this one names.
@@ -25,9 +30,15 @@ def strict(command):
     return ["bash", "-o", "pipefail", "-c", command]
 
 
-def with_environment(words):
-    """The words that run others in the workload's environment. Needs `environment_with`."""
-    return ["bash", "-c", PRELUDE, "agent", ENVIRONMENT, *words]
+def with_environment(words, on_machine=False):
+    """
+    The words that run others in the workload's environment. Needs `environment_with`. `on_machine`: not in its container,
+    where it has one.
+    """
+    prepared = ["bash", "-c", PRELUDE, "agent", ENVIRONMENT, *words]
+    if on_machine or not os.path.exists(CONTAINER):
+        return prepared
+    return own_command("contain", words=prepared)
 
 
 def environment_with(variables=None, **more):
@@ -36,7 +47,8 @@ def environment_with(variables=None, **more):
     `with_environment`.
     """
     added = {"PATH": search_path(), "MAKEFILES": make_files(), "LAMBDA_TRAIN_VARIABLES": export_lines(variables or {})}
-    return {**os.environ, **secrets.values(), **added, **more}
+    known = secrets.values()
+    return {**os.environ, **known, **added, **more, PASSED: " ".join([*known, *more])}
 
 
 def search_path():

@@ -18,6 +18,7 @@ from base.files import fact
 from base.say import say
 from cache.lock import Waiting
 from cache.place import Cache, records_of
+from steps import uv
 from steps.environment import SETUP, set_up
 from steps.making import asked_by
 
@@ -51,7 +52,7 @@ def share(made, workspace, folder, by):
     key = key_of(made)
     with Cache(os.path.join(folder, key)).held(by, Waiting()):
         place = usable(folder, key)
-        made.place = place.root
+        made.place, made.is_shared = place.root, True
         if os.path.isdir(place.root):
             say(f"The environment is in the cache {place.root}")
             return made.activation()
@@ -66,6 +67,8 @@ def own_reason(made):
     """Why a machine needs an environment of its own: None where it doesn't, empty where there is nothing to make."""
     if made.manager == "none":
         return ""
+    if made.manager == "uv":
+        return f"{made.file} names packages of the workspace" if uv.LOCAL.search(fact(made.file)) else None
     if not made.file.endswith((".txt", ".yml", ".yaml")):
         return f"{made.file} installs the project itself, from the workspace"
     if LOCAL.search(fact(made.file)):
@@ -85,9 +88,12 @@ def key_of(made):
 
 
 def python_of(made):
-    """The Python that a venv is made over."""
+    """The Python that a venv is made over, or of which uv chooses."""
     if made.manager == "conda":
         return []
+    if made.manager == "uv":
+        project = uv.project_of(made.file)
+        return [made.uv, sys.version, *(fact(project, name) for name in ("pyproject.toml", "uv.toml", ".python-version"))]
     told = subprocess.run(["python3", "-c", PACKAGES], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
     return [sys.version, told.stdout.decode()]
 

@@ -13,7 +13,7 @@ PROVENANCE = {
     "release": str,
     "workload": {"source": str, "commit": Maybe(str), "ref": Maybe(str), "changed": Maybe(bool), "hash": str},
     "dataset": Maybe({"source": str, "hash": str}),
-    "environment": {"manager": str, "setup": Maybe(str), "file": Maybe(str), "hash": str},
+    "environment": {"manager": str, "setup": Maybe(str), "file": Maybe(str), "image": Maybe(str), "hash": str},
     # `path`: relative to the folder in which training runs; `base`: what overrides were laid over; they as JSON.
     "config": Maybe({"path": str, "base": Maybe(str), "overrides": Maybe(str)}),
     "evaluation": Maybe(str),

@@ -19,6 +19,7 @@ from nodes.group import begin
 from nodes.ray import node_words
 from run.scope import offer_to_the_killer, own_scope
 from run.state import Run
+from run.sweeps import is_worker
 
 PR_SET_CHILD_SUBREAPER = 36
 # A machine that goes down tells training and this process at about the same time.
@@ -91,7 +92,8 @@ def become(attempt, sockets, described, command):
     for name in ("TMUX", "TMUX_PANE", "STY"):
         environment.pop(name, None)
     own = words_of(described, command, place) if described.get("cluster") is None else node_words(attempt, command)
-    words = with_environment(own)
+    # A sweep's worker starts runs of their own.
+    words = with_environment(own, on_machine=is_worker(attempt.run, described))
     os.execvpe(words[0], words, environment)
 
 

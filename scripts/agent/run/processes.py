@@ -10,6 +10,8 @@ from run.scope import members
 # What a TERM is to a process. A wrapper dies of it without passing it on, or passes it on a second time; a filter takes
 # the output of the process it serves down with it, as a terminal does; anything else is the work itself.
 WRAPPERS = {"sh", "bash", "dash", "zsh", "make", "gmake", "env", "timeout", "nohup", "time", "sudo", "xargs", "script"}
+# A container's first process passes a TERM on to one process, which may be a wrapper.
+WRAPPERS |= {"docker-init", "tini"}
 FILTERS = {"tee", "cat", "tail", "head", "grep", "sed", "awk", "mawk", "gawk", "tr", "ts", "stdbuf", "screen", "SCREEN"}
 PAUSE = 0.2
 
@@ -130,7 +132,13 @@ def kind_of(pid):
     name = name_of(pid)
     if name in WRAPPERS:
         return "wrapper"
-    return "filter" if name in FILTERS or name.startswith("tmux") else "work"
+    # Processes in the environment's container are found by themselves.
+    is_filter = name in FILTERS or name.startswith("tmux") or (name == "docker" and is_own_client(pid))
+    return "filter" if is_filter else "work"
+
+
+def is_own_client(pid):
+    return any(word.startswith(b"lambda-train-") for word in words_of(pid))
 
 
 def containers_of(pids):

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 
 from base.say import die, say
-from base.shell import environment_with, with_environment
+from base.shell import CONTAINER, environment_with, with_environment
 from steps import conda
 
 FAILED = 3
@@ -55,6 +55,9 @@ def hooks(command):
     """Shell lines that make `conda activate` work: by the conda that has such an environment, or the first one."""
     if not re.search(r"\b(conda|mamba|micromamba)\b|\bsource\s+activate\b", command):
         return ""
+    if os.path.exists(CONTAINER):
+        # That of its image.
+        return 'if command -v conda >/dev/null; then eval "$(conda shell.bash hook)"; fi\n'
     words = command.split()
     bases = sorted(conda.roots(), key=lambda root: not any(os.path.isdir(f"{root}/envs/{word}") for word in words))
     scripts = [f"{root}/etc/profile.d/{name}.sh" for root in bases[:1] for name in ("conda", "mamba")]

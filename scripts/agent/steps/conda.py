@@ -10,7 +10,7 @@ import subprocess
 from base.architecture import own_architecture
 from base.files import BASE, fact, put
 from base.say import say
-from base.shell import PROGRAMS
+from base.shell import CONTAINER, PROGRAMS
 
 ROOTS = (
     "~/miniforge3",
@@ -61,7 +61,9 @@ def environments():
 
 
 def has_python(path):
-    return any(os.access(os.path.join(path, "bin", name), os.X_OK) for name in ("python", "python3"))
+    programs = [os.path.join(path, "bin", name) for name in ("python", "python3")]
+    # One that a container made may lead to the Python of its image.
+    return any(os.access(each, os.X_OK) or (os.path.islink(each) and os.path.exists(CONTAINER)) for each in programs)
 
 
 def is_conda(path):

@@ -6,21 +6,23 @@ import shutil
 import subprocess
 
 from base.document import Maybe, takes
-from base.files import BASE, put, under_home
+from base.files import BASE, put, under_home, unlink_if_there
 from base.say import die, say
-from base.shell import ENVIRONMENT, PROGRAMS, environment_with, export_lines, strict, with_environment
+from base.shell import CONTAINER, ENVIRONMENT, PROGRAMS, environment_with, export_lines, strict, with_environment
+from container.image import prepare, within
 from steps import conda, found
 from steps.activation import activated
 from steps.gate import IMPORTS, ask_ahead
 from steps.login import login_lines
 from steps.making import Environment
 from steps.step import Step
+from steps.uv import find_program_for as find_uv_for
 
-# `manager`: auto, conda, venv or none. `file`: environment or requirements file relative to the workspace; empty: found.
+# `manager`: auto, conda, uv, venv or none. `file`: environment or requirements file relative to the workspace; empty: found.
 # `setup`: the workload's setup command; empty: none. `activate`: the command that activates the environment that setup
 # makes; empty: found. `answer`: to every question that setup asks; empty: its standard input is closed. `variables` hold for
 # every later step. `cache`: the folder on a file system below which environments lie for all machines; `by`: what other
-# machines call this one.
+# machines call this one. `uv`: names of what uv installs besides the project's default groups.
 SETUP = {
     "workspace": str,
     "workload": str,
@@ -31,8 +33,11 @@ SETUP = {
     "answer": str,
     "variables": {str: str},
     "cache": Maybe({"folder": str, "by": str}),
+    # A container image in which all commands of the workload run; none: the machine itself.
+    "image": Maybe(str),
+    "uv": Maybe({"extras": [str], "groups": [str]}),
 }
-MANAGERS = ("auto", "conda", "venv", "none")
+MANAGERS = ("auto", "conda", "uv", "venv", "none")
 SIGPIPE, NOT_EXECUTABLE, NOT_FOUND = 141, 126, 127
 SHOWN = 200
 
@@ -55,24 +60,30 @@ def setup_now(**told):
     set_up(Environment.make, **told)
 
 
-def set_up(make, workspace, workload, manager, file, setup, activate, answer, variables, **_):
+def set_up(make, workspace, workload, manager, file, setup, activate, answer, variables, uv, image, **_):
     """`make`: makes an environment for a workspace, and gives the lines that activate it."""
     folder = under_home(workspace)
     if not os.path.isdir(folder):
         die(3, f"The workspace {folder} is not there: the code was not uploaded.")
     if manager not in MANAGERS:
-        die(2, f"environment.manager must be auto, conda, venv or none, not {manager}.")
+        die(2, f"environment.manager must be auto, conda, uv, venv or none, not {manager}.")
     os.chdir(folder)
     os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+    unlink_if_there(CONTAINER)
+    if image:
+        set_up_image(folder, image, setup, activate, answer, variables)
+        return
     offer_python()
-    made = Environment(os.path.join(BASE, "envs", workload), manager, file)
+    made = Environment(os.path.join(BASE, "envs", workload), manager, file, uv)
     # No second one is made beside the one that setup makes.
     by_setup = manager == "auto" and bool(activate or (setup and found.makes_environment(setup)))
     lines = "" if by_setup else make(made, folder)
     write(variables, lines)
     if by_setup and setup:
         say("Environment: the one that the setup command makes")
-        conda.find_program_for(found.text_of(setup))
+        text = found.text_of(setup)
+        conda.find_program_for(text)
+        find_uv_for(text)
     else:
         say(f"Environment: {made.manager}{f' ({made.file})' if made.file else ''}")
     left = found.Found(folder, made.names()) if setup and not activate and manager in ("auto", "none") else None
@@ -91,6 +102,26 @@ def set_up(make, workspace, workload, manager, file, setup, activate, answer, va
     if activate:
         lines = f"{lines}\n{activated(activate, folder)}"
         write(variables, login, lines)
+    tell_ready(left)
+
+
+def set_up_image(folder, image, setup, activate, answer, variables):
+    """As `set_up`, where all commands run in containers of an image."""
+    own = prepare(image)
+    write(variables, own)
+    left = found.Found(folder, []) if setup and not activate else None
+    if setup:
+        run_setup(setup, answer)
+    path = left.look() if left else None
+    if path:
+        say(f"Environment: {path}, which setup made")
+        write(variables, own, within(found.activation(path)))
+    if activate:
+        write(variables, own, within(activated(activate, folder)))
+    tell_ready(left)
+
+
+def tell_ready(left):
     several = left.several if left else []
     # In one line, the last: `up` shows that.
     unused = f". WARNING: setup made several environments, and none of them is used: {', '.join(several)}. Name one in "

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from base.document import Maybe, takes
 from base.files import BASE, read_json, try_write_json, under_home
 from base.processes import boot_id, quietly
 from base.say import say
-from base.shell import environment_with, with_environment
+from base.shell import CONTAINER, environment_with, with_environment
 from base.text import shown
 from steps.python import USUAL, python_of
 from upload.receive import Missing, evidence
@@ -26,6 +27,9 @@ AT_ONCE = 4
 SHOWN = os.path.join(BASE, "gate.json")
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 NO_GPU = "no GPU here, and none is required"
+PROGRAM = re.compile(r"[A-Za-z][\w.+-]*")
+FIND_ALL = 'for name; do command -v -- "$name" >/dev/null || { echo "$name"; exit 9; }; done'
+MISSES = 9
 FRAMEWORKS = ("torch", "jax", "tensorflow")
 # The first line tells packages and variables: another one where any of these has changed.
 PYTHON = """
@@ -123,6 +127,7 @@ def verify(workspace, dataset, uploads, gpu, architecture, disk, modules, trains
             *([] if dataset is None else [partial(gate.check_dataset, dataset["target"], dataset["splits"])]),
             *(partial(gate.check_config, config["path"], config["sha256"]) for config in configs or []),
             gate.check_driver,
+            *([partial(gate.check_container, trains or [])] if os.path.exists(CONTAINER) else []),
             *gate.imports(trains, modules),
         ]
     )
@@ -164,12 +169,12 @@ class Gate:
             say(f"{'ok' if right else 'FAIL'} {name}: {plain}")
             self.failed = self.failed or not right
 
-    def run(self, words):
+    def run(self, words, on_machine=False):
         """Status and output of a program in the workload's environment; status None where it took too long."""
         # By the program, which ends all that a command has started.
         timed = ["timeout", "--kill-after=10", str(self.seconds), *words]
         done = subprocess.run(
-            with_environment(timed),
+            with_environment(timed, on_machine),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -254,7 +259,7 @@ class Gate:
         """Status and output of the driver's program; asked once."""
         if self.driver_said is None:
             words = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
-            self.driver_said = self.run(["timeout", "60", *words])
+            self.driver_said = self.run(["timeout", "60", *words], on_machine=True)
         return self.driver_said
 
     def check_driver(self):
@@ -272,6 +277,18 @@ class Gate:
                 )
             ]
         return [(True, "driver", NO_GPU)]
+
+    def check_container(self, trains):
+        """Whether the image runs here, and has the programs that training calls by name."""
+        image = read_json(CONTAINER, {}).get("named", "")
+        words = (each["command"].split(None, 1)[0] for each in trains if each["command"].strip())
+        programs = dict.fromkeys(word for word in words if PROGRAM.fullmatch(word))
+        code, said = self.run(["bash", "-c", FIND_ALL, "agent", *programs])
+        last = said.split("\n")[-1]
+        if code == 0:
+            return [(True, "container", image)]
+        missing = f"has no {last}, which training calls: build an image with it, or change train.command"
+        return [(False, "container", f"{image} {missing if code == MISSES else f'does not run: {last}'}")]
 
     def imports(self, trains, modules):
         """Checks that each Python that trains makes."""

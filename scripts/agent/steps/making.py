@@ -1,4 +1,6 @@
-"""The environment that is made of a workload's files: by conda, or as a virtual environment over the system's packages."""
+"""
+The environment that is made of a workload's files: by conda, by uv, or as a virtual environment over the system's packages.
+"""
 
 import glob
 import json
@@ -10,9 +12,10 @@ import subprocess
 
 from base.checksum import sha256_of
 from base.files import fact, put, unlink_if_there
-from base.processes import own_command, quietly
+from base.processes import own_command
 from base.say import die, say
-from steps import conda
+from steps import conda, uv
+from steps.installing import NOT_MADE, installer, make_plain_venv, run, tool
 
 # Each list best first. What is for another machine than a GPU instance comes last, or not at all.
 CONDA_FILES = (
@@ -39,7 +42,6 @@ VENV_FILES = (
 ELSEWHERE = re.compile(
     r"(?i)(^|[^a-z])(mac(os)?|osx|darwin|arm64|m[1-4]|mps|win(dows)?|cpu|rocm|dev(el)?|tests?|docs?|lint|ci)([^a-z]|$)"
 )
-NOT_MADE = 3
 
 
 def conda_files():
@@ -57,17 +59,17 @@ def by_rank(patterns):
     return list(dict.fromkeys(found))
 
 
-def run(*command, **more):
-    return subprocess.run(command, stdin=subprocess.DEVNULL, check=False, **more).returncode == 0
-
-
 class Environment:
-    """`manager` and `file`: what was asked for, and in the end what was taken."""
+    """
+    `manager` and `file`: what was asked for, and in the end what was taken. `uv`: names of extras and groups that it installs.
+    """
 
-    def __init__(self, place, manager, file):
-        self.place, self.manager, self.file = place, manager, file
+    def __init__(self, place, manager, file, uv=None):
+        self.place, self.manager, self.file, self.uv = place, manager, file, uv or {}
         self.conda, self.asked = None, {}
         self.found = False
+        # Whether it lies in `place` for all machines, where some lie in the workspace.
+        self.is_shared = False
 
     def names(self):
         """What the workload's environment files call their environments."""
@@ -99,6 +101,13 @@ class Environment:
             self.file = self.file or next((file for file in venv_files() if asked_by(file)["asks"]), "")
             if not self.file:
                 die(NOT_MADE, f"No requirements.txt or pyproject.toml in {workspace}; name it in environment.file.")
+        elif self.manager == "uv":
+            self.file = self.file or uv.LOCK
+            if not uv.is_project(self.file):
+                die(
+                    NOT_MADE,
+                    f"{self.file} and its pyproject.toml are not in {workspace}: run `uv lock` there, and commit both.",
+                )
         if self.manager != "none" and not os.path.isfile(self.file):
             die(NOT_MADE, f"There is no {self.file} in {workspace}; check environment.file.")
 
@@ -108,6 +117,9 @@ class Environment:
             return ""
         if self.manager == "conda":
             self.make_conda()
+        elif self.manager == "uv":
+            pythons = os.path.join(self.place, "python") if self.is_shared else None
+            uv.sync(uv.find_program(uv.project_of(self.file)), self.file, self.prefix(), self.uv, pythons)
         else:
             self.make_venv()
         return self.activation()
@@ -117,9 +129,14 @@ class Environment:
         if self.manager == "conda":
             programs = os.path.dirname(self.conda)
             return conda.activation(self.prefix()) + f'\nexport PATH="$PATH":{shlex.quote(programs)}'
+        if self.manager == "uv":
+            return uv.activation(self.prefix())
         return f"export VIRTUAL_ENV='{self.prefix()}' PATH='{self.prefix()}/bin':\"$PATH\""
 
     def prefix(self):
+        # Where `uv run` looks for it.
+        if self.manager == "uv" and not self.is_shared:
+            return os.path.realpath(os.path.join(uv.project_of(self.file), ".venv"))
         return os.path.join(self.place, self.manager)
 
     def choose(self):
@@ -135,6 +152,9 @@ class Environment:
                 "environment.manager to conda to make this an error."
             )
         named = self.file and not self.file.endswith((".yml", ".yaml"))
+        if uv.is_project(self.file if named else uv.LOCK) and (not named or os.path.basename(self.file) == uv.LOCK):
+            self.file, self.manager = self.file if named else uv.LOCK, "uv"
+            return
         files = [self.file] if named else venv_files()
         self.file, self.manager = "", "none"
         for file in files:
@@ -204,35 +224,9 @@ class Environment:
 
     def by_tool(self, name, prefix, folder, *words):
         """Installs into a virtual environment by a tool that takes the one that is active."""
-        program = shutil.which(name)
-        if program is None:
-            home = os.path.join(self.place, "tools", name)
-            program = os.path.join(home, "bin", name)
-            if not os.access(program, os.X_OK) and not run(*installer(make_plain_venv(home), name), name):
-                die(NOT_MADE, f"{self.file} needs {name}, which could not be installed; the reason stands above.")
+        program = shutil.which(name) or tool(os.path.join(self.place, "tools", name), name, name, self.file)
         path = f"{prefix}/bin{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         return run(program, *words, cwd=folder, env={**os.environ, "VIRTUAL_ENV": prefix, "PATH": path})
-
-
-def make_plain_venv(prefix):
-    """A venv over the system's packages, if there is none yet. Gives its Python."""
-    python = os.path.join(prefix, "bin/python")
-    if not os.access(python, os.X_OK):
-        say("Making a virtual environment over the system's Python")
-        # Without pip of its own it needs no python3-venv package; the system's pip is seen in it.
-        if not run("python3", "-m", "venv", "--system-site-packages", "--without-pip", prefix):
-            die(NOT_MADE, "python3 cannot make a virtual environment: sudo apt-get install python3-venv")
-    return python
-
-
-def installer(python, what):
-    """The words that install into a venv."""
-    if not quietly([python, "-m", "pip", "--version"], 60):
-        if shutil.which("uv"):
-            return ["uv", "pip", "install", "--python", python]
-        if not quietly([python, "-m", "ensurepip", "--default-pip"], 300):
-            die(NOT_MADE, f"There is neither pip nor uv to install {what} with: sudo apt-get install python3-pip")
-    return [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
 
 
 def asked_by(file):
