@@ -6,7 +6,7 @@ import { placeDynamicProvider } from "./bootstrap/build.mjs";
 import { builtin, callOf, needsOf, operatorCommands, ownWords } from "./bootstrap/commands.mjs";
 import { readyDist } from "./bootstrap/compile.mjs";
 import { readyDependencies } from "./bootstrap/dependencies.mjs";
-import { backendOf, embeddedStack, engineEnvironment, stackOf } from "./bootstrap/environment.mjs";
+import { backendOf, engineEnvironment, stackOf } from "./bootstrap/environment.mjs";
 import { Failure, say } from "./bootstrap/failure.mjs";
 import { readyNode } from "./bootstrap/node.mjs";
 import { parts } from "./bootstrap/parts.mjs";
@@ -96,7 +96,7 @@ async function main() {
     cwd: command === "init" ? process.cwd() : project,
     env: { ...env, ...extra },
   });
-  if (stack === embeddedStack) removeSalt(stack, env);
+  removeSalt(stack, env);
   return code;
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { cacheFolder, hasProject, localFolder, project, pulumiHome, readJson, root, writeWhole } from "./paths.mjs";
 
 /** The stack of the embedded default. */
@@ -12,17 +12,26 @@ export const passphraseFile = join(localFolder, "passphrase");
 
 /** The stack that a command's arguments, or $PULUMI_STACK, name; `dev` where none is named. */
 export function stackOf(args) {
+  return optionOf(["--stack", "-s"], args) ?? (process.env.PULUMI_STACK || embeddedStack);
+}
+
+/** The file that a command's arguments, or Pulumi's own variable for that option, name for a stack's. */
+export function configFileOf(args) {
+  return optionOf(["--config-file"], args) ?? process.env.PULUMI_OPTION_CONFIG_FILE;
+}
+
+function optionOf([name, short], args) {
   for (const [i, word] of args.entries()) {
     if (word === "--") break;
-    if ((word === "--stack" || word === "-s") && args[i + 1]) return args[i + 1];
-    if (word.startsWith("--stack=")) return word.slice("--stack=".length);
+    if ((word === name || word === short) && args[i + 1]) return args[i + 1];
+    if (word.startsWith(`${name}=`)) return word.slice(name.length + 1);
   }
-  return process.env.PULUMI_STACK || embeddedStack;
+  return undefined;
 }
 
 /** Tells whether the stack's file asks for the emulated cloud. */
-export function isEmulated(stack) {
-  const path = join(project, `Pulumi.${stack.split("/").pop()}.yaml`);
+export function isEmulated(stack, file = configFileOf([])) {
+  const path = resolve(project, file || `Pulumi.${stack.split("/").pop()}.yaml`);
   return existsSync(path) && /^\s+(["']?)[\w-]+:endpoint\1:\s*["']?emulated\b/m.test(readFileSync(path, "utf8"));
 }
 

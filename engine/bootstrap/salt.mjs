@@ -9,7 +9,7 @@ export function withoutSalt(text) {
 }
 
 /**
- * Takes the line `encryptionsalt` out of the embedded stack's file again. The CLI writes it there; it belongs to the
+ * Takes the line `encryptionsalt` out of a stack's file again. The CLI writes it there; it belongs to the
  * passphrase of this checkout alone, so in a committed file it would lock everybody else out and look like a change
  * of the user's. Without it the CLI makes another one at no cost, and the state keeps the one it needs. A file that
  * holds encrypted values needs its salt and keeps it.

@@ -37,6 +37,7 @@ const wrong: Readonly<Record<keyof typeof stackConfigSchema.shape, string>> = {
   expectedHours: "soon",
   maxPricePerHour: "0",
   notify: '[{"webhook": "ftp://example.com/secret_abc"}]',
+  protect: "perhaps",
   selfTerminate: "perhaps",
   selfTerminateAfterMinutes: "0",
   selfTerminateApiKey: "",
