@@ -47,7 +47,8 @@ export function ownWords(command, args) {
 export function needsOf(command, args) {
   if (command === "pulumi") return { pulumi: true, cloud: false };
   if (command === "doctor" || args.includes("--help") || args.includes("-h")) return { pulumi: false, cloud: false };
-  if (["audit", "init", "reference", "experiments", "new-experiment"].includes(command)) return { pulumi: false, cloud: false };
+  if (["audit", "init", "reference", "experiments", "new-experiment"].includes(command))
+    return { pulumi: false, cloud: false };
   if (command === "cloud") return { pulumi: false, cloud: true };
   if (["test", "setup", "screenshots"].includes(command) || command in suites)
     return { pulumi: true, cloud: true, packages: testPackages };

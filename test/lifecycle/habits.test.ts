@@ -84,6 +84,27 @@ describe("a user of Pulumi", { timeout: 180_000 }, () => {
     project.write("Pulumi.test.yaml", own);
   });
 
+  it("may use the example of a policy pack", async () => {
+    // The language host of a current Pulumi starts a pack by itself. For the one that the project builds, Pulumi's starter of
+    // before does, under a name that is no language's.
+    const bin = join(project.folder, ".local/starter");
+    mkdirSync(bin, { recursive: true });
+    const runner = `"$(node -p "require.resolve('@pulumi/pulumi/cmd/run-policy-pack')")"`;
+    project.write(".local/starter/pulumi-analyzer-policy-starter", `#!/bin/sh\nexec node ${runner} "$@"\n`, 0o755);
+    const manifest = "examples/policy/PulumiPolicy.yaml";
+    project.write(manifest, project.read(manifest).replace("nodejs", "starter"));
+    const preview = async (budgetDollars?: number): Promise<string> => {
+      configure({ budgetDollars });
+      const args = ["preview", "--policy-pack", "examples/policy"];
+      const { code, output } = await project.pulumi(args, { PATH: `${bin}${delimiter}${project.env.PATH}` });
+      return `${code === 0 ? "allowed" : "refused"}\n${output}`;
+    };
+    expect(await preview()).toMatch(/^refused[\s\S]*The stack has no budget\. Set it:/);
+    expect(await preview(501)).toMatch(/^refused[\s\S]*The budget of \$501 is above \$500/);
+    expect(await preview(20)).toMatch(/^allowed/);
+    configure();
+  });
+
   it("is served by a plain pulumi that builds what is older than the sources", async () => {
     const plain = { LAMBDA_TRAIN_BUILT: undefined };
     const file = "components/kit/outputs.ts";
