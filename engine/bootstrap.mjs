@@ -6,7 +6,7 @@ import { placeDynamicProvider } from "./bootstrap/build.mjs";
 import { builtin, callOf, needsOf, operatorCommands, ownWords } from "./bootstrap/commands.mjs";
 import { readyDist } from "./bootstrap/compile.mjs";
 import { readyDependencies } from "./bootstrap/dependencies.mjs";
-import { backendOf, engineEnvironment, stackOf } from "./bootstrap/environment.mjs";
+import { backendOf, configFileOf, engineEnvironment, stackFile, stackOf } from "./bootstrap/environment.mjs";
 import { Failure, say } from "./bootstrap/failure.mjs";
 import { readyNode } from "./bootstrap/node.mjs";
 import { parts } from "./bootstrap/parts.mjs";
@@ -94,9 +94,10 @@ async function main() {
   process.removeListener("SIGINT", interrupted).removeListener("SIGTERM", interrupted);
   const code = await attached(node.path, program, {
     cwd: command === "init" ? process.cwd() : project,
-    env: { ...env, ...extra },
+    // What the command starts need not look again whether the bundles are those of the sources.
+    env: { ...env, LAMBDA_TRAIN_BUILT: "1", ...extra },
   });
-  removeSalt(stack, env);
+  removeSalt(stackFile(stack, configFileOf(own)), env);
   return code;
 }
 

@@ -29,9 +29,14 @@ function optionOf([name, short], args) {
   return undefined;
 }
 
+/** Path of a stack's file, or of the one that is named for it. */
+export function stackFile(stack, named = configFileOf([])) {
+  return resolve(project, named || `Pulumi.${stack.split("/").pop()}.yaml`);
+}
+
 /** Tells whether the stack's file asks for the emulated cloud. */
-export function isEmulated(stack, file = configFileOf([])) {
-  const path = resolve(project, file || `Pulumi.${stack.split("/").pop()}.yaml`);
+export function isEmulated(stack, named) {
+  const path = stackFile(stack, named);
   return existsSync(path) && /^\s+(["']?)[\w-]+:endpoint\1:\s*["']?emulated\b/m.test(readFileSync(path, "utf8"));
 }
 

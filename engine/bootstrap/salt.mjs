@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { passphraseFile } from "./environment.mjs";
-import { project, writeWhole } from "./paths.mjs";
+import { writeWhole } from "./paths.mjs";
 
 /** The text of a stack's file without its salt; unchanged where encrypted values need it. */
 export function withoutSalt(text) {
@@ -14,9 +13,8 @@ export function withoutSalt(text) {
  * of the user's. Without it the CLI makes another one at no cost, and the state keeps the one it needs. A file that
  * holds encrypted values needs its salt and keeps it.
  */
-export function removeSalt(stack, env) {
+export function removeSalt(path, env) {
   if (env.PULUMI_CONFIG_PASSPHRASE_FILE !== passphraseFile) return;
-  const path = join(project, `Pulumi.${stack}.yaml`);
   if (!existsSync(path)) return;
   const text = readFileSync(path, "utf8");
   const clean = withoutSalt(text);
