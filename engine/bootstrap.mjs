@@ -15,7 +15,7 @@ import { removeDeadPipes } from "./bootstrap/pipes.mjs";
 import { installedPlugin, readyPlugins, wantedPlugins } from "./bootstrap/plugins.mjs";
 import { readyPulumi } from "./bootstrap/pulumi.mjs";
 import { attached } from "./bootstrap/run.mjs";
-import { removeSalt } from "./bootstrap/salt.mjs";
+import { removeSalt, stackFileText } from "./bootstrap/salt.mjs";
 import { suiteCall, suites } from "./bootstrap/suites.mjs";
 import { readySystem } from "./bootstrap/system.mjs";
 
@@ -92,12 +92,14 @@ async function main() {
     return 0;
   }
   process.removeListener("SIGINT", interrupted).removeListener("SIGTERM", interrupted);
+  const file = stackFile(stack, configFileOf(own));
+  const before = stackFileText(file);
   const code = await attached(node.path, program, {
     cwd: command === "init" ? process.cwd() : project,
     // What the command starts need not look again whether the bundles are those of the sources.
     env: { ...env, LAMBDA_TRAIN_BUILT: "1", ...extra },
   });
-  removeSalt(stackFile(stack, configFileOf(own)), env);
+  removeSalt(file, env, before);
   return code;
 }
 
