@@ -22,7 +22,7 @@ import { PlanError, type Problem } from "./problems";
 import { projectFilesIn } from "./project-files";
 import { secretProblems } from "./secret-problems";
 import { findSecrets, secretsOf } from "./secrets";
-import { cloudPlan, parseStackConfig, placeProblems, type StackConfig } from "./stack-config";
+import { cloudPlan, parseStackConfig, placeProblems, protectProblems, type StackConfig } from "./stack-config";
 import { definitionOf } from "./sweep-definition";
 import { sweptPaths, sweptPlaces } from "./sweep-names";
 import type {
@@ -240,7 +240,7 @@ function readBoth(
   const file = raw.experiment;
   const experiment =
     file === undefined ? undefined : attempt(() => readExperiment(isAbsolute(file) ? file : resolveIn(root, file)));
-  if (config !== undefined) problems.push(...placeProblems(config));
+  if (config !== undefined) problems.push(...placeProblems(config), ...protectProblems(config));
   if (experiment !== undefined) problems.push(...secretProblems(experiment));
   if (config !== undefined && experiment !== undefined) {
     problems.push(...cacheProblems(config, experiment), ...copyProblems(config, experiment));
