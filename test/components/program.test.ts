@@ -99,7 +99,7 @@ describe("the program", () => {
     await run({ secrets }, experiment, {}, ["lambda-train:secrets"]);
     expect(JSON.stringify(mocks.registrations.map(({ inputs }) => inputs))).not.toContain("hf_in-clear-or-not");
     expect(mocks.of("run-train").inputs).toMatchObject({ secrets: [{ name: "HF_TOKEN" }] });
-    await run({ secrets, instances: "2" }, experiment, {}, ["lambda-train:secrets"]);
+    await run({ secrets }, { ...experiment, train: { nodes: 2 } }, {}, ["lambda-train:secrets"]);
     const bringing = mocks.registrations.filter(({ type, inputs }) => type.endsWith(":Step") && "secrets" in inputs);
     expect(bringing.filter(({ name }) => name.endsWith("-train"))).toHaveLength(2);
     expect(bringing.filter(({ name }) => name.endsWith("-setup"))).toHaveLength(2);
