@@ -3,6 +3,7 @@ import { checkedPlan } from "./components/kit/checked-plan";
 import { endWithoutEngine } from "./components/kit/engine-gone";
 import { keepHeapSmall } from "./components/kit/heap";
 import { outputsOf } from "./components/kit/outputs";
+import { paced } from "./components/kit/pace";
 import { previewPrices } from "./components/kit/price-preview";
 import { stackConfig } from "./components/kit/stack-config";
 import { userError } from "./components/kit/user-error";
@@ -25,17 +26,19 @@ async function program(): Promise<pulumi.Output<Record<string, unknown>> | Recor
   const machines = await machinesOf(plan);
   const instanceIds = pulumi.all(machines.map(({ instance }) => instance.id));
   const study = studyOf(plan, machines);
+  const inTurn = paced();
   const ready = await Promise.all(
     machines.map(async ({ instance, ready }) => {
       const { plan: inForce, prepared, needs: own } = await ready;
       const needs = [...own, ...(await study)];
-      const runs = inForce.runs.map((planned) => {
+      const runs = inForce.runs.map(async (planned) => {
         const { id: instanceId, access, bill } = instance;
         const job = { stack, onChange, ...inForce, ...planned };
         const place = { instanceId, access, bill, plan: job, prepared, needs };
-        return { job, run: new Run(planned.name, planned.run.node ? { ...place, members: instanceIds } : place) };
+        const args = planned.run.node ? { ...place, members: instanceIds } : place;
+        return { job, run: await inTurn(() => new Run(planned.name, args)) };
       });
-      return { instance, plan: inForce, runs };
+      return { instance, plan: inForce, runs: await Promise.all(runs) };
     }),
   );
   await previewPrices(

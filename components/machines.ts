@@ -5,6 +5,7 @@ import { nodesCheckOf } from "../remote/scripts";
 import { Fleet } from "./fleet";
 import type { Instance } from "./instance";
 import { callerNetworks } from "./kit/caller-networks";
+import { paced } from "./kit/pace";
 import { userError } from "./kit/user-error";
 import { Machine, type ReadyMachine } from "./machine";
 import { NodesGate } from "./resources/nodes";
@@ -25,19 +26,14 @@ export async function machinesOf({ stack, machines, runs, results, onChange }: P
   const { endpoint, together = false } = first.cloud;
   const sshSources = await callerNetworks(first.cloud);
   const names = deferred<string[]>();
+  const inTurn = paced();
   let shared: Pick<Instance, "rulesetIds" | "fileSystem"> | undefined;
   for (const machine of machines) {
     const there = runs.filter((run) => run.machine === machine.machine);
     const plan = { ...machine, runs: there, results: resultsOf(results, there) };
     const group = together ? { group: names.output } : {};
-    const { instance, ready } = new Machine(machine.machine, {
-      stack,
-      plan,
-      onChange,
-      sshSources,
-      ...shared,
-      ...group,
-    });
+    const args = { stack, plan, onChange, sshSources, ...shared, ...group };
+    const { instance, ready } = await inTurn(() => new Machine(machine.machine, args));
     made.push({ machine: machine.machine, instance, ready: ready.then((own) => withAll(own, machines)) });
     // The first keeps its own, so that a stack of one grows without replacement, and the others share them.
     shared ??= { rulesetIds: instance.rulesetIds, fileSystem: instance.fileSystem };

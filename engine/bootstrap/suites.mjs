@@ -34,10 +34,10 @@ export const suites = {
     flags: { "--resume": "CRASH_RESUME" },
   },
   "test:scale": {
-    what: "a dataset of 655,620 files, results of 200,000 files and 9 GB, a hundred machines, with the memory of each process: --divisor 1",
+    what: "a dataset of 655,620 files, results of 200,000 files and 9 GB, a hundred machines, with the memory of each process: --divisor 1, --time-scale 12",
     config: "test/scale/vitest.config.mts",
     env: { SCALE_DIVISOR: "1" },
-    options: { "--divisor": "SCALE_DIVISOR" },
+    options: { "--divisor": "SCALE_DIVISOR", "--time-scale": "SCALE_TIME" },
   },
   "test:foreign": {
     what: "ten repositories shaped like well-known ones, from up to down: --case <text>",
