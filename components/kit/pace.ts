@@ -5,7 +5,7 @@ import { atMost } from "../../local/at-most";
 const ahead = 4;
 
 /** Makes a component when its turn has come. */
-export type Paced = <T extends pulumi.ComponentResource>(make: () => T) => Promise<T>;
+export type Paced = <T extends Pick<pulumi.ComponentResource, "urn">>(make: () => T) => Promise<T>;
 
 /**
  * Gives what makes components no faster than the engine takes them: what registrations hold until they are answered would

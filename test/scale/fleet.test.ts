@@ -78,6 +78,11 @@ describe(`${count} machines in one program`, { timeout: 60 * 60_000 }, () => {
     return () => project.succeeds(name, args);
   };
 
+  it("are previewed", async () => {
+    await measured("preview", command("up", ["--preview-only"]));
+    expect((await cloud.inventory()).instances).toEqual([]);
+  });
+
   it("are launched as fast as the API's limits allow, each once", async () => {
     const { launches, launchSeconds, mostLaunchesInTwelve, seconds } = await measured("up", command("up"));
     const least = (count - 1) * 12;
