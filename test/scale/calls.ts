@@ -1,7 +1,7 @@
 import type { LoggedCall } from "../../emulator/api/call-log";
 
-/** Lists of all instances. */
-const isList = ({ method, path }: LoggedCall): boolean => method === "GET" && path === "/instances";
+const isRefused = ({ status }: LoggedCall): boolean => status === 429;
+const isList = (call: LoggedCall): boolean => call.method === "GET" && call.path === "/instances" && !isRefused(call);
 const isLaunch = ({ path }: LoggedCall): boolean => path === "/instance-operations/launch";
 
 /** What calls of an API came to, in the cloud's seconds. */
@@ -9,7 +9,7 @@ export interface CallCounts {
   readonly calls: number;
   /** Refused for their rate. */
   readonly refused: number;
-  /** Lists of all instances. */
+  /** Lists of all instances that weren't refused. */
   readonly lists: number;
   /** Reads of one instance by its id. */
   readonly reads: number;
@@ -27,7 +27,7 @@ export function countsOf(calls: readonly LoggedCall[], timeScale: number): CallC
   const launches = secondsOf(calls.filter((call) => isLaunch(call) && call.status === 200)).sort((a, b) => a - b);
   return {
     calls: calls.length,
-    refused: calls.filter(({ status }) => status === 429).length,
+    refused: calls.filter(isRefused).length,
     lists: calls.filter(isList).length,
     reads: calls.filter(({ method, path }) => method === "GET" && path === "/instances/{id}").length,
     launches: launches.length,

