@@ -77,7 +77,7 @@ describe("an environment by uv, and one in a container", { timeout: 180_000 }, (
     project.write("locked/docker", dockerStandIn({ packages: "/home/ubuntu/image" }), 0o755);
     const environment = { image: "team/train:v1", variables: { TOKEN: "a-secret-value" } };
     const train = { command: "python3 train.py {experiment} 600", waitFor: "first-step", graceSeconds: 10 };
-    configure(environment, train, { endpoint: url, sshPort });
+    configure(environment, train, { endpoint: url, sshPort, sshSources: ["127.0.0.0/8"] });
     expect(await project.fails("up", ["--yes"], env)).toMatch(
       /environment\.image needs Docker, and this instance has no `docker` on its PATH/,
     );
