@@ -193,7 +193,7 @@ export const experimentSchema = z.strictObject({
       inputs: z.array(insidePath).default([]).describe("More files whose change runs setup again."),
       cache: cachePlace.describe(
         "Where the environment is kept between machines. `fileSystem`: on the stack's `fileSystem`, by the content of its file, " +
-          "image, Python and processor. Only for an environment that the stack makes itself of a requirements file or an " +
+          "image, Python and processor. Only for an environment that the stack makes itself of a requirements file, `uv.lock` or an " +
           "`environment.yml`: `setup` must be null.",
       ),
       makes: z

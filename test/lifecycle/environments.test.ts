@@ -77,8 +77,8 @@ describe("an environment by uv, and one in a container", { timeout: 180_000 }, (
     project.write("locked/docker", dockerStandIn({ packages: "/home/ubuntu/image" }), 0o755);
     const environment = { image: "team/train:v1", variables: { TOKEN: "a-secret-value" } };
     const train = { command: "python3 train.py {experiment} 600", waitFor: "first-step", graceSeconds: 10 };
-    configure(environment, train, { endpoint: url, sshPort });
-    expect(await project.fails("up", [], env)).toMatch(
+    configure(environment, train, { endpoint: url, sshPort, sshSources: ["127.0.0.0/8"] });
+    expect(await project.fails("up", ["--yes"], env)).toMatch(
       /environment\.image needs Docker, and this instance has no `docker` on its PATH/,
     );
     await project.succeeds(
@@ -89,7 +89,7 @@ describe("an environment by uv, and one in a container", { timeout: 180_000 }, (
   });
 
   it("in a container trains, stops cleanly and brings its results home", async () => {
-    await project.succeeds("up", [], env);
+    await project.succeeds("up", ["--yes"], env);
     const gate = (await project.resources()).find(({ urn }) => urn.endsWith("gate-verify"))?.outputs?.stdout;
     expect(gate).toMatch(/ok container: team\/train:v1\n/);
     expect(gate).toMatch(/ok module only_here/);
@@ -98,7 +98,7 @@ describe("an environment by uv, and one in a container", { timeout: 180_000 }, (
     await project.succeeds("stop", [], env);
     expect(await project.succeeds("logs", [], env)).toContain("stopped with a checkpoint");
     expect(await project.succeeds("ssh", ["--", "cat docker.log"], env)).not.toContain("a-secret-value");
-    await project.succeeds("down", ["--keep-cloud"], env);
+    await project.succeeds("down", ["--yes", "--keep-cloud"], env);
     expect(JSON.parse(project.read("results/test/locked/variables.json"))).toMatchObject({
       IS_IMAGE: "yes",
       TOKEN: "a-secret-value",

@@ -91,7 +91,8 @@ describe("a container image as environment", () => {
     const plan = runs.plan("make train");
     await runs.start(plan);
     await runs.until(plan, "running");
-    const stopped = await stopRun(host.sshd.access, plan.run, { reason: "destroy", graceSeconds: 10 });
+    // Where something of the container counted as training that doesn't end by itself, all of it would be waited for.
+    const stopped = await stopRun(host.sshd.access, plan.run, { reason: "destroy", graceSeconds: 300 });
     expect(stopped).toMatchObject({ state: "stopped", stopReason: "destroy" });
     const log = await readFile(stopped.logPath, "utf8");
     // A process number of the container's own.

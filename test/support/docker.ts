@@ -4,7 +4,7 @@ const imageVariables = { PATH: "/image/bin:/usr/bin:/bin", IS_IMAGE: "yes" };
 /**
  * A program that stands in for Docker's client, where no daemon can run. It keeps each call's arguments as a line of
  * JSON in `~/docker.log`. A command gets the image's variables and those named by `--env`, and nothing else of the
- * caller's; an entrypoint prints a banner and sets FROM_ENTRYPOINT. `missing…` is no image of its registry.
+ * caller's. A TERM goes on to all of the container, as its first process is told. An entrypoint prints a banner and sets FROM_ENTRYPOINT. `missing…` is no image of its registry.
  * @param options.init Program that starts a command with processes of its own, as `--init` does. Default: none.
  * @param options.packages Folder of the image's Python packages.
  */
@@ -48,7 +48,7 @@ elif words[0] == "run":
         environment["FROM_ENTRYPOINT"] = "yes"
     command = ${JSON.stringify(wrap)} + command
     child = subprocess.Popen(command, env=environment, cwd=told.get("--workdir", ["/"])[0], start_new_session=True)
-    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    signal.signal(signal.SIGTERM, lambda *_: os.killpg(child.pid, signal.SIGTERM))
     code = child.wait()
     sys.exit(128 - code if code < 0 else code)
 elif words[0] != "kill":

@@ -12,6 +12,7 @@ from base.shell import search_path
 
 SOCKET = "/var/run/docker.sock"
 FAILED = 3
+HINT = re.compile(r"(?:See|Run) 'docker .*--help'")
 
 
 def find_docker():
@@ -28,7 +29,7 @@ def find_docker():
     if told is None or told.returncode != 0:
         die(
             FAILED,
-            f"Docker doesn't answer on this instance: {last_line_of(told)}. Try `sudo docker info` there (npm run ssh).",
+            f"Docker doesn't answer on this instance: {reason_of(told)}. Try `sudo docker info` there (npm run ssh).",
         )
     return program
 
@@ -51,8 +52,15 @@ def said_by(words, seconds, env=None):
         return None
 
 
-def last_line_of(ended):
+def reason_of(ended):
+    """Why a program of Docker's failed."""
     if ended is None:
         return "no answer in time"
-    lines = ended.stdout.decode("utf-8", "replace").strip().split("\n")
-    return re.sub(r"[.\s]+$", "", lines[-1]) or f"status {ended.returncode}"
+    return reason_in(ended.stdout.decode("utf-8", "replace")) or f"status {ended.returncode}"
+
+
+def reason_in(text):
+    """The last line that is no hint how to call Docker."""
+    lines = [line.strip() for line in text.split("\n")]
+    told = [line for line in lines if line and not HINT.match(line)]
+    return told[-1].rstrip(". ") if told else ""

@@ -10,7 +10,7 @@ from base.files import BASE, own_folder, put, write_json
 from base.say import die, say
 from base.shell import CONTAINER
 from container.client import client
-from container.docker import FAILED, find_docker, last_line_of, said_by
+from container.docker import FAILED, find_docker, reason_in, reason_of, said_by
 from steps.activation import changes, variables
 
 FOLDER = os.path.join(BASE, "container")
@@ -27,7 +27,7 @@ def prepare(image):
     told = said_by([docker, "image", "inspect", "--format", "{{.Id}}", image], SECONDS)
     is_here = told is not None and told.returncode == 0
     if pulled.returncode != 0:
-        failed = f"docker pull {image} failed: {last_line_of_error(pulled)}"
+        failed = f"docker pull {image} failed: {reason_in(pulled.stderr.decode('utf-8', 'replace'))}"
         if not is_here:
             die(
                 FAILED,
@@ -36,7 +36,7 @@ def prepare(image):
             )
         say(f"WARNING: {failed}. The image that is on the instance is used.")
     if not is_here:
-        die(FAILED, f"docker image inspect {image} failed: {last_line_of(told)}.")
+        die(FAILED, f"docker image inspect {image} failed: {reason_of(told)}.")
     identity = told.stdout.decode().strip()
     user = own_user(docker)
     note_accounts(docker, identity, user)
@@ -44,11 +44,6 @@ def prepare(image):
     write_json(CONTAINER, settings)
     say(f"Environment: the image {image} ({identity[:19]})")
     return within(shell_lines(settings))
-
-
-def last_line_of_error(ended):
-    lines = ended.stderr.decode("utf-8", "replace").strip().split("\n")
-    return lines[-1].rstrip(". ") or f"status {ended.returncode}"
 
 
 def own_user(docker):
@@ -63,7 +58,7 @@ def note_accounts(docker, image, user):
     words = ["run", "--rm", "--network", "none", "--entrypoint", "sh", image, "-c", ACCOUNTS]
     told = said_by([docker, *words], SECONDS)
     if told is None or told.returncode != 0:
-        die(FAILED, f"The image {image} can't be run: {last_line_of(told)}.")
+        die(FAILED, f"The image {image} can't be run: {reason_of(told)}.")
     users, _, groups = told.stdout.decode("utf-8", "surrogateescape").partition("\0")
     uid, gid = user.split(":")
     name = pwd.getpwuid(os.getuid()).pw_name
@@ -96,8 +91,8 @@ def of_entrypoint(settings):
             ended = said_by(words, SECONDS, environment)
             if ended is None or ended.returncode != 0 or not os.path.isfile(os.path.join(folder, name)):
                 if name == "before":
-                    die(FAILED, f"The image can't run bash, which commands need: {last_line_of(ended)}.")
-                say(f"The image's entrypoint runs no command ({last_line_of(ended)}); commands do without it.")
+                    die(FAILED, f"The image can't run bash, which commands need: {reason_of(ended)}.")
+                say(f"The image's entrypoint runs no command ({reason_of(ended)}); commands do without it.")
                 return []
         before, after = (variables(os.path.join(folder, name)) for name in ("before", "after"))
     return list(changes(before, after))

@@ -18,6 +18,7 @@ from base.processes import boot_id, quietly
 from base.say import say
 from base.shell import CONTAINER, environment_with, with_environment
 from base.text import shown
+from container.docker import reason_in
 from steps.python import USUAL, python_of
 from upload.receive import Missing, evidence
 
@@ -284,7 +285,7 @@ class Gate:
         words = (each["command"].split(None, 1)[0] for each in trains if each["command"].strip())
         programs = dict.fromkeys(word for word in words if PROGRAM.fullmatch(word))
         code, said = self.run(["bash", "-c", FIND_ALL, "agent", *programs])
-        last = said.split("\n")[-1]
+        last = reason_in(said)
         if code == 0:
             return [(True, "container", image)]
         missing = f"has no {last}, which training calls: build an image with it, or change train.command"
