@@ -6,7 +6,7 @@ import { placeDynamicProvider } from "./bootstrap/build.mjs";
 import { builtin, callOf, needsOf, operatorCommands, ownWords } from "./bootstrap/commands.mjs";
 import { readyDist } from "./bootstrap/compile.mjs";
 import { readyDependencies } from "./bootstrap/dependencies.mjs";
-import { backendOf, embeddedStack, engineEnvironment, stackOf } from "./bootstrap/environment.mjs";
+import { backendOf, configFileOf, engineEnvironment, stackFile, stackOf } from "./bootstrap/environment.mjs";
 import { Failure, say } from "./bootstrap/failure.mjs";
 import { readyNode } from "./bootstrap/node.mjs";
 import { parts } from "./bootstrap/parts.mjs";
@@ -15,7 +15,7 @@ import { removeDeadPipes } from "./bootstrap/pipes.mjs";
 import { installedPlugin, readyPlugins, wantedPlugins } from "./bootstrap/plugins.mjs";
 import { readyPulumi } from "./bootstrap/pulumi.mjs";
 import { attached } from "./bootstrap/run.mjs";
-import { removeSalt } from "./bootstrap/salt.mjs";
+import { removeSalt, stackFileText } from "./bootstrap/salt.mjs";
 import { suiteCall, suites } from "./bootstrap/suites.mjs";
 import { readySystem } from "./bootstrap/system.mjs";
 
@@ -92,11 +92,14 @@ async function main() {
     return 0;
   }
   process.removeListener("SIGINT", interrupted).removeListener("SIGTERM", interrupted);
+  const file = stackFile(stack, configFileOf(own));
+  const before = stackFileText(file);
   const code = await attached(node.path, program, {
     cwd: command === "init" ? process.cwd() : project,
-    env: { ...env, ...extra },
+    // What the command starts need not look again whether the bundles are those of the sources.
+    env: { ...env, LAMBDA_TRAIN_BUILT: "1", ...extra },
   });
-  if (!isInstalled && stack === embeddedStack) removeSalt(stack, env);
+  if (!isInstalled) removeSalt(file, env, before);
   return code;
 }
 

@@ -6,6 +6,8 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { asInstalled, isForClone } from "../package/calls.mjs";
+import { noteSources, sourcesHash } from "./compile.mjs";
+import { refusingImport } from "./importing.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const isPackage = process.argv[2] === "--package";
@@ -41,6 +43,7 @@ const trimmed = {
   "@pulumi/pulumi/cmd/run/tracing.js":
     "const nothing = () => {}; exports.newSpan = () => ({ end: nothing, addEvent: nothing, setAttribute: nothing });" +
     "exports.start = exports.stop = nothing;",
+  "@pulumi/pulumi/cmd/dynamic-provider/index.js": (text) => refusingImport(text, isPackage ? asInstalled : String),
   // There are no source maps beside a bundle, and it looks for them at each promise of the SDK.
   "source-map-support/register.js": "",
   // It takes the stack of each promise, for a setting of its own.
@@ -110,6 +113,14 @@ function telemetry(name) {
 const sdk = (name) => JSON.parse(readFileSync(join(root, "node_modules", "@pulumi", name, "package.json"), "utf8"));
 const version = ({ version, pulumi }) => ({ version, pulumi });
 
+/** A process of the engine's. In a clone, a plain `pulumi` may find the bundles older than the sources: see fresh.mjs. */
+const started = (bundle) => {
+  const start = `require("../../../../../${bundle}.js").start()`;
+  if (isPackage) return `${compiled}\n${start};\n`;
+  const fresh = `import("../../../../../../../engine/bootstrap/fresh.mjs").then(({ freshDist }) => freshDist("${bundle}"))`;
+  return `${compiled}\nif (process.env.LAMBDA_TRAIN_BUILT) ${start};\nelse ${fresh}.then(() => ${start});\n`;
+};
+
 /** Keeps what V8 makes of a bundle, also where nothing has set `NODE_COMPILE_CACHE`. */
 const compiled = 'require("node:module").enableCompileCache?.();';
 
@@ -129,8 +140,8 @@ const pointers = {
     name: "@pulumi/pulumi",
     ...version(sdk("pulumi")),
   }),
-  "program/node_modules/@pulumi/pulumi/cmd/run/index.js": `${compiled}\nrequire("../../../../../index.js").start();\n`,
-  "program/node_modules/@pulumi/pulumi/cmd/dynamic-provider/index.js": `${compiled}\nrequire("../../../../../provider.js").start();\n`,
+  "program/node_modules/@pulumi/pulumi/cmd/run/index.js": started("index"),
+  "program/node_modules/@pulumi/pulumi/cmd/dynamic-provider/index.js": started("provider"),
   ...Object.fromEntries(
     ["command", "random"].map((name) => [
       `program/node_modules/@pulumi/${name}/package.json`,
@@ -157,6 +168,7 @@ const settings = {
   minifyWhitespace: true,
   logLevel: "error",
 };
+const sources = isPackage ? undefined : sourcesHash();
 await build({ ...settings, entryPoints: entries, external });
 // The components, for a program that brings the SDK.
 const library = isPackage ? { "library/index": "library/index.ts" } : {};
@@ -171,6 +183,7 @@ const made = new Set([
   ...Object.keys(pointers),
 ]);
 removeOthers(dist);
+if (sources !== undefined) noteSources(sources);
 
 /** Removes what earlier sources or releases have left. */
 function removeOthers(folder) {

@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { isEmulated, stackOf } from "./environment.mjs";
+import { configFileOf, isEmulated, stackOf } from "./environment.mjs";
 import { isInstalled, root } from "./paths.mjs";
 import { suites } from "./suites.mjs";
 import { benchPackages, testPackages } from "./system.mjs";
@@ -35,7 +35,7 @@ export function operatorCommands() {
 /** The words that are a command's own: what follows may be a command for the instance, with options of its own. */
 export function ownWords(command, args) {
   if (command !== "exec" && command !== "ssh") return args;
-  const valued = ["-s", "--stack", "--machine", "--run"];
+  const valued = ["-s", "--stack", "--config-file", "--machine", "--run"];
   const first = args.findIndex((word, i) => !word.startsWith("-") && !valued.includes(args[i - 1]));
   return first < 0 ? args : args.slice(0, first);
 }
@@ -47,12 +47,13 @@ export function ownWords(command, args) {
 export function needsOf(command, args) {
   if (command === "pulumi") return { pulumi: true, cloud: false };
   if (command === "doctor" || args.includes("--help") || args.includes("-h")) return { pulumi: false, cloud: false };
-  if (["init", "reference", "experiments", "new-experiment"].includes(command)) return { pulumi: false, cloud: false };
+  if (["audit", "init", "reference", "experiments", "new-experiment"].includes(command))
+    return { pulumi: false, cloud: false };
   if (command === "cloud") return { pulumi: false, cloud: true };
   if (command === "setup" && isInstalled) return { pulumi: true, cloud: false };
   if (["test", "setup", "screenshots"].includes(command) || command in suites)
     return { pulumi: true, cloud: true, packages: testPackages };
   if (command === "bench") return { pulumi: true, cloud: true, packages: benchPackages };
   const rents = (command === "up" && !args.includes("--preview-only")) || command === "down";
-  return { pulumi: true, cloud: rents && !isInstalled && isEmulated(stackOf(args)) };
+  return { pulumi: true, cloud: rents && !isInstalled && isEmulated(stackOf(args), configFileOf(args)) };
 }

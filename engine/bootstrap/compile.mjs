@@ -35,11 +35,21 @@ export async function readyDist(node, env) {
       env,
     });
     if (code !== 0) throw new Failure(`The sources cannot be bundled:\n${output.trim()}`);
-    writeWhole(stamp, `${JSON.stringify({ sources: hash })}\n`);
   });
 }
 
-function sourcesHash() {
+/** Notes beside the bundles which sources they are of. */
+export function noteSources(hash) {
+  writeWhole(stamp, `${JSON.stringify({ sources: hash })}\n`);
+}
+
+/** Tells whether the bundles are of the sources as they are now. */
+export function isDistFresh() {
+  return readJson(stamp)?.sources === sourcesHash();
+}
+
+/** One number for all that is bundled. */
+export function sourcesHash() {
   const hash = createHash("sha256");
   const add = (path) => hash.update(`${relative(root, path)}\n`).update(readFileSync(path));
   for (const name of ["tsconfig.json", "package-lock.json", "engine/bootstrap/bundle.mjs"]) add(join(root, name));

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import {
   cacheFolder,
   hasProject,
@@ -22,12 +22,21 @@ export const passphraseFile = join(localFolder, "passphrase");
 
 /** The stack that a command's arguments, or $PULUMI_STACK, name; else the only one that a project has a file of, else `dev`. */
 export function stackOf(args) {
+  return optionOf(["--stack", "-s"], args) ?? (process.env.PULUMI_STACK || onlyStack() || embeddedStack);
+}
+
+/** The file that a command's arguments, or Pulumi's own variable for that option, name for a stack's. */
+export function configFileOf(args) {
+  return optionOf(["--config-file"], args) ?? process.env.PULUMI_OPTION_CONFIG_FILE;
+}
+
+function optionOf([name, short], args) {
   for (const [i, word] of args.entries()) {
     if (word === "--") break;
-    if ((word === "--stack" || word === "-s") && args[i + 1]) return args[i + 1];
-    if (word.startsWith("--stack=")) return word.slice("--stack=".length);
+    if ((word === name || word === short) && args[i + 1]) return args[i + 1];
+    if (word.startsWith(`${name}=`)) return word.slice(name.length + 1);
   }
-  return process.env.PULUMI_STACK || onlyStack() || embeddedStack;
+  return undefined;
 }
 
 /** The stack of a project of the user's own that has one stack's file. In a clone `dev` is the default, whatever is beside it. */
@@ -37,9 +46,14 @@ function onlyStack() {
   return stacks.length === 1 ? stacks[0] : undefined;
 }
 
+/** Path of a stack's file, or of the one that is named for it. */
+export function stackFile(stack, named = configFileOf([])) {
+  return resolve(project, named || `Pulumi.${stack.split("/").pop()}.yaml`);
+}
+
 /** Tells whether the stack's file asks for the emulated cloud. */
-export function isEmulated(stack) {
-  const path = join(project, `Pulumi.${stack.split("/").pop()}.yaml`);
+export function isEmulated(stack, named) {
+  const path = stackFile(stack, named);
   return existsSync(path) && /^\s+(["']?)[\w-]+:endpoint\1:\s*["']?emulated\b/m.test(readFileSync(path, "utf8"));
 }
 
