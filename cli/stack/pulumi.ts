@@ -1,17 +1,17 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
-import { dirname, join } from "node:path";
-import { parse } from "yaml";
+import { dirname } from "node:path";
 import { interruptMark } from "../../components/dynamic/interrupt";
 import { packageFolder, projectFolder } from "../../local/paths";
 import { configNamespace } from "../../plan/namespace";
 import { selectedHere } from "./local-state";
+import { configurationOf, withConfigFile } from "./stack-file";
 
 /** Runs the Pulumi CLI in the project with this terminal. Resolves to its exit code; 128 and a signal's number where one ended it. */
 export function pulumi(args: readonly string[]): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn("pulumi", args, { cwd: projectFolder(), stdio: "inherit" });
+    const child = spawn("pulumi", withConfigFile(args), { cwd: projectFolder(), stdio: "inherit" });
     // Ctrl-C in a terminal reaches the CLI by itself, and twice would kill it. Without one it has to be handed on.
     const mark = interruptMark(child.pid ?? 0);
     const note = (): void => {
@@ -49,7 +49,7 @@ export function pulumi(args: readonly string[]): Promise<number> {
  */
 export function pulumiOutput(args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn("pulumi", args, { cwd: projectFolder(), stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn("pulumi", withConfigFile(args), { cwd: projectFolder(), stdio: ["ignore", "pipe", "pipe"] });
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
@@ -86,7 +86,7 @@ function onlyStack(): string | undefined {
 }
 
 /**
- * The configuration of a stack by its file, key without namespace → text, also where there is no stack (any more).
+ * The configuration of a stack by its file and its environments of Pulumi ESC, key without namespace → text, also where there is no stack (any more).
  * Secrets are left out. Empty without a file.
  */
 export function stackFileConfig(stack: string): Record<string, string> {
@@ -97,10 +97,7 @@ export function stackFileConfig(stack: string): Record<string, string> {
 
 /** The configuration as the stack's file has it, key without namespace → value. A secret is `{ secure: … }`, encrypted. */
 export function rawStackConfig(stack: string): Record<string, unknown> {
-  const file = join(projectFolder(), `Pulumi.${stack.split("/").pop()}.yaml`);
-  if (!existsSync(file)) return {};
-  const { config = {} } = (parse(readFileSync(file, "utf8")) ?? {}) as { config?: Record<string, unknown> };
-  const ours = Object.entries(config).filter(([key]) => key.startsWith(configNamespace));
+  const ours = Object.entries(configurationOf(stack)).filter(([key]) => key.startsWith(configNamespace));
   return Object.fromEntries(ours.map(([key, value]) => [key.slice(configNamespace.length), value]));
 }
 
