@@ -1,7 +1,9 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { packageFolder } from "../local/paths";
+import { packageFolder, projectFolder } from "../local/paths";
+import { table } from "../local/table";
+import { type Backend, backendHere, stackRows } from "./stack/backend";
 import { exitCodes, operatorCommand, run } from "./terminal/command";
 import { printJson } from "./terminal/output";
 
@@ -23,11 +25,38 @@ run(async () => {
   command.parse();
   const parts = await inspect();
   const missing = parts.filter(({ state }) => state === "missing");
-  const ok = missing.length === 0;
-  if (command.opts<{ json?: boolean }>().json === true) printJson({ ok, parts });
-  else print(parts, missing);
+  const backend = hasPulumi(parts) && hasProject() ? await backendHere().catch(unreachable) : undefined;
+  const ok = missing.length === 0 && !(backend !== undefined && "error" in backend);
+  if (command.opts<{ json?: boolean }>().json === true) printJson({ ok, parts, ...(backend && { backend }) });
+  else {
+    print(parts, missing);
+    if (backend !== undefined) printBackend(backend);
+  }
   return ok ? exitCodes.ok : exitCodes.failed;
 });
+
+/** Why nothing is known of the backend. */
+interface Unreachable {
+  readonly error: string;
+}
+
+function unreachable({ message }: Error): Unreachable {
+  return { error: message };
+}
+
+/** Only the CLI knows the backend. */
+function hasPulumi(parts: readonly Part[]): boolean {
+  return parts.some(({ name, state }) => name === "Pulumi CLI and engine" && state === "ok");
+}
+
+/** Before `init` there is none, and no stack. */
+function hasProject(): boolean {
+  try {
+    return projectFolder() !== "";
+  } catch {
+    return false;
+  }
+}
 
 /** Asks the bootstrap, which knows each part and needs none of them. */
 async function inspect(): Promise<Part[]> {
@@ -38,13 +67,18 @@ async function inspect(): Promise<Part[]> {
 
 function print(parts: readonly Part[], missing: readonly Part[]): void {
   const marks = { ok: "ok", missing: "MISSING", absent: "absent" };
-  const widest = (texts: readonly string[]): number => Math.max(...texts.map(({ length }) => length)) + 2;
-  const names = widest(parts.map(({ name }) => name));
-  const versions = widest(parts.map(({ version }) => version ?? ""));
-  for (const { name, state, version, source } of parts) {
-    const line = [marks[state].padEnd(9), name.padEnd(names), (version ?? "").padEnd(versions), source ?? ""];
-    console.log(line.join("").trimEnd());
-  }
+  const rows = parts.map(({ name, state, version, source }) => [marks[state], name, version ?? "", source ?? ""]);
+  for (const line of table(rows)) console.log(line);
   const remedies = missing.map(({ name, remedy }) => `  ${name}: ${remedy}`);
   console.log(missing.length === 0 ? "\nNothing is missing." : `\nTo install the rest:\n${remedies.join("\n")}`);
+}
+
+function printBackend(backend: Backend | Unreachable): void {
+  if ("error" in backend) {
+    console.log(`\nThe backend can't be read: ${backend.error}`);
+    return;
+  }
+  console.log(`\nStates are at ${backend.url}, as ${backend.user}.`);
+  const stacks = table(stackRows(backend)).map((line) => `  ${line}`);
+  console.log(stacks.length === 0 ? "There is no stack of this project yet." : stacks.join("\n"));
 }

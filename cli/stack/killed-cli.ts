@@ -94,6 +94,16 @@ async function endOrphans(): Promise<void> {
 interface Lock {
   readonly pid: number;
   readonly hostname: string;
+  readonly username?: string;
+  readonly timestamp?: string;
+}
+
+/** The locks of a stack, and whether whoever took them lives, as far as can be seen from here. None for another kind of backend. */
+export async function heldLocks(stack: string): Promise<readonly (Lock & { readonly isHeld: boolean })[]> {
+  const backend = backendFolder();
+  if (backend === undefined) return [];
+  const locks = await locksIn(join(backend, ".pulumi", "locks", "organization", projectName(), stack));
+  return locks.flatMap((lock) => (lock === undefined ? [] : [{ ...lock, isHeld: isHeld(lock) }]));
 }
 
 /** Whether a lock's process lives, as far as can be seen from here. */
