@@ -132,7 +132,7 @@ export class Instance extends pulumi.ComponentResource {
         instances: cloud.instances,
         group,
       },
-      named,
+      cloud.protect === undefined ? named : { ...named, protect: cloud.protect },
     );
     const boot = new Boot(
       `${name}-boot`,

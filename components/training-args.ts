@@ -33,6 +33,8 @@ export interface TrainingArgs {
   readonly expectedHours?: number;
   /** Highest acceptable price in dollars per hour. */
   readonly maxPricePerHour?: number;
+  /** Protect the instances. Default: false. */
+  readonly protect?: boolean;
   /** Whether the instance terminates itself. Default: `false`. */
   readonly selfTerminate?: "false" | "true" | "lose-results";
   readonly selfTerminateAfterMinutes?: number;

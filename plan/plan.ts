@@ -19,7 +19,7 @@ import { fleetSize, machinesOf, runsOf } from "./fleet";
 import { isConfigRewritten, namedBySetup } from "./made-by-setup";
 import { PlanError, type Problem } from "./problems";
 import { projectFilesIn } from "./project-files";
-import { cloudPlan, parseStackConfig, placeProblems, type StackConfig } from "./stack-config";
+import { cloudPlan, parseStackConfig, placeProblems, protectProblems, type StackConfig } from "./stack-config";
 import { definitionOf } from "./sweep-definition";
 import { sweptPaths, sweptPlaces } from "./sweep-names";
 import type {
@@ -226,7 +226,7 @@ function readBoth(
   const file = raw.experiment;
   const experiment =
     file === undefined ? undefined : attempt(() => readExperiment(isAbsolute(file) ? file : resolveIn(root, file)));
-  if (config !== undefined) problems.push(...placeProblems(config));
+  if (config !== undefined) problems.push(...placeProblems(config), ...protectProblems(config));
   if (config !== undefined && experiment !== undefined) {
     problems.push(...cacheProblems(config, experiment), ...copyProblems(config, experiment));
     problems.push(...clusterProblems(experiment));

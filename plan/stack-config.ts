@@ -147,6 +147,13 @@ export const stackConfigSchema = z.strictObject({
   maxPricePerHour: positive("dollars per hour")
     .optional()
     .describe("Highest acceptable price. `up` launches no type that costs more."),
+  protect: z
+    .stringbool({ error: "must be true or false" })
+    .default(false)
+    .describe(
+      "Protect the instances, as Pulumi's `protect` does: `down`, `watch -- --destroy` and changes that would replace an " +
+        "instance are refused until it is false again and `up` has run. A change replaces nothing.",
+    ),
   selfTerminate: z
     .enum(["false", "true", "lose-results"], { error: "must be true, false or lose-results" })
     .default("false")
@@ -221,6 +228,13 @@ export function placeProblems({ regions, fileSystem, createFileSystem }: StackCo
   return [{ field, value: regions, message, next }];
 }
 
+/** What is wrong with a protected instance that ends itself. */
+export function protectProblems({ protect, selfTerminate }: StackConfig): Problem[] {
+  if (!protect || selfTerminate === "false") return [];
+  const message = "an instance that terminates itself isn't protected";
+  return [{ field: "lambda-train:protect", value: protect, message, next: "Leave it out, or selfTerminate" }];
+}
+
 /** The part of the plan that says what to rent. */
 export function cloudPlan(config: StackConfig): CloudPlan {
   return {
@@ -238,6 +252,7 @@ export function cloudPlan(config: StackConfig): CloudPlan {
     budgetDollars: config.budgetDollars,
     expectedHours: config.expectedHours,
     maxPricePerHour: config.maxPricePerHour,
+    ...(config.protect && { protect: true }),
     selfTermination:
       config.selfTerminate === "false"
         ? undefined

@@ -40,6 +40,8 @@ export interface CloudPlan {
   readonly expectedHours?: number;
   /** Highest acceptable price in dollars per hour, or undefined for no limit. */
   readonly maxPricePerHour?: number;
+  /** Whether the engine refuses to end or replace the instance. */
+  readonly protect?: true;
   /** When the instance terminates itself, or undefined if it never does. */
   readonly selfTermination?: {
     /** Seconds after the last work of the stack there. */

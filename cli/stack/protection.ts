@@ -1,4 +1,5 @@
 import { CommandError } from "../terminal/command";
+import { stackFileConfig } from "./pulumi";
 
 interface Protectable {
   readonly urn: string;
@@ -17,10 +18,14 @@ export function refuseProtected(stack: string, exported: string): void {
   const { deployment } = JSON.parse(exported) as { deployment?: { resources?: readonly Protectable[] } };
   const found = (deployment?.resources ?? []).filter((each) => each.protect === true && each.delete !== true);
   if (found.length === 0) return;
+  const isConfigured = stackFileConfig(stack).protect === "true";
+  const lasting = isConfigured
+    ? "The stack's file has `lambda-train:protect`, so each `up` protects the instances again: remove it there for good.\n"
+    : "";
   const lines = found.map(({ urn }) => `  ${nameOf(urn)}: npm run pulumi -- state unprotect '${urn}' --stack ${stack}`);
   throw new CommandError(
     `Nothing of stack ${stack} was destroyed or changed: ${found.length} of its resources are protected. ` +
-      `To unprotect them:\n${lines.join("\n")}\n` +
+      `To unprotect them:\n${lines.join("\n")}\n${lasting}` +
       `Or all at once: npm run pulumi -- state unprotect --all --stack ${stack}. Then run this again.`,
   );
 }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { experimentSchema } from "../../plan/experiment";
 import { nearest, PlanError, problemsOf } from "../../plan/problems";
-import { parseStackConfig, type stackConfigSchema } from "../../plan/stack-config";
+import { parseStackConfig, protectProblems, type stackConfigSchema } from "../../plan/stack-config";
 
 const good = { experiment: "configs/hmer-ink.yaml", instanceTypes: '["gpu_1x_a10"]', regions: '["us-west-1"]' };
 
@@ -37,6 +37,7 @@ const wrong: Readonly<Record<keyof typeof stackConfigSchema.shape, string>> = {
   expectedHours: "soon",
   maxPricePerHour: "0",
   notify: '[{"webhook": "ftp://example.com/secret_abc"}]',
+  protect: "perhaps",
   selfTerminate: "perhaps",
   selfTerminateAfterMinutes: "0",
   selfTerminateApiKey: "",
@@ -61,6 +62,14 @@ describe("stack configuration", () => {
     for (const field of Object.keys(wrong)) expect(error.message).toContain(`lambda-train:${field}`);
     expect(error.message).toContain('is "-1": must be 0 minutes or more');
     expect(error.message).toContain("Nothing was launched");
+  });
+
+  it("refuses to protect an instance that terminates itself", () => {
+    const fields = (more: object): string[] =>
+      protectProblems(parseStackConfig({ ...good, ...more })).map(({ field }) => field);
+    expect(fields({ protect: "true", selfTerminate: "true" })).toEqual(["lambda-train:protect"]);
+    expect(fields({ protect: "true" })).toEqual([]);
+    expect(fields({ selfTerminate: "lose-results" })).toEqual([]);
   });
 
   it("names the field that a misspelt one most likely meant", () => {
