@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
 import type { Notice } from "./notice";
+import { runCommand } from "./run-command";
 import type { Target } from "./targets";
 
 /** Milliseconds for one try; three of them must not hold a command up. */
@@ -14,13 +15,18 @@ const pausesMs = [500, 2_000];
 export async function send(target: Target, notice: Notice): Promise<void> {
   for (let tried = 0; ; tried += 1) {
     try {
-      return await (target.mail === undefined ? post(target, notice) : mail(target, target.mail, notice));
+      return await byKind(target, notice);
     } catch (error) {
       const pause = pausesMs[tried];
       if (pause === undefined || error instanceof Refused) throw new Error(withoutSecrets(target, error as Error));
       await sleep(pause);
     }
   }
+}
+
+function byKind(target: Target, notice: Notice): Promise<void> {
+  if (target.kind === "command") return runCommand(target.url, notice);
+  return target.mail === undefined ? post(target, notice) : mail(target, target.mail, notice);
 }
 
 /** The target has understood and does not want it: to ask again would not help. */
@@ -76,7 +82,9 @@ function title({ event, experiment, stack }: Notice): string {
 }
 
 /** Errors of others may quote what they were given. */
-function withoutSecrets({ url, token }: Target, { message: text, cause }: Error): string {
+function withoutSecrets({ kind, url, token }: Target, { message: text, cause }: Error): string {
+  // It tells the command's status alone.
+  if (kind === "command") return text;
   const { password, username, pathname } = new URL(url);
   const words = [url, token, password, decodeURIComponent(password), username, pathname.length > 1 ? pathname : ""];
   const whole = cause instanceof Error && text === "" ? cause.message : text;

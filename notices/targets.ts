@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { type NoticeEvent, type NotifyTarget, noticeEvents, notifySchema, secretFields } from "../plan/notify";
 import { PlanError, type Problem } from "../plan/problems";
 
@@ -5,8 +6,8 @@ import { PlanError, type Problem } from "../plan/problems";
 export interface Target {
   /** For people, without a secret: `slack 1 (hooks.slack.com)`. */
   readonly name: string;
-  readonly kind: "webhook" | "slack" | "ntfy" | "email";
-  /** Where it is reached. Secret. */
+  readonly kind: "webhook" | "slack" | "ntfy" | "email" | "command";
+  /** Where it is reached, or the command. Secret. */
   readonly url: string;
   /** Bearer token. Secret. */
   readonly token?: string;
@@ -40,6 +41,12 @@ function fieldAt(path: readonly PropertyKey[]): string {
 }
 
 function resolve(target: NotifyTarget, i: number, raw: unknown, env: NodeJS.ProcessEnv, problems: Problem[]): Target {
+  const shared = { events: target.events ?? noticeEvents };
+  if ("command" in target) {
+    const program = /^\s*([^\s=]+)(?=\s|$)/.exec(target.command)?.[1];
+    const name = `command ${i + 1}${program === undefined ? "" : ` (${basename(program)})`}`;
+    return { name, kind: "command", url: target.command, ...shared };
+  }
   const given: Partial<Record<(typeof secretFields)[number], string>> = target;
   const filled: Record<string, string> = {};
   for (const field of secretFields) {
@@ -63,7 +70,7 @@ function resolve(target: NotifyTarget, i: number, raw: unknown, env: NodeJS.Proc
   if (where === "?" && url !== "")
     problems.push({ field: fieldAt([i]), value: hidden, message: "it isn't a valid URL" });
   const name = `${kind} ${i + 1} (${mail === undefined ? where : `${mail.to} by ${where}`})`;
-  return { name, kind, url, token: filled.token, mail, events: target.events ?? noticeEvents };
+  return { name, kind, url, token: filled.token, mail, ...shared };
 }
 
 function at(value: unknown, key: PropertyKey): unknown {

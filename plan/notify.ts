@@ -25,10 +25,11 @@ export const notifySchema = z.array(
       z.strictObject({ slack: address("https?"), events }),
       z.strictObject({ ntfy: address("https?"), token: secretText.optional(), events }),
       z.strictObject({ email: mail, from: mail, server: address("smtps?"), events }),
+      z.strictObject({ command: secretText, events }),
     ],
     {
       error:
-        "must be a target: {webhook: URL}, {slack: URL}, {ntfy: URL, token?} or {email, from, server}, each with events? as a list",
+        "must be a target: {webhook: URL}, {slack: URL}, {ntfy: URL, token?}, {email, from, server} or {command}, each with events? as a list",
     },
   ),
 );
