@@ -1,10 +1,17 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { join } from "node:path";
 import { type Line, type LineOptions, startLine } from "./line";
 
 /** A line in a process of its own, which takes no time from what is measured over it. */
 export async function startLineApart(targetPort: number, options: LineOptions): Promise<Line> {
-  const words = ["-r", "ts-node/register/transpile-only", __filename, String(targetPort), JSON.stringify(options)];
+  const words = [
+    "-r",
+    join(__dirname, "../engine/typescript.cjs"),
+    __filename,
+    String(targetPort),
+    JSON.stringify(options),
+  ];
   const child = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "inherit"] });
   const [said] = (await once(child.stdout, "data")) as [Buffer];
   const ended = once(child, "exit");

@@ -27,7 +27,11 @@ run(async () => {
   let failed = false;
   for (const name of chosen) {
     console.log(`\n${name}`);
-    const program = ["-r", "ts-node/register/transpile-only", join(projectFolder(), "bench", `${name}.ts`)];
+    const program = [
+      "-r",
+      join(projectFolder(), "engine", "typescript.cjs"),
+      join(projectFolder(), "bench", `${name}.ts`),
+    ];
     const env = { ...process.env, [figuresVariable]: path };
     const { status } = spawnSync(process.execPath, program, { cwd: projectFolder(), stdio: "inherit", env });
     failed ||= status !== 0;

@@ -125,7 +125,7 @@ export function emulatorCommand(): [string, ...string[]] {
       "The emulated cloud doesn't run, and only a clone of lambda-train can start it: the package is for real accounts. " +
         "Leave lambda-train:endpoint out of the stack's file.",
     );
-  return [process.execPath, "-r", "ts-node/register/transpile-only", path.join(__dirname, "main.ts")];
+  return [process.execPath, "-r", path.join(__dirname, "../engine/typescript.cjs"), path.join(__dirname, "main.ts")];
 }
 
 /** Whether the cloud answers a call that takes no key and does not count against the rate limit. */

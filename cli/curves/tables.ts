@@ -1,3 +1,4 @@
+import { parse as parseCsv } from "csv-parse/sync";
 import { parsePython } from "../../remote/metrics-at-home";
 import { isMeasure } from "./names";
 import { numberOf } from "./numbers";
@@ -52,21 +53,20 @@ function csvRows(text: string): Row[] {
 
 function csvLines(text: string): string[][] {
   const head = text.slice(0, text.search(/[\r\n]|$/));
-  const between = ["\t", ";"].find((each) => head.includes(each)) ?? ",";
-  const csvCell = new RegExp(`("(?:[^"]|"")*"|[^${between}\\r\\n]*)(${between}|\\r\\n|\\r|\\n|$)`, "y");
-  const lines: string[][] = [];
-  let cells: string[] = [];
-  while (csvCell.lastIndex < text.length) {
-    const match = csvCell.exec(text);
-    // A quote amid a cell: no table of numbers.
-    if (match === null) return [];
-    const [, cell = "", end = ""] = match;
-    cells.push(cell.startsWith('"') ? cell.slice(1, -1).replaceAll('""', '"') : cell);
-    if (end === between) continue;
-    lines.push(cells);
-    cells = [];
+  const delimiter = ["\t", ";"].find((each) => head.includes(each)) ?? ",";
+  const cells = (lines: string): string[][] =>
+    parseCsv(lines, { bom: true, delimiter, relax_column_count: true, skip_empty_lines: true });
+  try {
+    return cells(text);
+  } catch {
+    try {
+      // The last line may be half written, with a quote that doesn't end.
+      return cells(text.slice(0, text.lastIndexOf("\n") + 1));
+    } catch {
+      // A quote amid a cell: no table of numbers.
+      return [];
+    }
   }
-  return cells.length === 0 ? lines : [...lines, cells];
 }
 
 function tablesIn(content: unknown, isEvaluation: boolean): Row[][] {

@@ -4,7 +4,7 @@
  */
 
 /** Commands of a clone alone. */
-const forClone = ["bench", "build", "cloud", "reference", "screenshots"];
+const forClone = ["audit", "bench", "build", "cloud", "reference", "screenshots"];
 
 /** Tells whether the package is without a command. */
 export function isForClone(name) {

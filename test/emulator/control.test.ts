@@ -98,7 +98,7 @@ describe("the emulator's process", { timeout: 60_000 }, () => {
 
   test("the command tells what runs, never the key, and with its exit status whether", () => {
     const command = (...args: string[]) =>
-      spawnSync(process.execPath, ["-r", "ts-node/register/transpile-only", "cli/cloud.ts", ...args], {
+      spawnSync(process.execPath, ["-r", "./engine/typescript.cjs", "cli/cloud.ts", ...args], {
         encoding: "utf8",
         env: { ...process.env, LAMBDA_TRAIN_LOCAL: local },
       });

@@ -88,7 +88,7 @@ describe("erasing", { timeout: 90_000 }, () => {
     const source = JSON.stringify(join(__dirname, "../../emulator/sandbox/eraser"));
     const script = `const { Eraser } = require(${source}); new Eraser(${JSON.stringify(trash)}, () => {})
       .take(${JSON.stringify(join(folder, "disk"))}); setInterval(() => {}, 1000);`;
-    const child = spawn(process.execPath, ["-r", "ts-node/register/transpile-only", "-e", script], {
+    const child = spawn(process.execPath, ["-r", "./engine/typescript.cjs", "-e", script], {
       stdio: "inherit",
     });
     const pid = await eraserOf(child.pid as number);

@@ -43,7 +43,7 @@ test("processes share one second a call between them", async () => {
   const child = (): Promise<{ stdout: string }> =>
     promisify(execFile)(
       process.execPath,
-      ["-r", "ts-node/register/transpile-only", "test/lambda/pacer-child.ts", folder, String(scale), "6"],
+      ["-r", "./engine/typescript.cjs", "test/lambda/pacer-child.ts", folder, String(scale), "6"],
       { cwd: root, timeout: 25_000 },
     );
   const results = await Promise.all([child(), child(), child()]);

@@ -106,6 +106,20 @@ describe("dependencies", () => {
     expect(refused.map(([folder, licence]) => `${folder}: ${licence}`)).toEqual([]);
   });
 
+  it("of the program hold no compiler of TypeScript", () => {
+    const packages = json("package-lock.json").packages as Record<string, { dependencies?: Record<string, string> }>;
+    const needed = new Set<string>();
+    const need = (name: string): void => {
+      if (needed.has(name)) return;
+      needed.add(name);
+      const copies = Object.entries(packages).filter(([folder]) => folder.endsWith(`node_modules/${name}`));
+      for (const [, { dependencies: own = {} }] of copies) for (const each of Object.keys(own)) need(each);
+    };
+    for (const name of Object.keys(dependencies ?? {})) need(name);
+    expect(needed).toContain("csv-parse");
+    expect([...needed].filter((name) => ["typescript", "ts-node"].includes(name))).toEqual([]);
+  });
+
   it("that are direct ones are listed in docs/security.md with their licences", () => {
     const rows = Object.keys({ ...dependencies, ...devDependencies })
       .sort()
