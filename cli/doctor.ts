@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { packageFolder } from "../local/paths";
+import { packageFolder, projectFolder } from "../local/paths";
 import { table } from "../local/table";
 import { type Backend, backendHere, stackRows } from "./stack/backend";
 import { exitCodes, operatorCommand, run } from "./terminal/command";
@@ -27,7 +27,7 @@ run(async () => {
   command.parse();
   const parts = await inspect();
   const missing = parts.filter(({ state }) => state === "missing");
-  const backend = hasPulumi(parts) ? await backendHere().catch(unreachable) : undefined;
+  const backend = hasPulumi(parts) && hasProject() ? await backendHere().catch(unreachable) : undefined;
   const watches = watchReports();
   const ok = missing.length === 0 && !(backend !== undefined && "error" in backend);
   if (command.opts<{ json?: boolean }>().json === true) printJson({ ok, parts, watches, ...(backend && { backend }) });
@@ -51,6 +51,15 @@ function unreachable({ message }: Error): Unreachable {
 /** Only the CLI knows the backend. */
 function hasPulumi(parts: readonly Part[]): boolean {
   return parts.some(({ name, state }) => name === "Pulumi CLI and engine" && state === "ok");
+}
+
+/** Before `init` there is none, and no stack. */
+function hasProject(): boolean {
+  try {
+    return projectFolder() !== "";
+  } catch {
+    return false;
+  }
 }
 
 /** Asks the bootstrap, which knows each part and needs none of them. */
