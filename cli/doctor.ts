@@ -27,14 +27,15 @@ run(async () => {
   command.parse();
   const parts = await inspect();
   const missing = parts.filter(({ state }) => state === "missing");
-  const backend = hasPulumi(parts) && hasProject() ? await backendHere().catch(unreachable) : undefined;
-  const watches = watchReports();
+  const isProject = hasProject();
+  const backend = hasPulumi(parts) && isProject ? await backendHere().catch(unreachable) : undefined;
+  const watches = isProject ? watchReports() : [];
   const ok = missing.length === 0 && !(backend !== undefined && "error" in backend);
   if (command.opts<{ json?: boolean }>().json === true) printJson({ ok, parts, watches, ...(backend && { backend }) });
   else {
     print(parts, missing);
     if (backend !== undefined) printBackend(backend);
-    for (const line of watchLines(watches)) console.log(line);
+    if (isProject) for (const line of watchLines(watches)) console.log(line);
   }
   return ok ? exitCodes.ok : exitCodes.failed;
 });
