@@ -32,7 +32,7 @@ run(async () => {
   const advisories = files.flatMap((file) => reading(file, readAdvisories));
   const findings = findingsIn(packages, advisories);
   if (json === true) printJson({ packages: packages.length, advisories: advisories.length, findings });
-  else print(findings, `${packages.length} packages against ${advisories.length} advisories`);
+  else print(findings, `packages: ${packages.length}, advisories: ${advisories.length}`);
   return findings.length === 0 ? exitCodes.ok : exitCodes.failed;
 });
 
@@ -53,5 +53,5 @@ function print(findings: readonly Finding[], checked: string): void {
     summary,
   ]);
   if (rows.length > 0) console.log(table(rows).join("\n"));
-  console.log(`${rows.length === 0 ? "No known weakness" : `${rows.length} known weaknesses`}: ${checked}.`);
+  console.log(`${rows.length === 0 ? "No known weakness" : `Known weaknesses: ${rows.length}`} (${checked}).`);
 }

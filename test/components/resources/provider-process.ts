@@ -43,10 +43,10 @@ export class ProviderProcess {
     const source = JSON.stringify(join(root, "components", "dynamic", "provider.ts"));
     // A handler of the tests is named by its whole path from the root.
     const find = `(name) => require(${JSON.stringify(root)} + (name.includes("/") ? "/" : "/components/resources/") + name)`;
-    const tsNode = JSON.stringify(join(root, "node_modules", "ts-node", "register", "transpile-only"));
+    const typescript = JSON.stringify(join(root, "engine", "typescript.cjs"));
     writeFileSync(
       join(dynamic, "provider.js"),
-      `require(${tsNode}); exports.provider = (module, urn) => require(${source}).provider(module, urn, ${find});\n`,
+      `require(${typescript}); exports.provider = (module, urn) => require(${source}).provider(module, urn, ${find});\n`,
     );
 
     const engine = createServer((socket) => socket.end());
@@ -55,7 +55,7 @@ export class ProviderProcess {
     const script = join(root, "node_modules/@pulumi/pulumi/cmd/dynamic-provider");
     const child = spawn(process.execPath, [script, `127.0.0.1:${port}`], {
       cwd: folder,
-      env: { ...process.env, TS_NODE_PROJECT: join(root, "tsconfig.json"), ...env },
+      env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
