@@ -1,7 +1,10 @@
 import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { localFolder, projectFolder } from "../../local/paths";
+import { join, resolve } from "node:path";
+import { localFolder, packageFolder, projectFolder } from "../../local/paths";
 import { type InstalledWatch, installedWatch, watchFolder, watchName } from "../../local/watch-record";
+import { readExperiment } from "../../plan/experiment";
+import { PlanError } from "../../plan/problems";
+import { secretsOf } from "../../plan/secrets";
 import { isEmulated, rawStackConfig } from "../stack/pulumi";
 import { CommandError, exitCodes } from "../terminal/command";
 import { findScheduler, lingers, type Scheduler, schedulerOf } from "./schedulers";
@@ -32,7 +35,9 @@ export function installWatch(stack: string, { every = 5, destroy, repair }: Watc
   const args = ["--stack", stack, ...(destroy === true ? ["--destroy"] : []), ...(repair === true ? ["--repair"] : [])];
   const [project, local] = [projectFolder(), localFolder()];
   const log = scheduler.by === "cron" ? join(local, `${name}.log`) : undefined;
-  const text = watchScript({ node: process.execPath, project, args, needs: namedIn(stack), log }, process.env);
+  const bootstrap = join(packageFolder(), "engine", "bootstrap.mjs");
+  const needs = [...namedIn(stack), ...secretsIn(stack)];
+  const text = watchScript({ node: process.execPath, bootstrap, project, args, needs, log }, process.env);
   const script = writeOwn(`${name}.sh`, text);
   const installed: InstalledWatch = { stack, project, local, by: scheduler.by, every, destroys: destroy === true };
   writeOwn(`${name}.json`, JSON.stringify(installed));
@@ -116,6 +121,20 @@ function requireKey(stack: string): void {
 function namedIn(stack: string): string[] {
   const text = JSON.stringify(rawStackConfig(stack).notify ?? "");
   return [...text.matchAll(/\$\{?(\w+)/g)].flatMap(([, name]) => name ?? []);
+}
+
+/** Secrets of the workload: an evaluation needs them, and an `up` that repairs. */
+function secretsIn(stack: string): string[] {
+  const { experiment } = rawStackConfig(stack);
+  if (typeof experiment !== "string") return [];
+  try {
+    const { secrets } = readExperiment(resolve(projectFolder(), experiment)).environment;
+    return secretsOf(secrets).map(({ name }) => name);
+  } catch (error) {
+    // A watch goes by what the state holds, whatever the file is like by now.
+    if (error instanceof PlanError) return [];
+    throw error;
+  }
 }
 
 function usage(message: string): CommandError {

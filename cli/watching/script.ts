@@ -7,6 +7,8 @@ import { loseResultsVariable } from "../../remote/results";
 /** What a scheduled watch runs. */
 export interface WatchScript {
   readonly node: string;
+  /** Path of what runs commands. */
+  readonly bootstrap: string;
   readonly project: string;
   /** Arguments of `watch`. */
   readonly args: readonly string[];
@@ -21,20 +23,26 @@ const wanted =
   /^(HOME|PATH|USER|LOGNAME|LANG|LC_\w+|TZ|XDG_(CACHE|CONFIG|DATA|STATE)_HOME|(https?|all|no)_proxy|SSL_CERT_\w+|NODE_EXTRA_CA_CERTS|LAMBDA_\w+|PULUMI_\w+|AWS_\w+|AZURE_\w+|GOOGLE_\w+|CLOUDSDK_\w+)$/i;
 
 /** What somebody has set for one command alone. */
-const unwanted: readonly string[] = [restartVariable, downVariable, loseResultsVariable, "PULUMI_STACK"];
+const unwanted: readonly string[] = [
+  ...[restartVariable, downVariable, loseResultsVariable],
+  ...["PULUMI_STACK", "LAMBDA_TRAIN_BUILT"],
+];
 
 /** Bytes from which a log begins anew. One before it stays. */
 const mostLog = 1_000_000;
 
 /** A shell script with all that a scheduler's bare environment lacks. It may hold secrets. */
-export function watchScript({ node, project, args, needs = [], log }: WatchScript, env: NodeJS.ProcessEnv): string {
+export function watchScript(
+  { node, bootstrap, project, args, needs = [], log }: WatchScript,
+  env: NodeJS.ProcessEnv,
+): string {
   const chosen = Object.entries(env).flatMap(([name, value]) => {
     const isChosen = (wanted.test(name) || needs.includes(name)) && !unwanted.includes(name);
     if (!isChosen || value === undefined) return [];
     // A relative path counts from where the command was typed.
     return [[name, name === "PULUMI_CONFIG_PASSPHRASE_FILE" ? resolve(value) : value] as const];
   });
-  const words = [node, "engine/bootstrap.mjs", "watch", ...args].map(shellQuote).join(" ");
+  const words = [node, bootstrap, "watch", ...args].map(shellQuote).join(" ");
   const rotated =
     log === undefined
       ? []

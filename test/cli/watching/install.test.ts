@@ -102,6 +102,21 @@ describe("an installed watch", () => {
     expect(files("dev").filter(existsSync)).toEqual([]);
   });
 
+  it("has the secrets of the workload, which an evaluation at the end needs", () => {
+    writeFileSync(path("Pulumi.other.yaml"), `config:\n  lambda-train:experiment: ${path("experiment.yaml")}\n`);
+    vi.stubEnv("PULUMI_OPTION_CONFIG_FILE", path("Pulumi.other.yaml"));
+    vi.stubEnv("HF_TOKEN", "hf_abcdef");
+    vi.stubEnv("OTHER_TOKEN", "theirs");
+    const secrets = "environment: { secrets: [HF_TOKEN] }\n";
+    writeFileSync(path("experiment.yaml"), `experiment: tiny-v1\nworkload: { source: . }\n${secrets}`);
+    installWatch("dev", {});
+    const [script = ""] = files("dev");
+    expect(readFileSync(script, "utf8")).toMatch(/^export HF_TOKEN='?hf_abcdef'?$/m);
+    expect(readFileSync(script, "utf8")).toContain(`export PULUMI_OPTION_CONFIG_FILE=${path("Pulumi.other.yaml")}\n`);
+    expect(readFileSync(script, "utf8")).not.toContain("theirs");
+    expect(statSync(script).mode & 0o777).toBe(0o600);
+  });
+
   it("leaves nothing where the scheduler refuses it", () => {
     program("crontab", '[ "$1" = -l ] && exit 0; echo not allowed >&2; exit 1');
     expect(() => installWatch("dev", {})).toThrow(/Couldn't install: crontab -: not allowed/);

@@ -24,6 +24,7 @@ describe("the script of a scheduled watch", () => {
     LAMBDA_TRAIN_LOSE_RESULTS: "tiny-v1",
     LAMBDA_TRAIN_RESTART: "yes",
     LAMBDA_TRAIN_DOWN: "yes",
+    LAMBDA_TRAIN_BUILT: "1",
     PULUMI_STACK: "another",
   };
   /** What a program sees that the script runs in place of Node.js. */
@@ -31,7 +32,14 @@ describe("the script of a scheduled watch", () => {
     const node = join(folder, "node");
     const seen = join(folder, "seen");
     writeFileSync(node, `#!/bin/sh\nenv -0 >'${seen.replaceAll("'", "'\\''")}'\necho "$@"\n`, { mode: 0o755 });
-    const made = { node, project: folder, args: ["--stack", "my gpu"], needs: ["TRAIN_HOOK"], log };
+    const made = {
+      node,
+      bootstrap: "engine/bootstrap.mjs",
+      project: folder,
+      args: ["--stack", "my gpu"],
+      needs: ["TRAIN_HOOK"],
+      log,
+    };
     writeFileSync(join(folder, "watch.sh"), watchScript(made, env));
     const output = execFileSync("env", ["-i", "/bin/sh", join(folder, "watch.sh")], { encoding: "utf8" });
     const pairs = readFileSync(seen, "utf8").split("\0").filter(Boolean);
