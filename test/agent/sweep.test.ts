@@ -1,6 +1,6 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it, type TestContext, vi } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { eventually, kill, SweepFleet } from "../support/sweep-machines";
 
 // A look at what was written, at a trial's end, waits for whatever else this machine does.
@@ -9,19 +9,15 @@ vi.setConfig({ testTimeout: 300_000 });
 const points = (...rates: string[]) => rates.map((lr) => ({ lr }));
 const pidOf = (key: string | undefined): number => Number(key?.split(" ")[0]);
 
-/** Machines of one test alone: the tests mostly wait, so several run at a time. */
-function fleetOf(test: TestContext, ...of: ConstructorParameters<typeof SweepFleet>): SweepFleet {
-  const fleet = new SweepFleet(...of);
-  test.onTestFinished(() => fleet.stop());
-  return fleet;
-}
+let fleet: SweepFleet;
+afterEach(() => fleet?.stop());
 
 const isOver = ({ trials }: Awaited<ReturnType<SweepFleet["summary"]>>): boolean =>
   trials.every(({ state }) => !["queued", "running"].includes(state));
 
-describe.concurrent("a sweep on several machines", () => {
-  it("loses a machine and then the study's, is given two more values, and ends with each trial's result", async (test) => {
-    const fleet = fleetOf(test, ["machine", "machine-2", "machine-3"], {
+describe("a sweep on several machines", () => {
+  it("loses a machine and then the study's, is given two more values, and ends with each trial's result", async () => {
+    fleet = new SweepFleet(["machine", "machine-2", "machine-3"], {
       points: points("1.0", "1e-05", "0.1", "0.5", "2", "3"),
     });
     await fleet.place({ leaseSeconds: 20 });
@@ -76,8 +72,8 @@ describe.concurrent("a sweep on several machines", () => {
     );
   });
 
-  it("goes on while the study is out of reach, and tells it afterwards", async (test) => {
-    const fleet = fleetOf(test, ["machine", "machine-2"], { points: points("1", "2") });
+  it("goes on while the study is out of reach, and tells it afterwards", async () => {
+    fleet = new SweepFleet(["machine", "machine-2"], { points: points("1", "2") });
     await fleet.place();
     await fleet.work("machine-2", { run: { variables: { PAUSE: "1" } } });
     await eventually(
@@ -103,9 +99,9 @@ describe.concurrent("a sweep on several machines", () => {
   });
 });
 
-describe.concurrent("a sweep on one machine", () => {
-  it("tries a trial again that fails, reports it, and goes on with the others", async (test) => {
-    const fleet = fleetOf(test, ["machine"], { points: points("1", "2") });
+describe("a sweep on one machine", () => {
+  it("tries a trial again that fails, reports it, and goes on with the others", async () => {
+    fleet = new SweepFleet(["machine"], { points: points("1", "2") });
     await fleet.place();
     const command = 'python3 train.py {config} {experiment}; [ "{trial}" != 0 ] || exit 3';
     await fleet.work("machine", { run: { command } });
@@ -123,8 +119,8 @@ describe.concurrent("a sweep on one machine", () => {
     expect([0, 1].map(known)).toMatchObject([{ told: "failed" }, { told: "complete" }]);
   });
 
-  it("says which metrics there are where the one that is wanted isn't, and doesn't train such a trial again", async (test) => {
-    const fleet = fleetOf(test, ["machine"], { points: points("1"), metric: "valid_accuracy" });
+  it("says which metrics there are where the one that is wanted isn't, and doesn't train such a trial again", async () => {
+    fleet = new SweepFleet(["machine"], { points: points("1"), metric: "valid_accuracy" });
     await fleet.place();
     await fleet.work("machine");
     const { trials } = await fleet.until(isOver);
@@ -132,8 +128,8 @@ describe.concurrent("a sweep on one machine", () => {
     expect(trials[0]?.reason).toMatch(/^sweep\.metric: valid_accuracy was found neither .*Found: .*valid_loss/);
   });
 
-  it("takes the metric from the evaluation, values from the command, and gives trials at a time GPUs of their own", async (test) => {
-    const fleet = fleetOf(test, ["machine"], { points: points("1", "2", "3", "4"), metric: "score.wer" });
+  it("takes the metric from the evaluation, values from the command, and gives trials at a time GPUs of their own", async () => {
+    fleet = new SweepFleet(["machine"], { points: points("1", "2", "3", "4"), metric: "score.wer" });
     const [machine] = fleet.machines;
     writeFileSync(
       join(machine?.home ?? "", "bin/nvidia-smi"),
@@ -159,9 +155,9 @@ describe.concurrent("a sweep on one machine", () => {
     expect(fleet.machine("machine").fact("exp-t1", "outputBeside") ?? []).toEqual([]);
   });
 
-  it("prunes a trial that does worse than others, which is no failure", async (test) => {
+  it("prunes a trial that does worse than others, which is no failure", async () => {
     const prune = { kind: "median", options: { n_startup_trials: 1, n_warmup_steps: 0 } } as const;
-    const fleet = fleetOf(test, ["machine"], { points: points("1", "100"), prune });
+    fleet = new SweepFleet(["machine"], { points: points("1", "100"), prune });
     await fleet.place();
     await fleet.work("machine", { run: { variables: { PAUSE: "1.5" } } });
     const { trials } = await fleet.until(isOver);
@@ -170,8 +166,8 @@ describe.concurrent("a sweep on one machine", () => {
     expect(fleet.machine("machine").log()).toContain("trial 1 pruned: valid_loss=100.0 (lr=100)");
   });
 
-  it("is stopped cleanly, gives its trial back, and resumes it", async (test) => {
-    const fleet = fleetOf(test, ["machine"], { points: points("1") });
+  it("is stopped cleanly, gives its trial back, and resumes it", async () => {
+    fleet = new SweepFleet(["machine"], { points: points("1") });
     await fleet.place();
     await fleet.work("machine", { run: { variables: { PAUSE: "1" } } });
     await eventually(
@@ -192,8 +188,8 @@ describe.concurrent("a sweep on one machine", () => {
     ).toHaveLength(1);
   });
 
-  it("survives its worker, the study's server and a trial's supervisor, each killed", async (test) => {
-    const fleet = fleetOf(test, ["machine"], { points: points("1", "2") });
+  it("survives its worker, the study's server and a trial's supervisor, each killed", async () => {
+    fleet = new SweepFleet(["machine"], { points: points("1", "2") });
     const machine = fleet.machine("machine");
     await fleet.place();
     await fleet.work("machine", { run: { variables: { PAUSE: "1" } } });
@@ -216,8 +212,8 @@ describe.concurrent("a sweep on one machine", () => {
     expect(machine.log()).toContain("trial 0 still runs");
   });
 
-  it("works again where values are added after its end, and on what is new alone", async (test) => {
-    const fleet = fleetOf(test, ["machine"], { points: points("1") });
+  it("works again where values are added after its end, and on what is new alone", async () => {
+    fleet = new SweepFleet(["machine"], { points: points("1") });
     await fleet.place();
     await fleet.work("machine");
     await eventually(
