@@ -81,6 +81,7 @@ describe("a training on two machines of which one fails", { timeout: 300_000 }, 
     expect(output).toContain("tiny-v1 still trains on 2 machines, and train.nodes is now 3. Nothing was launched.");
     expect((await cloud.inventory()).instances).toHaveLength(2);
     configureTiny(project, changesFor(2));
+    await project.succeeds("up");
     expect(await status()).toMatch(/run +tiny-v1 {2}running[\s\S]*run +tiny-v1 {2}running/);
   });
 

@@ -6,7 +6,7 @@ import { verifyResults } from "../../remote/transfer/download";
 import { nothing, type TestCloud } from "../support/cloud";
 import { Inbox } from "../support/inbox";
 import { Project } from "../support/project";
-import { configureTiny, startTinyStack, useTinyWorkload } from "../support/tiny";
+import { configureTiny, startTinyStack, type TinyChanges, useTinyWorkload } from "../support/tiny";
 
 /** Faults of the workload and of bringing results home, each through the real CLI. The first three share an instance. */
 describe("faults of a run", { timeout: 180_000 }, () => {
@@ -27,6 +27,11 @@ describe("faults of a run", { timeout: 180_000 }, () => {
   });
 
   const up = (...args: string[]): Promise<string> => project.succeeds("up", args);
+  const again = (): TinyChanges => ({
+    experiment: "again",
+    overrides: { fail_at: 10, steps: 100_000, seconds_per_step: 0.5 },
+    stack: { notify: [{ webhook: `${inbox.address}/hook` }] },
+  });
   const lastCheckpoint = (experiment: string): { step: number; started_at: number[] } =>
     JSON.parse(readFileSync(join(results(experiment), "checkpoints", "last.json"), "utf8"));
 
@@ -44,9 +49,7 @@ describe("faults of a run", { timeout: 180_000 }, () => {
 
   it("an up without a change starts a run again that a refresh has seen fail", async () => {
     // It crashes at a step whose checkpoint is written, so that the next attempt gets past it.
-    const notify = [{ webhook: `${inbox.address}/hook` }];
-    const overrides = { fail_at: 10, steps: 100_000, seconds_per_step: 0.5 };
-    configureTiny(project, { experiment: "again", overrides, stack: { notify } });
+    configureTiny(project, again());
     await up();
     await project.run("wait");
     expect(inbox.at<Notice>("/hook").map(({ event }) => event)).toEqual(["started", "failed"]);
@@ -61,6 +64,7 @@ describe("faults of a run", { timeout: 180_000 }, () => {
 
   it("destroy does not terminate while the results cannot be brought home", async () => {
     // What the test before has started goes on.
+    configureTiny(project, again());
     const { instances } = await cloud.inventory();
     renameSync(join(project.folder, "results"), join(project.folder, "results.aside"));
     project.write("results", "a file where the folder should be");
