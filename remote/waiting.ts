@@ -102,8 +102,8 @@ async function wait(
         options.onProgress?.(`${error.message} The run is not affected. Trying again.`);
       }
       if (status !== undefined && (done(status) || Date.now() - started >= timeoutSeconds * 1000)) {
-        // Its log is complete: what is still on the way belongs to the reader.
-        if (hasEnded(status.state)) await Promise.race([log?.finish(access), sleep(5000)]);
+        // Its log is complete: what is still on the way belongs to the reader. The clock alone keeps no command from its end.
+        if (hasEnded(status.state)) await Promise.race([log?.finish(access), sleep(5000, undefined, { ref: false })]);
         if (log === undefined && session !== undefined) {
           giveBack(session);
           session = undefined;

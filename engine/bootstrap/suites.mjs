@@ -39,6 +39,12 @@ export const suites = {
     env: { SCALE_DIVISOR: "1" },
     options: { "--divisor": "SCALE_DIVISOR", "--time-scale": "SCALE_TIME" },
   },
+  "test:fleet": {
+    what: "sweeps, trainings on several machines, Ray, resuming and the cache, with the rarer cases: [files or options of vitest]",
+    config: "test/lifecycle/vitest.config.mts",
+    env: { FLEET: "all" },
+    options: {},
+  },
   "test:foreign": {
     what: "ten repositories shaped like well-known ones, from up to down: --case <text>",
     config: "test/foreign/vitest.config.mts",

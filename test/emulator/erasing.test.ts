@@ -52,13 +52,18 @@ describe("erasing", { timeout: 90_000 }, () => {
   beforeEach(() => {
     ({ folder, remove } = temporaryFolder());
     trash = join(folder, "trash");
-    fill(join(folder, "disk"), 20_000);
   });
   afterEach(() => remove());
+  /** A folder that takes a while to erase. */
+  const disk = (): string => {
+    const path = join(folder, "disk");
+    fill(path, 20_000);
+    return path;
+  };
 
   test("takes a folder out of the way at once, comes after all else, and stands still while it is told to", async () => {
     const eraser = new Eraser(trash, () => {});
-    eraser.take(join(folder, "disk"));
+    eraser.take(disk());
     expect(existsSync(join(folder, "disk"))).toBe(false);
     const pid = await eraserOf(process.pid);
     const [first, second] = [eraser.hold(), eraser.hold()];
@@ -87,7 +92,7 @@ describe("erasing", { timeout: 90_000 }, () => {
   test("ends with the emulator, however that ends, and the next one takes it up", async () => {
     const source = JSON.stringify(join(__dirname, "../../emulator/sandbox/eraser"));
     const script = `const { Eraser } = require(${source}); new Eraser(${JSON.stringify(trash)}, () => {})
-      .take(${JSON.stringify(join(folder, "disk"))}); setInterval(() => {}, 1000);`;
+      .take(${JSON.stringify(disk())}); setInterval(() => {}, 1000);`;
     const child = spawn(process.execPath, ["-r", "./engine/typescript.cjs", "-e", script], {
       stdio: "inherit",
     });
@@ -105,7 +110,7 @@ describe("erasing", { timeout: 90_000 }, () => {
 
   test("is not waited for by a stop", async () => {
     const eraser = new Eraser(trash, () => {});
-    eraser.take(join(folder, "disk"));
+    eraser.take(disk());
     const pid = await eraserOf(process.pid);
     eraser.hold();
     await eraser.close();

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { random } from "../remote/transfer-place";
 import { nothing, type TestCloud } from "../support/cloud";
+import { inFleetSuite } from "../support/fleet-suite";
 import { type Ended, Project } from "../support/project";
 import { startTinyStack } from "../support/tiny";
 
@@ -88,34 +89,39 @@ describe("who fills the file system's cache", { timeout: 300_000 }, () => {
     expect(whole()).toHaveLength(1);
   });
 
-  it("leaves no half dataset under its name when its up is killed, and the next up goes on", async () => {
-    await otherDataset(2);
-    const one = start();
-    await until("a file has come", () => arriving().length > 1, one.ended);
-    await kill(one);
-    expect(whole()).toHaveLength(1);
-    await cloud.admin.removeAllFaults();
-    const output = await project.succeeds("up");
-    const [sent] = sentFiles(output);
-    expect(sent, output).toBeGreaterThan(0);
-    expect(sent).toBeLessThan(6);
-    expect(whole()).toHaveLength(2);
+  inFleetSuite(() => {
+    it("leaves no half dataset under its name when its up is killed, and the next up goes on", async () => {
+      await otherDataset(2);
+      const one = start();
+      await until("a file has come", () => arriving().length > 1, one.ended);
+      await kill(one);
+      expect(whole()).toHaveLength(1);
+      await cloud.admin.removeAllFaults();
+      const output = await project.succeeds("up");
+      const [sent] = sentFiles(output);
+      expect(sent, output).toBeGreaterThan(0);
+      expect(sent).toBeLessThan(6);
+      expect(whole()).toHaveLength(2);
+    });
+
+    it("is followed by another where its machine is lost", async () => {
+      await otherDataset(3);
+      const one = start();
+      await until("a file has come", () => arriving().length > 1, one.ended);
+      const two = start(second);
+      await until("it waits", () => two.said().includes("to fill the cache"), two.ended);
+      const { instanceId } = await project.outputs();
+      await cloud.admin.terminate(String(instanceId));
+      await cloud.admin.removeAllFaults();
+      const { code, output } = await two.ended;
+      expect(code, output).toBe(0);
+      expect(sentFiles(output)[0]).toBeLessThan(6);
+      expect(whole()).toHaveLength(3);
+      expect((await one.ended).code).not.toBe(0);
+    });
   });
 
-  it("is followed by another where its machine is lost", async () => {
-    await otherDataset(3);
-    const one = start();
-    await until("a file has come", () => arriving().length > 1, one.ended);
-    const two = start(second);
-    await until("it waits", () => two.said().includes("to fill the cache"), two.ended);
-    const { instanceId } = await project.outputs();
-    await cloud.admin.terminate(String(instanceId));
-    await cloud.admin.removeAllFaults();
-    const { code, output } = await two.ended;
-    expect(code, output).toBe(0);
-    expect(sentFiles(output)[0]).toBeLessThan(6);
-    expect(whole()).toHaveLength(3);
-    expect((await one.ended).code).not.toBe(0);
+  it("leaves nothing behind", async () => {
     await project.succeeds("down", ["--keep-cloud"], second);
     await project.succeeds("down", ["--keep-cloud", "--delete-file-system", "sets"]);
     expect(await cloud.inventory()).toEqual(nothing);

@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseLedger } from "../../lambda/billing/ledger";
 import type { Notice } from "../../notices/notice";
 import { verifyResults } from "../../remote/transfer/download";
+import { brieflyLost, shortenWaits } from "../support/agent-waits";
 import { nothing, type TestCloud } from "../support/cloud";
+import { inFleetSuite } from "../support/fleet-suite";
 import { Inbox } from "../support/inbox";
 import { Project } from "../support/project";
 import { configureTiny, startTinyStack, type TinyChanges } from "../support/tiny";
@@ -13,6 +15,8 @@ describe("a training on two machines of which one fails", { timeout: 300_000 }, 
   const project = new Project();
   let cloud: TestCloud;
   let inbox: Inbox;
+  /** One of a half launch, two, and one for another that is lost. */
+  let launched = 4;
 
   const changesFor = (nodes: number): TinyChanges => ({
     overrides: { steps: 100_000 },
@@ -23,6 +27,7 @@ describe("a training on two machines of which one fails", { timeout: 300_000 }, 
 
   beforeAll(async () => {
     inbox = await Inbox.start();
+    shortenWaits(project, brieflyLost);
     cloud = await startTinyStack(project, changesFor(2));
   }, 120_000);
   afterAll(async () => {
@@ -99,13 +104,15 @@ describe("a training on two machines of which one fails", { timeout: 300_000 }, 
     expect(await status()).toMatch(/start 2[\s\S]*start 2/);
   });
 
-  it("stops rank 1 where rank 0 is stopped, for the same reason, and `up` starts both again", async () => {
-    const before = notices().length;
-    expect(await project.succeeds("stop")).toMatch(/Instances \w+, \w+ keep billing/);
-    expect(notices().slice(before)).toEqual(["finished tiny-v1"]);
-    expect(await status()).toMatch(/run +tiny-v1 {2}stopped[\s\S]*run +tiny-v1 {2}stopped/);
-    await project.succeeds("up");
-    expect(await status()).toMatch(/run +tiny-v1 {2}running[\s\S]*run +tiny-v1 {2}running/);
+  inFleetSuite(() => {
+    it("stops rank 1 where rank 0 is stopped, for the same reason, and `up` starts both again", async () => {
+      const before = notices().length;
+      expect(await project.succeeds("stop")).toMatch(/Instances \w+, \w+ keep billing/);
+      expect(notices().slice(before)).toEqual(["finished tiny-v1"]);
+      expect(await status()).toMatch(/run +tiny-v1 {2}stopped[\s\S]*run +tiny-v1 {2}stopped/);
+      await project.succeeds("up");
+      expect(await status()).toMatch(/run +tiny-v1 {2}running[\s\S]*run +tiny-v1 {2}running/);
+    });
   });
 
   it("stops rank 0 where rank 1's machine is lost, and `up` launches that one alone", async () => {
@@ -120,17 +127,20 @@ describe("a training on two machines of which one fails", { timeout: 300_000 }, 
     expect(await status()).toMatch(/run +tiny-v1 {2}running[\s\S]*run +tiny-v1 {2}running/);
   });
 
-  it("goes on from another machine's copy of the checkpoints where rank 0's machine is lost", async () => {
-    const copies = "ls ~/.lambda-train/nodes/tiny-v1/checkpoints | grep -v partial";
-    const copied = async (): Promise<string> =>
-      (await project.run("exec", ["--rank", "1", "bash", "-c", copies])).output;
-    await expect.poll(copied, { timeout: 60_000, interval: 2_000 }).toContain("best_model.pt");
-    const before = await instances();
-    await cloud.admin.terminate(before.machine ?? "");
-    await expect.poll(status, { timeout: 100_000, interval: 5_000 }).toContain("(node lost)");
-    await project.succeeds("up");
-    expect((await instances())["machine-2"]).toBe(before["machine-2"]);
-    expect(await project.succeeds("logs", ["--no-follow"])).toMatch(/took \d+ checkpoint files .* from machine-2/);
+  inFleetSuite(() => {
+    it("goes on from another machine's copy of the checkpoints where rank 0's machine is lost", async () => {
+      const copies = "ls ~/.lambda-train/nodes/tiny-v1/checkpoints | grep -v partial";
+      const copied = async (): Promise<string> =>
+        (await project.run("exec", ["--rank", "1", "bash", "-c", copies])).output;
+      await expect.poll(copied, { timeout: 60_000, interval: 2_000 }).toContain("best_model.pt");
+      const before = await instances();
+      await cloud.admin.terminate(before.machine ?? "");
+      await expect.poll(status, { timeout: 100_000, interval: 5_000 }).toContain("(node lost)");
+      await project.succeeds("up");
+      launched += 1;
+      expect((await instances())["machine-2"]).toBe(before["machine-2"]);
+      expect(await project.succeeds("logs", ["--no-follow"])).toMatch(/took \d+ checkpoint files .* from machine-2/);
+    });
   });
 
   it("leaves nothing behind, and gives up the results alone that can't come home", async () => {
@@ -140,6 +150,6 @@ describe("a training on two machines of which one fails", { timeout: 300_000 }, 
     expect(down).toContain(`tiny-v1 on instance ${instanceId}: results given up`);
     expect(await verifyResults(join(project.folder, "results/test/tiny-v1"))).toMatchObject({ ok: true });
     expect(await cloud.inventory()).toEqual(nothing);
-    expect(parseLedger(join(project.folder, "results/test/ledger.jsonl")).bills).toHaveLength(5);
+    expect(parseLedger(join(project.folder, "results/test/ledger.jsonl")).bills).toHaveLength(launched);
   });
 });

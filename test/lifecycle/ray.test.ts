@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { verifyResults } from "../../remote/transfer/download";
 import { nothing, TestCloud } from "../support/cloud";
+import { inFleetSuite } from "../support/fleet-suite";
 import { Project } from "../support/project";
 
 /** A workload that brings Ray, of the package registry; each test goes on from where the one before ended. */
@@ -11,6 +12,8 @@ describe("a Ray cluster of two machines", { timeout: 240_000 }, () => {
   const project = new Project();
   let cloud: TestCloud;
   let [up, token] = ["", ""];
+  /** The step of its last checkpoint where it was stopped. */
+  let stoppedAt = 0;
 
   const on = (rank: number, line: string): Promise<string> =>
     project.succeeds("exec", ["--rank", String(rank), "bash", "-c", line]);
@@ -86,16 +89,18 @@ describe("a Ray cluster of two machines", { timeout: 240_000 }, () => {
     await ended;
   });
 
-  it("stays until the driver has written its checkpoint where the run is stopped", async () => {
-    await project.succeeds("stop");
-    await project.succeeds("results");
-    expect(lastState()).toMatchObject({ stopped: 2 });
-    expect((await project.run("status")).output).toMatch(/\(user\)[\s\S]*\(user\)/);
+  inFleetSuite(() => {
+    it("stays until the driver has written its checkpoint where the run is stopped, and starts again to go on from it", async () => {
+      await project.succeeds("stop");
+      await project.succeeds("results");
+      expect(lastState()).toMatchObject({ stopped: 2 });
+      expect((await project.run("status")).output).toMatch(/\(user\)[\s\S]*\(user\)/);
+      stoppedAt = lastState().step;
+      await project.succeeds("up");
+    });
   });
 
   it("ends well on all machines as soon as the driver has", async () => {
-    const { step } = lastState();
-    await project.succeeds("up");
     await on(0, "touch outputs/clustered/end");
     expect(await project.succeeds("wait")).toContain("clustered: finished (exit status 0)");
     const state = async (): Promise<string> => (await project.run("status")).output;
@@ -105,7 +110,7 @@ describe("a Ray cluster of two machines", { timeout: 240_000 }, () => {
       expect(await on(rank, "pgrep -f '[r]aylet|[g]cs_server' || echo none")).toContain("none");
     }
     await project.succeeds("results");
-    expect(lastState().step).toBeGreaterThan(step);
+    expect(lastState().step).toBeGreaterThan(stoppedAt);
     expect(lastState().nodes).toHaveLength(2);
     expect(await verifyResults(join(project.folder, "results/test/clustered"))).toMatchObject({ ok: true });
     expect(readFileSync(join(project.folder, "results/test/clustered/manifest.json"), "utf8")).not.toContain("/ray/");

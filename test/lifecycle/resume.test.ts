@@ -1,5 +1,6 @@
 import { readdirSync, statSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { inFleetSuite } from "../support/fleet-suite";
 import { heldAt, Resuming, savedAt } from "../support/resuming";
 
 /** Through the real commands: a run goes on from its last checkpoint, wherever that is, and ends as if nothing had interrupted it. */
@@ -11,7 +12,7 @@ describe("a run that resumes", { timeout: 300_000 }, () => {
   afterEach(() => runs.clean(), 120_000);
   afterAll(() => runs.dispose());
 
-  it("goes on after down and up, on another instance, and everything at home is one run", async () => {
+  it("goes on after down and up, on another instance, everything at home is one run, and after its end it begins anew", async () => {
     runs.configure("gone");
     await runs.begin("gone");
     await project.succeeds("down", ["--keep-cloud"]);
@@ -31,6 +32,7 @@ describe("a run that resumes", { timeout: 300_000 }, () => {
     expect((await project.succeeds("experiments")).match(/^test +gone\b.*$/gm)).toEqual([
       expect.stringMatching(/ finished +step 40 /),
     ]);
+    expect(await project.succeeds("up")).toMatch(/Nothing is resumed from \S+: gone had finished\. gone begins anew/);
   });
 
   it("goes on after its process was killed, from the checkpoint on the machine, by a command of its own", async () => {
@@ -62,37 +64,41 @@ describe("a run that resumes", { timeout: 300_000 }, () => {
     runs.expectWhole("lost", [0, savedAt]);
   });
 
-  it("goes on as a command of its own says after down and up, on changed code, and what was home is kept", async () => {
-    const command = "make train CONFIG={config} EXPERIMENT={experiment}";
-    runs.configure("changed", {
-      train: { resume: `echo from {checkpoint}; ${command}`, checkpoint: "checkpoints/last*" },
+  inFleetSuite(() => {
+    it("goes on as a command of its own says after down and up, on changed code, and what was home is kept", async () => {
+      const command = "make train CONFIG={config} EXPERIMENT={experiment}";
+      runs.configure("changed", {
+        train: { resume: `echo from {checkpoint}; ${command}`, checkpoint: "checkpoints/last*" },
+      });
+      await runs.begin("changed");
+      await project.succeeds("down", ["--keep-cloud"]);
+      project.write("tiny/NOTES", "other code\n");
+      await project.succeeds("up");
+      expect(await project.succeeds("logs", ["--no-follow"])).toMatch(
+        /^from outputs\/changed\/checkpoints\/last\.json$/m,
+      );
+      await runs.finish("changed");
+      runs.expectWhole("changed", [0, heldAt]);
+      // Of other code, that is another source.
+      const kept = readdirSync(runs.home("")).filter((name) => name.startsWith("changed."));
+      expect(kept).toHaveLength(1);
+      expect(runs.saved(kept[0] ?? "")).toMatchObject({ step: heldAt, started_at: [0] });
     });
-    await runs.begin("changed");
-    await project.succeeds("down", ["--keep-cloud"]);
-    project.write("tiny/NOTES", "other code\n");
-    await project.succeeds("up");
-    expect(await project.succeeds("logs", ["--no-follow"])).toMatch(
-      /^from outputs\/changed\/checkpoints\/last\.json$/m,
-    );
-    await runs.finish("changed");
-    runs.expectWhole("changed", [0, heldAt]);
-    // Of other code, that is another source.
-    const kept = readdirSync(runs.home("")).filter((name) => name.startsWith("changed."));
-    expect(kept).toHaveLength(1);
-    expect(runs.saved(kept[0] ?? "")).toMatchObject({ step: heldAt, started_at: [0] });
-  });
 
-  it("begins anew after it had finished, or with other settings, and says so", async () => {
-    const overrides = { steps: 12 };
-    runs.configure("ended", { overrides });
-    await project.succeeds("up");
-    await runs.finish("ended");
-    expect(await project.succeeds("up")).toMatch(/Nothing is resumed from \S+: ended had finished\. ended begins anew/);
-    await runs.finish("ended");
-    expect(runs.saved("ended").started_at).toEqual([0]);
-    runs.configure("ended", { overrides: { steps: 13 } });
-    expect(await project.succeeds("up")).toMatch(/Nothing is resumed from \S+: they are of other settings/);
-    await runs.finish("ended");
-    expect(runs.saved("ended")).toMatchObject({ step: 13, started_at: [0] });
+    it("begins anew after it had finished, or with other settings, and says so", async () => {
+      const overrides = { steps: 12 };
+      runs.configure("ended", { overrides });
+      await project.succeeds("up");
+      await runs.finish("ended");
+      expect(await project.succeeds("up")).toMatch(
+        /Nothing is resumed from \S+: ended had finished\. ended begins anew/,
+      );
+      await runs.finish("ended");
+      expect(runs.saved("ended").started_at).toEqual([0]);
+      runs.configure("ended", { overrides: { steps: 13 } });
+      expect(await project.succeeds("up")).toMatch(/Nothing is resumed from \S+: they are of other settings/);
+      await runs.finish("ended");
+      expect(runs.saved("ended")).toMatchObject({ step: 13, started_at: [0] });
+    });
   });
 });

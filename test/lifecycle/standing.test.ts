@@ -39,15 +39,13 @@ describe("a run that goes on", { timeout: 180_000 }, () => {
   afterAll(() => project.dispose());
 
   it.each<[string, () => void, string]>([
-    ["the dataset", () => project.write("tiny-data/test/more.jsonl", "[30, 90]\n"), "wait: the dataset."],
     [
-      "the code",
-      () => project.write("tiny/train.py", `${project.read("tiny/train.py")}# mended\n`),
-      "wait: the code, the dataset.",
-    ],
-    [
-      "the setup script",
-      () => project.write("tiny/scripts/lambda_setup.sh", "echo another >> ~/setups\n", 0o755),
+      "dataset, code and setup script",
+      () => {
+        project.write("tiny-data/test/more.jsonl", "[30, 90]\n");
+        project.write("tiny/train.py", `${project.read("tiny/train.py")}# mended\n`);
+        project.write("tiny/scripts/lambda_setup.sh", "echo another >> ~/setups\n", 0o755);
+      },
       "wait: the code, the dataset, the environment.",
     ],
     [

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseLedger } from "../../lambda/billing/ledger";
 import { verifyResults } from "../../remote/transfer/download";
 import { nothing, type TestCloud } from "../support/cloud";
+import { inFleetSuite } from "../support/fleet-suite";
 import { Project } from "../support/project";
 import { configureTiny, startTinyStack, type TinyChanges } from "../support/tiny";
 import { trialsOf } from "../support/trials";
@@ -123,45 +124,49 @@ describe("a sweep on two machines", { timeout: 240_000 }, () => {
   });
 });
 
-describe("a sweep that grows and shrinks", { timeout: 240_000 }, () => {
-  const project = new Project();
-  let cloud: TestCloud;
-  const on = (instances: number | undefined): TinyChanges => ({
-    ...sweepOf([60, 61, 62, 63, 64, 65], { instances }),
-    overrides: { seconds_per_step: 0.1 },
-  });
+inFleetSuite(() => {
+  describe("a sweep that grows and shrinks", { timeout: 240_000 }, () => {
+    const project = new Project();
+    let cloud: TestCloud;
+    const on = (instances: number | undefined): TinyChanges => ({
+      ...sweepOf([60, 61, 62, 63, 64, 65], { instances }),
+      overrides: { seconds_per_step: 0.1 },
+    });
 
-  beforeAll(async () => {
-    cloud = await startTinyStack(project, on(undefined));
-    await project.succeeds("up");
-  }, 240_000);
-  afterAll(() => project.dispose());
+    beforeAll(async () => {
+      cloud = await startTinyStack(project, on(undefined));
+      await project.succeeds("up");
+    }, 240_000);
+    afterAll(() => project.dispose());
 
-  it("has more workers on the queue that runs, beside the machine that stays", async () => {
-    const [first] = (await cloud.inventory()).instances;
-    configureTiny(project, on(2));
-    await project.succeeds("up");
-    const { instances } = await cloud.inventory();
-    expect([instances.length, instances[0]]).toEqual([2, first]);
-    await project.succeeds("wait");
-    const trials = await trialsOf(project);
-    expect(trials.map(({ state, attempt }) => [state, attempt])).toEqual(
-      Array.from({ length: 6 }, () => ["complete", 1]),
-    );
-    expect(new Set(trials.map(({ machine }) => machine))).toEqual(new Set(["machine", "machine-2"]));
-  });
+    it("has more workers on the queue that runs, beside the machine that stays", async () => {
+      const [first] = (await cloud.inventory()).instances;
+      configureTiny(project, on(2));
+      await project.succeeds("up");
+      const { instances } = await cloud.inventory();
+      expect([instances.length, instances[0]]).toEqual([2, first]);
+      await project.succeeds("wait");
+      const trials = await trialsOf(project);
+      expect(trials.map(({ state, attempt }) => [state, attempt])).toEqual(
+        Array.from({ length: 6 }, () => ["complete", 1]),
+      );
+      expect(new Set(trials.map(({ machine }) => machine))).toEqual(new Set(["machine", "machine-2"]));
+    });
 
-  it("brings home what a machine has that leaves, and keeps the other", async () => {
-    const [first] = (await cloud.inventory()).instances;
-    const left = (await trialsOf(project)).filter(({ machine }) => machine === "machine-2");
-    configureTiny(project, on(undefined));
-    await project.succeeds("up");
-    expect((await cloud.inventory()).instances).toEqual([first]);
-    for (const { number } of left)
-      expect(await verifyResults(join(project.folder, "results/test", `swept-t${number}`))).toMatchObject({ ok: true });
-    expect(await project.succeeds("status")).toContain("6 trials: 6 complete");
-    await project.succeeds("down", ["--keep-cloud"]);
-    expect(await cloud.inventory()).toEqual(nothing);
+    it("brings home what a machine has that leaves, and keeps the other", async () => {
+      const [first] = (await cloud.inventory()).instances;
+      const left = (await trialsOf(project)).filter(({ machine }) => machine === "machine-2");
+      configureTiny(project, on(undefined));
+      await project.succeeds("up");
+      expect((await cloud.inventory()).instances).toEqual([first]);
+      for (const { number } of left)
+        expect(await verifyResults(join(project.folder, "results/test", `swept-t${number}`))).toMatchObject({
+          ok: true,
+        });
+      expect(await project.succeeds("status")).toContain("6 trials: 6 complete");
+      await project.succeeds("down", ["--keep-cloud"]);
+      expect(await cloud.inventory()).toEqual(nothing);
+    });
   });
 });
 

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { brieflyLost, shortenWaits } from "../support/agent-waits";
 import { nothing, type TestCloud } from "../support/cloud";
+import { inFleetSuite } from "../support/fleet-suite";
 import { Project } from "../support/project";
 import { configureTiny, startTinyStack, type TinyChanges } from "../support/tiny";
 import { trialsOf } from "../support/trials";
@@ -67,50 +69,53 @@ describe("a lost machine that watch repairs", { timeout: 200_000 }, () => {
   });
 });
 
-describe("a lost machine of two that train together", { timeout: 200_000 }, () => {
-  const project = new Project();
-  afterAll(() => project.dispose());
+inFleetSuite(() => {
+  describe("a lost machine of two that train together", { timeout: 200_000 }, () => {
+    const project = new Project();
+    afterAll(() => project.dispose());
 
-  it("is launched anew beside the other, and both go on", async () => {
-    const cloud = await startTinyStack(project, { overrides: { steps: 100_000 }, train: { nodes: 2 } });
-    await project.succeeds("up");
-    const { instanceId } = (await project.outputs()) as { instanceId: Record<string, string> };
-    await cloud.admin.terminate(instanceId["machine-2"] ?? "");
-    expect(await project.fails("wait")).toMatch(/tiny-v1: stopped/);
-    const { code, output } = await project.run("watch", ["--repair"]);
-    expect([code, output]).toEqual([0, expect.stringContaining("machine-2")]);
-    const { instances } = await cloud.inventory();
-    expect(instances).toHaveLength(2);
-    expect(instances).toContain(instanceId.machine);
-    expect((await project.run("status")).output).toMatch(/run +tiny-v1 {2}running[\s\S]*run +tiny-v1 {2}running/);
-    await project.succeeds("down");
-  });
-});
-
-describe("a lost machine of a sweep", { timeout: 200_000 }, () => {
-  const project = new Project();
-  afterAll(() => project.dispose());
-
-  it("is launched anew while the other trains, and is no more once all trials are complete", async () => {
-    const steps = Array.from({ length: 8 }, (_, at) => 40 + 5 * at);
-    const cloud = await startTinyStack(project, {
-      experiment: "swept",
-      overrides: { seconds_per_step: 0.3 },
-      sweep: { grid: { steps }, metric: "error" },
-      stack: { instances: 2 },
+    it("is launched anew beside the other, and both go on", async () => {
+      shortenWaits(project, brieflyLost);
+      const cloud = await startTinyStack(project, { overrides: { steps: 100_000 }, train: { nodes: 2 } });
+      await project.succeeds("up");
+      const { instanceId } = (await project.outputs()) as { instanceId: Record<string, string> };
+      await cloud.admin.terminate(instanceId["machine-2"] ?? "");
+      expect(await project.fails("wait")).toMatch(/tiny-v1: stopped/);
+      const { code, output } = await project.run("watch", ["--repair"]);
+      expect([code, output]).toEqual([0, expect.stringContaining("machine-2")]);
+      const { instances } = await cloud.inventory();
+      expect(instances).toHaveLength(2);
+      expect(instances).toContain(instanceId.machine);
+      expect((await project.run("status")).output).toMatch(/run +tiny-v1 {2}running[\s\S]*run +tiny-v1 {2}running/);
+      await project.succeeds("down");
     });
-    await project.succeeds("up");
-    const { instanceId } = (await project.outputs()) as { instanceId: Record<string, string> };
-    await cloud.admin.terminate(instanceId["machine-2"] ?? "");
-    expect(await project.run("watch", ["--repair"])).toMatchObject({ code: 0 });
-    expect((await cloud.inventory()).instances).toHaveLength(2);
-    await project.succeeds("wait");
-    await project.succeeds("results");
-    expect((await trialsOf(project)).map(({ state }) => state)).toEqual(steps.map(() => "complete"));
-    const after = (await project.outputs()) as { instanceId: Record<string, string> };
-    await cloud.admin.terminate(after.instanceId["machine-2"] ?? "");
-    expect((await project.run("watch", ["--repair"])).output).not.toContain("Repairing");
-    expect((await cloud.inventory()).instances).toEqual([instanceId.machine]);
-    await project.succeeds("down");
+  });
+
+  describe("a lost machine of a sweep", { timeout: 200_000 }, () => {
+    const project = new Project();
+    afterAll(() => project.dispose());
+
+    it("is launched anew while the other trains, and is no more once all trials are complete", async () => {
+      const steps = Array.from({ length: 4 }, (_, at) => 40 + 5 * at);
+      const cloud = await startTinyStack(project, {
+        experiment: "swept",
+        overrides: { seconds_per_step: 0.3 },
+        sweep: { grid: { steps }, metric: "error" },
+        stack: { instances: 2 },
+      });
+      await project.succeeds("up");
+      const { instanceId } = (await project.outputs()) as { instanceId: Record<string, string> };
+      await cloud.admin.terminate(instanceId["machine-2"] ?? "");
+      expect(await project.run("watch", ["--repair"])).toMatchObject({ code: 0 });
+      expect((await cloud.inventory()).instances).toHaveLength(2);
+      await project.succeeds("wait");
+      await project.succeeds("results");
+      expect((await trialsOf(project)).map(({ state }) => state)).toEqual(steps.map(() => "complete"));
+      const after = (await project.outputs()) as { instanceId: Record<string, string> };
+      await cloud.admin.terminate(after.instanceId["machine-2"] ?? "");
+      expect((await project.run("watch", ["--repair"])).output).not.toContain("Repairing");
+      expect((await cloud.inventory()).instances).toEqual([instanceId.machine]);
+      await project.succeeds("down");
+    });
   });
 });

@@ -1,6 +1,6 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { verifyResults } from "../../remote/transfer/download";
 import { TestCloud } from "../support/cloud";
@@ -25,13 +25,20 @@ const checkpoint = (path: string): string =>
 
 /** Through the real commands: what training writes outside of results.outputs. */
 describe("what training writes outside of its outputs", { timeout: 240_000 }, () => {
-  let project: Project;
+  const project = new Project();
   let cloud: TestCloud;
 
-  beforeEach(() => {
-    project = new Project();
+  beforeAll(async () => {
+    project.configure();
+    await project.init();
+    cloud = await TestCloud.start(project);
   });
-  afterEach(() => project.dispose());
+  // Each test ends its instance.
+  afterEach(() => {
+    for (const path of ["results", "mine", "numbers"])
+      rmSync(join(project.folder, path), { recursive: true, force: true });
+  });
+  afterAll(() => project.dispose());
 
   const configure = (changes: { train?: object; results?: object; dataset?: object } = {}): void => {
     project.write(
@@ -49,11 +56,9 @@ describe("what training writes outside of its outputs", { timeout: 240_000 }, ()
     );
     project.configure({ experiment: "configs/mine.yaml" });
   };
-  const up = async (program: string, changes: Parameters<typeof configure>[0] = {}): Promise<string> => {
+  const up = (program: string, changes: Parameters<typeof configure>[0] = {}): Promise<string> => {
     project.write("mine/train.py", program);
     configure(changes);
-    await project.init();
-    cloud = await TestCloud.start(project);
     return project.succeeds("up");
   };
   const home = (path = ""): string => join(project.folder, "results/test/mine", path);
@@ -99,8 +104,6 @@ describe("what training writes outside of its outputs", { timeout: 240_000 }, ()
       }),
     );
     project.configure({ experiment: "configs/mine.yaml" });
-    await project.init();
-    cloud = await TestCloud.start(project);
     expect(await project.fails("up")).toContain("no_such_module");
     await project.succeeds("exec", ["--home", "--", "bash", "-c", "cd mine && python3 train.py"]);
     const down = await project.succeeds("down", ["--keep-cloud"]);
@@ -158,8 +161,6 @@ describe("what training writes outside of its outputs", { timeout: 240_000 }, ()
   it("a run that failed at once and wrote nothing ends, and that is said", async () => {
     project.write("mine/train.py", `raise SystemExit("no such thing")\n`);
     configure();
-    await project.init();
-    cloud = await TestCloud.start(project);
     await project.fails("up");
     const down = await project.succeeds("down", ["--keep-cloud"]);
     expect(down).toMatch(/ended before its first step and wrote nothing/);

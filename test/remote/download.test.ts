@@ -127,7 +127,8 @@ describe("download", () => {
       await broken;
     }
     await fetch({}, through());
-    expect(await readFile(final("big"))).toEqual(random(size, 21));
+    // Compared byte by byte by vitest, so many take half a minute.
+    expect((await readFile(final("big"))).equals(random(size, 21))).toBe(true);
     // A window's worth is under way at each cut.
     expect(place.relay.received - before).toBeLessThan(size + 3 * 3_000_000);
   });

@@ -34,7 +34,11 @@ describe("a run", () => {
     expect(await runs.start(plan)).toMatchObject({ code: 0, said: expect.stringContaining("started: attempt 1") });
     const first = await waitForFirstStep(host.sshd.access, plan.run, { timeoutSeconds: 20 });
     expect(first).toMatchObject({ attempt: 1, firstStepLine: "Step 1 loss 2.5" });
+    // A clock that is left would keep the command from its end.
+    const clocks = (): number => process.getActiveResourcesInfo().filter((each) => each === "Timeout").length;
+    const before = clocks();
     const end = await waitForEnd(host.sshd.access, plan.run, { timeoutSeconds: 20 });
+    expect(clocks()).toBeLessThanOrEqual(before);
     expect(end).toMatchObject({
       state: "finished",
       exitCode: 0,

@@ -193,7 +193,8 @@ describe("an instance that may end itself", { timeout: 60_000 }, () => {
       await expect.poll(() => readFile(host.home("pid"), "utf8").catch(() => "")).not.toBe("");
       await sleep(500);
       await arm({ loseResults: true });
-      await sleep(4000);
+      // Three times as long as it may be idle.
+      await sleep(3000);
       expect(await last()).toMatchObject({ state: "busy" });
       expect(calls).toEqual([]);
     } finally {

@@ -20,6 +20,12 @@ import { testPlan } from "../../remote/plan";
 import { freePort, processesWith, startSshd, type TestSshd } from "../../support/sshd";
 import { Emulated } from "./emulated";
 
+// The looks at a cloud whose clock is ours would take half a minute.
+vi.mock("../../../lambda/life/young", async (original) => ({
+  ...(await original<typeof import("../../../lambda/life/young")>()),
+  pauseBetweenLooksSeconds: 0.2,
+}));
+
 type Props = Parameters<NonNullable<typeof handler.delete>>[1];
 
 /** Bringing results home, and what happens when that fails: against a real sshd and the emulated cloud's API. */
