@@ -137,6 +137,19 @@ export const statusSchema = z.object({
     .optional(),
   /** What happened to the run, the newest last; not all of a long history. */
   events: z.array(eventSchema).optional().catch(undefined),
+  /** Jobs that were ever started beside it (see remote/jobs.ts). Absent: none. */
+  jobs: z
+    .array(
+      z.object({
+        experiment: z.string(),
+        state: runState,
+        startedAt: text,
+        endedAt: text,
+        exitCode: number,
+        stopReason: text,
+      }),
+    )
+    .optional(),
   evaluation: z
     .object({ state: z.enum(["none", "pending", "running", "done", "failed"]), exitCode: number })
     .optional(),

@@ -1,5 +1,6 @@
 import { differences, heldPlan, isRestartAsked, type StandingPlan, standingOf } from "../../plan/standing";
 import type { Plan, PlannedRun, RunPlan } from "../../plan/types";
+import { endJobs, jobsGoingOn } from "../../remote/jobs";
 import { bringHome, endRun, homeText, loseResultsVariable, type ResultsPlace } from "../../remote/results";
 import { goOn, hasEnded, keepApart, readStatus } from "../../remote/run";
 import { type StandsOn, standsHash } from "../../remote/scripts";
@@ -41,12 +42,18 @@ async function takeOver(old: StandingPlan, inputs: Inputs, context: HandlerConte
   }
   const going = seen.filter(({ status }) => !hasEnded(status.state));
   const restarts = asked || inputs.onChange === "restart";
+  const jobs = changed.some(reachesJobs) ? seen.flatMap(({ status }) => jobsGoingOn(status)) : [];
+  if (going.length === 0 && jobs.length > 0 && !restarts) {
+    context.progress(jobsWaitedFor(jobs, changed));
+    return { ...inputs, plan: held };
+  }
   if (going.length > 0 && !restarts) {
     for (const { status } of going) context.progress(waitingText(status, changed));
     return { ...inputs, plan: held };
   }
   for (const { planned, status } of seen) {
     const place = placeOf(held, planned, inputs);
+    if (changed.some(reachesJobs)) await endJobsBeside(place, context);
     if (!hasEnded(status.state)) await restart(place, context);
     else if (planned.run.experiment !== runIn(inputs.plan, planned)?.experiment) await endRenamed(place, context);
     else {
@@ -72,6 +79,33 @@ function waitingText({ experiment, state }: RunStatus, changed: readonly string[
     "To apply them after the run: `npm run wait`, then `npm run up`. To apply them now: `npm run up -- --restart` " +
     "stops the run at a checkpoint, evaluates, downloads the results and starts it again."
   );
+}
+
+/** Whether a job depends on what has changed: it has code and settings of its own. */
+function reachesJobs(changed: string): boolean {
+  return !/^the (code|configuration)\b/.test(changed);
+}
+
+function jobsWaitedFor(jobs: readonly string[], changed: readonly string[]): string {
+  const [first = ""] = jobs;
+  return (
+    `Running beside the ended run: ${jobs.join(", ")}. So these changes wait: ${changed.join(", ")}. To apply them now, end ` +
+    `what runs (\`npm run stop -- --run ${first}\`), then \`npm run up\`.`
+  );
+}
+
+/** Ends the jobs beside a run before what they depend on changes, and downloads what they wrote. Fails if it can't. */
+async function endJobsBeside(place: ResultsPlace, context: HandlerContext): Promise<void> {
+  for (const ended of await endJobs(place, "restart", context)) {
+    const { experiment } = ended.place.run;
+    if ("error" in ended) {
+      throw new Error(
+        `Couldn't download the results of ${experiment}, so nothing was changed. ${ended.error.message}`,
+        { cause: ended.error },
+      );
+    }
+    if (ended.home !== undefined) context.progress(`${experiment}: ${homeText(ended.home, ended.home.folder)}`);
+  }
 }
 
 /** @param asked What was asked for, of which a part may be in force alone. */

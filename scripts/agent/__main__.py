@@ -34,6 +34,7 @@ VERBS = {
     "evaluate": "run.evaluate:evaluate",
     "evaluate-now": "run.evaluate:evaluate_now",
     "exec": "machine.command:become",
+    "exec-stop": "machine.command:stop",
     "extract": "steps.dataset:extract",
     "extract-now": "steps.dataset:extract_now",
     "fetch-begin": "results.fetched:begin",

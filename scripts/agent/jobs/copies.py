@@ -21,18 +21,21 @@ from upload.uploads import Stored, is_file, manifest_path, unchanged
 CACHES = ("__pycache__", ".git", ".ipynb_checkpoints")
 
 
-@takes(workspace=str, folder=str, linked=[str], outputs=str)
-def place(workspace, folder, linked, outputs):
+@takes(workspace=str, folder=str, linked=[str], outputs=str, code=[str])
+def place(workspace, folder, linked, outputs, code):
     """
     Makes the folder a copy of the workspace as it was uploaded, if it is none yet, so that only what differs has to come.
-    `linked`: paths below the workspace that both share.
+    `linked`: paths below the workspace that both share; `code`: names right below it that the upload to come has.
     """
     own, copy = under_home(workspace), under_home(folder)
     os.makedirs(copy, exist_ok=True)
     with locked(f"{upload_name(folder)}.copy"):
         if not os.path.exists(manifest_path(upload_name(folder))):
             seed(Stored(upload_name(workspace), own), own, folder)
-        for path in [*linked, *made_by_setup(own, upload_name(workspace), [*linked, outputs])]:
+        for name in code:
+            # What is code from now on must not be written through a link into the workspace.
+            unlink(os.path.join(copy, name), own)
+        for path in [*linked, *made_by_setup(own, upload_name(workspace), [*linked, outputs, *code])]:
             link(os.path.join(own, path), os.path.join(copy, path))
 
 
@@ -82,3 +85,8 @@ def link(source, target):
     if os.path.lexists(source) and not os.path.lexists(target):
         os.makedirs(os.path.dirname(target), exist_ok=True)
         os.symlink(source, target)
+
+
+def unlink(path, own):
+    if os.path.islink(path) and os.path.dirname(os.readlink(path)) == own:
+        os.unlink(path)

@@ -4,6 +4,7 @@ import os
 
 from base.document import Maybe, takes
 from base.files import BASE, note_by_hand, under_home
+from base.processes import end_marked
 from base.say import die
 from base.secrets import take_once
 from base.shell import environment_with, restore_signals, with_environment
@@ -15,8 +16,8 @@ from run.state import Run
 def become(experiment, folder, words, secrets, copy):
     """
     Becomes the command. `experiment`: whose variables are set, where it has been started; may be empty. `folder`: where the
-    command runs, relative to the home folder; empty: there. `copy`: it is, or lies in, a copy of a workspace. Exit codes: the command's own; 127 there is no such folder or
-    command.
+    command runs, relative to the home folder; empty: there. `copy`: it is, or lies in, a copy of a workspace. Exit codes:
+    the command's own; 127 there is no such folder or command.
     """
     try:
         os.chdir(under_home(folder or "."))
@@ -37,3 +38,9 @@ def become(experiment, folder, words, secrets, copy):
     restore_signals()
     command = with_environment(words)
     os.execvpe(command[0], command, environment)
+
+
+@takes(mark=str, grace=int)
+def stop(mark, grace):
+    """Ends the processes with this `NAME=value` in their environment: TERM, `grace` seconds of patience, KILL."""
+    end_marked(mark, grace)
