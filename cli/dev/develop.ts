@@ -5,6 +5,7 @@ import type { CodeTree } from "../../local/folder/walk";
 import { codeNow, devCopy, syncCopy } from "../../remote/copies";
 import { bringSecretsOnce } from "../../remote/secrets";
 import { isRetryable, SshSession } from "../../remote/session";
+import { sshError } from "../../remote/ssh/error";
 import { sentText, type WithCode } from "../beside/code";
 import type { Restarted } from "./there";
 import { aborted, WatchedCode } from "./watched";
@@ -29,6 +30,7 @@ export async function develop(development: Development): Promise<void> {
   const { view, command, signal } = development;
   const watched = new WatchedCode(view.code.source);
   let pause = 1;
+  let mayGoOn = false;
   try {
     while (!signal.aborted) {
       let session: SshSession | undefined;
@@ -36,8 +38,10 @@ export async function develop(development: Development): Promise<void> {
         session = await SshSession.connect(view.access, { signal, keepaliveSeconds: 5 });
         await command?.stop(session);
         pause = 1;
+        mayGoOn = command !== undefined;
         await developBy(session, development, watched);
         await command?.stop(session);
+        mayGoOn = false;
       } catch (error) {
         if (!signal.aborted && !isRetryable(error)) throw error;
         if (!signal.aborted) tell(`${(error as Error).message} Trying again in ${pause} s.`);
@@ -50,6 +54,7 @@ export async function develop(development: Development): Promise<void> {
   } finally {
     watched.close();
   }
+  if (mayGoOn) tell("The instance can't be reached, so the command may go on there.");
 }
 
 /** The same by one connection, until the signal. @throws SshError when the connection is lost. */
@@ -57,7 +62,8 @@ async function developBy(session: SshSession, development: Development, watched:
   const { view, command, secrets, signal } = development;
   const { code, run, workspace } = view;
   const lost = session.ended.then((error) => {
-    if (error !== undefined) throw error;
+    // The other side may close it in order.
+    throw error ?? sshError(view.access, "lost", `The SSH connection to ${view.access.host} was closed.`);
   });
   lost.catch(() => {});
   const folder = devCopy(workspace);
