@@ -85,10 +85,18 @@ describe("changed code beside a run", { timeout: 60_000 }, () => {
     expect(await there("pgrep -fc 'python3 probe[.]py'; true")).toBe("0\n");
   });
 
-  it("loses nothing at `down`, which ends a job that goes on", async () => {
+  it("keeps the dataset that a job reads, also when the run has ended", async () => {
     const words = ["bash", "-c", "mkdir -p outputs/late; sleep 0.5; echo late > outputs/late/result.txt; sleep 1000"];
     await project.succeeds("exec", ["-d", "late", "--", ...words]);
     await there("until test -s lambda-train/jobs/late/tiny/outputs/late/result.txt; do sleep 0.2; done");
+    await project.succeeds("stop");
+    project.write("tiny-data/train/more.jsonl", "[20, 60]\n");
+    const output = await project.succeeds("up");
+    expect(output).toMatch(/Running beside the ended run: late\. So these changes wait: the code, the dataset\./);
+    expect(await there("ls tiny/data/train")).toBe("a b.jsonl\n");
+  });
+
+  it("loses nothing at `down`, which ends a job that goes on", async () => {
     const output = await project.succeeds("down", ["--keep-cloud"]);
     expect(output).toMatch(/late: \d+ files?, .* verified in results\/test\/late/);
     expect(readFileSync(home("late", "result.txt"), "utf8")).toBe("late\n");

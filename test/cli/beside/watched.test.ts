@@ -8,23 +8,21 @@ import { walkCode } from "../../../local/folder/walk";
 describe("watched code", () => {
   let root: string;
   let watched: WatchedCode;
-  const ended = new AbortController();
   const write = (path: string): void => writeFileSync(join(root, path), String(Math.random()));
-  /** Whether a change is noticed, of which more than enough time tells. */
-  const notices = async (change: () => void): Promise<boolean> => {
-    let noticed = false;
-    const stop = new AbortController();
-    const waiting = watched.next(stop.signal).then(
-      () => {
-        noticed = true;
-      },
-      () => {},
-    );
+  const noticed = async (change: () => void): Promise<void> => {
+    const waiting = watched.next(new AbortController().signal);
     change();
-    await Promise.race([waiting, new Promise((resolve) => setTimeout(resolve, 1500))]);
-    stop.abort();
     await waiting;
-    return noticed;
+  };
+  /** Whether a change is left alone for longer than one is waited for. */
+  const ignored = async (change: () => void): Promise<boolean> => {
+    const stop = AbortSignal.timeout(500);
+    const waiting = watched.next(stop);
+    change();
+    return waiting.then(
+      () => false,
+      () => true,
+    );
   };
 
   beforeEach(async () => {
@@ -41,29 +39,29 @@ describe("watched code", () => {
   });
 
   it("is noticed wherever it lies, and in folders that are new", async () => {
-    expect(await notices(() => write("train.py"))).toBe(true);
-    expect(await notices(() => write("src/deep/model.py"))).toBe(true);
-    expect(await notices(() => mkdirSync(join(root, "src/new")))).toBe(true);
+    await noticed(() => write("train.py"));
+    await noticed(() => write("src/deep/model.py"));
+    await noticed(() => mkdirSync(join(root, "src/new")));
     write("src/new/a.py");
     watched.follow(await walkCode(root, { protectedPaths: ["data"] }));
-    expect(await notices(() => write("src/new/a.py"))).toBe(true);
+    await noticed(() => write("src/new/a.py"));
   });
 
   it("is noticed once for all that changes together", async () => {
-    const first = watched.next(ended.signal);
+    const first = watched.next(new AbortController().signal);
     for (let each = 0; each < 20; each++) write(`src/deep/${each}.py`);
     await first;
-    expect(await notices(() => {})).toBe(false);
+    expect(await ignored(() => {})).toBe(true);
   });
 
   it("is not what git ignores, or a dataset holds", async () => {
-    expect(await notices(() => write("data/x"))).toBe(false);
-    expect(await notices(() => write("ignored/x"))).toBe(false);
+    expect(await ignored(() => write("data/x"))).toBe(true);
+    expect(await ignored(() => write("ignored/x"))).toBe(true);
   });
 
   it("may lose a folder", async () => {
-    expect(await notices(() => rmSync(join(root, "src"), { recursive: true }))).toBe(true);
+    await noticed(() => rmSync(join(root, "src"), { recursive: true }));
     watched.follow(await walkCode(root, { protectedPaths: ["data"] }));
-    expect(await notices(() => write("train.py"))).toBe(true);
+    await noticed(() => write("train.py"));
   });
 });
