@@ -1,9 +1,7 @@
 import { askAgent } from "./agent";
 import { jobCopy } from "./copies";
 import { type BroughtHome, endRun, type ResultsPlace } from "./results";
-import { readStatus } from "./run";
 import { type SshSession, sshFailure } from "./session";
-import { withRetries } from "./transfer/retry";
 import type { RunStatus } from "./types";
 
 /** A command that is supervised as a run is, beside a run of the stack. */
@@ -88,14 +86,13 @@ export type EndedJob =
   | { readonly place: ResultsPlace; readonly home: BroughtHome | undefined }
   | { readonly place: ResultsPlace; readonly error: Error };
 
-/** Ends all jobs beside a run for good, as {@link endRun} ends a run. */
-export async function endJobs(
+/** Ends jobs beside a run for good, as {@link endRun} ends a run. @param status Of that run, which tells of its jobs. */
+export function endJobs(
   place: ResultsPlace,
+  { jobs = [] }: Pick<RunStatus, "jobs">,
   reason: string,
   listener: Parameters<typeof endRun>[2],
 ): Promise<EndedJob[]> {
-  const { access, run } = place;
-  const { jobs = [] } = await withRetries(access, (session) => readStatus(session, run.experiment), { attempts: 3 });
   const ending = jobs.map(async ({ experiment }): Promise<EndedJob> => {
     const own = jobPlace(place, experiment);
     try {

@@ -13,6 +13,9 @@ export interface SshAccess {
   readonly hostKey: string;
 }
 
+/** As experiments are named. */
+export const jobName = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
+
 const text = z.string().optional();
 const number = z.number().optional();
 const paths = z.array(z.string()).optional();
@@ -141,7 +144,8 @@ export const statusSchema = z.object({
   jobs: z
     .array(
       z.object({
-        experiment: z.string(),
+        // Its results have a folder of that name at home.
+        experiment: z.string().regex(jobName),
         state: runState,
         startedAt: text,
         endedAt: text,
@@ -149,6 +153,7 @@ export const statusSchema = z.object({
         stopReason: text,
       }),
     )
+    .max(1000)
     .optional(),
   evaluation: z
     .object({ state: z.enum(["none", "pending", "running", "done", "failed"]), exitCode: number })

@@ -6,13 +6,11 @@ import { isStarted, type JobAsked, NameTaken, startJob } from "../../remote/jobs
 import { shellQuote } from "../../remote/quote";
 import { bringSecrets } from "../../remote/secrets";
 import { withRetries } from "../../remote/transfer/retry";
+import { jobName } from "../../remote/types";
 import { secretsFor } from "../stack/secrets";
 import type { MachineView, StackView } from "../stack/stack-view";
 import { CommandError, exitCodes } from "../terminal/command";
 import { sentText, type WithCode } from "./code";
-
-/** As experiments are named, since a job has a folder among the results too. */
-const nameShape = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
 
 /** A job as somebody asks for it. */
 export interface Asked {
@@ -28,7 +26,7 @@ export interface Asked {
 export async function startBeside(view: WithCode, whole: StackView, asked: Asked): Promise<void> {
   const { name, words, variables } = asked;
   const { access, code, run, workspace, machine } = view;
-  if (!nameShape.test(name)) {
+  if (!jobName.test(name)) {
     throw new CommandError(
       `--detach: "${name}" can't name a job. Use up to 63 letters, digits, - and _, the first a letter or digit.`,
       exitCodes.usage,

@@ -1,5 +1,6 @@
 import pc from "picocolors";
 import { duration } from "../../lambda/api/waiting";
+import { plainText } from "../../remote/log-text";
 import type { RunStatus } from "../../remote/types";
 import type { Row } from "./text";
 
@@ -7,7 +8,7 @@ import type { Row } from "./text";
 export function jobRows({ jobs = [], now }: RunStatus): Row[] {
   return jobs.map(({ experiment, state, startedAt, exitCode, stopReason }, at) => {
     const ago = startedAt === undefined ? "" : `  ${duration(Math.max(0, now - Date.parse(startedAt) / 1000))} ago`;
-    const why = stopReason === undefined ? "" : ` (${stopReason})`;
+    const why = stopReason === undefined ? "" : ` (${plainText(stopReason)})`;
     const ended = exitCode === undefined ? ago : `  exit status ${exitCode}${why}`;
     return [at === 0 ? "jobs" : "", `${pc.bold(experiment)}  ${state}${ended}`];
   });

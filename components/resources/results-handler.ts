@@ -73,8 +73,8 @@ async function broughtHome(props: Outputs, context: HandlerContext): Promise<rea
   // A destroy by the Pulumi CLI alone has not been let in yet.
   await openWay({ ...props, id: props.instanceId }, () => connect(props.endpoint, context), context.progress);
   const { worker } = props;
-  const jobs = await endJobs(place, "destroy", context);
   const home = await endRun(worker === undefined ? place : workerPlace(place, worker), "destroy", context);
+  const jobs = await endJobs(place, home?.status ?? {}, "destroy", context);
   if (worker === undefined) return [{ place, home }, ...jobs];
   const trials = await endTrials(place, "destroy", context);
   return home === undefined && trials.length === 0 ? [{ place, home }] : [...trials, ...jobs];

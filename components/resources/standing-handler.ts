@@ -53,7 +53,7 @@ async function takeOver(old: StandingPlan, inputs: Inputs, context: HandlerConte
   }
   for (const { planned, status } of seen) {
     const place = placeOf(held, planned, inputs);
-    if (changed.some(reachesJobs)) await endJobsBeside(place, context);
+    if (changed.some(reachesJobs)) await endJobsBeside(place, status, context);
     if (!hasEnded(status.state)) await restart(place, context);
     else if (planned.run.experiment !== runIn(inputs.plan, planned)?.experiment) await endRenamed(place, context);
     else {
@@ -95,8 +95,8 @@ function jobsWaitedFor(jobs: readonly string[], changed: readonly string[]): str
 }
 
 /** Ends the jobs beside a run before what they depend on changes, and downloads what they wrote. Fails if it can't. */
-async function endJobsBeside(place: ResultsPlace, context: HandlerContext): Promise<void> {
-  for (const ended of await endJobs(place, "restart", context)) {
+async function endJobsBeside(place: ResultsPlace, status: RunStatus, context: HandlerContext): Promise<void> {
+  for (const ended of await endJobs(place, status, "restart", context)) {
     const { experiment } = ended.place.run;
     if ("error" in ended) {
       throw new Error(

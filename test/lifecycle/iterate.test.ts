@@ -60,6 +60,7 @@ describe("changed code beside a run", { timeout: 60_000 }, () => {
     expect(await project.fails("exec", words)).toContain("There is a run or job ablation on the instance already");
     expect(await project.succeeds("status")).toMatch(/run +tiny-v1 +running[\s\S]*jobs +ablation +running/);
     expect(await project.succeeds("stop", ["--run", "ablation"])).toContain("ablation: stopped");
+    expect(await project.run("wait", ["--run", "ablation"])).toMatchObject({ code: 1 });
     expect(await project.succeeds("results")).toContain("results/test/ablation (run: stopped)");
     expect(readFileSync(home("ablation", "probe/version.txt"), "utf8")).toBe("1");
     expect(await project.succeeds("status")).toMatch(

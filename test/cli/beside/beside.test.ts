@@ -7,7 +7,7 @@ import type { Reachable, StackView } from "../../../cli/stack/stack-view";
 import { jobRows } from "../../../cli/status/jobs";
 import { cacheFolder } from "../../../local/paths";
 import { jobsGoingOn } from "../../../remote/jobs";
-import type { RunStatus } from "../../../remote/types";
+import { type RunStatus, statusSchema } from "../../../remote/types";
 
 describe("what runs beside a run", () => {
   const instance = { id: "i", type: "t", region: "r", priceCents: 60, launchedAt: "2026-01-01T00:00:00Z" };
@@ -61,4 +61,19 @@ describe("what runs beside a run", () => {
     expect(jobsGoingOn(status)).toEqual(["a"]);
     expect(jobRows({ now: 0 } as RunStatus)).toEqual([]);
   });
+
+  it.each(["../x", "a/b", "", ".", "a b"])(
+    "is refused where an instance calls it %j, which would be a folder here",
+    (name) => {
+      const told = {
+        state: "running",
+        experiment: "e",
+        logPath: "/l",
+        now: 1,
+        jobs: [{ experiment: name, state: "running" }],
+      };
+      expect(statusSchema.safeParse(told).success).toBe(false);
+      expect(statusSchema.safeParse({ ...told, jobs: [{ experiment: "a-1_b", state: "running" }] }).success).toBe(true);
+    },
+  );
 });
