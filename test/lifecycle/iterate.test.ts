@@ -12,6 +12,7 @@ pathlib.Path("outputs/probe").mkdir(parents=True, exist_ok=True)
 pathlib.Path("outputs/probe/version.txt").write_text("${version}")
 lines = sum(1 for path in pathlib.Path("data/train").iterdir() for _ in path.open())
 print("version ${version} in", os.getcwd(), "reads", lines, "lines on", os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
+print("a token of", len(os.environ["HF_TOKEN"]), "letters", flush=True)
 pathlib.Path.home().joinpath("probe.pid").write_text(str(os.getpid()))
 time.sleep(float(os.environ.get("PROBE_SECONDS", "0")))
 `;
@@ -27,7 +28,9 @@ describe("changed code beside a run", { timeout: 60_000 }, () => {
   const hashes = "cd tiny && find . -name outputs -prune -o -type f -print0 | sort -z | xargs -0 sha256sum";
 
   beforeAll(async () => {
-    cloud = await startTinyStack(project, { overrides: { steps: 5000, seconds_per_step: 0.2 } });
+    project.env.HF_TOKEN = "hf_of-this-test";
+    const environment = { secrets: ["HF_TOKEN"] };
+    cloud = await startTinyStack(project, { environment, overrides: { steps: 5000, seconds_per_step: 0.2 } });
     await project.succeeds("up");
   }, 90_000);
   afterAll(() => project.dispose());
@@ -38,6 +41,7 @@ describe("changed code beside a run", { timeout: 60_000 }, () => {
     const output = await project.succeeds("exec", ["--sync", "--", "python3", "probe.py"]);
     expect(output).toContain("~/lambda-train/dev/tiny: sent 1 file");
     expect(output).toContain("version 1 in /home/ubuntu/lambda-train/dev/tiny reads 5 lines on None");
+    expect(output).toContain("a token of 15 letters");
     const again = await project.succeeds("exec", ["--sync", "--gpus", "0,2", "--", "python3", "probe.py"]);
     expect(again).toContain("no file has changed");
     expect(again).toContain("on 0,2");
@@ -54,7 +58,7 @@ describe("changed code beside a run", { timeout: 60_000 }, () => {
     );
     await expect
       .poll(() => project.succeeds("logs", ["--run", "ablation", "--no-follow"]), { timeout: 20_000 })
-      .toContain("on 1");
+      .toMatch(/on 1\na token of 15 letters/);
     expect(await project.succeeds("exec", words)).toContain("was started before");
     project.write("tiny/probe.py", probe(2));
     expect(await project.fails("exec", words)).toContain("There is a run or job ablation on the instance already");

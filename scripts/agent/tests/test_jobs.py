@@ -88,6 +88,42 @@ class Copies(Fixture):
         self.assertEqual(self.read("work/built/lib.so"), "by setup")
 
 
+class Jobs(Fixture):
+    def call(self, verb, **changes):
+        told = {
+            "experiment": "job",
+            "of": "exp",
+            "hash": "h",
+            "workspace": "work",
+            "folder": COPY,
+            "command": "true",
+            "variables": {},
+            "grace": 1,
+            "results": {"include": [], "exclude": []},
+            **changes,
+        }
+        environment = {**os.environ, "HOME": self.home}
+        environment.pop("LAMBDA_TRAIN_BASE", None)
+        words = [sys.executable, "-IS", AGENT, verb, json.dumps(told)]
+        return subprocess.run(words, env=environment, stdout=-1, stderr=-1, check=False)
+
+    def test_start_beside_a_run_alone(self):
+        ended = self.call("job-start", of="other")
+        self.assertEqual((ended.returncode, b"other was never started" in ended.stderr), (9, True))
+
+    def test_start_within_the_budget_alone(self):
+        ended = self.call("job-start", deadline=1)
+        self.assertEqual((ended.returncode, b"budget of this instance is spent" in ended.stderr), (4, True))
+        self.assertEqual(sorted(os.listdir(self.path(".lambda-train/runs"))), ["exp", "job"])
+        self.assertFalse(os.path.exists(self.path(".lambda-train/jobs/job")))
+
+    def test_have_names_that_no_run_has(self):
+        self.assertEqual(self.call("job-look").stdout, b"free\n")
+        for verb in ("job-look", "job-start"):
+            ended = self.call(verb, experiment="exp")
+            self.assertEqual((ended.returncode, b"There is a run or job exp" in ended.stderr), (3, True))
+
+
 class Imports(Fixture):
     def paths(self):
         script = (
