@@ -24,7 +24,7 @@ const command = choosingCommand(
 
 /** For one that writes no checkpoint when it is asked to end, but cleans up. */
 const mostGraceSeconds = 10;
-/** The longest that a timer can wait. */
+/** The longest that a timer can wait: weeks. */
 const longestMs = 2 ** 31 - 1;
 
 run(async () => {
@@ -38,7 +38,8 @@ run(async () => {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => ended.abort());
   const spentAt = spentOn(view, whole);
   const isSpent = (): boolean => spentAt !== undefined && Date.now() >= spentAt;
-  if (spentAt !== undefined) setTimeout(() => ended.abort(), Math.min(spentAt - Date.now(), longestMs)).unref();
+  const left = (spentAt ?? Number.POSITIVE_INFINITY) - Date.now();
+  if (left <= longestMs) setTimeout(() => ended.abort(), Math.max(0, left)).unref();
   const words = withVariables(gpuVariables(gpus), command.args);
   const place = { folder: posix.join(devCopy(workspace), plan.directory), experiment: plan.experiment };
   const grace = Math.min(plan.graceSeconds, mostGraceSeconds);

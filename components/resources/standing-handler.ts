@@ -1,6 +1,6 @@
 import { differences, heldPlan, isRestartAsked, type StandingPlan, standingOf } from "../../plan/standing";
 import type { Plan, PlannedRun, RunPlan } from "../../plan/types";
-import { endJobs, jobsGoingOn } from "../../remote/jobs";
+import { jobsGoingOn } from "../../remote/jobs";
 import { bringHome, endRun, homeText, loseResultsVariable, type ResultsPlace } from "../../remote/results";
 import { goOn, hasEnded, keepApart, readStatus } from "../../remote/run";
 import { type StandsOn, standsHash } from "../../remote/scripts";
@@ -10,6 +10,7 @@ import type { RunStatus } from "../../remote/types";
 import { diffByName } from "../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../dynamic/handler";
 import { isUnreachable, localPath, look, type OnInstance } from "./place";
+import { endJobsBeside, jobsWaitedFor, reachesJobs } from "./standing-jobs";
 
 interface Inputs extends OnInstance {
   readonly onChange: Plan["onChange"];
@@ -79,33 +80,6 @@ function waitingText({ experiment, state }: RunStatus, changed: readonly string[
     "To apply them after the run: `npm run wait`, then `npm run up`. To apply them now: `npm run up -- --restart` " +
     "stops the run at a checkpoint, evaluates, downloads the results and starts it again."
   );
-}
-
-/** Whether a job depends on what has changed: it has code and settings of its own. */
-function reachesJobs(changed: string): boolean {
-  return !/^the (code|configuration)\b/.test(changed);
-}
-
-function jobsWaitedFor(jobs: readonly string[], changed: readonly string[]): string {
-  const [first = ""] = jobs;
-  return (
-    `Running beside the ended run: ${jobs.join(", ")}. So these changes wait: ${changed.join(", ")}. To apply them now, end ` +
-    `what runs (\`npm run stop -- --run ${first}\`), then \`npm run up\`.`
-  );
-}
-
-/** Ends the jobs beside a run before what they depend on changes, and downloads what they wrote. Fails if it can't. */
-async function endJobsBeside(place: ResultsPlace, status: RunStatus, context: HandlerContext): Promise<void> {
-  for (const ended of await endJobs(place, status, "restart", context)) {
-    const { experiment } = ended.place.run;
-    if ("error" in ended) {
-      throw new Error(
-        `Couldn't download the results of ${experiment}, so nothing was changed. ${ended.error.message}`,
-        { cause: ended.error },
-      );
-    }
-    if (ended.home !== undefined) context.progress(`${experiment}: ${homeText(ended.home, ended.home.folder)}`);
-  }
 }
 
 /** @param asked What was asked for, of which a part may be in force alone. */
