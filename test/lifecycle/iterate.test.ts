@@ -18,7 +18,7 @@ time.sleep(float(os.environ.get("PROBE_SECONDS", "0")))
 `;
 
 /** Each test goes on from where the one before ended; training goes on under all of them. */
-describe("changed code beside a run", { timeout: 60_000 }, () => {
+describe("changed code beside a run", { timeout: 180_000 }, () => {
   const project = new Project();
   let cloud: TestCloud;
   const home = (...names: string[]): string => join(project.folder, "results/test", ...names);
@@ -32,7 +32,7 @@ describe("changed code beside a run", { timeout: 60_000 }, () => {
     const environment = { secrets: ["HF_TOKEN"] };
     cloud = await startTinyStack(project, { environment, overrides: { steps: 5000, seconds_per_step: 0.2 } });
     await project.succeeds("up");
-  }, 90_000);
+  }, 180_000);
   afterAll(() => project.dispose());
 
   it("goes to a copy of the workspace, of which the run sees nothing", async () => {
