@@ -2,6 +2,7 @@ import { relative } from "node:path";
 import { type BroughtHome, bringHome, homeNotes, homeText, type ResultsPlace } from "../remote/results";
 import { verifyResults } from "../remote/transfer/download";
 import { syncLines } from "../remote/wandb-runs";
+import { jobsBeside } from "./beside/jobs";
 import { keepBringingHome } from "./results/watch";
 import { ofEach } from "./stack/of-each";
 import { type Choice, requireRuns, resultsPlace, type WithRun } from "./stack/stack-view";
@@ -52,7 +53,8 @@ run(async () => {
 async function bring(view: WithRun, watch: Options["watch"], stop: AbortSignal): Promise<BroughtHome | undefined> {
   const placesOf = async (): Promise<ResultsPlace[]> => {
     const trials = isWorker(view) ? await seenTrials(view) : [];
-    return [view, ...trials.map(({ trial }) => trial)].map(resultsPlace);
+    const jobs = view.isJob === true ? [] : await jobsBeside(view);
+    return [view, ...trials.map(({ trial }) => trial), ...jobs].map(resultsPlace);
   };
   // What was told besides last of each: with --watch it is worth a line only where it is another.
   const notes = new Map<string, string>();

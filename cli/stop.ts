@@ -31,6 +31,12 @@ async function stopOne(view: WithRun, whole: StackView): Promise<void> {
   }
   if (!hasEnded(before.state)) console.log(`${experiment}: stopping, up to ${graceSeconds} s for a checkpoint`);
   const status = await reaching(() => stopRun(access, { experiment }, { reason: userReason, graceSeconds }));
+  if (view.isJob === true) {
+    console.log(
+      `${endText(status)}. \`npm run results -- --run ${experiment}\` downloads what it wrote, as does \`down\`.`,
+    );
+    return;
+  }
   noteStatus(view, status);
   const training = await stopOthers(view, jobsOf(whole), console.error);
   if (!hasEnded(before.state)) await tellOfRuns(whole, [{ job: view, status }]);

@@ -12,6 +12,8 @@ export interface CommandPlace {
   readonly experiment: string;
   /** Name of the secrets that were brought for this command. Default: those of the run, while it goes on. */
   readonly secrets?: string;
+  /** The folder is, or lies in, a copy of a workspace: that workspace, and the copy. Relative to the home folder. */
+  readonly copy?: { readonly of: string; readonly at: string };
 }
 
 /** Shell text that becomes the command, each word exactly as given, with the workload's environment. */
@@ -56,7 +58,8 @@ export interface RunHereOptions {
   readonly onSignal?: (hand: (signal: "INT" | "TERM" | "HUP") => void) => () => void;
 }
 
-const markVariable = "LAMBDA_TRAIN_EXEC";
+/** What the processes of a command have in their environment, by which they are found again. */
+export const markVariable = "LAMBDA_TRAIN_EXEC";
 
 /**
  * Runs shell text with the local standard streams, in a terminal where both ends are terminals. Gives its exit status.

@@ -34,6 +34,8 @@ export interface ResultsPlace {
   readonly directory: string;
   /** It is a trial of a sweep: `evaluation` holds placeholders, and its machine alone knows what they stand for. */
   readonly isTrial?: true;
+  /** It is a job beside a run: a command that need not leave anything. */
+  readonly isJob?: true;
 }
 
 /** Whom to tell how far it is, and what ends a wait. */
@@ -210,7 +212,7 @@ async function bringAllHome(place: ResultsPlace, listener: Listener): Promise<Br
   });
   const home = broughtHome({ status, folder: downloaded.folder, below }, downloaded);
   // Results that are nowhere else keep an instance from ending itself.
-  if (token !== undefined && lossText(home) === undefined) {
+  if (token !== undefined && (place.isJob === true || lossText(home) === undefined)) {
     await tellFetched(access, status, token, listener);
   }
   return home;

@@ -13,6 +13,9 @@ export interface SshAccess {
   readonly hostKey: string;
 }
 
+/** As experiments are named. */
+export const jobName = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
+
 const text = z.string().optional();
 const number = z.number().optional();
 const paths = z.array(z.string()).optional();
@@ -137,6 +140,21 @@ export const statusSchema = z.object({
     .optional(),
   /** What happened to the run, the newest last; not all of a long history. */
   events: z.array(eventSchema).optional().catch(undefined),
+  /** Jobs that were ever started beside it (see remote/jobs.ts). Absent: none. */
+  jobs: z
+    .array(
+      z.object({
+        // Its results have a folder of that name at home.
+        experiment: z.string().regex(jobName),
+        state: runState,
+        startedAt: text,
+        endedAt: text,
+        exitCode: number,
+        stopReason: text,
+      }),
+    )
+    .max(1000)
+    .optional(),
   evaluation: z
     .object({ state: z.enum(["none", "pending", "running", "done", "failed"]), exitCode: number })
     .optional(),

@@ -1,3 +1,4 @@
+import { jobsGoingOn } from "../../remote/jobs";
 import { hasEnded } from "../../remote/run";
 import type { RunStatus } from "../../remote/types";
 import { isEndBegun, noteEndBegun } from "./endings";
@@ -26,7 +27,7 @@ export function endsWhenDone({ jobs }: Pick<Seen, "jobs">): boolean {
 
 function hasBeenDone({ job, status, gone, strays }: SeenJob): boolean {
   if (gone) return strays.length === 0 && hasEndedAtHome(job);
-  return status !== undefined && isDone(status);
+  return status !== undefined && isDone(status) && jobsGoingOn(status).length === 0;
 }
 
 /** The same now, in words on standard error. While another command works on the stack, that may start the next run. */

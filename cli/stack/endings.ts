@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { keepJson, readJson } from "../../local/json";
 import { localFolder } from "../../local/paths";
+import { jobsGoingOn } from "../../remote/jobs";
 import { hasEnded } from "../../remote/run";
 import type { RunStatus } from "../../remote/types";
 import type { JobView } from "./stack-view";
@@ -52,7 +53,8 @@ export function noteStatus({ stack, instance, run }: Omit<JobView, "machine" | "
   const before = knownEndings(stack);
   const others = before.filter((each) => each.instance !== instance.id || each.experiment !== experiment);
   const { state, endedAt, attempt, now } = status;
-  const isOver = hasEnded(state) && endedAt !== undefined;
+  // A job beside it still works on the instance.
+  const isOver = hasEnded(state) && endedAt !== undefined && jobsGoingOn(status).length === 0;
   if (!isOver && others.length === before.length) return;
   const isKnown = before.some((each) => !others.includes(each) && each.state === state && each.attempt === attempt);
   if (isOver && isKnown) return;

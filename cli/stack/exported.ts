@@ -3,6 +3,7 @@ import type { FleetPlace } from "../../lambda/account/fleet-place";
 import { projectFolder } from "../../local/paths";
 import { differences, type StandingPlan, standingOf } from "../../plan/standing";
 import { onlyMachine, onlyRun } from "../../plan/types";
+import type { CodeHere } from "../../remote/copies";
 import type { SshAccess } from "../../remote/types";
 import { claimsIn, dynamicType, type StateResource } from "./claims";
 import { secretSignature } from "./names";
@@ -120,9 +121,19 @@ function machineIn({ name, resources, find, props }: Part, runs: readonly Part[]
     access: [...speaking, props("Upload"), props("Standing")].find(({ access }) => access !== undefined)?.access as
       | SshAccess
       | undefined,
+    ...codeIn(resources),
     ...waitingIn(find("Standing")),
     progress: progressOf(deployment, name === onlyMachine ? "" : `${name}-`),
   };
+}
+
+function codeIn(resources: readonly Resource[]): Pick<MachineView, "code"> {
+  const upload = resources.find(({ type, inputs }) => type === `${dynamicType}Upload` && inputs?.kind === "code");
+  if (upload === undefined) return {};
+  const { source, target, ...code } = reveal({ ...upload.inputs, ...upload.outputs }) as Omit<CodeHere, "workspace"> & {
+    readonly target: string;
+  };
+  return { code: { ...code, source: resolve(projectFolder(), source), workspace: target } };
 }
 
 function runIn({ name, props }: Part, machine: string): RunView[] {

@@ -1,6 +1,7 @@
 import type { FleetPlace } from "../../lambda/account/fleet-place";
 import type { Claims } from "../../lambda/account/strays";
 import type { PlannedRun } from "../../plan/types";
+import type { CodeHere } from "../../remote/copies";
 import type { ResultsPlace } from "../../remote/results";
 import { trialPlace, workerPlace } from "../../remote/trials";
 import type { SshAccess } from "../../remote/types";
@@ -37,6 +38,8 @@ export interface MachineView {
   /** Names that it may have launched under, and its instances. */
   readonly claims?: Claims;
   readonly access?: SshAccess;
+  /** The code that its workspace was uploaded from. Absent: it has none yet. */
+  readonly code?: CodeHere;
   /** What of the last `up` waits for the end of its runs, in words. Absent: nothing. */
   readonly waits?: readonly string[];
   /** How far its resources are. */
@@ -60,6 +63,8 @@ export interface RunView extends PlannedRun {
   readonly attempt?: number;
   /** It is a trial of a sweep, which its machine alone knows. */
   readonly isTrial?: true;
+  /** It is a job beside a run, which its machine alone knows. */
+  readonly isJob?: true;
 }
 
 /** A machine together with one of its runs, or alone if it has none. */
@@ -212,8 +217,9 @@ export function isWithRun(job: JobView): job is WithRun {
 
 /** Where the run's results are and go. */
 export function resultsPlace(view: WithRun): ResultsPlace {
-  const { access, instance, run, evaluation, workspace, resultsFolder, worker, isTrial } = view;
+  const { access, instance, run, evaluation, workspace, resultsFolder, worker, isTrial, isJob } = view;
   const place = { instanceId: instance.id, access, run, evaluation, workspace, directory: resultsFolder };
   if (worker !== undefined) return workerPlace(place, worker);
+  if (isJob === true) return { ...place, isJob };
   return isTrial === true ? trialPlace(place, run.experiment) : place;
 }

@@ -15,6 +15,7 @@ import type { Progress } from "../curves/series";
 import type { CostReport, JobReport, StackReport, StrayReport } from "../stack/report";
 import type { SweepReport } from "../sweep/report";
 import { fleetLines, sweepRows, trialRows } from "./fleet";
+import { jobRows } from "./jobs";
 import { noDetails } from "./look";
 import { cut, figures, placeText, type Row } from "./text";
 
@@ -131,6 +132,7 @@ function runRows(report: StackReport, isFirst: boolean): Row[] {
   if (machine !== null && isFirst) rows.push(...describeUse(machine, cpuPercent));
   if (machine !== null) rows.push(...describeCheckpoints(machine));
   rows.push(["results", results ?? "not downloaded yet: `npm run results` does it now, `down` in any case"]);
+  if ("jobs" in run) rows.push(...jobRows(run));
   if (resultsLack !== undefined) rows.push(["", pc.yellow(`${resultsLack}: \`npm run results\` downloads the rest`)]);
   return rows.filter((row) => row !== undefined);
 }

@@ -4,6 +4,7 @@ import { hasEnded, readStatus } from "../../remote/run";
 import { withSession } from "../../remote/session";
 import { numberOf, trialsThere } from "../../remote/trials";
 import type { RunStatus } from "../../remote/types";
+import { withJobs } from "../beside/jobs";
 import { stackView } from "../stack/read";
 import { resultsAtHome } from "../stack/results-home";
 import {
@@ -30,8 +31,8 @@ export function trialOf(worker: WithWorker, name: string): WithRun {
 }
 
 /**
- * A stack's view, with a trial as one more run where a trial is asked for. The state doesn't know trials: the machines are
- * asked.
+ * A stack's view, with a trial or a job as one more run where one is asked for. The state doesn't know them: the machines
+ * are asked.
  * @param stack As somebody has given it, if at all; `name` is a run's.
  */
 export async function viewWithTrial(stack: string | undefined, name: string | undefined): Promise<StackView> {
@@ -46,7 +47,8 @@ export async function viewWithTrial(stack: string | undefined, name: string | un
       return there.includes(name) ? [trialOf(worker, name)] : [];
     }),
   );
-  return { ...view, runs: [...view.runs, ...found.flat()] };
+  const trials = found.flat();
+  return trials.length > 0 ? { ...view, runs: [...view.runs, ...trials] } : withJobs(view, name);
 }
 
 /** A trial on a machine, and how it is there. */

@@ -2,6 +2,7 @@ import { join, relative } from "node:path";
 import { openWay } from "../../lambda/account/way";
 import { isGone, statusOrGone } from "../../lambda/life/presence";
 import type { EvaluationPlan, RunPlan, WorkerPlan } from "../../plan/types";
+import { endJobs } from "../../remote/jobs";
 import {
   type BroughtHome,
   endRun,
@@ -73,9 +74,10 @@ async function broughtHome(props: Outputs, context: HandlerContext): Promise<rea
   await openWay({ ...props, id: props.instanceId }, () => connect(props.endpoint, context), context.progress);
   const { worker } = props;
   const home = await endRun(worker === undefined ? place : workerPlace(place, worker), "destroy", context);
-  if (worker === undefined) return [{ place, home }];
+  const jobs = await endJobs(place, home?.status ?? {}, "destroy", context);
+  if (worker === undefined) return [{ place, home }, ...jobs];
   const trials = await endTrials(place, "destroy", context);
-  return home === undefined && trials.length === 0 ? [{ place, home }] : trials;
+  return home === undefined && trials.length === 0 ? [{ place, home }] : [...trials, ...jobs];
 }
 
 /** Whether the instance is gone, and with it what didn't come home. */
@@ -109,7 +111,8 @@ function requireAll({ instanceId, run }: Outputs, { failed, seen }: EndedHere): 
       { cause: first.error },
     );
   }
-  for (const { place, home } of seen) if (home !== undefined) requireResults(place, home);
+  // A job need not leave anything.
+  for (const { place, home } of seen) if (home !== undefined && place.isJob !== true) requireResults(place, home);
 }
 
 /** Goes on without what didn't come home, and says what that is. */

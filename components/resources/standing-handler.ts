@@ -1,5 +1,6 @@
 import { differences, heldPlan, isRestartAsked, type StandingPlan, standingOf } from "../../plan/standing";
 import type { Plan, PlannedRun, RunPlan } from "../../plan/types";
+import { jobsGoingOn } from "../../remote/jobs";
 import { bringHome, endRun, homeText, loseResultsVariable, type ResultsPlace } from "../../remote/results";
 import { goOn, hasEnded, keepApart, readStatus } from "../../remote/run";
 import { type StandsOn, standsHash } from "../../remote/scripts";
@@ -9,6 +10,7 @@ import type { RunStatus } from "../../remote/types";
 import { diffByName } from "../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../dynamic/handler";
 import { isUnreachable, localPath, look, type OnInstance } from "./place";
+import { endJobsBeside, jobsWaitedFor, reachesJobs } from "./standing-jobs";
 
 interface Inputs extends OnInstance {
   readonly onChange: Plan["onChange"];
@@ -41,12 +43,18 @@ async function takeOver(old: StandingPlan, inputs: Inputs, context: HandlerConte
   }
   const going = seen.filter(({ status }) => !hasEnded(status.state));
   const restarts = asked || inputs.onChange === "restart";
+  const jobs = changed.some(reachesJobs) ? seen.flatMap(({ status }) => jobsGoingOn(status)) : [];
+  if (going.length === 0 && jobs.length > 0 && !restarts) {
+    context.progress(jobsWaitedFor(jobs, changed));
+    return { ...inputs, plan: held };
+  }
   if (going.length > 0 && !restarts) {
     for (const { status } of going) context.progress(waitingText(status, changed));
     return { ...inputs, plan: held };
   }
   for (const { planned, status } of seen) {
     const place = placeOf(held, planned, inputs);
+    if (changed.some(reachesJobs)) await endJobsBeside(place, status, context);
     if (!hasEnded(status.state)) await restart(place, context);
     else if (planned.run.experiment !== runIn(inputs.plan, planned)?.experiment) await endRenamed(place, context);
     else {

@@ -34,8 +34,9 @@ export function operatorCommands() {
 
 /** The words that are a command's own: what follows may be a command for the instance, with options of its own. */
 export function ownWords(command, args) {
-  if (command !== "exec" && command !== "ssh") return args;
-  const valued = ["-s", "--stack", "--config-file", "--machine", "--run"];
+  if (!["dev", "exec", "ssh"].includes(command)) return args;
+  const own = ["--machine", "--run", "--rank", "-d", "--detach", "--gpus"];
+  const valued = ["-s", "--stack", "--config-file", ...own];
   const first = args.findIndex((word, i) => !word.startsWith("-") && !valued.includes(args[i - 1]));
   return first < 0 ? args : args.slice(0, first);
 }

@@ -7,7 +7,7 @@ import { forgetEndBegun, noteEndBegun } from "../../cli/stack/endings";
 import type { SeenJob } from "../../cli/stack/seen";
 import type { RunStatus } from "../../remote/types";
 
-type Told = Pick<RunStatus, "state" | "stopReason">;
+type Told = Pick<RunStatus, "state" | "stopReason" | "jobs">;
 
 /** A machine with its run, as a look has seen it. undefined: it couldn't be reached. */
 function seen(status: Told | undefined, whenDone: "down" | undefined = "down", gone = false): SeenJob {
@@ -39,6 +39,12 @@ describe("a stack ends by train.whenDone", () => {
     expect(endsWhenDone({ jobs: [finished, seen({ state: "failed" })] })).toBe(true);
     expect(endsWhenDone({ jobs: [finished, seen({ state: "running" })] })).toBe(false);
     expect(endsWhenDone({ jobs: [] })).toBe(false);
+  });
+
+  it("not before the jobs beside them have ended", () => {
+    const beside = (state: RunStatus["state"]) => seen({ state: "finished", jobs: [{ experiment: "job", state }] });
+    expect(endsWhenDone({ jobs: [beside("running")] })).toBe(false);
+    expect(endsWhenDone({ jobs: [beside("failed")] })).toBe(true);
   });
 
   it("never where it isn't asked for, or an instance can't be reached", () => {

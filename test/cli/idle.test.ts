@@ -53,6 +53,8 @@ describe("an instance that is billed for nothing", () => {
     expect(line([one], 3)).toBeUndefined();
     note([one], { state: "running", endedAt: undefined });
     expect(line([one], 60)).toBeUndefined();
+    note([one], { jobs: [{ experiment: "job", state: "running" }] });
+    expect(line([one], 60)).toBeUndefined();
     note([one], {});
     noteGone("test", "i-machine");
     expect(line([one], 60)).toBeUndefined();

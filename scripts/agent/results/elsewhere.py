@@ -7,13 +7,14 @@ import time
 
 from base.files import BASE, BY_HAND, READY, fact, modified, under_home
 from base.shell import workplace
+from jobs.list import jobs_of
 from results import rules
 from results.closed import Closed
 from results.places import SYSTEM, below, lasting_mounts, other_roots, within
 from results.uploaded import Uploads, workspace_uploaded
 from run.configuration import own_attempts
 from run.output import folders_of, outputs_of
-from run.state import runs
+from run.state import Run, runs
 from run.sweeps import folders_of_others, is_worker, sweep_of
 from run.writers import written_by
 
@@ -42,6 +43,7 @@ class Scope:
         if sweep_of(described):
             homes.update(os.path.join(outputs_of(described), name) for name in folders_of_others(run, described))
             homes.add(os.path.join(workplace(described), ".lambda-train"))
+        homes.update(workspaces_beside(run, described))
         self.come_home = {os.path.realpath(each) for each in homes}
         # What comes after a trial's end is of the trials after it, but for what its own evaluation writes.
         self.until = newest.get("closedAt", math.inf) if newest else math.inf
@@ -52,6 +54,16 @@ class Scope:
         keys = keys or run.keys()
         self.include = rules.Globs(keys.get("include") or [])
         self.exclude = rules.Globs(keys.get("exclude") or [])
+
+
+def workspaces_beside(run, described):
+    """Where jobs run, and what they run beside: what is written there comes home with its own run."""
+    if described is None:
+        return []
+    job, jobs = described.get("job"), jobs_of(Run(described.get("job") or run.experiment))
+    known = [each.newest().get("description") for each in jobs if each.experiment != run.experiment]
+    own = [Run(job).newest().get("description")] if job else []
+    return [under_home(each["workspace"]) for each in [*known, *own] if each is not None]
 
 
 def ready_at():

@@ -2,10 +2,13 @@
 
 import os
 
-from base.files import BASE, fact
-from results.places import below
+from base.files import BASE, fact, under_home
+from results.places import below, within
 from upload.entries import read_lines
 from upload.uploads import Stored, unchanged
+
+# Where copies of workspaces lie, in which jobs and commands run (see jobs/copies.py).
+COPIES = "lambda-train"
 
 
 class Uploads:
@@ -48,7 +51,8 @@ class Uploads:
 
 def workspace_uploaded():
     """The workspace as the uploads tell it: the folder that lies in no other's; None without one."""
-    known = [real for real, _, _ in Uploads("/").known]
+    copies = os.path.realpath(under_home(COPIES))
+    known = [real for real, _, _ in Uploads("/").known if not within(real, [copies])]
     return next((root for root in known if not any(below(root, other) for other in known)), None)
 
 

@@ -9,6 +9,7 @@ from base.document import takes
 from base.files import BASE, fact, read_json
 from base.processes import is_alive
 from base.text import last_lines
+from jobs.list import jobs_of
 from run.configuration import own_attempts
 from run.resume import resume_checkpoint, resumes_itself
 from run.standing import is_over, is_unsupervised, wanted_evaluation
@@ -29,6 +30,7 @@ def status_of(run):
     if attempt is not None:
         known.update(told_of(attempt))
     known.update(places_of(run, known.get("outputPath")))
+    known["jobs"] = [told_of_job(job) for job in jobs_of(run)] or None
     if os.path.exists(run.log):
         known["lastLine"] = last_line_of(run)
     elsewhere = read_json(run.path("written.json"), None)
@@ -44,6 +46,12 @@ def status_of(run):
         now=int(time.time()),
     )
     return {name: value for name, value in known.items() if value not in (None, "")}
+
+
+def told_of_job(job):
+    told = told_of(job.newest())
+    names = ("state", "startedAt", "endedAt", "exitCode", "stopReason")
+    return {"experiment": job.experiment, **{name: told[name] for name in names if told[name] is not None}}
 
 
 def told_of(attempt):

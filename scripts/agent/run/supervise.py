@@ -294,7 +294,7 @@ class Supervisor:
         if elsewhere:
             run.note(f"=== lambda-train: {elsewhere}")
         follows = (self.described.get("node") or {}).get("rank", 0) > 0
-        if code == 0 and not stopped and not attempt.has("detached") and not follows:
+        if code == 0 and not stopped and not attempt.has("detached") and not follows and not self.described.get("job"):
             self.tell_doubt(end.get("size", 0))
         run.note(f"=== lambda-train: training ended with status {code}, {now()}")
         killed = code == 128 + signal.SIGKILL or (code != 0 and tells_of_a_kill(run.log))
