@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { runLocally } from "../local/command";
+import { bucketPlace, isBucket } from "./bucket";
 import type { Experiment } from "./experiment";
 import { PlanError, type Problem } from "./problems";
 import type { DatasetSource } from "./types";
@@ -46,7 +47,11 @@ export function findDataset(
     }
     return { kind: "url", url: source, sha256 };
   }
-  if (source.includes("://")) throw wrong({ message: "must be a folder, an archive, an https URL or lambda-fs://…" });
+  if (isBucket(source)) return { kind: "bucket", ...bucketPlace(source, experiment), sha256 };
+  if (source.includes("://"))
+    throw wrong({
+      message: "must be a folder, an archive, an https URL, a bucket (s3://…, r2://…, gs://…) or lambda-fs://…",
+    });
   const path = resolve(root, source);
   if (dataset.prepare !== undefined) {
     const begun = join(cache, "prepare", createHash("sha256").update(path).digest("hex"));

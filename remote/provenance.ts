@@ -50,5 +50,6 @@ export function provenanceOf(plan: Job, instance?: StartedOn): object {
 
 /** A signed URL is a credential as well. */
 function sourceText(source: DatasetSource): string {
+  if (source.kind === "bucket") return source.url;
   return source.kind === "url" ? withoutCredentials(source.url).replace(/[?#].*$/, "") : source.path;
 }
