@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 
 from base.document import Maybe
@@ -166,10 +167,13 @@ def gs_settings(known):
 
 
 def reason_in(complaint, code):
-    """The last thing that rclone complained of."""
+    """The last thing that rclone complained of, without the numbers of a request."""
     lines = [line.strip() for line in complaint.decode("utf-8", "replace").splitlines() if line.strip()]
-    said = [line for line in lines if "ERROR" in line or "Failed" in line or "CRITICAL" in line] or lines
-    return hide(said[-1][:LONGEST_REASON]) if said else f"rclone ended with status {code}"
+    said = [line for line in lines if "ERROR" in line or "Failed" in line] or lines
+    if not said:
+        return f"rclone ended with status {code}"
+    plain = re.sub(r"^[\d/]+ [\d:]+ \w+ *: |RequestID: [^,]*, |HostID: [^,]*, ", "", said[-1])
+    return hide(plain[:LONGEST_REASON])
 
 
 def digests_of(path):
