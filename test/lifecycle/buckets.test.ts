@@ -84,9 +84,12 @@ describe("buckets", { timeout: 180_000 }, () => {
     expect(readFileSync(home("tiny-v1", "mine.txt"), "utf8")).toBe("of the user");
   });
 
-  it("give a run its newest checkpoint on another instance", async () => {
-    const slow = { steps: 60, seconds_per_step: 0.2 };
-    configureTiny(project, { ...changes, experiment: "lost", train: { resume: "auto" }, overrides: slow });
+  it("give a run its newest checkpoint on another instance, which ends itself once they hold the results", async () => {
+    const slow = { steps: 40, seconds_per_step: 0.2 };
+    const stack = { selfTerminate: true, selfTerminateAfterMinutes: 0.05 };
+    configureTiny(project, { ...changes, experiment: "lost", train: { resume: "auto" }, overrides: slow, stack });
+    const { key } = await cloud.admin.addKey("instance");
+    await project.pulumi(["config", "set", "--secret", "selfTerminateApiKey", key]);
     await project.succeeds("up", [], s3.keys);
     const copied = (): boolean => inBucket().some((path) => /lost\/checkpoints\/.*\/snapshot\.json$/.test(path));
     await expect.poll(copied, { timeout: 60_000, interval: 500 }).toBe(true);
@@ -97,7 +100,10 @@ describe("buckets", { timeout: 180_000 }, () => {
       /lost goes on as attempt 2: put back .* from s3:\/\/models\/runs\/test\/lost\/checkpoints\//,
     );
     expect(Number((await shown("tail -n 1 ~/starts")).trim())).toBeGreaterThan(0);
-    await project.succeeds("down", ["--keep-cloud"], s3.keys);
-    expect(await inventory()).toEqual([]);
+    await expect.poll(inventory, { timeout: 90_000, interval: 1000 }).toEqual([]);
+    const down = await project.succeeds("down", ["--keep-cloud"]);
+    expect(down).toContain("and what is in s3://models/runs/test/lost (npm run results -- --from-bucket)");
+    expect(await project.succeeds("results", ["--from-bucket"], s3.keys)).toContain("verified in results/test/lost");
+    expect(readFileSync(home("lost", "run/train.log"), "utf8")).toContain("step 40 loss");
   });
 });

@@ -43,8 +43,12 @@ class Bucket:
     def shown(self, *below):
         return "/".join([self.url, *below])
 
-    def start(self, *words):
-        quick = ["--retries", "2", "--low-level-retries", "4", "--contimeout", "20s", "--use-json-log=false"]
+    def reach(self):
+        """Sees that it answers, without the patience of a transfer. @raises BucketError"""
+        self.run("lsf", "--dirs-only", self.name(), allowed=NOTHING_THERE, tries=1)
+
+    def start(self, *words, tries=2):
+        quick = ["--retries", str(tries), "--low-level-retries", str(2 * tries), "--contimeout", "20s"]
         return subprocess.Popen(
             [self.program, *words, *quick],
             env=self.environment,
@@ -53,9 +57,9 @@ class Bucket:
             stderr=subprocess.PIPE,
         )
 
-    def run(self, *words, allowed=()):
+    def run(self, *words, allowed=(), tries=2):
         """What it prints; None where it ended with an allowed status. @raises BucketError"""
-        process = self.start(*words)
+        process = self.start(*words, tries=tries)
         out, complaint = process.communicate()
         if process.returncode in allowed:
             return None

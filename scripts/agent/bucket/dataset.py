@@ -20,6 +20,7 @@ def is_archive(url):
 
 def fetch_archive(told, archive, sha256):
     bucket = Bucket(told)
+    bucket.reach()
     part = f"{archive}.part"
     say(f"Fetching {bucket.url}")
     # Where the server knows a checksum, rclone compares it.
@@ -37,6 +38,7 @@ def fetch_archive(told, archive, sha256):
 def fetch_folder(told, folder):
     """All that lies there, into a folder. @raises BucketError where something is other here than there"""
     bucket = Bucket(told)
+    bucket.reach()
     files = bucket.listing()
     if not files:
         raise BucketError(f"{bucket.url} holds no file")

@@ -24,7 +24,7 @@ def send(to, name, sync):
     bucket = Bucket(sync["bucket"])
     record = os.path.join(folder, FILE)
     try:
-        bucket.folders()
+        bucket.reach()
         files = {path: digests(os.path.join(folder, path)) for path in files_in(folder) if path != FILE}
         aside = f"{folder}.json"
         os.rename(record, aside)

@@ -45,8 +45,7 @@ def keep(attempt, told, instance):
         # What is written from here on isn't in it.
         begun = moment()
         bucket = Bucket(told)
-        # Of a bucket that isn't reached this tells the reason best.
-        bucket.folders()
+        bucket.reach()
         folder = folder_of(run)
         paths, seen = placed(run)
         entries, files = entries_of(paths)
