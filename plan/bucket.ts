@@ -1,4 +1,5 @@
 import { isIPv4 } from "node:net";
+import { archiveName } from "./archive-name";
 import { bucketUrl } from "./bucket-keys";
 import type { Experiment } from "./experiment";
 import type { Problem } from "./problems";
@@ -61,6 +62,8 @@ export function bucketProblems(experiment: Experiment): Problem[] {
   if (!bucketUrl.test(source))
     refuse("dataset.source", source, "must be a bucket and what lies in it, as s3://bucket/prefix", "Correct it");
   else problems.push(...needs("dataset.source", source, experiment));
+  if (dataset?.sha256 !== undefined && !archiveName.test(source))
+    refuse("dataset.sha256", dataset.sha256, "is of an archive, and dataset.source is a folder", "Remove it");
   if (dataset?.cache === "fileSystem")
     refuse("dataset.cache", "fileSystem", "a dataset from a bucket can't be kept on a file system", "Leave it out");
   return problems;

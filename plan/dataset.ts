@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { runLocally } from "../local/command";
+import { archiveName } from "./archive-name";
 import { bucketPlace, isBucket } from "./bucket";
 import type { Experiment } from "./experiment";
 import { PlanError, type Problem } from "./problems";
@@ -9,8 +10,6 @@ import type { DatasetSource } from "./types";
 
 /** Unencrypted only where it never leaves the machine: on the emulated cloud's instances that is this machine. */
 const loopbackUrl = /^http:\/\/127(\.\d{1,3}){3}(:\d+)?\//;
-
-const archiveName = /\.(tar|tar\.gz|tgz|tar\.zst|tar\.xz|tar\.bz2|zip)$/;
 
 /**
  * Finds the dataset and checks its layout as far as this machine can see it. Runs `dataset.prepare` when the source

@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { LineFile } from "../../local/folder/lines";
 import type { Listener } from "../../local/listener";
 import type { ResultsBucket } from "../../plan/types";
 import { verifyResults } from "../transfer/download";
@@ -70,15 +71,19 @@ function isStart(name: string): boolean {
 
 /** Fetches what the manifest lists, and makes its empty folders. */
 async function fetchAll(rclone: Rclone, there: string, partial: string): Promise<void> {
-  const list = `${partial}.list`;
-  const entries = [...ResultsRecord.read(join(partial, resultsFile)).entries()];
-  for (const { path, folder } of entries) if (folder === true) mkdirSync(join(partial, path), { recursive: true });
-  const files = entries.filter(({ folder, link }) => folder !== true && link === undefined);
-  writeFileSync(list, files.map(({ path }) => `${path}\n`).join(""));
+  const path = `${partial}.list`;
+  const list = new LineFile(path);
   try {
-    await rclone(["copy", "--files-from-raw", list, "--transfers", "8", there, partial]);
+    // There may be a million.
+    for (const { path: name, folder, link } of ResultsRecord.read(join(partial, resultsFile)).entries()) {
+      if (folder === true) mkdirSync(join(partial, name), { recursive: true });
+      else if (link === undefined) list.add(name);
+    }
+    list.sync();
+    await rclone(["copy", "--files-from-raw", path, "--transfers", "8", there, partial]);
   } finally {
-    rmSync(list);
+    list.close();
+    rmSync(path, { force: true });
   }
 }
 

@@ -4,7 +4,7 @@ import { findSecrets, secretsConfig } from "../../plan/secrets";
 import type { BucketPlace, ResultsBucket, RunPlan } from "../../plan/types";
 import { type AgentCall, callAgent } from "../agent";
 import { readStatus } from "../run";
-import { bringSecrets } from "../secrets";
+import { bringSecrets, lookForSecrets, type SecretsHeld } from "../secrets";
 import type { SshSession } from "../session";
 import { withRetries } from "../transfer/retry";
 import { parseRunRecord, type RunRecord } from "../transfer/run-record";
@@ -21,6 +21,8 @@ const keptSchema = z.object({
   workloadFiles: z.number(),
   hasCheckpoint: z.boolean(),
   written: z.unknown(),
+  /** Whether all of it was compared now, and not at the run's end alone. */
+  compared: z.boolean(),
   run: z.unknown(),
 });
 
@@ -51,6 +53,7 @@ interface InBucket {
   readonly written: Written;
   readonly ran?: RunRecord;
   readonly unstable: readonly string[];
+  readonly secrets?: SecretsHeld;
 }
 
 /** Whether an end of the run leaves its results in the bucket alone. */
@@ -74,6 +77,11 @@ export async function keepInBucket(place: Place, bucket: ResultsBucket, how: Tol
   });
   const kept = keptSchema.parse(lastLine(text));
   const { files, bytes, workloadFiles, hasCheckpoint } = kept;
+  if (!kept.compared)
+    how.progress?.(
+      `${experiment}: the bucket's keys are neither here nor on the instance, so its results there were not compared again: ` +
+        "they were at the run's end, and nothing has changed on the instance since",
+    );
   return {
     folder: kept.url,
     outputs: kept.url,
@@ -87,6 +95,7 @@ export async function keepInBucket(place: Place, bucket: ResultsBucket, how: Tol
     written: parseWritten(kept.written, access.host),
     ran: parseRunRecord(kept.run),
     unstable: [],
+    ...(run.secrets && { secrets: await withRetries(access, (session) => lookForSecrets(session, experiment)) }),
   };
 }
 

@@ -59,6 +59,10 @@ describe("buckets of an experiment", () => {
     ],
     [`results: {bucket: s3://models}\ntrain: {nodes: 2}\nenvironment: {${keys}}`, /training on several machines can't/],
     [`dataset: {source: s3://models/x, cache: fileSystem}\nenvironment: {${keys}}`, /^dataset\.cache: /],
+    [
+      `dataset: {source: s3://models/x, sha256: ${"a".repeat(64)}}\nenvironment: {${keys}}`,
+      /^dataset\.sha256: is of an/,
+    ],
     [`dataset: {source: "s3://models/../x"}\nenvironment: {${keys}}`, /^dataset\.source: must be a bucket and what/],
   ] as const)("refused: %s", ([text, message]) => {
     expect(problems(`${text}\n`)).toEqual([expect.stringMatching(message)]);

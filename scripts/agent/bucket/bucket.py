@@ -29,6 +29,10 @@ class BucketError(Exception):
     """What could not be done with a bucket, and why."""
 
 
+class MissingKeys(BucketError):
+    """The bucket needs secrets that aren't here."""
+
+
 class Bucket:
     def __init__(self, told):
         self.url = told["url"].rstrip("/")
@@ -132,11 +136,11 @@ def plain_environment():
 
 
 def settings(scheme, told):
-    """rclone's variables for the bucket. @raises BucketError where a secret isn't here"""
+    """rclone's variables for the bucket. @raises MissingKeys where a secret isn't here"""
     known = values()
     missing = [name for name in NEEDED[scheme] if not known.get(name)]
     if missing:
-        raise BucketError(
+        raise MissingKeys(
             f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not on the instance, and {told['url']} needs them"
         )
     own = gs_settings(known) if scheme == "gs" else s3_settings(scheme, told, known)

@@ -10,7 +10,7 @@ from base.say import die, say
 from bucket.bucket import BLOCK, Bucket, BucketError
 
 WRONG_CHECKSUM = 5
-# As plan/dataset.ts has it.
+# As plan/archive-name.ts has it.
 ARCHIVE = re.compile(r"\.(tar|tar\.gz|tgz|tar\.zst|tar\.xz|tar\.bz2|zip)$")
 
 

@@ -4,9 +4,9 @@ import tempfile
 import unittest
 from unittest import mock
 
-from bucket.bucket import Bucket, BucketError, reason_in, settings
+from bucket.bucket import Bucket, BucketError, MissingKeys, reason_in, settings
 from results.at_home import named_below
-from results.in_bucket import entries_of
+from results.in_bucket import entries_of, keep_or_trust
 
 KEYS = {"AWS_ACCESS_KEY_ID": "id-of-a-key", "AWS_SECRET_ACCESS_KEY": "its-secret"}
 
@@ -57,6 +57,23 @@ class Same(unittest.TestCase):
         self.bucket({"a.pt": (3, None)}, b"abc").require_same(files)
         with self.assertRaisesRegex(BucketError, "SHA-256"):
             self.bucket({"a.pt": (3, None)}, b"abd").require_same(files)
+
+
+class Trust(unittest.TestCase):
+    def of(self, url, is_kept):
+        attempt = mock.Mock()
+        attempt.get.return_value = {"at": 1, "url": url, "files": 2}
+        missing = mock.patch("results.in_bucket.keep", side_effect=MissingKeys("no keys"))
+        with missing, mock.patch("results.in_bucket.is_kept", return_value=is_kept), mock.patch(
+            "results.in_bucket.Look"
+        ), mock.patch("results.in_bucket.written.note", return_value={}):
+            return keep_or_trust(attempt, {"url": "s3://b/e"}, "i")
+
+    def test_without_keys_only_what_was_compared_in_that_bucket_and_is_unchanged_counts(self):
+        self.assertEqual(self.of("s3://b/e/1", True)["compared"], False)
+        for url, is_kept in (("s3://b/e/1", False), ("s3://b/e2/1", True)):
+            with self.assertRaises(MissingKeys):
+                self.of(url, is_kept)
 
 
 class Entries(unittest.TestCase):
