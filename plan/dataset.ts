@@ -5,6 +5,7 @@ import { runLocally } from "../local/command";
 import { archiveName } from "./archive-name";
 import { bucketPlace, isBucket } from "./bucket";
 import type { Experiment } from "./experiment";
+import { hubPlace } from "./hub";
 import { PlanError, type Problem } from "./problems";
 import type { DatasetSource } from "./types";
 
@@ -46,10 +47,13 @@ export function findDataset(
     }
     return { kind: "url", url: source, sha256 };
   }
+  const hub = hubPlace(source, experiment);
+  if (hub !== undefined) return { kind: "hub", ...hub };
   if (isBucket(source)) return { kind: "bucket", ...bucketPlace(source, experiment), sha256 };
   if (source.includes("://"))
     throw wrong({
-      message: "must be a folder, an archive, an https URL, a bucket (s3://…, r2://…, gs://…) or lambda-fs://…",
+      message:
+        "must be a folder, an archive, an https URL, a bucket (s3://…, r2://…, gs://…), hf://datasets/… or lambda-fs://…",
     });
   const path = resolve(root, source);
   if (dataset.prepare !== undefined) {

@@ -113,11 +113,14 @@ export const experimentSchema = z.strictObject({
   dataset: z
     .strictObject({
       source: z
-        .string({ error: "must be a folder, an archive, an https URL, a bucket or lambda-fs://<file system>/<path>" })
+        .string({
+          error:
+            "must be a folder, an archive, an https URL, a bucket, hf://datasets/… or lambda-fs://<file system>/<path>",
+        })
         .min(1)
         .describe(
           "Dataset: a folder or archive (relative to the project), an https URL, an archive or all below a prefix in a bucket " +
-            "(`s3://bucket/prefix`, `r2://…`, `gs://…`), or `lambda-fs://<file system>/<path>`.",
+            "(`s3://bucket/prefix`, `r2://…`, `gs://…`), `hf://datasets/owner/name@revision/path`, or `lambda-fs://<file system>/<path>`.",
         ),
       prepare: command
         .optional()

@@ -18,6 +18,7 @@ import { containerProblems } from "./container";
 import { findDataset } from "./dataset";
 import { type Experiment, readExperiment } from "./experiment";
 import { fleetSize, machinesOf, runsOf } from "./fleet";
+import { hubProblems } from "./hub";
 import { isConfigRewritten, namedBySetup } from "./made-by-setup";
 import { PlanError, type Problem } from "./problems";
 import { projectFilesIn } from "./project-files";
@@ -246,7 +247,8 @@ function readBoth(
   const experiment =
     file === undefined ? undefined : attempt(() => readExperiment(isAbsolute(file) ? file : resolveIn(root, file)));
   if (config !== undefined) problems.push(...placeProblems(config), ...protectProblems(config));
-  if (experiment !== undefined) problems.push(...secretProblems(experiment), ...bucketProblems(experiment));
+  if (experiment !== undefined)
+    problems.push(...secretProblems(experiment), ...bucketProblems(experiment), ...hubProblems(experiment));
   if (config !== undefined && experiment !== undefined) {
     problems.push(...cacheProblems(config, experiment), ...copyProblems(config, experiment));
     problems.push(...clusterProblems(experiment), ...containerProblems(config, experiment));
@@ -314,6 +316,8 @@ async function contentHash(source: DatasetSource, how: ReturnType<typeof reads>)
     case "url":
     case "bucket":
       return sha256(source.url, source.sha256 ?? "");
+    case "hub":
+      return sha256(source.endpoint, source.repository, source.revision, source.path);
     case "fileSystem":
       return sha256(source.path);
   }

@@ -94,7 +94,18 @@ export type DatasetSource =
   | { readonly kind: "archive"; readonly path: string }
   | { readonly kind: "url"; readonly url: string; readonly sha256?: string }
   | ({ readonly kind: "bucket"; readonly sha256?: string } & BucketPlace)
+  | ({ readonly kind: "hub" } & HubPlace)
   | { readonly kind: "fileSystem"; readonly path: string };
+
+/** A dataset on Hugging Face's hub, or on a server of the same API. */
+export interface HubPlace {
+  readonly endpoint: string;
+  /** owner/name */
+  readonly repository: string;
+  readonly revision: string;
+  /** A folder or file in it; empty for all. */
+  readonly path: string;
+}
 
 /** A place in a bucket. */
 export interface BucketPlace {

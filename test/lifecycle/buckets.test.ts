@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { verifyResults } from "../../remote/transfer/download";
 import { recordHead } from "../../remote/transfer/results-file";
 import type { TestCloud } from "../support/cloud";
+import { HubServer } from "../support/hub-server";
 import { Project } from "../support/project";
 import { bringS3Tools, S3Server } from "../support/s3-server";
 import { configureTiny, startTinyStack, type TinyChanges } from "../support/tiny";
@@ -13,6 +14,7 @@ describe("buckets", { timeout: 180_000 }, () => {
   const project = new Project();
   let cloud: TestCloud;
   let s3: S3Server;
+  let hub: HubServer;
   let changes: TinyChanges;
 
   const home = (name: string, path = ""): string => join(project.folder, "results/test", name, path);
@@ -23,7 +25,13 @@ describe("buckets", { timeout: 180_000 }, () => {
   beforeAll(async () => {
     bringS3Tools();
     s3 = await S3Server.start();
-    for (const name of Object.keys(s3.keys)) delete project.env[name];
+    hub = await HubServer.start({
+      "README.md": "about it",
+      "lines/train/a b.bin": "[1, 3]\n[2, 6]\n",
+      "lines/valid/x.jsonl": "[3, 9]",
+      "lines/test/x.jsonl": "[3, 9]",
+    });
+    for (const name of [...Object.keys(s3.keys), "HF_TOKEN"]) delete project.env[name];
     project.env.PATH = `${s3.programs}:${project.env.PATH}`;
     changes = {
       dataset: { source: "s3://models/sets/lines" },
@@ -34,12 +42,13 @@ describe("buckets", { timeout: 180_000 }, () => {
       results: { bucket: "s3://models/runs", home: "bucket" },
     };
     cloud = await startTinyStack(project, changes);
-    await cloud.letReach(s3.url);
+    for (const { url } of [s3, hub]) await cloud.letReach(url);
     s3.rclone("copy", join(project.folder, "tiny-data"), "s3:sets/lines");
   }, 180_000);
   afterAll(async () => {
     await project.dispose();
     await s3.dispose();
+    hub.stop();
   });
 
   it("give a run its dataset, and hold its results when it has ended", async () => {
@@ -84,18 +93,34 @@ describe("buckets", { timeout: 180_000 }, () => {
     expect(readFileSync(home("tiny-v1", "mine.txt"), "utf8")).toBe("of the user");
   });
 
-  it("give a run its newest checkpoint on another instance, which ends itself once they hold the results", async () => {
+  it("give a run its newest checkpoint on another instance, which ends itself once they hold the results; the dataset is a hub's", async () => {
     const slow = { steps: 40, seconds_per_step: 0.2 };
     const stack = { selfTerminate: true, selfTerminateAfterMinutes: 0.05 };
-    configureTiny(project, { ...changes, experiment: "lost", train: { resume: "auto" }, overrides: slow, stack });
+    configureTiny(project, {
+      ...changes,
+      experiment: "lost",
+      dataset: { source: "hf://datasets/lines/tiny@refs%2Fpr%2F1/lines", token: "HF_TOKEN" },
+      environment: {
+        secrets: [...Object.keys(s3.keys), "HF_TOKEN"],
+        variables: { AWS_ENDPOINT_URL: s3.url, HF_ENDPOINT: hub.url },
+      },
+      train: { resume: "auto" },
+      overrides: slow,
+      stack,
+    });
+    const keys = { ...s3.keys, HF_TOKEN: hub.token };
     const { key } = await cloud.admin.addKey("instance");
     await project.pulumi(["config", "set", "--secret", "selfTerminateApiKey", key]);
-    await project.succeeds("up", [], s3.keys);
+    await project.succeeds("up", [], keys);
+    expect(await shown("cd ~/tiny/data; find . -type f | sort; cat test/x.jsonl")).toBe(
+      "./test/x.jsonl\n./train/a b.bin\n./valid/x.jsonl\n[3, 9]",
+    );
+    expect(hub.asked.filter((each) => each.startsWith("false"))).toEqual([]);
     const copied = (): boolean => inBucket().some((path) => /lost\/checkpoints\/.*\/snapshot\.json$/.test(path));
     await expect.poll(copied, { timeout: 60_000, interval: 500 }).toBe(true);
     const [id = ""] = await inventory();
     await cloud.admin.terminate(id);
-    const output = await project.succeeds("up", [], s3.keys);
+    const output = await project.succeeds("up", [], keys);
     expect(output).toMatch(
       /lost goes on as attempt 2: put back .* from s3:\/\/models\/runs\/test\/lost\/checkpoints\//,
     );

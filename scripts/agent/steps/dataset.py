@@ -13,6 +13,7 @@ from base.files import BASE, put, under_home, unlink_if_there
 from base.say import die, say
 from bucket.bucket import BUCKET, BucketError
 from bucket.dataset import fetch_archive, fetch_folder, is_archive
+from hub.dataset import HUB, fetch_hub
 from steps.archive import REFUSED, WRONG_LAYOUT, unpack
 from steps.fetch import fetch
 from steps.step import Step
@@ -21,7 +22,7 @@ from upload.uploads import manifest_path, mark_path
 # `target`: folder in the workspace that holds the dataset. `kind`: folder (it was uploaded to its place), archive (`path`:
 # the file), url (`url`: https address of an archive, or http on this machine's own 127.…; `sha256`: empty, not checked; `token`: name of the secret that its
 # host gets as a bearer token),
-# bucket (`bucket`: its place; `sha256` of an archive there) or fileSystem (`path`: the folder). Paths relative to the home folder. `splits`: folders that must not be empty. `cache`: the
+# bucket (`bucket`: its place; `sha256` of an archive there), hub (`hub`: its place; `token`) or fileSystem (`path`: the folder). Paths relative to the home folder. `splits`: folders that must not be empty. `cache`: the
 # folder on a file system in which it lies for all machines, by its hash; `by`: what other machines call this one.
 DATASET = {
     "workspace": str,
@@ -32,6 +33,7 @@ DATASET = {
     "sha256": str,
     "token": Maybe(str),
     "bucket": Maybe(BUCKET),
+    "hub": Maybe(HUB),
     "splits": [str],
     "cache": Maybe({"root": str, "hash": str, "by": str}),
 }
@@ -51,7 +53,7 @@ def extract(hash, seconds, dataset):
 
 
 @takes(**DATASET)
-def extract_now(workspace, target, kind, path, url, sha256, splits, token, bucket, **_):
+def extract_now(workspace, target, kind, path, url, sha256, splits, token, bucket, hub, **_):
     """
     Exit codes: 3 the source is not there, 4 the archive is refused, 5 checksum, 6 the layout is wrong, 7 the disk is full.
     """
@@ -76,10 +78,15 @@ def extract_now(workspace, target, kind, path, url, sha256, splits, token, bucke
     elif kind == "bucket":
         bring(bucket, sha256, dataset)
         forget_all_but(None)
+    elif kind == "hub":
+        partial = dataset.partial()
+        fetch_hub(hub, partial, None if token is None else token_of(token))
+        dataset.place(partial)
+        forget_all_but(None)
     elif kind == "fileSystem":
         dataset.link(under_home(path))
     else:
-        die(2, f"The dataset's kind must be folder, archive, url, bucket or fileSystem, not {kind}.")
+        die(2, f"The dataset's kind must be folder, archive, url, bucket, hub or fileSystem, not {kind}.")
     dataset.require_splits()
     say(f"The dataset is at {dataset.target}")
 
