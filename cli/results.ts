@@ -3,8 +3,10 @@ import { type BroughtHome, bringHome, homeNotes, homeText, type ResultsPlace } f
 import { verifyResults } from "../remote/transfer/download";
 import { syncLines } from "../remote/wandb-runs";
 import { jobsBeside } from "./beside/jobs";
+import { bringFromBucket } from "./results/from-bucket";
 import { keepBringingHome } from "./results/watch";
 import { ofEach } from "./stack/of-each";
+import { stackName } from "./stack/pulumi";
 import { type Choice, requireRuns, resultsPlace, type WithRun } from "./stack/stack-view";
 import { isWorker, seenTrials, viewWithTrial } from "./sweep/trials";
 import { CommandError, choosingCommand, exitCodes, run, wholeNumber } from "./terminal/command";
@@ -15,6 +17,7 @@ const command = choosingCommand(
   "Downloads and verifies the results, during the run or after it: of all the stack's runs, or of the chosen one.",
 )
   .option("--verify <folder>", "check a folder of results against its manifest; download nothing")
+  .option("--from-bucket", "download the newest results from results.bucket, also without an instance")
   .option(
     "-w, --watch [seconds]",
     "download each new checkpoint until the run has ended (default: look every 60 s)",
@@ -25,12 +28,14 @@ interface Options extends Choice {
   readonly stack?: string;
   readonly verify?: string;
   readonly watch?: number | true;
+  readonly fromBucket?: boolean;
 }
 
 run(async () => {
   command.parse();
-  const { stack, verify: folder, watch, ...choice } = command.opts<Options>();
+  const { stack, verify: folder, watch, fromBucket, ...choice } = command.opts<Options>();
   if (folder !== undefined) return verify(folder);
+  if (fromBucket === true) return bringFromBucket(await stackName(stack));
   const views = requireRuns(await viewWithTrial(stack, choice.run), choice, true);
   const stop = new AbortController();
   if (watch !== undefined) process.once("SIGINT", () => stop.abort()).once("SIGTERM", () => stop.abort());

@@ -54,7 +54,7 @@ export class Dataset extends pulumi.ComponentResource {
         script: renderExtract(plan),
         triggers: [pulumi.output(instanceId)],
         // The instance has all of them or none: what one step brings must not take away another's.
-        secrets: dataset.token === undefined ? undefined : plan.environment.secrets,
+        secrets: dataset.token === undefined && source.kind !== "bucket" ? undefined : plan.environment.secrets,
       },
       { parent: this, dependsOn: upload === undefined ? placed : [...placed, upload] },
     );

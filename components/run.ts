@@ -141,18 +141,23 @@ export class Run extends pulumi.ComponentResource {
   }
 
   /** When it starts, and where: known when the instance is there. */
-  private started({ plan, bill, members }: RunArgs): pulumi.Output<StartContext> {
+  private started({ plan, instanceId, bill, members }: RunArgs): pulumi.Output<StartContext> {
     const { budgetDollars: budget, instances = 1 } = plan.cloud;
     // Each instance of several spends an equal share, so that none of them needs to know of the others.
     const budgetDollars = budget === undefined ? undefined : budget / instances;
-    return pulumi.all([bill, members ?? []]).apply(([{ launchedAt, priceCentsPerHour, type, region }, ids]) => ({
-      spentAt:
-        budgetDollars === undefined
-          ? undefined
-          : spentAt([{ launchedAt, priceCents: priceCentsPerHour }], budgetDollars),
-      on: { type, region },
-      members: ids,
-    }));
+    // Of a run without a bucket nothing else is told: its start command stays the same.
+    const instance = plan.run.bucket === undefined ? undefined : instanceId;
+    return pulumi
+      .all([bill, members ?? [], instance])
+      .apply(([{ launchedAt, priceCentsPerHour, type, region }, ids, id]) => ({
+        spentAt:
+          budgetDollars === undefined
+            ? undefined
+            : spentAt([{ launchedAt, priceCents: priceCentsPerHour }], budgetDollars),
+        on: { type, region },
+        ...(id !== undefined && { instance: id }),
+        members: ids,
+      }));
   }
 }
 

@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import { resultsBucket } from "./bucket";
 import type { Experiment } from "./experiment";
 import type { Problem } from "./problems";
 import type { StackConfig } from "./stack-config";
@@ -16,11 +17,17 @@ export function resumePlan(
 
 /** Where checkpoints go while training goes on. @param folder Of the stack's copies on its file system. */
 export function checkpointsPlan(
-  { experiment, checkpoints, train }: Pick<Experiment, "experiment" | "checkpoints" | "train">,
-  folder: string | undefined,
+  of: Pick<Experiment, "experiment" | "checkpoints" | "train" | "results" | "environment">,
+  { folder, stack }: { readonly folder: string | undefined; readonly stack: string },
 ): CheckpointsPlan | undefined {
+  const { experiment, checkpoints, train } = of;
   const { sync, everyMinutes, keep } = checkpoints;
   if (sync === "none") return undefined;
+  const results = sync === "bucket" ? resultsBucket(of, stack) : undefined;
+  if (results !== undefined) {
+    const { home: _home, ...bucket } = { ...results, url: `${results.url}/checkpoints` };
+    return { sync, everySeconds: everyMinutes * 60, keep, bucket, checkpoint: train.checkpoint };
+  }
   const to = sync === "fileSystem" && folder !== undefined ? { folder: posix.join(folder, experiment) } : {};
   return { sync, everySeconds: everyMinutes * 60, keep, ...to, checkpoint: train.checkpoint };
 }

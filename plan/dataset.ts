@@ -2,14 +2,15 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { runLocally } from "../local/command";
+import { archiveName } from "./archive-name";
+import { bucketPlace, isBucket } from "./bucket";
 import type { Experiment } from "./experiment";
+import { hubPlace } from "./hub";
 import { PlanError, type Problem } from "./problems";
 import type { DatasetSource } from "./types";
 
 /** Unencrypted only where it never leaves the machine: on the emulated cloud's instances that is this machine. */
 const loopbackUrl = /^http:\/\/127(\.\d{1,3}){3}(:\d+)?\//;
-
-const archiveName = /\.(tar|tar\.gz|tgz|tar\.zst|tar\.xz|tar\.bz2|zip)$/;
 
 /**
  * Finds the dataset and checks its layout as far as this machine can see it. Runs `dataset.prepare` when the source
@@ -46,7 +47,14 @@ export function findDataset(
     }
     return { kind: "url", url: source, sha256 };
   }
-  if (source.includes("://")) throw wrong({ message: "must be a folder, an archive, an https URL or lambda-fs://…" });
+  const hub = hubPlace(source, experiment);
+  if (hub !== undefined) return { kind: "hub", ...hub };
+  if (isBucket(source)) return { kind: "bucket", ...bucketPlace(source, experiment), sha256 };
+  if (source.includes("://"))
+    throw wrong({
+      message:
+        "must be a folder, an archive, an https URL, a bucket (s3://…, r2://…, gs://…), hf://datasets/… or lambda-fs://…",
+    });
   const path = resolve(root, source);
   if (dataset.prepare !== undefined) {
     const begun = join(cache, "prepare", createHash("sha256").update(path).digest("hex"));

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type Document, parseDocument } from "yaml";
 import { z } from "zod";
+import { bucketKeys } from "./bucket-keys";
 import { environmentKeys } from "./environment-keys";
 import { moduleName } from "./module-name";
 import { PlanError, problemsOf } from "./problems";
@@ -112,10 +113,14 @@ export const experimentSchema = z.strictObject({
   dataset: z
     .strictObject({
       source: z
-        .string({ error: "must be a folder, an archive, an https URL or lambda-fs://<file system>/<path>" })
+        .string({
+          error:
+            "must be a folder, an archive, an https URL, a bucket, hf://datasets/… or lambda-fs://<file system>/<path>",
+        })
         .min(1)
         .describe(
-          "Dataset: a folder or archive (relative to the project), an https URL, or `lambda-fs://<file system>/<path>`.",
+          "Dataset: a folder or archive (relative to the project), an https URL, an archive or all below a prefix in a bucket " +
+            "(`s3://bucket/prefix`, `r2://…`, `gs://…`), `hf://datasets/owner/name@revision/path`, or `lambda-fs://<file system>/<path>`.",
         ),
       prepare: command
         .optional()
@@ -126,7 +131,7 @@ export const experimentSchema = z.strictObject({
         .string()
         .regex(/^[0-9a-f]{64}$/, "must be 64 hexadecimal digits")
         .optional()
-        .describe("SHA-256 checksum of the archive behind a URL."),
+        .describe("SHA-256 checksum of the archive behind a URL or in a bucket."),
       token: z
         .string({ error: "must be a name of environment.secrets" })
         .min(1, "must be a name of environment.secrets")
@@ -340,11 +345,12 @@ export const experimentSchema = z.strictObject({
   checkpoints: z
     .strictObject({
       sync: z
-        .enum(["none", "home", "fileSystem"], { error: "must be none, home or fileSystem" })
+        .enum(["none", "home", "fileSystem", "bucket"], { error: "must be none, home, fileSystem or bucket" })
         .default("none")
         .describe(
           "Where checkpoints go while training goes on. `home`: `npm run watch -- --every` downloads the results when there " +
-            "is a new one. `fileSystem`: the instance copies each to the stack's file system, also while nobody is connected.",
+            "is a new one. `fileSystem`: the instance copies each to the stack's file system, also while nobody is connected. " +
+            "`bucket`: the same to results.bucket.",
         ),
       everyMinutes: minutes.default(10).describe("Minutes between two copies or downloads, at least."),
       keep: z
@@ -352,7 +358,7 @@ export const experimentSchema = z.strictObject({
         .int("must be a whole number")
         .min(1, "must be 1 or more")
         .default(2)
-        .describe("Copies that stay on the file system: the newest ones."),
+        .describe("Copies that stay on the file system or in the bucket: the newest ones."),
     })
     .prefault({}),
   evaluate: z
@@ -398,6 +404,7 @@ export const experimentSchema = z.strictObject({
         .min(1)
         .default("results")
         .describe("Local folder. Results go to <directory>/<stack>/<experiment>."),
+      ...bucketKeys,
     })
     .prefault({}),
 });

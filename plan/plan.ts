@@ -10,6 +10,7 @@ import { originOf } from "../local/git/repository";
 import type { Listener } from "../local/listener";
 import { cacheFolder, hashFolder, ownPaths, projectFolder } from "../local/paths";
 import { archiveFault } from "./archive";
+import { bucketProblems, resultsBucket } from "./bucket";
 import { cacheProblems, datasetCache, environmentCache } from "./cache";
 import { checkpointsPlan, copiesFolder, copyProblems, resumePlan } from "./checkpoints";
 import { clusterProblems, dashboardPlan } from "./cluster";
@@ -17,6 +18,7 @@ import { containerProblems } from "./container";
 import { findDataset } from "./dataset";
 import { type Experiment, readExperiment } from "./experiment";
 import { fleetSize, machinesOf, runsOf } from "./fleet";
+import { hubProblems } from "./hub";
 import { isConfigRewritten, namedBySetup } from "./made-by-setup";
 import { PlanError, type Problem } from "./problems";
 import { projectFilesIn } from "./project-files";
@@ -117,7 +119,7 @@ export async function makePlan(
     stack,
     machines: machinesOf(machine, size),
     runs: runsOf(
-      runPlan(experiment, { outputs, folder: copiesFolder(config, stack), workload, values, sweep }),
+      runPlan(experiment, { stack, outputs, folder: copiesFolder(config, stack), workload, values, sweep }),
       size,
       sweep,
     ),
@@ -130,12 +132,14 @@ export async function makePlan(
 function runPlan(
   { experiment, train, checkpoints, environment, results, evaluate, dashboard }: Experiment,
   {
+    stack,
     outputs,
     folder,
     workload: { config, configText, madeConfig, overriddenConfig },
     values,
     sweep,
   }: {
+    readonly stack: string;
     /** Folder in the workspace in which the workload writes results. */
     readonly outputs: string;
     /** Folder on the stack's file system for copies of checkpoints, without the experiment's name; undefined without one. */
@@ -151,6 +155,7 @@ function runPlan(
   const resume = resumePlan(train, values);
   const variables = { ...environment.variables, ...train.variables };
   const { nodes, processes, cluster } = train;
+  const bucket = resultsBucket({ experiment, results, environment }, stack);
   return {
     config: configPlan(train, config),
     run: {
@@ -159,13 +164,14 @@ function runPlan(
       ...(processes !== undefined && { processes }),
       ...(cluster !== undefined && { cluster }),
       resume,
-      checkpoints: checkpointsPlan({ experiment, checkpoints, train }, folder),
+      checkpoints: checkpointsPlan({ experiment, checkpoints, train, results, environment }, { folder, stack }),
       directory: train.directory,
       variables,
       ...secretsPlan(environment),
       madeConfig,
       overriddenConfig,
       outputs,
+      ...(bucket !== undefined && { bucket }),
       include: results.include,
       exclude: results.exclude,
       firstStepPattern: train.firstStepPattern,
@@ -241,7 +247,8 @@ function readBoth(
   const experiment =
     file === undefined ? undefined : attempt(() => readExperiment(isAbsolute(file) ? file : resolveIn(root, file)));
   if (config !== undefined) problems.push(...placeProblems(config), ...protectProblems(config));
-  if (experiment !== undefined) problems.push(...secretProblems(experiment));
+  if (experiment !== undefined)
+    problems.push(...secretProblems(experiment), ...bucketProblems(experiment), ...hubProblems(experiment));
   if (config !== undefined && experiment !== undefined) {
     problems.push(...cacheProblems(config, experiment), ...copyProblems(config, experiment));
     problems.push(...clusterProblems(experiment), ...containerProblems(config, experiment));
@@ -307,7 +314,10 @@ async function contentHash(source: DatasetSource, how: ReturnType<typeof reads>)
       refusePointers("dataset", dirname(source.path), isPointer(source.path) ? [basename(source.path)] : []);
       return hashArchive(source.path, how.onReading).catch((error: unknown) => unreadable(source.path, error));
     case "url":
+    case "bucket":
       return sha256(source.url, source.sha256 ?? "");
+    case "hub":
+      return sha256(source.endpoint, source.repository, source.revision, source.path);
     case "fileSystem":
       return sha256(source.path);
   }

@@ -43,8 +43,8 @@ export function secretProblems({ environment, train, workload, dataset }: Experi
     const next = `Add it: secrets: [${[...names, token].join(", ")}]`;
     problems.push({ ...about, message: "must be one of environment.secrets", next });
   }
-  if (!/^https?:\/\//.test(source ?? "")) {
-    const message = "is sent to the server of an https URL, and dataset.source is none";
+  if (!/^(https?|hf):\/\//.test(source ?? "")) {
+    const message = "is sent to the server of an https URL or a hub, and dataset.source is none";
     problems.push({ ...about, message, next: "Remove it, or give the URL of an archive" });
   }
   return problems;

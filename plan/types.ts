@@ -93,7 +93,34 @@ export type DatasetSource =
   | { readonly kind: "folder"; readonly path: string }
   | { readonly kind: "archive"; readonly path: string }
   | { readonly kind: "url"; readonly url: string; readonly sha256?: string }
+  | ({ readonly kind: "bucket"; readonly sha256?: string } & BucketPlace)
+  | ({ readonly kind: "hub" } & HubPlace)
   | { readonly kind: "fileSystem"; readonly path: string };
+
+/** A dataset on Hugging Face's hub, or on a server of the same API. */
+export interface HubPlace {
+  readonly endpoint: string;
+  /** owner/name */
+  readonly repository: string;
+  readonly revision: string;
+  /** A folder or file in it; empty for all. */
+  readonly path: string;
+}
+
+/** A place in a bucket. */
+export interface BucketPlace {
+  /** s3://, r2:// or gs://, with bucket and prefix. */
+  readonly url: string;
+  /** URL of the S3 server; undefined for the provider's own. */
+  readonly endpoint?: string;
+  readonly region?: string;
+}
+
+/** Where a run's results go at its end. */
+export interface ResultsBucket extends BucketPlace {
+  /** There they count as at home: the instance may end without a download. */
+  readonly home: boolean;
+}
 
 /** What `data/` holds on the instance. */
 export interface DatasetPlan {
@@ -227,12 +254,14 @@ export interface WorkerPlan extends SweepPlan {
 
 /** Where checkpoints go while training goes on. */
 export interface CheckpointsPlan {
-  readonly sync: "home" | "fileSystem";
+  readonly sync: "home" | "fileSystem" | "bucket";
   /** Seconds between two copies or downloads, at least. */
   readonly everySeconds: number;
-  /** On the file system: how many copies stay, and their folder on the instance, absolute. */
+  /** On the file system or in the bucket: how many copies stay. */
   readonly keep: number;
+  /** On the file system: their folder on the instance, absolute. */
   readonly folder?: string;
+  readonly bucket?: BucketPlace;
   /** Glob of a checkpoint, relative to the experiment's output folder; undefined for the usual places. */
   readonly checkpoint?: string;
 }
@@ -272,6 +301,8 @@ export interface RunPlan {
   readonly overriddenConfig?: OverriddenConfig;
   /** Folder in which the workload writes results, relative to the workspace. */
   readonly outputs: string;
+  /** Where results go at the end; undefined for no bucket. Not part of the hash. */
+  readonly bucket?: ResultsBucket;
   /** Globs of what is a result although a rule says otherwise, and of what is none. Not part of the hash. */
   readonly include?: readonly string[];
   readonly exclude?: readonly string[];

@@ -20,6 +20,8 @@ export function eventText({ event, attempt = 1, code, reason }: RunEvent): strin
       return `a damaged checkpoint was passed over: ${plainText(reason ?? "")}`;
     case "fetched":
       return "results downloaded";
+    case "in bucket":
+      return "results copied to the bucket";
     default:
       return event;
   }

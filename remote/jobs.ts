@@ -74,7 +74,8 @@ export function jobsGoingOn({ jobs = [] }: Pick<RunStatus, "jobs">): string[] {
 export function jobPlace({ workspace, ...place }: ResultsPlace, name: string): ResultsPlace {
   return {
     ...place,
-    run: { ...place.run, experiment: name, node: undefined },
+    // A bucket is for what the stack itself runs.
+    run: { ...place.run, experiment: name, node: undefined, bucket: undefined },
     evaluation: undefined,
     workspace: jobCopy(name, workspace),
     isJob: true,

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import { withoutCredentials } from "../local/git/url";
 import { packageFolder } from "../local/paths";
 import type { DatasetSource, Job } from "../plan/types";
@@ -50,5 +50,7 @@ export function provenanceOf(plan: Job, instance?: StartedOn): object {
 
 /** A signed URL is a credential as well. */
 function sourceText(source: DatasetSource): string {
+  if (source.kind === "bucket") return source.url;
+  if (source.kind === "hub") return posix.join(`hf://datasets/${source.repository}@${source.revision}`, source.path);
   return source.kind === "url" ? withoutCredentials(source.url).replace(/[?#].*$/, "") : source.path;
 }

@@ -5,6 +5,7 @@ import { hashFolder } from "../local/paths";
 import { findSecrets, secretsConfig } from "../plan/secrets";
 import type { EvaluationPlan, RunPlan } from "../plan/types";
 import { callAgent } from "./agent";
+import { isHomeInBucket, keepInBucket } from "./bucket/on-instance";
 import { restoredSource } from "./restore/note";
 import { evaluateRun, hasEnded, readStatus, stopRun } from "./run";
 import { bringSecrets, lookForSecrets, type SecretsHeld, secretsText } from "./secrets";
@@ -47,8 +48,10 @@ interface Waiting extends Listener {
 
 /** What came home. */
 export interface BroughtHome {
-  /** Local folder, absolute. */
+  /** Local folder, absolute; or a URL where all of it is in a bucket. */
   readonly folder: string;
+  /** It is in a bucket, verified there, and not on this machine. */
+  readonly isInBucket?: true;
   /** Where in it the outputs folder's content lies, absolute. */
   readonly outputs: string;
   readonly status: RunStatus;
@@ -69,6 +72,9 @@ export interface BroughtHome {
   /** Which of them hold a secret's value; undefined for a run without secrets. */
   readonly secrets?: SecretsHeld;
 }
+
+/** Why a run is stopped whose instance goes. */
+export const destroyReason = "destroy";
 
 /** The environment variable that lets a destroy go on without results. Its value must be the experiment's name. */
 export const loseResultsVariable = "LAMBDA_TRAIN_LOSE_RESULTS";
@@ -343,7 +349,8 @@ async function endRunBy(place: ResultsPlace, reason: string, listener: Waiting):
       );
     }
   }
-  return bringHomeBy(place, listener);
+  const isLast = reason === destroyReason;
+  return isLast && isHomeInBucket(run) ? keepInBucket(place, run.bucket, listener) : bringHomeBy(place, listener);
 }
 
 /** Whoever ends a run may lack its secrets: then its evaluation goes without them, and its results come home all the same. */
@@ -353,6 +360,8 @@ async function bringForEvaluation({ access, run }: ResultsPlace, { progress, con
     environment: process.env,
     configured: config?.(secretsConfig),
   });
+  // Those that wait there for the bucket stay.
+  if (problems.length > 0 && run.bucket !== undefined) return;
   if (problems.length > 0)
     progress?.(
       `${run.experiment}: evaluating without ${problems.map(({ field }) => field).join(", ")}, not found here`,

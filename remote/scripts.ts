@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { posix } from "node:path";
 import type { StandingPlan } from "../plan/standing";
-import type { DatasetPlan, EvaluationPlan, MachinePlan, PlannedRun } from "../plan/types";
+import type { DatasetPlan, EvaluationPlan, HubPlace, MachinePlan, PlannedRun } from "../plan/types";
 import { renderCall } from "./agent";
 import { archiveOfCache, uploadOfCache } from "./cache-paths";
 
@@ -135,13 +135,19 @@ export function renderExtract(plan: MachinePlan): string {
     kind: source.kind,
     path: source.kind === "archive" ? archivePath(plan) : source.kind === "fileSystem" ? source.path : "",
     url: source.kind === "url" ? source.url : "",
-    sha256: source.kind === "url" ? (source.sha256 ?? "") : "",
+    sha256: source.kind === "url" || source.kind === "bucket" ? (source.sha256 ?? "") : "",
+    ...(source.kind === "bucket" && { bucket: { url: source.url, endpoint: source.endpoint, region: source.region } }),
+    ...(source.kind === "hub" && { hub: hubOf(source) }),
     ...(dataset.token !== undefined && { token: dataset.token }),
     splits,
     ...(cache !== undefined && { cache: { root: cache, hash: dataset.hash, by: plan.machine } }),
   };
   const document = { hash: datasetStepHash(dataset), seconds: extractSeconds, dataset: described };
   return renderCall({ verb: "extract", document });
+}
+
+function hubOf({ endpoint, repository, revision, path }: HubPlace): HubPlace {
+  return { endpoint, repository, revision, path };
 }
 
 /** Hash under which the instance brings such a dataset to its place once. */

@@ -10,6 +10,8 @@ export interface StartContext {
   readonly spentAt?: number;
   /** The instance, for the record of what ran. */
   readonly on?: StartedOn;
+  /** Its id, where the results' record in a bucket names it. */
+  readonly instance?: string;
   /** Ids of the instances that train together, by rank; empty for one that trains alone. */
   readonly members?: readonly string[];
 }
@@ -36,9 +38,10 @@ function madeConfigOf({ madeConfig }: RunPlan): { readonly config?: string } {
 }
 
 /** How `start` is told of a run: of itself, or of a worker's trials. */
-function startDocument(plan: Job, { spentAt, on, members = [] }: StartContext) {
+function startDocument(plan: Job, { spentAt, on, instance, members = [] }: StartContext) {
   const { run, evaluation } = plan;
-  const { hash, command, directory, resume, checkpoints, outputs, firstStepPattern, graceSeconds } = run;
+  const { hash, command, directory, resume, checkpoints, outputs, bucket, firstStepPattern, graceSeconds } = run;
+  const copies = checkpoints && syncOf(checkpoints);
   return {
     hash,
     stands: standsHash(plan),
@@ -50,7 +53,8 @@ function startDocument(plan: Job, { spentAt, on, members = [] }: StartContext) {
       ...(run.cluster !== undefined && { cluster: run.cluster }),
       ...(run.node && { node: { ...run.node, members } }),
       resume,
-      ...(checkpoints?.folder !== undefined && { sync: syncOf(checkpoints, checkpoints.folder) }),
+      ...(copies !== undefined && { sync: copies }),
+      ...(bucket !== undefined && { bucket: { ...bucket, instance } }),
       variables: variablesOfRun(plan),
       ...(run.secrets && { secrets: run.secrets.map(({ name }) => name) }),
       outputs,
@@ -116,8 +120,11 @@ export function workCall(plan: Job, instance: string, context: StartContext = {}
 }
 
 /** What the agent is told of copies of checkpoints. */
-function syncOf({ keep, everySeconds, checkpoint }: CheckpointsPlan, to: string): object {
-  return { to, keep, seconds: Math.ceil(everySeconds), checkpoint };
+function syncOf({ keep, everySeconds, checkpoint, folder, bucket }: CheckpointsPlan): object | undefined {
+  const to = bucket?.url ?? folder;
+  return to === undefined
+    ? undefined
+    : { to, keep, seconds: Math.ceil(everySeconds), checkpoint, ...(bucket && { bucket }) };
 }
 
 /** Variables that a run sets. The environment is loaded before: what adds to a value there is not added again. */

@@ -110,6 +110,8 @@ export const statusSchema = z.object({
   resumedFrom: text,
   /** The newest copy of a checkpoint on a file system; `problem`: why there is none. `at`: seconds since the Unix epoch. */
   copied: z.object({ to: z.string(), checkpoint: text, at: number, problem: text }).optional(),
+  /** The results in their bucket, as they were at the end; `problem`: why they are not there. Absent: there is no bucket. */
+  inBucket: z.object({ url: z.string(), files: number, bytes: number, problem: text }).optional(),
   /** Absolute path of the log on the instance. */
   logPath: z.string(),
   /** Absolute path of the experiment's real output folder, once found. */

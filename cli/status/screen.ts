@@ -10,7 +10,7 @@ import type { MachineLook } from "../../remote/machine";
 import { leftMetricsText } from "../../remote/metric-files";
 import { startsAgain } from "../../remote/run";
 import type { RunEvent, RunStatus } from "../../remote/types";
-import { foundText, leftText } from "../../remote/written";
+import { filesText, foundText, leftText } from "../../remote/written";
 import type { Progress } from "../curves/series";
 import type { CostReport, JobReport, StackReport, StrayReport } from "../stack/report";
 import type { SweepReport } from "../sweep/report";
@@ -175,6 +175,7 @@ function describeRun(status: RunStatus): (Row | undefined)[] {
     evaluation === undefined || evaluation.state === "none" ? undefined : ["evaluation", evaluation.state],
     resumeRow(status),
     copyRow(status),
+    bucketRow(status),
     ended === undefined ? undefined : ["self-end", ended],
     ...historyRows(events),
   ];
@@ -194,6 +195,15 @@ function copyRow({ copied, now }: RunStatus): Row | undefined {
   return problem === undefined
     ? ["copied", `${plainText(checkpoint)} to ${plainText(to)}, ${duration(Math.max(0, now - at))} ago`]
     : ["copied", pc.yellow(`no checkpoint to ${plainText(to)}: ${plainText(problem)}`)];
+}
+
+/** Its results in their bucket. */
+function bucketRow({ inBucket }: RunStatus): Row | undefined {
+  if (inBucket === undefined) return undefined;
+  const { url, files = 0, bytes = 0, problem } = inBucket;
+  return problem === undefined
+    ? ["bucket", `${filesText(files, bytes)} in ${plainText(url)}`]
+    : ["bucket", pc.yellow(`no results in ${plainText(url)}: ${plainText(problem)}`)];
 }
 
 /** What happened last to a run that has not simply gone its way. */

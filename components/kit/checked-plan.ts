@@ -24,7 +24,7 @@ export async function checkedPlan(config: Readonly<Record<string, string>>): Pro
     if (unfetched !== undefined) throw unreachable(source, unfetched);
     smokeTest(workload);
   }
-  for (const { run } of plan.runs) if (pulumi.runtime.isDryRun()) tellMadeConfig(run);
+  for (const { run } of plan.runs) if (pulumi.runtime.isDryRun()) tellOf(run);
   return plan;
 }
 
@@ -39,6 +39,14 @@ function checkSecrets({ machines }: Plan, configured: string | undefined): void 
   if (found.length > 0) pulumi.log.info(`environment.secrets: ${found.join(", ")}`);
   for (const { field, message, next } of problems)
     pulumi.log.warn(`${field}: ${message}, and \`up\` refuses to start. ${next}`);
+}
+
+function tellOf(run: RunPlan): void {
+  tellMadeConfig(run);
+  const { bucket } = run;
+  if (bucket === undefined) return;
+  const home = bucket.home ? ". They count as home there, and `down` downloads nothing" : "";
+  pulumi.log.info(`results.bucket: the instance copies the results to ${bucket.url} when the run has ended${home}.`);
 }
 
 function tellMadeConfig({ madeConfig }: RunPlan): void {

@@ -3,8 +3,10 @@ import { openWay } from "../../lambda/account/way";
 import { isGone, statusOrGone } from "../../lambda/life/presence";
 import type { EvaluationPlan, RunPlan, WorkerPlan } from "../../plan/types";
 import { endJobs } from "../../remote/jobs";
+import { isHomeInBucket } from "../../remote/bucket/on-instance";
 import {
   type BroughtHome,
+  destroyReason,
   endRun,
   homeText,
   loseResultsVariable,
@@ -73,10 +75,10 @@ async function broughtHome(props: Outputs, context: HandlerContext): Promise<rea
   // A destroy by the Pulumi CLI alone has not been let in yet.
   await openWay({ ...props, id: props.instanceId }, () => connect(props.endpoint, context), context.progress);
   const { worker } = props;
-  const home = await endRun(worker === undefined ? place : workerPlace(place, worker), "destroy", context);
-  const jobs = await endJobs(place, home?.status ?? {}, "destroy", context);
+  const home = await endRun(worker === undefined ? place : workerPlace(place, worker), destroyReason, context);
+  const jobs = await endJobs(place, home?.status ?? {}, destroyReason, context);
   if (worker === undefined) return [{ place, home }, ...jobs];
-  const trials = await endTrials(place, "destroy", context);
+  const trials = await endTrials(place, destroyReason, context);
   return home === undefined && trials.length === 0 ? [{ place, home }] : [...trials, ...jobs];
 }
 
@@ -88,7 +90,11 @@ async function isLost({ instanceId, endpoint, access, run }: Outputs, context: H
   );
   if (!isGone(status)) return false;
   noteUnseen(instanceId, run.experiment, "lost");
-  context.progress(`${run.experiment}: instance ${instanceId} is gone; only the results downloaded before remain`);
+  const others =
+    run.bucket === undefined ? "" : `, and what is in ${run.bucket.url} (npm run results -- --from-bucket)`;
+  context.progress(
+    `${run.experiment}: instance ${instanceId} is gone; only the results downloaded before remain${others}`,
+  );
   return true;
 }
 
@@ -104,7 +110,7 @@ function requireAll({ instanceId, run }: Outputs, { failed, seen }: EndedHere): 
   if (first !== undefined) {
     const names = failed.map(({ place }) => place.run.experiment).join(", ");
     throw new Error(
-      `Couldn't download the results of ${names}, so instance ${instanceId} keeps running and billing. ` +
+      `Couldn't ${isHomeInBucket(run) ? "put" : "download"} the results of ${names}${isHomeInBucket(run) ? ` into ${run.bucket.url}` : ""}, so instance ${instanceId} keeps running and billing. ` +
         `${first.error.message} ` +
         "Fix this and destroy again; `npm run results` tries the download alone. To give up what can't be downloaded: " +
         `\`npm run down -- --lose-results\`, or ${loseResultsVariable}=${run.experiment} for \`pulumi destroy\`.`,
@@ -144,7 +150,7 @@ function tellOf({ instanceId, directory }: Outputs, { place, home }: SeenTo, { p
   if (home.status.state === "absent") {
     progress(`${experiment} was never started, but files were written there since setup, as by exec or a notebook`);
   }
-  const folder = join(directory, relative(localPath(directory), home.folder));
+  const folder = home.isInBucket === true ? home.folder : join(directory, relative(localPath(directory), home.folder));
   progress(`${experiment}: ${homeText(home, folder)}`);
   if (wroteNothing(home)) {
     progress(`${experiment} ended before its first step and wrote nothing, so nothing is lost`);

@@ -11,7 +11,7 @@ export function noteEnded(place: Pick<ResultsPlace, "instanceId" | "run" | "eval
   // What an earlier start has found is not what this run has come to.
   const isEarlier = home.ran !== undefined && evaluatedEarlier(home.ran) !== undefined;
   const metrics =
-    place.evaluation === undefined || isEarlier
+    place.evaluation === undefined || isEarlier || home.isInBucket === true
       ? {}
       : mainNumbers(metricsIn(home.outputs, place.evaluation.metrics).files);
   new BillNotes(place.instanceId).run({
@@ -22,8 +22,12 @@ export function noteEnded(place: Pick<ResultsPlace, "instanceId" | "run" | "eval
     startedAt,
     endedAt,
     metrics,
-    results: home.workloadFiles === 0 ? undefined : relative(projectFolder(), home.folder),
+    results: home.workloadFiles === 0 ? undefined : resultsOf(home),
   });
+}
+
+function resultsOf({ folder, isInBucket }: BroughtHome): string {
+  return isInBucket === true ? folder : relative(projectFolder(), folder);
 }
 
 /** Notes a run of which nothing came home: `left behind`, `never started`, or `lost` with its instance. */

@@ -6,6 +6,7 @@ import type { LocalFile, LocalTree } from "../../local/folder/walk";
 import type { Listener } from "../../local/listener";
 import type { RunPlan } from "../../plan/types";
 import { type AgentCall, callAgent } from "../agent";
+import { fetchSnapshot } from "../bucket/on-instance";
 import { readStatus } from "../run";
 import { onOneConnection } from "../ssh/kept";
 import { withRetries } from "../transfer/retry";
@@ -37,6 +38,8 @@ export interface RestorePlace {
 /** A copy on the file system (`scripts/agent/results/snapshots.py`). */
 interface Snapshot {
   readonly folder: string;
+  /** The bucket from which it was fetched to that folder; undefined where it lies there. */
+  readonly shown?: string;
   readonly name: string;
   readonly checkpoint: string;
   readonly ran: RunRecord;
@@ -109,7 +112,7 @@ function restoredText(
   const from =
     snapshot === undefined
       ? `${filesText(home?.files.length ?? 0, bytes)} from ${folder}`
-      : `${snapshot.checkpoint} (${filesText(snapshot.files, snapshot.bytes)}) from ${join(snapshot.folder, snapshot.name)}`;
+      : `${snapshot.checkpoint} (${filesText(snapshot.files, snapshot.bytes)}) from ${snapshot.shown ?? snapshot.folder}/${snapshot.name}`;
   const { number = ran.attempt } = ran.attempts.at(-1) ?? {};
   return `${ran.experiment} goes on as attempt ${number + 1}: put back ${from}`;
 }
@@ -160,8 +163,19 @@ const lookSchema = z.object({
 
 /** The newest whole copy on the file system with which a run may go on. */
 async function snapshotToResume({ access, run }: RestorePlace): Promise<Found<Snapshot>> {
-  const folder = run.checkpoints?.folder;
-  if (folder === undefined) return { notes: [] };
+  const { folder, bucket } = run.checkpoints ?? {};
+  if (bucket === undefined) return folder === undefined ? { notes: [] } : snapshotIn(folder, { access, run });
+  const fetched = await fetchSnapshot(access, run, bucket);
+  const { found, notes } = await snapshotIn(fetched.folder, { access, run });
+  const passed = fetched.passed.map((each) => `Passed over a copy in ${bucket.url}: ${each}`);
+  return { found: found && { ...found, shown: bucket.url }, notes: [...passed, ...notes] };
+}
+
+/** The newest one in a folder on the instance. */
+async function snapshotIn(
+  folder: string,
+  { access, run }: Pick<RestorePlace, "access" | "run">,
+): Promise<Found<Snapshot>> {
   const document = { hash: run.hash, folder };
   const text = await call(access, { verb: "restore-look", document }, `Looking for checkpoints in ${folder}`, 3600);
   const { found, passed } = lookSchema.parse(JSON.parse(text));

@@ -18,8 +18,10 @@ from base.say import die
 from ending.cloud import Abandoned, ApiError, Cloud
 from machine.notebook_use import notebook_works
 from results.elsewhere import Look
+from results.in_bucket import try_keep
 from results.safety import Unsafe, is_fetched, keep
 from run.scope import members
+from run.secrets import forget_unless_needed
 from run.session import take_up
 from run.standing import is_unsupervised
 from run.state import Run, runs
@@ -33,7 +35,7 @@ ACTIVE = os.path.join(HOME, "active")
 
 # Verbs that work. Those that only look (serve, status, dashboard) keep no instance alive.
 WORKING = """
-archive-append archive-size aside-keep evaluate evaluate-now extract extract-now launch list send setup
+archive-append archive-size aside-keep bucket-keep bucket-keep-now bucket-snapshots evaluate evaluate-now extract extract-now launch list send setup
 setup-now start step-now stop supervise upload-apply upload-check upload-plan upload-same upload-take verify
 """.split()
 # Scripts of an earlier release that may still see a run to its end.
@@ -112,6 +114,12 @@ def unsafe_results(settings):
             why = f"the results of {run.experiment} are not at home (npm run results)"
         except Unsafe as error:
             why = str(error)
+        if is_home_in_bucket(attempt):
+            problem = try_keep(attempt)
+            forget_unless_needed()
+            if problem is None:
+                continue
+            why = f"{why}, and could not be put into {attempt.get('description')['bucket']['url']}: {problem}"
         if settings.get("fileSystem") is None:
             return why
         try:
@@ -121,6 +129,11 @@ def unsafe_results(settings):
     # Somebody may have trained by exec or in a notebook.
     byhand = None if runs() else Look(Run("")).biggest_checkpoint()
     return None if byhand is None else f"{byhand} was written outside of any run (npm run down)"
+
+
+def is_home_in_bucket(attempt):
+    """Whether its results are safe once they are in their bucket."""
+    return ((attempt.get("description") or {}).get("bucket") or {}).get("home") is True
 
 
 def take_up_all():

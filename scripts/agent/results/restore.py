@@ -8,6 +8,7 @@ from base.document import Maybe, takes
 from base.files import moment, moment_after, own_folder, read_json, under_home, unlink_if_there
 from base.locks import hold
 from base.say import die, say
+from results import bucket_snapshots
 from results.snapshot_check import Damaged, check, newest_of
 from run.state import RUNS, VERSION, Run
 from upload.uploads import manifest_path
@@ -78,6 +79,7 @@ def restore(experiment, hash, settings, run, places, attempts, staged, snapshot)
         times = {each["path"]: each["mtime"] for each in known["files"]}
         sums = {each["path"]: each["sha256"] for each in known["files"]}
         count += put_all(of, workspace, folder, times, lambda path, target: copy(path, target, sums, folder))
+        bucket_snapshots.forget(experiment)
     if staged is not None:
         folder = under_home(staged["folder"])
         times = read_json(os.path.join(folder, "times.json"), {})

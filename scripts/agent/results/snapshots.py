@@ -1,5 +1,6 @@
 """
-Copies of a run's newest checkpoint on a file system that outlives the machine: `checkpoints.sync: fileSystem`.
+Copies of a run's newest checkpoint on a file system that outlives the machine (`checkpoints.sync: fileSystem`), or on their
+way to a bucket (results/bucket_snapshots.py).
 
 <file system>/checkpoints/<stack>/<experiment>/<time>-<attempt>/
   snapshot.json    the record of what ran (results/record.py), and each file with its size, SHA-256 and time
@@ -18,6 +19,8 @@ from base.checksum import sha256_of
 from base.document import takes
 from base.files import inside, read_json, under_home
 from base.locks import hold
+from bucket.bucket import BucketError
+from results import bucket_snapshots
 from results.places import lasting_mounts, within
 from results.record import record_of
 from results.snapshot_check import FILE, names_in
@@ -49,7 +52,10 @@ def save(experiment):
         return
     mtime, checkpoint = found
     to = sync["to"]
-    if not within(os.path.realpath(to), lasting_mounts()):
+    if sync.get("bucket") is not None:
+        to = os.path.join(bucket_snapshots.FOLDER, experiment)
+        os.makedirs(to, exist_ok=True)
+    elif not within(os.path.realpath(to), lasting_mounts()):
         attempt.try_put(copied={"to": to, "problem": "the file system is not mounted"})
         return
     path = os.path.relpath(os.path.abspath(checkpoint), workspace)
@@ -69,13 +75,15 @@ def save(experiment):
             return  # It was written anew meanwhile: the next look takes it.
         write(os.path.join(partial, FILE), json.dumps({**told, "run": record_of(run), "files": files}))
         os.rename(partial, os.path.join(to, name))
-    except OSError as error:
-        attempt.try_put(copied={"to": to, "problem": error.strerror})
+        if sync.get("bucket") is not None:
+            bucket_snapshots.send(to, name, sync)
+    except (OSError, BucketError) as error:
+        attempt.try_put(copied={"to": sync["to"], "problem": getattr(error, "strerror", None) or str(error)})
         return
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     # No line in the log: it would count as work of training's.
-    attempt.try_put(copied={"to": to, "checkpoint": os.path.basename(path), "at": now // 1000})
+    attempt.try_put(copied={"to": sync["to"], "checkpoint": os.path.basename(path), "at": now // 1000})
     remove_old(to, sync["keep"])
 
 

@@ -43,9 +43,17 @@ def forget_unless_needed():
 
 def needs(run):
     attempt = run.newest()
+    if waits_for_bucket(attempt):
+        return True
     if not attempt.has("supervisor"):
         return attempt.is_young() and not attempt.has("exit")
     return any(is_another(attempt.get(name)) for name in ("supervisor", "evaluation"))
+
+
+def waits_for_bucket(attempt):
+    """Whether it has ended, and its results could not be put into their bucket yet."""
+    asked = (attempt.get("description") or {}).get("bucket")
+    return asked is not None and attempt.has("exit") and "at" not in (attempt.get("inBucket") or {})
 
 
 def is_another(process):

@@ -8,6 +8,7 @@ from base.files import clock_ahead, keep_room, moment, now, own_folder
 from base.locks import hold
 from base.say import die, say
 from base.shell import workplace
+from bucket.bucket import BUCKET
 from nodes.group import has_led_to_the_end
 from nodes.watch import LOST_REASON
 from results.aside import keep_apart
@@ -35,7 +36,9 @@ DESCRIPTION = {
     # by itself from what is in the outputs.
     "resume": Maybe({"command": Maybe(str), "checkpoint": Maybe(str)}),
     # Where a copy of each new checkpoint goes, how many of them stay there, and the seconds between two.
-    "sync": Maybe({"to": str, "keep": int, "seconds": int, "checkpoint": Maybe(str)}),
+    "sync": Maybe({"to": str, "keep": int, "seconds": int, "checkpoint": Maybe(str), "bucket": Maybe(BUCKET)}),
+    # Where the results go at the end. `home`: there they count as at home, and the instance may end.
+    "bucket": Maybe({**BUCKET, "home": bool, "instance": str}),
     "variables": {str: str},
     # Names of those that it has besides, whose values must be here.
     "secrets": Maybe([str]),

@@ -83,6 +83,7 @@ def told_of(attempt):
         "resumesItself": resumes_itself(attempt),
         "resumedFrom": attempt.get("resumedFrom"),
         "copied": attempt.get("copied"),
+        "inBucket": attempt.get("inBucket"),
         "outputPath": attempt.get("outputPath"),
         "evaluation": evaluation_of(attempt, evaluating),
     }

@@ -77,8 +77,15 @@ class Supervisor:
             self.covered = cover(self.run.log, self.covered)
             if not self.attempt.has("evaluationExit"):
                 note_held(self.attempt)
+            self.keep_in_bucket()
             forget_unless_needed()
             viewer.terminate()
+
+    def keep_in_bucket(self):
+        """Nothing writes any more. Where it fails, whoever ends the instance tries anew; the log stays as it was copied."""
+        if self.described.get("bucket") is not None:
+            words = own_command("bucket-keep-now", experiment=self.run.experiment)
+            subprocess.run(words, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
 
     def listen(self):
         # The session may be closed, the run goes on. Ctrl-C in it is a wish to stop.

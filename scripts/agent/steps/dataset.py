@@ -11,6 +11,9 @@ from base import secrets
 from base.document import Maybe, takes
 from base.files import BASE, put, under_home, unlink_if_there
 from base.say import die, say
+from bucket.bucket import BUCKET, BucketError
+from bucket.dataset import fetch_archive, fetch_folder, is_archive
+from hub.dataset import HUB, fetch_hub
 from steps.archive import REFUSED, WRONG_LAYOUT, unpack
 from steps.fetch import fetch
 from steps.step import Step
@@ -18,8 +21,8 @@ from upload.uploads import manifest_path, mark_path
 
 # `target`: folder in the workspace that holds the dataset. `kind`: folder (it was uploaded to its place), archive (`path`:
 # the file), url (`url`: https address of an archive, or http on this machine's own 127.…; `sha256`: empty, not checked; `token`: name of the secret that its
-# host gets as a bearer token) or
-# fileSystem (`path`: the folder). Paths relative to the home folder. `splits`: folders that must not be empty. `cache`: the
+# host gets as a bearer token),
+# bucket (`bucket`: its place; `sha256` of an archive there), hub (`hub`: its place; `token`) or fileSystem (`path`: the folder). Paths relative to the home folder. `splits`: folders that must not be empty. `cache`: the
 # folder on a file system in which it lies for all machines, by its hash; `by`: what other machines call this one.
 DATASET = {
     "workspace": str,
@@ -29,6 +32,8 @@ DATASET = {
     "url": str,
     "sha256": str,
     "token": Maybe(str),
+    "bucket": Maybe(BUCKET),
+    "hub": Maybe(HUB),
     "splits": [str],
     "cache": Maybe({"root": str, "hash": str, "by": str}),
 }
@@ -48,7 +53,7 @@ def extract(hash, seconds, dataset):
 
 
 @takes(**DATASET)
-def extract_now(workspace, target, kind, path, url, sha256, splits, token, **_):
+def extract_now(workspace, target, kind, path, url, sha256, splits, token, bucket, hub, **_):
     """
     Exit codes: 3 the source is not there, 4 the archive is refused, 5 checksum, 6 the layout is wrong, 7 the disk is full.
     """
@@ -70,12 +75,38 @@ def extract_now(workspace, target, kind, path, url, sha256, splits, token, **_):
         # unless its checksum is the one that is asked for.
         dataset.take(archive, forget=not sha256)
         forget_all_but(None)
+    elif kind == "bucket":
+        bring(bucket, sha256, dataset)
+        forget_all_but(None)
+    elif kind == "hub":
+        partial = dataset.partial()
+        fetch_hub(hub, partial, None if token is None else token_of(token))
+        dataset.place(partial)
+        forget_all_but(None)
     elif kind == "fileSystem":
         dataset.link(under_home(path))
     else:
-        die(2, f"The dataset's kind must be folder, archive, url or fileSystem, not {kind}.")
+        die(2, f"The dataset's kind must be folder, archive, url, bucket, hub or fileSystem, not {kind}.")
     dataset.require_splits()
     say(f"The dataset is at {dataset.target}")
+
+
+def bring(told, sha256, dataset):
+    """An archive or a folder of a bucket."""
+    try:
+        if is_archive(told["url"]):
+            archive = os.path.join(ARCHIVES, hashlib.sha256(f"{told['url']} {sha256}".encode()).hexdigest()[:32])
+            if not os.path.isfile(archive):
+                fetch_archive(told, archive, sha256)
+            dataset.take(archive, forget=not sha256)
+        else:
+            partial = dataset.partial()
+            fetch_folder(told, partial)
+            dataset.place(partial)
+    except BucketError as error:
+        die(
+            NOT_THERE, f"The dataset could not be fetched. {error}. Check dataset.source, its secrets and AWS_ENDPOINT_URL."
+        )
 
 
 def token_of(name):
@@ -118,14 +149,22 @@ class Dataset:
 
     def take(self, archive, forget=False):
         """Unpacks an archive into a folder beside the target, which it then replaces in one step."""
-        partial = os.path.join(os.path.dirname(self.target), f".{os.path.basename(self.target)}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
+        partial = self.partial()
         try:
             unpack(archive, partial, os.path.basename(self.target), self.splits)
         except SystemExit as end:
             if forget and end.code in (REFUSED, WRONG_LAYOUT):
                 unlink_if_there(archive)
             raise
+        self.place(partial)
+
+    def partial(self):
+        """A folder beside the target, for what is to replace it."""
+        partial = os.path.join(os.path.dirname(self.target), f".{os.path.basename(self.target)}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        return partial
+
+    def place(self, partial):
         self.claim()
         if os.path.islink(self.target):
             os.unlink(self.target)

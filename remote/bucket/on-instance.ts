@@ -1,0 +1,130 @@
+import { z } from "zod";
+import type { Listener } from "../../local/listener";
+import { findSecrets, secretsConfig } from "../../plan/secrets";
+import type { BucketPlace, ResultsBucket, RunPlan } from "../../plan/types";
+import { type AgentCall, callAgent } from "../agent";
+import { readStatus } from "../run";
+import { bringSecrets, lookForSecrets, type SecretsHeld } from "../secrets";
+import type { SshSession } from "../session";
+import { withRetries } from "../transfer/retry";
+import { parseRunRecord, type RunRecord } from "../transfer/run-record";
+import type { RunStatus, SshAccess, Written } from "../types";
+import { parseWritten } from "../written";
+
+/** Everything of a run may be on its way. */
+const keepSeconds = 12 * 3600;
+
+const keptSchema = z.object({
+  url: z.string(),
+  files: z.number(),
+  bytes: z.number(),
+  workloadFiles: z.number(),
+  hasCheckpoint: z.boolean(),
+  written: z.unknown(),
+  /** Whether all of it was compared now, and not at the run's end alone. */
+  compared: z.boolean(),
+  run: z.unknown(),
+});
+
+/** Which results. */
+interface Place {
+  readonly instanceId: string;
+  readonly access: SshAccess;
+  readonly run: RunPlan;
+}
+
+/** Whom to tell how far it is. */
+interface Told extends Listener {
+  /** Value of a key of the stack's configuration, decrypted. Default: nothing is known of it. */
+  readonly config?: (key: string) => string | undefined;
+}
+
+/** Results in their bucket, in the form of those on this machine. */
+interface InBucket {
+  readonly folder: string;
+  readonly outputs: string;
+  readonly isInBucket: true;
+  readonly status: RunStatus;
+  readonly files: number;
+  readonly bytes: number;
+  readonly workloadFiles: number;
+  readonly hasCheckpoint: boolean;
+  readonly offlineRuns: readonly string[];
+  readonly written: Written;
+  readonly ran?: RunRecord;
+  readonly unstable: readonly string[];
+  readonly secrets?: SecretsHeld;
+}
+
+/** Whether an end of the run leaves its results in the bucket alone. */
+export function isHomeInBucket(run: RunPlan): run is RunPlan & { readonly bucket: ResultsBucket } {
+  return run.bucket?.home === true;
+}
+
+/**
+ * Has the instance put the results of a run into its bucket, and compare all that is there.
+ * @throws SshError with the reason where the bucket isn't reached, or something there is other than on the instance
+ */
+export async function keepInBucket(place: Place, bucket: ResultsBucket, how: Told): Promise<InBucket> {
+  const { access, run, instanceId } = place;
+  const { experiment } = run;
+  how.status?.("copying the results to the bucket", bucket.url);
+  const document = { experiment, instance: instanceId, bucket: placeOf(bucket) };
+  const text = await withRetries(access, async (session) => {
+    await bringAll(session, run, how);
+    const what = `Copying the results of ${experiment} to ${bucket.url}`;
+    return callAgent(session, { verb: "bucket-keep", document }, what, { timeoutSeconds: keepSeconds });
+  });
+  const kept = keptSchema.parse(lastLine(text));
+  const { files, bytes, workloadFiles, hasCheckpoint } = kept;
+  if (!kept.compared)
+    how.progress?.(
+      `${experiment}: the bucket's keys are neither here nor on the instance, so its results there were not compared again: ` +
+        "they were at the run's end, and nothing has changed on the instance since",
+    );
+  return {
+    folder: kept.url,
+    outputs: kept.url,
+    isInBucket: true,
+    status: await withRetries(access, (session) => readStatus(session, experiment)),
+    files,
+    bytes,
+    workloadFiles,
+    hasCheckpoint,
+    offlineRuns: [],
+    written: parseWritten(kept.written, access.host),
+    ran: parseRunRecord(kept.run),
+    unstable: [],
+    ...(run.secrets && { secrets: await withRetries(access, (session) => lookForSecrets(session, experiment)) }),
+  };
+}
+
+/** The instance may still have them. So some of them are worse than none. */
+async function bringAll(session: SshSession, { secrets = [] }: RunPlan, { config }: Told): Promise<void> {
+  const places = { environment: process.env, configured: config?.(secretsConfig) };
+  const { values, problems } = findSecrets(secrets, places);
+  if (problems.length === 0) await bringSecrets(session, values);
+}
+
+const fetchedSchema = z.object({ folder: z.string(), passed: z.array(z.string()) });
+
+/** Has the instance fetch the newest whole checkpoint of a run from its bucket: into which folder, and what was passed over. */
+export async function fetchSnapshot(
+  access: SshAccess,
+  { experiment, hash }: Pick<RunPlan, "experiment" | "hash">,
+  bucket: BucketPlace,
+): Promise<z.infer<typeof fetchedSchema>> {
+  const call: AgentCall = { verb: "bucket-snapshots", document: { experiment, hash, bucket: placeOf(bucket) } };
+  const what = `Fetching a checkpoint from ${bucket.url}`;
+  const text = await withRetries(access, (session) => callAgent(session, call, what, { timeoutSeconds: keepSeconds }));
+  return fetchedSchema.parse(lastLine(text));
+}
+
+function placeOf({ url, endpoint, region }: BucketPlace): BucketPlace {
+  return { url, endpoint, region };
+}
+
+/** What a verb prints at its end. Before that, rclone may have been installed. */
+function lastLine(text: string): unknown {
+  return JSON.parse(text.trim().split("\n").at(-1) ?? "");
+}

@@ -1,0 +1,70 @@
+import { describe, expect, it } from "vitest";
+import { bucketPlace, bucketProblems, resultsBucket } from "../../plan/bucket";
+import { checkpointsPlan } from "../../plan/checkpoints";
+import { type Experiment, parseExperiment } from "../../plan/experiment";
+
+const keys = "secrets: [AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY]";
+const experiment = (text: string): Experiment =>
+  parseExperiment(`experiment: e\nworkload: {source: w}\n${text}`, "a.yaml");
+const problems = (text: string): string[] =>
+  bucketProblems(experiment(text)).map(({ field, message, next }) => `${field}: ${message}. ${next}`);
+
+describe("buckets of an experiment", () => {
+  it.for(["s3://b", "http://b/c", "s3://bucket/../x", "s3://bucket//x", "s3://Bucket/x", "file:///x"])(
+    "%s is none",
+    (url) => {
+      expect(() => experiment(`results: {bucket: "${url}"}\n`)).toThrow(/must be a bucket with or without a prefix/);
+    },
+  );
+
+  it("hold results by stack and experiment, and checkpoints below", () => {
+    const given = experiment(
+      `results: {bucket: s3://models/runs/, home: bucket}\ncheckpoints: {sync: bucket}\nenvironment: {${keys}}\n`,
+    );
+    expect(bucketProblems(given)).toEqual([]);
+    expect(resultsBucket(given, "dev")).toEqual({ url: "s3://models/runs/dev/e", home: true });
+    expect(checkpointsPlan(given, { folder: undefined, stack: "dev" })).toMatchObject({
+      sync: "bucket",
+      bucket: { url: "s3://models/runs/dev/e/checkpoints" },
+    });
+    expect(resultsBucket(experiment(""), "dev")).toBeUndefined();
+  });
+
+  it("have a server and a region by the variables of the common tools", () => {
+    const variables = "{AWS_ENDPOINT_URL: https://a, AWS_ENDPOINT_URL_S3: https://b, AWS_DEFAULT_REGION: r}";
+    const given = experiment(`environment: {variables: ${variables}}\n`);
+    expect(bucketPlace("s3://models", given)).toEqual({ url: "s3://models", endpoint: "https://b", region: "r" });
+    expect(bucketPlace("gs://models", given)).toEqual({ url: "gs://models", region: "r" });
+  });
+
+  it("need their keys among the secrets", () => {
+    expect(
+      problems("results: {bucket: s3://models/runs}\nenvironment: {secrets: [HF_TOKEN, AWS_ACCESS_KEY_ID]}\n"),
+    ).toEqual([
+      "results.bucket: it needs AWS_SECRET_ACCESS_KEY, which environment.secrets doesn't name. " +
+        "Add it: secrets: [HF_TOKEN, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY]",
+    ]);
+    expect(problems("dataset: {source: gs://sets/a}\n")).toEqual([
+      expect.stringMatching(/^dataset\.source: it needs GOOGLE_CREDENTIALS,/),
+    ]);
+  });
+
+  it.for([
+    ["results: {home: bucket}", /^results\.home: there is no bucket/],
+    ["checkpoints: {sync: bucket}", /^checkpoints\.sync: there is no bucket/],
+    [`results: {bucket: r2://models}\nenvironment: {${keys}}`, /Cloudflare has a server for each account/],
+    [
+      `results: {bucket: s3://models}\nenvironment: {${keys}, variables: {AWS_ENDPOINT_URL: "http://s3.example.com"}}`,
+      /^environment\.variables\.AWS_ENDPOINT_URL: must be an https URL/,
+    ],
+    [`results: {bucket: s3://models}\ntrain: {nodes: 2}\nenvironment: {${keys}}`, /training on several machines can't/],
+    [`dataset: {source: s3://models/x, cache: fileSystem}\nenvironment: {${keys}}`, /^dataset\.cache: /],
+    [
+      `dataset: {source: s3://models/x, sha256: ${"a".repeat(64)}}\nenvironment: {${keys}}`,
+      /^dataset\.sha256: is of an/,
+    ],
+    [`dataset: {source: "s3://models/../x"}\nenvironment: {${keys}}`, /^dataset\.source: must be a bucket and what/],
+  ] as const)("refused: %s", ([text, message]) => {
+    expect(problems(`${text}\n`)).toEqual([expect.stringMatching(message)]);
+  });
+});
