@@ -1,6 +1,7 @@
 /**
  * What a training takes: the keys of a stack file (docs/reference/stack-file.md), which it doesn't read. API keys come
- * from `LAMBDA_API_KEY` or the secret `lambda-train:apiKey` of your stack.
+ * from `LAMBDA_API_KEY` or the secret `lambda-train:apiKey` of your stack, values of `environment.secrets` from its
+ * `lambda-train:secrets`.
  */
 export interface TrainingArgs {
   /** Path of an experiment file, relative to the project. */

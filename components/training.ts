@@ -43,8 +43,10 @@ export class Training extends pulumi.ComponentResource {
 
   /** All outputs of the training, by name. */
   private async made(name: string, args: TrainingArgs): Promise<Record<string, unknown>> {
-    const { apiKey, selfTerminateApiKey } = stackConfig();
-    const keys = Object.entries({ ...args, apiKey, selfTerminateApiKey }).filter(([, value]) => value !== undefined);
+    const { apiKey, selfTerminateApiKey, secrets } = stackConfig();
+    const keys = Object.entries({ ...args, apiKey, selfTerminateApiKey, secrets }).filter(
+      ([, value]) => value !== undefined,
+    );
     const raw = Object.fromEntries(
       keys.map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
     );

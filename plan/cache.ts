@@ -13,7 +13,7 @@ export function cacheProblems({ fileSystem }: StackConfig, { dataset, environmen
     ...(environment.cache === value ? ["environment.cache"] : []),
   ];
   const message = "the stack has no file system";
-  const next = "Name one in the stack file (`pulumi config set fileSystem <name>`), or set it to none";
+  const next = "Name one in the stack file (`pulumi config set lambda-train:fileSystem <name>`), or set it to none";
   const problems: Problem[] = fileSystem === undefined ? cached.map((field) => ({ field, value, message, next })) : [];
   if (dataset?.cache === value && dataset.source.startsWith("lambda-fs://")) {
     const there = `the dataset ${dataset.source} lies on a file system already`;

@@ -314,8 +314,8 @@ export const experimentSchema = z.strictObject({
         .enum(["keep", "down"], { error: "must be keep or down" })
         .default("keep")
         .describe(
-          "What becomes of the instances when all runs of the stack have ended. `keep`: they bill until `down`. `down`: `npm run " +
-            "watch` does what `down` does, at its first look after that. See docs/money.md.",
+          "What becomes of the instances when all runs of the stack have ended. `keep`: they bill until `down`. `down`: " +
+            "`npm run watch` does what `down` does, at its first look after that. See docs/money.md.",
         ),
       onChange: z
         .enum(["wait", "restart"], { error: "must be wait or restart" })

@@ -27,6 +27,11 @@ export const secretsConfig = "lambda-train:secrets";
 
 /** A shorter value would be masked wherever a word holds it. */
 const shortest = 6;
+/** As many digits as a number in an answer of an instance has at most, with sign and exponent. */
+const asNumber = /^[-+.\d]{1,20}(e[-+]?\d{1,3})?$/i;
+const usedInClear =
+  "also occurs in clear, in the experiment, the stack or the stack's own words, where masking would hide it: what is no " +
+  "secret belongs in environment.variables";
 /** The longest that a program's environment takes. */
 const longest = 100_000;
 
@@ -44,6 +49,8 @@ export interface SecretPlaces {
   readonly environment: NodeJS.ProcessEnv;
   /** The stack's encrypted configuration: what it holds under `secrets`, as JSON text. */
   readonly configured: string | undefined;
+  /** Text that must stay readable, so that no secret may occur in it. Default: none. */
+  readonly clear?: string;
 }
 
 /** Values of secrets as far as they are found here, and what is wrong with the others. */
@@ -59,14 +66,17 @@ export interface FoundSecrets {
  * Finds the values of secrets: in the environment, else in the stack's configuration, else in their files. From then on
  * this process masks them in all that it prints.
  */
-export function findSecrets(secrets: readonly SecretSource[], { environment, configured }: SecretPlaces): FoundSecrets {
+export function findSecrets(
+  secrets: readonly SecretSource[],
+  { environment, configured, clear = "" }: SecretPlaces,
+): FoundSecrets {
   const kept = parseJson(configured ?? "{}");
   const values: Record<string, string> = {};
   const from: Record<string, string> = {};
   const problems: Problem[] = [];
   for (const secret of secrets) {
     const { value, where, fault } = lookUp(secret, environment, kept);
-    const wrong = fault ?? (value === undefined ? undefined : unfit(value));
+    const wrong = fault ?? (value === undefined ? undefined : unfit(value, clear));
     if (value !== undefined && wrong === undefined) {
       values[secret.name] = value;
       from[secret.name] = where;
@@ -131,9 +141,11 @@ function configuredValue(kept: unknown, name: string): string | undefined {
   return value === undefined || value === null || value === "" ? undefined : String(value);
 }
 
-function unfit(value: string): string | undefined {
+function unfit(value: string, clear: string): string | undefined {
   if (value.length < shortest)
     return `has ${value.length} characters: a secret has ${shortest} or more, since it is masked`;
+  if (asNumber.test(value)) return "is a number, which occurs in times, sizes and losses: masking would hide those too";
+  if (clear.includes(value)) return usedInClear;
   if (Buffer.byteLength(value) > longest) return `is longer than ${longest} bytes`;
   return value.includes("\0") ? "holds a NUL character" : undefined;
 }

@@ -40,6 +40,13 @@ export function agentName(): string {
   return agent().name;
 }
 
+/** The agent's source: each word that it may answer with stands there. */
+export function agentText(): string {
+  return agent()
+    .files.map(({ content }) => content.toString())
+    .join("\n");
+}
+
 /** Shell words that call the agent, once it is there. Isolated: nothing of the user's Python has a part in it. */
 function agentCommand(): string {
   return `python3 -IS "$HOME/.lambda-train/agent/${agentName()}"`;

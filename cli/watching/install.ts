@@ -113,7 +113,7 @@ function requireKey(stack: string): void {
   if (isEmulated(stack) || process.env.LAMBDA_API_KEY || rawStackConfig(stack).apiKey !== undefined) return;
   throw usage(
     `A watch of ${stack} needs a Lambda API key: set LAMBDA_API_KEY for this command, or the stack's own by ` +
-      "`npm run pulumi -- config set --secret apiKey`.",
+      "`npm run pulumi -- config set --secret lambda-train:apiKey`.",
   );
 }
 

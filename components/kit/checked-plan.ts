@@ -6,6 +6,7 @@ import { makePlan } from "../../plan/plan";
 import { findSecrets, requireSecrets } from "../../plan/secrets";
 import { smokeTest } from "../../plan/smoke";
 import type { Plan, RunPlan } from "../../plan/types";
+import { agentText } from "../../remote/agent";
 import { withRegions } from "./file-system-region";
 
 /** The plan, after everything that can fail for free has been tried. Of the workload's, a preview runs dataset.prepare alone. */
@@ -29,10 +30,11 @@ export async function checkedPlan(config: Readonly<Record<string, string>>): Pro
 }
 
 /** A preview needs no secret: it tells what an `up` will find here. */
-function checkSecrets({ machines }: Plan, configured: string | undefined): void {
-  const secrets = machines[0]?.environment.secrets ?? [];
+function checkSecrets(plan: Plan, configured: string | undefined): void {
+  const secrets = plan.machines[0]?.environment.secrets ?? [];
   if (secrets.length === 0) return;
-  const places = { environment: process.env, configured };
+  // What an instance answers is masked there: a secret that is one of its words would make the answer unreadable.
+  const places = { environment: process.env, configured, clear: `${JSON.stringify(plan)}\n${agentText()}` };
   if (!pulumi.runtime.isDryRun()) return void requireSecrets(secrets, places);
   const { from, problems } = findSecrets(secrets, places);
   const found = Object.entries(from).map(([name, where]) => `${name} from ${where}`);

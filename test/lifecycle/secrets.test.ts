@@ -47,6 +47,9 @@ describe("secrets of a workload", { timeout: 120_000 }, () => {
       /environment\.secrets: HF_TOKEN is not set[\s\S]*environment\.secrets: WANDB_API_KEY is not set/,
     );
     expect(refused).toContain("config set --secret --path 'lambda-train:secrets.HF_TOKEN'");
+    // An instance masks them in its answers: this one would make that of each look at the run unreadable.
+    const word = await project.fails("up", [], { HF_TOKEN: "running" });
+    expect(word).toMatch(/HF_TOKEN is .* the value from the environment also occurs in clear/);
     expect(await cloud.inventory()).toMatchObject({ instances: [] });
     const { code, output: shown } = await project.pulumi(["preview"], given);
     expect(code, shown).toBe(0);

@@ -190,13 +190,15 @@ describe("the package for npm", { timeout: 60_000 }, () => {
     program.write("Pulumi.yaml", stringify({ name: "infrastructure", runtime: "nodejs", main: "program" }));
     program.write("program/package.json", JSON.stringify({ main: "index.js" }));
     for (const name of ["one", "two"]) {
-      const train = { waitFor: "end", overrides: { steps: 20 } };
+      const command = 'test -n "$DATA_KEY" && make train CONFIG={config} EXPERIMENT={experiment}';
+      const train = { waitFor: "end", overrides: { steps: 20 }, ...(name === "two" && { command }) };
+      const environment = name === "two" ? { secrets: ["DATA_KEY"] } : {};
       const gate = { gpu: "optional", minDiskGiB: 0, modules: [] };
       for (const split of ["train", "valid", "test"]) program.write(`${name}-data/${split}/a.jsonl`, "[1, 3]");
       const dataset = { source: `${name}-data` };
       program.write(
         `${name}.yaml`,
-        stringify({ experiment: name, workload: { source: "tiny" }, dataset, gate, train }),
+        stringify({ experiment: name, workload: { source: "tiny" }, dataset, environment, gate, train }),
       );
     }
     program.write(
@@ -213,12 +215,23 @@ module.exports = { status: [one.runStatus, two.runStatus], home: two.resultsDire
     const pulumi = (...words: string[]): Promise<string> =>
       program.succeeds("npx", ["lambda-train", "pulumi", ...words, "--non-interactive"]);
     await pulumi("stack", "init", "prod");
+    await pulumi(
+      "config",
+      "set",
+      "--stack",
+      "prod",
+      "--secret",
+      "--path",
+      "lambda-train:secrets.DATA_KEY",
+      "key-of-the-stack",
+    );
     await pulumi("up", "--yes", "--skip-preview", "--stack", "prod");
     expect(JSON.parse(await pulumi("stack", "output", "--json", "--stack", "prod"))).toMatchObject({
       status: ["finished", "finished"],
       home: "results/prod/two",
       error: { "metrics/evaluation.json": { step: 20 } },
     });
+    expect(program.state("prod")).not.toContain("key-of-the-stack");
     expect((await cloud.inventory()).instances).toHaveLength(2);
     expect(await pulumi("preview", "--expect-no-changes", "--stack", "prod")).toContain("unchanged");
     await pulumi("destroy", "--yes", "--skip-preview", "--stack", "prod");

@@ -54,12 +54,41 @@ describe("secrets of an experiment", () => {
     ["short", "abc", "has 3 characters"],
     ["with a NUL", "abcdefg\0h", "NUL"],
     ["endless", "x".repeat(100_001), "longer than"],
+    ["a number", "-0.176447e-05", "is a number"],
   ])("that are %s are refused, and not shown", (_, value, message) => {
     const refused = (): unknown =>
       requireSecrets([{ name: "T" }], { environment: { T: value }, configured: undefined });
     expect(refused).toThrow(message);
     expect(refused).not.toThrow(value);
     expect(() => requireSecrets([{ name: "T", file: join(folder, "empty") }], nothing)).toThrow("is empty");
+  });
+
+  it("are refused where they also occur in clear: what names the run would be masked in its instance's answers", () => {
+    const environment = { PROJECT: "lambda-run-v1" };
+    const refused = (): unknown =>
+      requireSecrets([{ name: "PROJECT" }], {
+        environment,
+        configured: undefined,
+        clear: '{"experiment":"lambda-run-v1"}',
+      });
+    expect(refused).toThrow(
+      /PROJECT is .* the value from the environment also occurs in clear[\s\S]*environment\.variables/,
+    );
+    expect(refused).not.toThrow("lambda-run-v1");
+  });
+
+  it("are masked whole where one begins as another does, whichever comes first", () => {
+    const environment = { A: "hf_prefix", B: "hf_prefix-and-more" };
+    for (const names of [
+      ["A", "B"],
+      ["B", "A"],
+    ]) {
+      findSecrets(
+        names.map((name) => ({ name })),
+        { environment, configured: undefined },
+      );
+      expect(masked("hf_prefix-and-more hf_prefix")).toBe(`${"*".repeat(18)} ${"*".repeat(9)}`);
+    }
   });
 
   it("are masked from then on in what this process prints, line by line where they are long", () => {

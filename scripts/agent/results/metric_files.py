@@ -6,6 +6,7 @@ folder, or were found beside it.
 import hashlib
 import os
 import re
+import stat
 
 from curves.files import reader_of
 from curves.told import Logged
@@ -43,6 +44,9 @@ def candidates(output, beside=()):
         try:
             status = os.stat(path)
         except OSError:
+            continue
+        # Nobody may ever write to a pipe, and a device has no end.
+        if not stat.S_ISREG(status.st_mode):
             continue
         kind.append((max(status.st_mtime_ns, status.st_ctime_ns), status.st_size, path))
     texts.sort(reverse=True)

@@ -9,6 +9,7 @@ import unittest.mock
 from curves.join import joined
 from curves.points import MOST, Curves, Points
 from results.beside import beside_of, keep_beside
+from results.metric_files import candidates
 from run.state import Run
 from sweep.tables import TabledMetric
 
@@ -89,6 +90,13 @@ class Sweeps(unittest.TestCase):
         self.assertEqual(TabledMetric("eval/acc", 0).points(self.folder), points)
         later = os.stat(os.path.join(metrics, "acc")).st_mtime_ns + 10**9
         self.assertEqual(TabledMetric("eval/acc", later).points(self.folder), [])
+
+    def test_read_no_pipe_and_no_device_that_is_called_as_a_file_of_metrics(self):
+        for name in ("metrics.json", "events.out.tfevents.1", "run-a.wandb"):
+            os.mkfifo(os.path.join(self.folder, name))
+        for name in ("zero.json", "events.out.tfevents.2"):
+            os.symlink("/dev/zero", os.path.join(self.folder, name))
+        self.assertEqual(candidates(self.folder), ([], []))
 
     def test_take_from_beside_the_outputs_what_has_a_trials_name_where_others_run(self):
         run, other = Run("swept-t1"), Run("swept-t2")

@@ -89,7 +89,7 @@ describe("an installed watch", () => {
   it("is refused without a key, without a scheduler, with too long a pause, and where files aren't one's own", () => {
     vi.stubEnv("LAMBDA_API_KEY", "");
     expect(() => installWatch("gpu", {})).toThrow(
-      /needs a Lambda API key: set LAMBDA_API_KEY.*config set --secret apiKey/,
+      /needs a Lambda API key: set LAMBDA_API_KEY.*config set --secret lambda-train:apiKey/,
     );
     expect(installWatch("dev", {})).toBe(0);
     expect(() => installWatch("dev", { every: 60 })).toThrow(/--every is 60: with --install it must be 1 to 59/);
