@@ -1,5 +1,5 @@
 import { defineConfig } from "vitest/config";
-import LongestFirst from "./test/support/longest-first";
+import LongestFirst from "./test/support/longest-first.mjs";
 
 export default defineConfig({
   test: {
@@ -7,7 +7,8 @@ export default defineConfig({
     reporters: ["default", "./test/support/closing-line.ts"],
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    maxWorkers: 3,
+    // Most tests wait more than they compute.
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
   },
 });

@@ -77,7 +77,10 @@ describe("faults of a run", { timeout: 180_000 }, () => {
     // The Pulumi CLI alone does it as well, and tells.
     const { code, output: destroyed } = await project.pulumi(["destroy", "--yes", "--skip-preview"]);
     expect(code, destroyed).toBe(0);
-    expect(inbox.at<Notice>("/hook").at(-1)).toMatchObject({ event: "terminated", results: "results/test/again" });
+    expect(inbox.at<Notice>("/hook").at(-1)).toMatchObject({
+      event: "terminated",
+      results: "results/test/crashed, results/test/again",
+    });
     expect(await verifyResults(results("again"))).toMatchObject({ ok: true });
     expect(lastCheckpoint("again").step).toBeGreaterThan(0);
     expect(await cloud.inventory()).toEqual(nothing);

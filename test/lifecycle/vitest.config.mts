@@ -1,10 +1,10 @@
-import { globSync, readFileSync } from "node:fs";
 import { defineConfig } from "vitest/config";
+import { fleetFiles } from "../support/fleet-files.mjs";
 
-/** The files whose rarer cases the default run leaves out: see test/support/fleet-suite.ts. */
+/** The files whose rarer cases the default run leaves out. */
 export default defineConfig({
   test: {
-    include: globSync("test/**/*.test.ts").filter((path) => readFileSync(path, "utf8").includes("/fleet-suite")),
+    include: [...fleetFiles],
     reporters: ["default", "./test/support/closing-line.ts"],
     testTimeout: 60_000,
     hookTimeout: 120_000,
