@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
-import { useConfigFile } from "./config-file";
+import { configFileArgument, useConfigFile } from "./config-file";
 import { printLastLines } from "./last-lines";
 import { printSafely } from "./output";
 
@@ -41,7 +41,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing there, 4 unreachable, 5 t
 export function operatorCommand(name: string, description: string): Command {
   return plainCommand(name, description)
     .option("-s, --stack <name>", "stack to use (default: the selected one, else dev)")
-    .option("--config-file <path>", "file to read instead of Pulumi.<stack>.yaml")
+    .option("--config-file <path>", "file to read instead of Pulumi.<stack>.yaml", configFileArgument)
     .on("option:config-file", useConfigFile)
     .addHelpText("after", exitCodeHelp);
 }

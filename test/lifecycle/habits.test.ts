@@ -73,6 +73,10 @@ describe("a user of Pulumi", { timeout: 180_000 }, () => {
     project.write("Pulumi.test.yaml", own);
     expect((await project.run("notify")).output).toContain("notifies nobody");
     expect(await project.succeeds("notify", ["--config-file", "other.yaml"])).toBe("command 1 (apprise): failed\n");
+    expect(await project.run("notify", ["--config-file", "none.yaml"])).toMatchObject({
+      code: 2,
+      output: expect.stringContaining(`There is no file ${join(project.folder, "none.yaml")}`),
+    });
 
     project.write("Pulumi.test.yaml", `environment: [shared]\n${own}`);
     // The backend of a folder has no environments. The commands say what the real CLI says of that.
