@@ -41,7 +41,7 @@ async function look(view: StackView): Promise<JobReport[]> {
 }
 
 async function lookOnce(job: JobView): Promise<JobLook> {
-  const seen = await askRun(job, lookAtRun);
+  const seen = await askRun(job, (session, experiment) => lookAtRun(session, experiment, job.worker === undefined));
   if (seen === undefined) return { job, run: { state: "none" }, details: noDetails };
   if ("reason" in seen) return { job, run: { state: "unreachable", reason: seen.reason }, details: noDetails };
   const { status, ...details } = seen;

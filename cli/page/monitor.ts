@@ -162,7 +162,7 @@ export class StackMonitor {
   /** Watches the instance and the experiment that the stack has now. */
   private watch(): void {
     const { job } = this;
-    const { access, run, instance } = job ?? {};
+    const { access, run, worker, instance } = job ?? {};
     const isGoneForGood = job !== undefined && statusText(this.account, job) === "gone";
     const there = access !== undefined && instance !== undefined && !isGoneForGood;
     const watching = there ? JSON.stringify([instance.id, access, run?.experiment]) : "";
@@ -171,7 +171,8 @@ export class StackMonitor {
     this.runMonitor?.close();
     this.events.resetLog();
     for (const topic of ["history", "machine", "checkpoints", "metrics", "trouble"]) this.events.set(topic, null);
-    this.runMonitor = there ? new RunMonitor(access, run?.experiment, this.events, () => this.tell()) : undefined;
+    const monitored = { experiment: run?.experiment, trains: worker === undefined };
+    this.runMonitor = there ? new RunMonitor(access, monitored, this.events, () => this.tell()) : undefined;
   }
 
   private tell(): void {

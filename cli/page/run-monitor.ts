@@ -35,6 +35,14 @@ export interface Seen {
   readonly skewMs: number;
 }
 
+/** What to watch on an instance. */
+export interface MonitoredRun {
+  /** undefined while the stack has no run yet: the machine alone is watched. */
+  readonly experiment: string | undefined;
+  /** Whether it trains itself. A worker of a sweep doesn't: its log tells of many trials, and has no curve. */
+  readonly trains: boolean;
+}
+
 /**
  * Watches an instance and the run on it over one SSH connection: status, machine, metrics and log. It goes on whenever
  * the connection is there again.
@@ -57,16 +65,14 @@ export class RunMonitor {
   /** Bytes of the log that were sent. Starts at 0 again if the log was truncated or replaced. */
   private known: number | undefined;
 
-  /**
-   * @param experiment undefined while the stack has no run yet: the machine alone is watched.
-   * @param onChange Told whenever something other than the log has changed.
-   */
+  /** @param onChange Told whenever something other than the log has changed. */
   constructor(
     access: SshAccess,
-    private readonly experiment: string | undefined,
+    private readonly run: MonitoredRun,
     private readonly events: Events,
     private readonly onChange: () => void,
   ) {
+    const { experiment } = run;
     this.kept = new KeptSession(access, (link) => {
       this.link = link;
       onChange();
@@ -113,7 +119,7 @@ export class RunMonitor {
   }
 
   private async look(): Promise<number> {
-    const { experiment } = this;
+    const { experiment, trains } = this.run;
     this.turns++;
     if (!this.events.watched && this.turns % aloneEvery !== 1) return lookMs;
     await this.kept.use(async (session) => {
@@ -128,7 +134,7 @@ export class RunMonitor {
       this.events.set("history", history(this.status));
       this.events.set("machine", this.use);
       this.events.set("checkpoints", look.checkpoints);
-      if (experiment !== undefined && this.looks++ % metricsEvery === 0) {
+      if (experiment !== undefined && trains && this.looks++ % metricsEvery === 0) {
         const { mark, files, left, earlier } = await readMetricFiles(
           session,
           experiment,
@@ -168,7 +174,7 @@ export class RunMonitor {
           }
           this.known = at + chunk.length;
           this.events.appendLog(chunk);
-          this.logCurves.push(chunk);
+          if (this.run.trains) this.logCurves.push(chunk);
         },
       }),
     );

@@ -34,16 +34,21 @@ export const noDetails: Details = { machine: null, progress: null, metrics: {}, 
 
 const mostLines = 8;
 
-/** Looks at a run over one connection. */
-export async function lookAtRun(session: SshSession, experiment: string): Promise<RunLook> {
+/**
+ * Looks at a run over one connection.
+ * @param trains Whether it trains itself. A worker of a sweep doesn't: its log tells of many trials, and has no curve.
+ */
+export async function lookAtRun(session: SshSession, experiment: string, trains = true): Promise<RunLook> {
   const status = await readStatus(session, experiment);
   const { outputPath, logPath } = status;
   const [machine, files, end] = await Promise.all([
     readMachine(session, { experiment, outputPath }),
     // Without an output folder a logger may have written beside it.
-    readMetricFiles(session, experiment, outputPath ?? "", ""),
+    trains ? readMetricFiles(session, experiment, outputPath ?? "", "") : undefined,
     readLogTail(session, logPath),
   ]);
+  const log = logLines(end).slice(-mostLines).map(plainText);
+  if (files === undefined) return { status, machine, progress: null, metrics: {}, log };
   const logged = new LogCurves();
   logged.push(Buffer.from(end));
   const look = logged.look({ ended: status.exitCode !== undefined });
@@ -52,6 +57,5 @@ export async function lookAtRun(session: SshSession, experiment: string): Promis
   const isDue = ["pending", "running"].includes(status.evaluation?.state ?? "none");
   const metrics = Object.fromEntries(isDue ? [] : scores.map(({ name, value }) => [name, value]));
   const left = files.left.length > 0 && { metricsLeft: files.left };
-  const log = logLines(end).slice(-mostLines).map(plainText);
   return { status, machine, progress, metrics, ...left, log };
 }

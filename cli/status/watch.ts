@@ -66,7 +66,7 @@ export class StatusWatch {
       const { instance, access, run } = job;
       if (instance === undefined || access === undefined || run === undefined) continue;
       const key = keyOf(job);
-      this.watches.set(key, known.get(key) ?? new RunWatch(access, run.experiment));
+      this.watches.set(key, known.get(key) ?? new RunWatch(access, run.experiment, job.worker === undefined));
       known.delete(key);
     }
     for (const gone of known.values()) gone.close();
@@ -86,6 +86,7 @@ class RunWatch {
   constructor(
     access: SshAccess,
     private readonly experiment: string,
+    private readonly trains: boolean,
   ) {
     this.kept = new KeptSession(access, (link) => {
       this.link = link;
@@ -98,7 +99,9 @@ class RunWatch {
 
   /** What is known now; waits for the instance no longer than given. */
   async look(seconds: number): Promise<Omit<JobLook, "job">> {
-    const look = await this.use((session) => lookAtRun(session, this.experiment), seconds).catch(() => undefined);
+    const look = await this.use((session) => lookAtRun(session, this.experiment, this.trains), seconds).catch(
+      () => undefined,
+    );
     if (look !== undefined) {
       const { status, ...details } = look;
       const use = cpuPercent(this.seen.details?.machine ?? undefined, look.machine) ?? undefined;

@@ -72,7 +72,7 @@ describe("a run", { timeout: 90_000 }, () => {
     expect(status.progress).not.toBeNull();
 
     const events = new Events();
-    const monitor = new RunMonitor(host.sshd.access, experiment, events, () => {});
+    const monitor = new RunMonitor(host.sshd.access, { experiment, trains: true }, events, () => {});
     const shown = (): unknown => (events.get("metrics") as { progress?: unknown } | null)?.progress;
     const told = JSON.parse(JSON.stringify(status.progress));
     await expect.poll(shown, { timeout: 40_000 }).toEqual(told);
