@@ -2,8 +2,8 @@ import { join, relative } from "node:path";
 import { openWay } from "../../lambda/account/way";
 import { isGone, statusOrGone } from "../../lambda/life/presence";
 import type { EvaluationPlan, RunPlan, WorkerPlan } from "../../plan/types";
-import { endJobs } from "../../remote/jobs";
 import { isHomeInBucket } from "../../remote/bucket/on-instance";
+import { endJobs } from "../../remote/jobs";
 import {
   type BroughtHome,
   destroyReason,
