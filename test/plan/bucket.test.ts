@@ -2,12 +2,43 @@ import { describe, expect, it } from "vitest";
 import { bucketPlace, bucketProblems, resultsBucket } from "../../plan/bucket";
 import { checkpointsPlan } from "../../plan/checkpoints";
 import { type Experiment, parseExperiment } from "../../plan/experiment";
+import { hubPlace, hubProblems } from "../../plan/hub";
 
 const keys = "secrets: [AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY]";
 const experiment = (text: string): Experiment =>
   parseExperiment(`experiment: e\nworkload: {source: w}\n${text}`, "a.yaml");
 const problems = (text: string): string[] =>
   bucketProblems(experiment(text)).map(({ field, message, next }) => `${field}: ${message}. ${next}`);
+
+describe("a dataset on a hub", () => {
+  const given = (source: string, variables = "{}"): Experiment =>
+    experiment(`dataset: {source: "${source}"}\nenvironment: {variables: ${variables}}\n`);
+  const place = (source: string): unknown => hubPlace(source, given(source));
+
+  it("has a repository, a revision and a path", () => {
+    const endpoint = "https://huggingface.co";
+    const repository = "owner/name";
+    expect(place("hf://datasets/owner/name")).toEqual({ endpoint, repository, revision: "main", path: "" });
+    expect(place("hf://datasets/owner/name@refs%2Fpr%2F1/a/b c/")).toEqual({
+      endpoint,
+      repository,
+      revision: "refs/pr/1",
+      path: "a/b c",
+    });
+    for (const source of ["hf://owner/name", "hf://datasets/owner", "hf://datasets/owner/name/../x"])
+      expect(place(source)).toBeUndefined();
+  });
+
+  it("is refused where it is none, or its server isn't encrypted", () => {
+    const fields = (...args: Parameters<typeof given>): string[] =>
+      hubProblems(given(...args)).map(({ field }) => field);
+    expect(fields("hf://owner/name")).toEqual(["dataset.source"]);
+    expect(fields("hf://datasets/o/n", '{HF_ENDPOINT: "http://hub.example.com"}')).toEqual([
+      "environment.variables.HF_ENDPOINT",
+    ]);
+    expect(fields("hf://datasets/o/n", '{HF_ENDPOINT: "http://127.0.0.1:8080"}')).toEqual([]);
+  });
+});
 
 describe("buckets of an experiment", () => {
   it.for(["s3://b", "http://b/c", "s3://bucket/../x", "s3://bucket//x", "s3://Bucket/x", "file:///x"])(
