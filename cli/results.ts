@@ -1,5 +1,6 @@
 import { relative } from "node:path";
-import { type BroughtHome, bringHome, homeNotes, homeText, type ResultsPlace } from "../remote/results";
+import type { BroughtHome } from "../remote/home";
+import { bringHome, homeNotes, homeText, type ResultsPlace } from "../remote/results";
 import { verifyResults } from "../remote/transfer/download";
 import { syncLines } from "../remote/wandb-runs";
 import { jobsBeside } from "./beside/jobs";

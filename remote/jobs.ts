@@ -1,6 +1,7 @@
 import { askAgent } from "./agent";
 import { jobCopy } from "./copies";
-import { type BroughtHome, endRun, type ResultsPlace } from "./results";
+import type { BroughtHome } from "./home";
+import { endRun, type ResultsPlace } from "./results";
 import { type SshSession, sshFailure } from "./session";
 import type { RunStatus } from "./types";
 

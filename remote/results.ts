@@ -6,9 +6,10 @@ import { findSecrets, secretsConfig } from "../plan/secrets";
 import type { EvaluationPlan, RunPlan } from "../plan/types";
 import { callAgent } from "./agent";
 import { isHomeInBucket, keepInBucket } from "./bucket/on-instance";
+import type { BroughtHome } from "./home";
 import { restoredSource } from "./restore/note";
 import { evaluateRun, hasEnded, readStatus, stopRun } from "./run";
-import { bringSecrets, lookForSecrets, type SecretsHeld, secretsText } from "./secrets";
+import { bringSecrets, lookForSecrets, secretsText } from "./secrets";
 import { beginFetch, removeAside, tellFetched } from "./self-termination";
 import type { SshSession } from "./session";
 import { onOneConnection } from "./ssh/kept";
@@ -17,9 +18,8 @@ import { namedBelow, outputsAtHome, pathAtHome } from "./transfer/names";
 import { ResultsRecord, recordHead, resultsFile } from "./transfer/results-file";
 import { sourceOf } from "./transfer/results-source";
 import { withRetries } from "./transfer/retry";
-import type { RunRecord } from "./transfer/run-record";
 import { folderOfPart, prunedReason } from "./trial-part";
-import type { RunStatus, SshAccess, Written } from "./types";
+import type { RunStatus, SshAccess } from "./types";
 import { offlineRunOf } from "./wandb-runs";
 import { elsewhereLines, filesText, isCheckpoint, leftCheckpoint, leftText, ownLogs, parseWritten } from "./written";
 
@@ -44,33 +44,6 @@ interface Waiting extends Listener {
   readonly interrupted?: AbortSignal;
   /** Value of a key of the stack's configuration, decrypted. Default: nothing is known of it. */
   readonly config?: (key: string) => string | undefined;
-}
-
-/** What came home. */
-export interface BroughtHome {
-  /** Local folder, absolute; or a URL where all of it is in a bucket. */
-  readonly folder: string;
-  /** It is in a bucket, verified there, and not on this machine. */
-  readonly isInBucket?: true;
-  /** Where in it the outputs folder's content lies, absolute. */
-  readonly outputs: string;
-  readonly status: RunStatus;
-  readonly files: number;
-  readonly bytes: number;
-  /** How many of these files the workload wrote: all but the run's own logs. */
-  readonly workloadFiles: number;
-  /** Whether one of them looks like a checkpoint. */
-  readonly hasCheckpoint: boolean;
-  /** Folders of W&B runs that are to be uploaded by hand, relative to `folder`, with / in them. */
-  readonly offlineRuns: readonly string[];
-  /** What the workload wrote outside of its outputs. */
-  readonly written?: Written;
-  /** What ran, as the results' record tells it. */
-  readonly ran?: RunRecord;
-  /** Files that changed while they were read, as a log does while training goes on. */
-  readonly unstable: readonly string[];
-  /** Which of them hold a secret's value; undefined for a run without secrets. */
-  readonly secrets?: SecretsHeld;
 }
 
 /** Why a run is stopped whose instance goes. */

@@ -1,4 +1,5 @@
-import { type BroughtHome, bringHome, endRun, homeNotes, homeText } from "../../remote/results";
+import type { BroughtHome } from "../../remote/home";
+import { bringHome, endRun, homeNotes, homeText } from "../../remote/results";
 import { resultsPlace, type WithRun } from "../stack/stack-view";
 import { noteStopped, stopOthers, userReason } from "../stack/stopped";
 import { printing } from "../terminal/listener";

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { BroughtHome } from "../../remote/home";
 import { readMachine } from "../../remote/machine";
-import { type BroughtHome, bringHome, type ResultsPlace } from "../../remote/results";
+import { bringHome, type ResultsPlace } from "../../remote/results";
 import { hasEnded, readStatus } from "../../remote/run";
 import { isRetryable, type SshSession, withSession } from "../../remote/session";
 import type { RunStatus } from "../../remote/types";

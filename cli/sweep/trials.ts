@@ -1,5 +1,6 @@
 import type { Listener } from "../../local/listener";
-import { type BroughtHome, bringHome } from "../../remote/results";
+import type { BroughtHome } from "../../remote/home";
+import { bringHome } from "../../remote/results";
 import { hasEnded, readStatus } from "../../remote/run";
 import { withSession } from "../../remote/session";
 import { numberOf, trialsThere } from "../../remote/trials";

@@ -3,9 +3,9 @@ import { openWay } from "../../lambda/account/way";
 import { isGone, statusOrGone } from "../../lambda/life/presence";
 import type { EvaluationPlan, RunPlan, WorkerPlan } from "../../plan/types";
 import { isHomeInBucket } from "../../remote/bucket/on-instance";
+import type { BroughtHome } from "../../remote/home";
 import { endJobs } from "../../remote/jobs";
 import {
-  type BroughtHome,
   destroyReason,
   endRun,
   homeText,

@@ -1,8 +1,9 @@
 import { relative } from "node:path";
 import { BillNotes } from "../../lambda/billing/notes";
 import { projectFolder } from "../../local/paths";
+import type { BroughtHome } from "../../remote/home";
 import { mainNumbers, metricsIn } from "../../remote/metrics-at-home";
-import type { BroughtHome, ResultsPlace } from "../../remote/results";
+import type { ResultsPlace } from "../../remote/results";
 import { evaluatedEarlier } from "../../remote/transfer/run-record";
 
 /** Notes for the instance's bill how a run ended whose results are at home. */

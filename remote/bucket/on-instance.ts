@@ -3,12 +3,13 @@ import type { Listener } from "../../local/listener";
 import { findSecrets, secretsConfig } from "../../plan/secrets";
 import type { BucketPlace, ResultsBucket, RunPlan } from "../../plan/types";
 import { type AgentCall, callAgent } from "../agent";
+import type { BroughtHome } from "../home";
 import { readStatus } from "../run";
-import { bringSecrets, lookForSecrets, type SecretsHeld } from "../secrets";
+import { bringSecrets, lookForSecrets } from "../secrets";
 import type { SshSession } from "../session";
 import { withRetries } from "../transfer/retry";
-import { parseRunRecord, type RunRecord } from "../transfer/run-record";
-import type { RunStatus, SshAccess, Written } from "../types";
+import { parseRunRecord } from "../transfer/run-record";
+import type { SshAccess } from "../types";
 import { parseWritten } from "../written";
 
 /** Everything of a run may be on its way. */
@@ -39,23 +40,6 @@ interface Told extends Listener {
   readonly config?: (key: string) => string | undefined;
 }
 
-/** Results in their bucket, in the form of those on this machine. */
-interface InBucket {
-  readonly folder: string;
-  readonly outputs: string;
-  readonly isInBucket: true;
-  readonly status: RunStatus;
-  readonly files: number;
-  readonly bytes: number;
-  readonly workloadFiles: number;
-  readonly hasCheckpoint: boolean;
-  readonly offlineRuns: readonly string[];
-  readonly written: Written;
-  readonly ran?: RunRecord;
-  readonly unstable: readonly string[];
-  readonly secrets?: SecretsHeld;
-}
-
 /** Whether an end of the run leaves its results in the bucket alone. */
 export function isHomeInBucket(run: RunPlan): run is RunPlan & { readonly bucket: ResultsBucket } {
   return run.bucket?.home === true;
@@ -65,7 +49,7 @@ export function isHomeInBucket(run: RunPlan): run is RunPlan & { readonly bucket
  * Has the instance put the results of a run into its bucket, and compare all that is there.
  * @throws SshError with the reason where the bucket isn't reached, or something there is other than on the instance
  */
-export async function keepInBucket(place: Place, bucket: ResultsBucket, how: Told): Promise<InBucket> {
+export async function keepInBucket(place: Place, bucket: ResultsBucket, how: Told): Promise<BroughtHome> {
   const { access, run, instanceId } = place;
   const { experiment } = run;
   how.status?.("copying the results to the bucket", bucket.url);
