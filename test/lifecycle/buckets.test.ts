@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { verifyResults } from "../../remote/transfer/download";
 import { recordHead } from "../../remote/transfer/results-file";
-import type { TestCloud } from "../support/cloud";
+import { TestCloud } from "../support/cloud";
 import { HubServer } from "../support/hub-server";
 import { Project } from "../support/project";
 import { bringS3Tools, S3Server } from "../support/s3-server";
@@ -22,6 +22,11 @@ describe("buckets", { timeout: 180_000 }, () => {
   const shown = async (script: string): Promise<string> => (await project.run("ssh", ["--", script])).output;
   const inventory = async (): Promise<string[]> => (await cloud.inventory()).instances;
 
+  const startCloud = async (): Promise<void> => {
+    cloud = await TestCloud.start(project);
+    for (const { url } of [s3, hub]) await cloud.letReach(url);
+  };
+
   beforeAll(async () => {
     bringS3Tools();
     s3 = await S3Server.start();
@@ -36,13 +41,13 @@ describe("buckets", { timeout: 180_000 }, () => {
     changes = {
       dataset: { source: "s3://models/sets/lines" },
       environment: { secrets: Object.keys(s3.keys), variables: { AWS_ENDPOINT_URL: s3.url } },
-      train: { waitFor: "end", resume: "auto" },
+      train: { waitFor: "end", resume: "auto", whenDone: "down" },
       overrides: { steps: 10 },
       checkpoints: { sync: "bucket", everyMinutes: 0.01 },
       results: { bucket: "s3://models/runs", home: "bucket" },
     };
-    cloud = await startTinyStack(project, changes);
-    for (const { url } of [s3, hub]) await cloud.letReach(url);
+    await startTinyStack(project, changes);
+    await startCloud();
     s3.rclone("copy", join(project.folder, "tiny-data"), "s3:sets/lines");
   }, 180_000);
   afterAll(async () => {
@@ -72,8 +77,11 @@ describe("buckets", { timeout: 180_000 }, () => {
     await s3.resume();
     const [path = ""] = inBucket().filter((each) => each.endsWith("best_model.pt"));
     s3.rclone("copyto", "--ignore-times", join(project.folder, "README.md"), `s3:runs/${path}`);
-    const done = await project.succeeds("down", ["--keep-cloud"], s3.keys);
+    // As `down` does, since all runs have ended.
+    const done = await project.succeeds("watch", [], s3.keys);
     expect(done).toMatch(/tiny-v1: \d+ files, [\d.]+ MB verified in s3:\/\/models\/runs\/test\/tiny-v1\/\d/);
+    // With its last instance it ended the cloud as well.
+    await startCloud();
     expect(await inventory()).toEqual([]);
     expect(existsSync(home("tiny-v1"))).toBe(false);
   });
