@@ -59,6 +59,23 @@ describe("recipes, with a workload that trains in seconds", () => {
   });
 });
 
+describe("changed code, beside a run that goes on", () => {
+  const project = new Project("dev");
+  beforeAll(async () => {
+    useTinyWorkload(project, { overrides: { steps: 100_000 } });
+    await TestCloud.start(project);
+    await run("npm run up");
+  });
+  afterAll(() => project.dispose());
+
+  const run = (text: string): Promise<string> => runBlock(project, { line: 0, interactive: false, text });
+  executes("docs/iterate.md", project, () => ({}));
+
+  it("goes with the run at down", { timeout: 120_000 }, async () => {
+    expect(await run("npm run down")).toContain("is terminated");
+  });
+});
+
 describe("a real account, played by the emulated cloud", () => {
   const project = new Project("gpu");
   const home = join(project.folder, ".local");
@@ -95,7 +112,7 @@ describe("a real account, played by the emulated cloud", () => {
   });
 });
 
-const executedPages = ["docs/tutorial.md", "docs/real-account.md", "docs/recipes.md"];
+const executedPages = ["docs/tutorial.md", "docs/real-account.md", "docs/recipes.md", "docs/iterate.md"];
 
 it("every command that the pages show is executed", () => {
   const executed = new Set(executedPages.flatMap((page) => blocksOf(page)).flatMap(commandsOf));

@@ -20,6 +20,7 @@ const typings: readonly Typing[] = [
   { command: "npm run watch", shows: /within limits/, keys: interrupt },
   { command: "npm run results -- --watch", shows: /checkpoint|verified/, keys: interrupt },
   { command: "npm run logs", shows: /step \d+/, keys: interrupt },
+  { command: "npm run dev", shows: /step \d+/, keys: interrupt },
   { command: "npm run attach", shows: /step \d+/, keys: "\u0002d" },
   { command: "npm run dashboard", shows: /http:\/\/127\.0\.0\.1:\d+/, keys: interrupt },
 ];
