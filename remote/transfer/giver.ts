@@ -11,13 +11,23 @@ export interface Uploaded {
   readonly hash: string;
 }
 
+/** What came from another machine. */
+interface Took {
+  readonly files: number;
+  /** Files that are damaged or missing there. */
+  readonly wrong: number;
+  readonly bytes: number;
+  readonly seconds: number;
+  readonly from: string;
+}
+
 /** What an agent says of another machine before its answer. */
 interface Aside {
   /** Bytes that have come from it. */
   readonly taken?: number;
   readonly of?: number;
   /** How that ended. */
-  readonly took?: { readonly files: number; readonly bytes: number; readonly seconds: number; readonly from: string };
+  readonly took?: Took;
   /** Why no more comes from it. */
   readonly lost?: string;
 }
@@ -47,13 +57,15 @@ export async function hearPastGiver<T>(
     if (taken !== undefined) {
       onStatus?.("taking from another machine", `${megabytes(taken)} of ${megabytes(of)} MB`);
     } else if (took !== undefined || lost !== undefined) {
-      if (took !== undefined && took.files > 0) {
-        const { files, bytes, seconds, from } = took;
-        onProgress?.(`took ${files} files, ${megabytes(bytes)} MB from ${from} in ${seconds.toFixed(1)} s`);
-      }
+      if (took !== undefined) onProgress?.(tookText(took));
       if (lost !== undefined) onProgress?.(`${lost}: what is missing is sent from here`);
     } else {
       return word;
     }
   }
+}
+
+function tookText({ files, wrong, bytes, seconds, from }: Took): string {
+  const rest = wrong === 0 ? "" : `; ${wrong} damaged or missing there, sent from here`;
+  return `took ${files} files, ${megabytes(bytes)} MB from ${from} in ${seconds.toFixed(1)} s${rest}`;
 }

@@ -49,14 +49,14 @@ class Stream:
             raise self.lost(str(error)) from None
 
     def told(self):
-        """The next line that it says."""
+        """The object in the next line that it says."""
         while b"\n" not in self.held and len(self.held) < LINE:
             self.held += self.more(LINE)
         line, _, self.held = self.held.partition(b"\n")
-        try:
-            return json.loads(line)
-        except ValueError:
-            raise self.lost("it said something that is no answer") from None
+        value = value_of(line)
+        if not isinstance(value, dict):
+            raise self.lost("it said something that is no answer")
+        return value
 
     def some(self, most):
         """Some of the bytes that follow, one at least."""
@@ -88,3 +88,11 @@ class Stream:
         self.said.seek(0)
         self.last_words = self.said.read(4096).decode(errors="replace").strip().split("\n")[-1]
         self.said.close()
+
+
+def value_of(line):
+    """None for a line that is no JSON."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None

@@ -1,7 +1,7 @@
 """
 Takes from another machine of the fleet, the giver, what an upload needs. The checksums are those from home: what is wrong or
-missing comes from there. Words tell of it, each a line of JSON: {"taken": bytes, "of": all}, {"took": {"files", "bytes",
-"seconds", "from"}} at the end, and {"lost": why} where the giver can't go on.
+missing comes from there. Words tell of it, each a line of JSON: {"taken": bytes, "of": all}, {"took": {"files",
+"wrong", "bytes", "seconds", "from"}} at the end, and {"lost": why} where the giver can't go on.
 """
 
 import hashlib
@@ -45,7 +45,7 @@ def tree(giver, plan, hash):
                 path = f"{plan.fresh}/{entry['path']}"
                 is_right = False
                 try:
-                    is_right = taking.file(stream, path, entry["size"], digest.copy(), size) == entry["sha256"]
+                    is_right = taking.file(stream, path, entry, digest.copy(), size)
                 finally:
                     if is_right:
                         plan.has_arrived(number, entry)
@@ -67,11 +67,10 @@ def archive(giver, path, size, sha256):
     with taking, Stream(giver, "upload-give", {"kind": "archive", "name": "", "hash": sha256}) as stream:
         digest = digest_of(part) if there else hashlib.sha256()
         stream.ask({"files": [[sha256, there]]})
-        told = taking.file(stream, part, size, digest, there)
-        if told == sha256:
+        if taking.file(stream, part, {"size": size, "sha256": sha256}, digest, there):
             os.replace(part, path)
-        elif told is not None:
-            os.unlink(part)
+        else:
+            unlink_if_there(part)
 
 
 class Taking:
@@ -79,7 +78,7 @@ class Taking:
 
     def __init__(self, giver, of):
         self.giver, self.of = giver, of
-        self.files = self.bytes = 0
+        self.files = self.bytes = self.wrong = 0
         self.began = self.told = time.monotonic()
 
     def __enter__(self):
@@ -87,21 +86,22 @@ class Taking:
 
     def __exit__(self, _kind, error, _trace):
         is_lost = isinstance(error, (Unreachable, Refused))
-        seconds = time.monotonic() - self.began
-        word({"took": {"files": self.files, "bytes": self.bytes, "seconds": seconds, "from": self.giver}})
+        told = {"files": self.files, "wrong": self.wrong, "bytes": self.bytes}
+        word({"took": {**told, "seconds": time.monotonic() - self.began, "from": self.giver}})
         if is_lost:
             word({"lost": str(error)})
         return is_lost
 
-    def file(self, stream, path, size, digest, there):
+    def file(self, stream, path, wanted, digest, there):
         """
-        Writes what a file lacks behind what is there of it. Gives its checksum; None for one that the giver hasn't.
-        @raises Unreachable, Refused
+        Writes what a file lacks behind what is there of it, and tells whether that makes it right. @raises Unreachable,
+        Refused
         """
-        left = stream.told()["bytes"]
+        left = stream.told().get("bytes")
         if left is None:
-            return None
-        if left != size - there:
+            self.wrong += 1
+            return False
+        if left != wanted["size"] - there:
             # It would fill the disk.
             raise Refused(f"{self.giver} has a file of another size than {os.path.basename(path)}")
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -116,8 +116,10 @@ class Taking:
                 self.tell(len(piece))
         finally:
             os.close(file)
-        self.files += 1
-        return digest.hexdigest()
+        is_right = digest.hexdigest() == wanted["sha256"]
+        self.files += is_right
+        self.wrong += not is_right
+        return is_right
 
     def tell(self, size):
         self.bytes += size
