@@ -22,7 +22,8 @@ describe("a dataset for two machines", { timeout: 300_000 }, () => {
   };
   const checksum = async (rank: number): Promise<string> =>
     (await on(rank, "sha256sum < ~/tiny/data/more/big.txt")).trim();
-  const newData = (): void => project.write("tiny-data/more/big.txt", randomBytes((megabytes * 1e6) / 2).toString("hex"));
+  const newData = (): void =>
+    project.write("tiny-data/more/big.txt", randomBytes((megabytes * 1e6) / 2).toString("hex"));
 
   beforeAll(async () => {
     project.env[passOnVariable] = "1";
@@ -61,9 +62,12 @@ case "$line" in *upload-*) exit 1 ;; esac
 agent="$(sed -n 's/.* \\([^ ]*\\) peer$/\\1/p' ~/agent-words)"
 { printf '%s\\n' "$line"; cat; } | python3 -IS "$agent" peer
 `;
-    await on(0, `cat > ~/refuse.sh <<'END'\n${refuse}END\nkeys=~/.ssh/authorized_keys
+    await on(
+      0,
+      `cat > ~/refuse.sh <<'END'\n${refuse}END\nkeys=~/.ssh/authorized_keys
 sed -n 's/^restrict,command="\\([^"]*\\)".*lambda-train fleet$/\\1/p' $keys > ~/agent-words
-sed -i '/lambda-train fleet$/s/command="[^"]*"/command="bash refuse.sh"/' $keys`);
+sed -i '/lambda-train fleet$/s/command="[^"]*"/command="bash refuse.sh"/' $keys`,
+    );
     await project.succeeds("stop");
     newData();
     const { home, other } = told(await project.succeeds("up"));
