@@ -6,12 +6,22 @@ import type { OnInstanceArgs } from "./resources/on-instance";
 import { Upload } from "./resources/upload";
 import { step } from "./step";
 
+/** Another machine of the fleet that passes the dataset on. */
+export interface Giver {
+  readonly machine: string;
+  readonly instanceId: pulumi.Input<string>;
+  /** What must be done before that machine can be asked. */
+  readonly links: Promise<readonly pulumi.Resource[]>;
+}
+
 /** Arguments of {@link Dataset}. */
 export interface DatasetArgs extends OnInstanceArgs {
   /** The plan; its dataset is there. A change of the dataset's content brings what changed. */
   readonly plan: MachinePlan;
   /** The code, in whose folder the dataset gets its place. Default: it is there. */
   readonly workspace?: pulumi.Resource;
+  /** Default: it comes from home. */
+  readonly giver?: Giver;
 }
 
 /** What `data/` holds on the instance: uploaded, fetched by the instance itself, or found on its file system. */
@@ -23,7 +33,7 @@ export class Dataset extends pulumi.ComponentResource {
 
   constructor(name: string, args: DatasetArgs, options?: pulumi.ComponentResourceOptions) {
     super("lambda-train:index:Dataset", name, {}, options);
-    const { plan, instanceId, access, workspace } = args;
+    const { plan, instanceId, access, workspace, giver } = args;
     const { dataset } = plan;
     if (dataset === undefined) throw new Error("A dataset component needs a plan with a dataset.");
     const { source, cache } = dataset;
@@ -32,6 +42,8 @@ export class Dataset extends pulumi.ComponentResource {
     // code's, as a link to a bigger disk.
     const isApart = source.kind === "archive" || cache !== undefined || !dataset.target.includes("/");
     const uploaded = source.kind === "folder" || source.kind === "archive";
+    const first = isApart ? [] : placed;
+    const waitsFor = giver?.links.then((links): pulumi.Input<pulumi.Resource>[] => [...first, ...links]) ?? first;
     const upload = uploaded
       ? new Upload(
           `${name}-upload`,
@@ -43,8 +55,9 @@ export class Dataset extends pulumi.ComponentResource {
             target: source.kind === "archive" ? archivePath(plan) : (cache ?? datasetPath(plan)),
             hash: dataset.hash,
             ...(cache !== undefined && { cache: { root: cache, by: plan.machine } }),
+            ...(giver !== undefined && { giver: { machine: giver.machine, instanceId: giver.instanceId } }),
           },
-          { parent: this, dependsOn: isApart ? [] : placed },
+          { parent: this, dependsOn: waitsFor },
         )
       : undefined;
     const extract = step(

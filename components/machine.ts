@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { onlyMachine, type Plan } from "../plan/types";
-import { Dataset } from "./dataset";
+import { Dataset, type Giver } from "./dataset";
 import { Environment } from "./environment";
 import { Gate } from "./gate";
 import { Instance, type Rulesets } from "./instance";
@@ -26,6 +26,8 @@ export interface MachineArgs {
   readonly fileSystem?: FileSystem;
   /** Unique names of the instances that are launched together with its own. Default: it is launched alone. */
   readonly group?: pulumi.Input<string[]>;
+  /** Another machine that passes the dataset on to this one. Default: it comes from home. */
+  readonly giver?: Giver;
 }
 
 /** A machine on which training can start. */
@@ -46,7 +48,7 @@ export class Machine extends pulumi.ComponentResource {
 
   constructor(name: string, args: MachineArgs, options?: pulumi.ComponentResourceOptions) {
     super("lambda-train:index:Machine", name, {}, options);
-    const { stack, plan, onChange, sshSources, rulesetIds, fileSystem, group } = args;
+    const { stack, plan, onChange, sshSources, rulesetIds, fileSystem, group, giver } = args;
     const prefix = name === onlyMachine ? "" : `${name}-`;
     const { cloud } = plan;
     const inside = formerly({ parent: this });
@@ -64,7 +66,7 @@ export class Machine extends pulumi.ComponentResource {
       const onInstance = { ...place, plan: inForce };
       const { workload } = inForce;
       const workspace = new Workspace(`${prefix}workspace`, { ...place, workload, endpoint: cloud.endpoint }, inside);
-      const dataset = inForce.dataset && new Dataset(`${prefix}dataset`, { ...onInstance, workspace }, inside);
+      const dataset = inForce.dataset && new Dataset(`${prefix}dataset`, { ...onInstance, workspace, giver }, inside);
       const first = inForce.environment.waitsForDataset === true && dataset ? [workspace, dataset] : [workspace];
       const environment = new Environment(`${prefix}environment`, onInstance, { ...inside, dependsOn: first });
       const prepared = dataset === undefined ? [environment] : [environment, dataset];

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { resultsOf } from "../plan/fleet";
+import { giverOf } from "../plan/pass-on";
 import { onlyMachine, type Plan } from "../plan/types";
 import { nodesCheckOf } from "../remote/scripts";
 import { Fleet } from "./fleet";
@@ -36,13 +37,20 @@ export async function machinesOf(
   const { endpoint, together = false } = first.cloud;
   const sshSources = await callerNetworks(first.cloud);
   const names = deferred<string[]>();
+  const links = promised<Fleet["links"]>();
   const inTurn = paced();
   let shared: Pick<Instance, "rulesetIds" | "fileSystem"> | undefined;
-  for (const machine of machines) {
+  for (const [number, machine] of machines.entries()) {
     const there = runs.filter((run) => run.machine === machine.machine);
     const plan = { ...machine, runs: there, results: resultsOf(results, there) };
     const group = together ? { group: names.output } : {};
-    const args = { stack, plan, onChange, sshSources, ...shared, ...group };
+    const source = machine.passesOn === true && number > 0 ? made[giverOf(number, together)] : undefined;
+    const giver = source && {
+      machine: source.machine,
+      instanceId: source.instance.id,
+      links: links.promise.then((all) => all.get(machine.machine) ?? []),
+    };
+    const args = { stack, plan, onChange, sshSources, ...shared, ...group, ...(giver && { giver }) };
     const { instance, ready } = await inTurn(() => new Machine(machine.machine, args, { parent }));
     made.push({ machine: machine.machine, instance, ready: ready.then((own) => withAll(own, machines)) });
     // The first keeps its own, so that a stack of one grows without replacement, and the others share them.
@@ -50,9 +58,10 @@ export async function machinesOf(
   }
   if (made.length === 1) return made;
   names.resolve(pulumi.all(made.map(({ instance }) => instance.uniqueName)));
-  const { links } = new Fleet(`${prefix}fleet`, { endpoint, members: made, together }, { parent });
-  if (!together) return made.map((each) => ({ ...each, ready: linked(each, links) }));
-  const checked = nodesChecked(made, [...links.values()].flat(), { parent, prefix });
+  const fleet = new Fleet(`${prefix}fleet`, { endpoint, members: made, together }, { parent });
+  links.resolve(fleet.links);
+  if (!together) return made.map((each) => ({ ...each, ready: linked(each, fleet.links) }));
+  const checked = nodesChecked(made, [...fleet.links.values()].flat(), { parent, prefix });
   return made.map((each) => ({ ...each, ready: withNeeds(each, checked) }));
 }
 
@@ -105,9 +114,15 @@ async function withNeeds({ ready }: StackMachine, needs: Promise<pulumi.Resource
 
 /** An output whose value comes later. */
 function deferred<T>(): { readonly output: pulumi.Output<T>; readonly resolve: (value: pulumi.Output<T>) => void } {
-  let resolve: (value: pulumi.Output<T>) => void = () => {};
-  const promise = new Promise<pulumi.Output<T>>((settle) => {
+  const { promise, resolve } = promised<pulumi.Output<T>>();
+  return { output: pulumi.output(promise) as unknown as pulumi.Output<T>, resolve };
+}
+
+/** A promise whose value comes later. */
+function promised<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => {};
+  const promise = new Promise<T>((settle) => {
     resolve = settle;
   });
-  return { output: pulumi.output(promise) as unknown as pulumi.Output<T>, resolve };
+  return { promise, resolve };
 }

@@ -81,11 +81,15 @@ function named(first: string, count: number): string[] {
 }
 
 /** The machines of a stack, each like the first. What there is to read at home is read once. */
-export function machinesOf(machine: Omit<MachinePlan, "machine">, { machines, together }: FleetSize): MachinePlan[] {
+export function machinesOf(
+  machine: Omit<MachinePlan, "machine">,
+  { machines, together }: FleetSize,
+  passesOn = false,
+): MachinePlan[] {
   const fleet: Pick<CloudPlan, "instances" | "together"> =
     machines === 1 ? {} : { instances: machines, ...(together && { together }) };
   const cloud = { ...machine.cloud, ...fleet };
-  return machineNames(machines).map((name) => ({ machine: name, ...machine, cloud }));
+  return machineNames(machines).map((name) => ({ machine: name, ...machine, cloud, ...(passesOn && { passesOn }) }));
 }
 
 /** The runs of one training or one sweep, one a machine. Rank 0 is evaluated and has the dashboard. */

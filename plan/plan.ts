@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, posix, resolve } from "node:path";
 import { hashFile } from "../local/folder/hashes";
 import { LocalReadError, unreadable } from "../local/folder/local-error";
@@ -20,6 +20,7 @@ import { type Experiment, readExperiment } from "./experiment";
 import { fleetSize, machinesOf, runsOf } from "./fleet";
 import { hubProblems } from "./hub";
 import { isConfigRewritten, namedBySetup } from "./made-by-setup";
+import { passesOn } from "./pass-on";
 import { PlanError, type Problem } from "./problems";
 import { projectFilesIn } from "./project-files";
 import { secretProblems } from "./secret-problems";
@@ -77,7 +78,7 @@ export async function makePlan(
     originOf(workload.folder, protectedPaths, code.repositories),
   );
   const { fileSystem } = config;
-  const brought = dataset === undefined ? undefined : await datasetPlan(experiment, dataset, onStatus);
+  const { brought, bytes = 0 } = dataset === undefined ? {} : await datasetPlan(experiment, dataset, onStatus);
   const datasetOnInstance = brought && { ...brought, ...datasetCache(brought, experiment, fileSystem) };
   const made = environmentPlan(experiment, workload, code.hash, datasetOnInstance);
   const environment = { ...made, ...environmentCache(made, experiment, fileSystem) };
@@ -117,7 +118,7 @@ export async function makePlan(
   };
   return {
     stack,
-    machines: machinesOf(machine, size),
+    machines: machinesOf(machine, size, passesOn(datasetOnInstance, bytes, size.machines)),
     runs: runsOf(
       runPlan(experiment, { stack, outputs, folder: copiesFolder(config, stack), workload, values, sweep }),
       size,
@@ -280,10 +281,10 @@ async function datasetPlan(
   experiment: Experiment,
   source: DatasetSource,
   onStatus: Listener["status"],
-): Promise<DatasetPlan> {
+): Promise<{ readonly brought: DatasetPlan; readonly bytes: number }> {
   const { target = "data", splits = [] } = experiment.dataset ?? {};
-  const hash = await readable("dataset.source", experiment.dataset?.source, () =>
-    contentHash(source, reads("reading the dataset", onStatus)),
+  const { hash, bytes } = await readable("dataset.source", experiment.dataset?.source, () =>
+    contentOf(source, reads("reading the dataset", onStatus)),
   );
   if (source.kind === "archive") {
     onStatus?.("reading the dataset", "looking into the archive");
@@ -292,7 +293,7 @@ async function datasetPlan(
     if (fault !== undefined) throw new PlanError([{ field, value: experiment.dataset?.source, ...fault }]);
   }
   const token = experiment.dataset?.token;
-  return { source, target, splits, hash, ...(token !== undefined && { token }) };
+  return { brought: { source, target, splits, hash, ...(token !== undefined && { token }) }, bytes };
 }
 
 /** What is read of files that a field names. @throws PlanError where they cannot be sent as they are */
@@ -305,21 +306,30 @@ async function readable<T>(field: string, value: unknown, read: () => Promise<T>
   }
 }
 
-/** Hash of what the dataset holds, as far as this machine can tell. */
-async function contentHash(source: DatasetSource, how: ReturnType<typeof reads>): Promise<string> {
+/** What this machine can tell of what the dataset holds. */
+interface Content {
+  readonly hash: string;
+  /** Bytes that lie here. */
+  readonly bytes: number;
+}
+
+async function contentOf(source: DatasetSource, how: ReturnType<typeof reads>): Promise<Content> {
   switch (source.kind) {
     case "folder":
-      return (await walkAll(source.path, how)).hash;
+      return await walkAll(source.path, how);
     case "archive":
       refusePointers("dataset", dirname(source.path), isPointer(source.path) ? [basename(source.path)] : []);
-      return hashArchive(source.path, how.onReading).catch((error: unknown) => unreadable(source.path, error));
+      return {
+        hash: await hashArchive(source.path, how.onReading).catch((error: unknown) => unreadable(source.path, error)),
+        bytes: statSync(source.path).size,
+      };
     case "url":
     case "bucket":
-      return sha256(source.url, source.sha256 ?? "");
+      return { hash: sha256(source.url, source.sha256 ?? ""), bytes: 0 };
     case "hub":
-      return sha256(source.endpoint, source.repository, source.revision, source.path);
+      return { hash: sha256(source.endpoint, source.repository, source.revision, source.path), bytes: 0 };
     case "fileSystem":
-      return sha256(source.path);
+      return { hash: sha256(source.path), bytes: 0 };
   }
 }
 

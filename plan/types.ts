@@ -375,6 +375,8 @@ export interface MachinePlan {
   readonly dataset?: DatasetPlan;
   readonly environment: EnvironmentPlan;
   readonly gate: GatePlan;
+  /** Whether the machines of the stack pass the dataset on. Default: each gets it from home. */
+  readonly passesOn?: boolean;
 }
 
 /** A run, and the machine on which it trains. */

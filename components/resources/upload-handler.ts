@@ -13,6 +13,7 @@ import { uploadArchive, uploadTree } from "../../remote/transfer/upload";
 import { diffByName } from "../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../dynamic/handler";
 import { connect } from "./cloud";
+import { type Giver, giverWithIt, tellUpload } from "./pass-on";
 import { localPath, look, type OnInstance } from "./place";
 
 interface Inputs extends OnInstance {
@@ -23,6 +24,7 @@ interface Inputs extends OnInstance {
   readonly extraFiles?: Readonly<Record<string, string>>;
   readonly files?: Readonly<Record<string, string>>;
   readonly cache?: IntoCache;
+  readonly giver?: Giver;
   readonly protectedPaths?: readonly string[];
   readonly hash: string;
   readonly repository?: string;
@@ -36,26 +38,33 @@ const intoCache = inTurnBy();
 
 async function upload(inputs: Inputs, context: HandlerContext): Promise<void> {
   const { cache } = inputs;
-  if (cache === undefined) return uploadInTurn(inputs, context);
+  if (cache === undefined) return tellUpload(inputs, () => uploadOrPassOn(inputs, context));
   await intoCache(
     cache.root,
     () => {
       context.interrupted.throwIfAborted();
-      return uploadInTurn(inputs, context);
+      return uploadInTurn(inputs, undefined, context);
     },
     { name: cache.by, onWait: (by) => context.status(`waiting for ${by} to fill the cache`) },
   );
 }
 
-async function uploadInTurn(inputs: Inputs, context: HandlerContext): Promise<void> {
+async function uploadOrPassOn(inputs: Inputs, context: HandlerContext): Promise<void> {
+  // Outside of the turn: the upload that it waits for needs one.
+  const giver = await giverWithIt(inputs, context);
+  await uploadInTurn(inputs, giver, context);
+}
+
+async function uploadInTurn(inputs: Inputs, giver: string | undefined, context: HandlerContext): Promise<void> {
   context.status("waiting for other uploads");
   await inTurn(() => {
     context.interrupted.throwIfAborted();
-    return uploadNow(inputs, context);
+    return uploadNow(inputs, giver, context);
   });
 }
 
-async function uploadNow(inputs: Inputs, context: HandlerContext): Promise<void> {
+/** @param giver Machine that has it */
+async function uploadNow(inputs: Inputs, giver: string | undefined, context: HandlerContext): Promise<void> {
   const { progress, status } = context;
   const { access, kind, source, target, extraFiles, files, cache, protectedPaths, hash } = inputs;
   const local = localPath(source);
@@ -65,6 +74,7 @@ async function uploadNow(inputs: Inputs, context: HandlerContext): Promise<void>
       remotePath: target,
       sha256: hash,
       cache,
+      giver,
       onProgress: progress,
       onStatus: status,
     });
@@ -88,6 +98,7 @@ async function uploadNow(inputs: Inputs, context: HandlerContext): Promise<void>
     remoteRoot: target,
     name: uploadName(target),
     cache,
+    giver,
     protectedPaths,
     onProgress: progress,
     onStatus: status,

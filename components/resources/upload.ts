@@ -18,6 +18,8 @@ export interface UploadArgs extends OnInstanceArgs {
   readonly files?: pulumi.Input<Readonly<Record<string, string>> | undefined>;
   /** Of a dataset that lies on a file system for all machines: its folder there, and what others call this machine. */
   readonly cache?: pulumi.Input<{ readonly root: string; readonly by: string } | undefined>;
+  /** Another machine of the fleet that may have the same, and passes it on. A change alone uploads nothing. */
+  readonly giver?: pulumi.Input<{ readonly machine: string; readonly instanceId: pulumi.Input<string> } | undefined>;
   /** Paths under the target that are never touched. */
   readonly protectedPaths?: pulumi.Input<pulumi.Input<string>[]>;
   /** SHA-256 over the content. A change uploads what changed. */

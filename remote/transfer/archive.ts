@@ -5,6 +5,7 @@ import type { SshAccess } from "../types";
 import { hearFirst, type IntoCache } from "./cache";
 import { packed } from "./compression";
 import { piecesFrom } from "./contents";
+import { hearPastGiver } from "./giver";
 import { type Attempt, onTarget, type TransferOptions } from "./retry";
 import { Talk } from "./talk";
 
@@ -17,6 +18,8 @@ export interface UploadArchiveOptions extends TransferOptions {
   readonly sha256: string;
   /** A cache is made of it, which all machines read: it goes nowhere where that is made already. */
   readonly cache?: IntoCache;
+  /** Machine of the fleet that has it, and passes it on. */
+  readonly giver?: string;
 }
 
 /** Uploads one file, goes on at the byte where an earlier try ended, and checks it before it gets its name. */
@@ -35,7 +38,9 @@ export async function uploadArchive(
         attempt.progressed();
         meter(bytes);
       };
-      if (await uploadOnce(session, options, total, count)) {
+      // What it passes on is checked there. If that is another file, it is wrong each time.
+      const giver = round === 1 ? options.giver : undefined;
+      if (await uploadOnce(session, { ...options, giver }, total, count)) {
         return;
       }
       if (round === 2) {
@@ -55,14 +60,16 @@ async function uploadOnce(
   total: number,
   count: (bytes: number) => void,
 ): Promise<boolean> {
-  const { localArchive, remotePath, sha256, cache, signal } = options;
+  const { localArchive, remotePath, sha256, cache, giver, signal } = options;
   const call =
     cache === undefined
-      ? { verb: "archive-append", document: { file: remotePath, size: total, sha256 } }
+      ? { verb: "archive-append", document: { file: remotePath, size: total, sha256, giver } }
       : { verb: "cache-archive", document: { ...cache, hash: sha256, size: total, sha256 } };
   const talk = await Talk.start(session, call, total, signal);
   try {
-    const seen = await hearFirst<{ complete: boolean; size: number }>(talk, `Looking at ${remotePath}`, options);
+    const looking = `Looking at ${remotePath}`;
+    const hear = giver === undefined ? hearFirst : hearPastGiver;
+    const seen = await hear<{ complete: boolean; size: number }>(talk, looking, options);
     if (seen.complete) return true;
     const receiving = `Receiving ${remotePath}`;
     await talk.send(packed(piecesFrom(localArchive, seen.size, total, count), undefined), receiving, { last: true });

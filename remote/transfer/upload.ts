@@ -6,6 +6,7 @@ import type { SshAccess } from "../types";
 import { hearFirst, type IntoCache } from "./cache";
 import { packed, packerFor } from "./compression";
 import { contentsOf } from "./contents";
+import { hearPastGiver } from "./giver";
 import { ManifestBlocks, packedManifest } from "./manifest-lines";
 import { type Need, Needed } from "./needed";
 import { type Attempt, onTarget, type TransferOptions } from "./retry";
@@ -20,6 +21,8 @@ export interface UploadTreeOptions extends TransferOptions {
   readonly name: string;
   /** The root is a cache, which all machines read. */
   readonly cache?: IntoCache;
+  /** Machine of the fleet that has it, and passes it on. */
+  readonly giver?: string;
   /** Paths below the root that are never removed. */
   readonly protectedPaths?: readonly string[];
 }
@@ -77,7 +80,9 @@ async function synchronize(
   attempt: Attempt,
 ): Promise<number> {
   for (let round = 1; ; round++) {
-    const applied = await applyOnce(session, options, sent, attempt);
+    // Content that it passes on is checked there, but not what it has begun.
+    const giver = round === 1 ? options.giver : undefined;
+    const applied = await applyOnce(session, { ...options, giver }, sent, attempt);
     if (applied.bad === 0) {
       return applied.removed;
     }
@@ -96,13 +101,13 @@ async function applyOnce(
   sent: Sent,
   attempt: Attempt,
 ): Promise<Applied> {
-  const { tree, remoteRoot, name, cache, signal, onStatus } = options;
+  const { tree, remoteRoot, name, cache, giver, signal, onStatus } = options;
   const { hash } = tree;
   const call =
     cache === undefined
       ? {
           verb: "upload-apply",
-          document: { name, root: remoteRoot, hash, protected: normalizePaths(options.protectedPaths ?? []) },
+          document: { name, root: remoteRoot, hash, protected: normalizePaths(options.protectedPaths ?? []), giver },
         }
       : { verb: "cache-tree", document: { ...cache, hash } };
   // All of it may be needed, and further logins take as long as the comparison.
@@ -114,7 +119,7 @@ async function applyOnce(
     if (seen.same) return { removed: 0, bad: 0 };
     const planning = `Planning the upload to ${remoteRoot}`;
     await talk.send(packedManifest(blocks, new Set(seen.blocks)), planning);
-    const needed = new Needed(tree, await talk.hear<Need>(planning));
+    const needed = new Needed(tree, await hearPastGiver<Need>(talk, planning, options));
     // What a lost try has left counts, or a line that drops now and then would use up all tries. Less than ever, not than
     // at the last plan: content that goes bad again and again is no progress.
     if (needed.bytes < sent.fewestNeeded) {

@@ -43,6 +43,7 @@ VERBS = {
     "fetch-begin": "results.fetched:begin",
     "fetch-done": "results.fetched:done",
     "fleet-join": "fleet.join:join",
+    "giver-look": "upload.take:look",
     "go-on": "run.start:go_on",
     "job-look": "jobs.start:look",
     "job-start": "jobs.start:start",

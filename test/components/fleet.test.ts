@@ -10,13 +10,18 @@ describe("the machines of a stack", () => {
   let mocks: Mocks;
   afterEach(() => mocks.settled());
 
-  const made = async (count: number, cloud: Partial<MachinePlan["cloud"]> = {}): Promise<StackMachine[]> => {
+  const made = async (
+    count: number,
+    cloud: Partial<MachinePlan["cloud"]> = {},
+    more: Partial<MachinePlan> = {},
+  ): Promise<StackMachine[]> => {
     mocks = await startMocks();
     const job = wholePlan(testPlan());
     const machines = Array.from({ length: count }, (_, at) => ({
       ...job,
       machine: at === 0 ? "machine" : `machine-${at + 1}`,
       cloud: { ...job.cloud, sshSources: ["203.0.113.7/32"], ...cloud },
+      ...more,
     }));
     const plan: Plan = { ...job, machines, runs: machineOf(job).runs };
     const all = await machinesOf(plan);
@@ -64,6 +69,21 @@ describe("the machines of a stack", () => {
     expect(hub.inputs.stdin).not.toContain('"machine-3":');
     expect(mocks.comesAfter("fleet-machine-2-hub", "machine-3-instance-boot")).toBe(false);
     expect(named().filter((name) => name.endsWith("-all"))).toEqual([]);
+  });
+
+  it("get a big dataset from the first one, over the way between them, and a small one from home", async () => {
+    await made(3, {}, { passesOn: true });
+    await mocks.settled();
+    const giver = { machine: "machine", instanceId: mocks.of("dataset-upload").inputs.instanceId };
+    expect(mocks.of("dataset-upload").inputs).not.toHaveProperty("giver");
+    expect(mocks.of("machine-3-dataset-upload").inputs.giver).toEqual(giver);
+    expect(mocks.comesAfter("machine-3-dataset-upload", "fleet-machine-3-hub")).toBe(true);
+    expect(mocks.comesAfter("machine-3-dataset-upload", "fleet-machine-3-access")).toBe(true);
+    expect(mocks.comesAfter("machine-3-dataset-upload", "dataset-upload")).toBe(false);
+    await made(3);
+    await mocks.settled();
+    expect(mocks.of("machine-3-dataset-upload").inputs).not.toHaveProperty("giver");
+    expect(mocks.comesAfter("machine-3-dataset-upload", "fleet-machine-3-hub")).toBe(false);
   });
 
   it("hold the fleet's key, which no input shows", async () => {

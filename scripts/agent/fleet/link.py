@@ -84,13 +84,10 @@ def take(machine, verb, document, timeout, path):
     Writes the file that a verb gives on another machine, and gives the time of its last change. @raises Unreachable, Refused,
     also where the file was written in place meanwhile
     """
-    place = (fleet() or {"machines": {}})["machines"].get(machine)
-    if place is None:
-        raise Unreachable(f"this machine has not been told where {machine} is")
-    address = preferred(machine, place["addresses"])[0]
+    address, port = place_of(machine)
     if connections["kept"]:
-        connections["used"].add((machine, address, place["port"]))
-    words = ["timeout", "--kill-after=10", str(timeout), *ssh(machine, address, place["port"], timeout)]
+        connections["used"].add((machine, address, port))
+    words = ["timeout", "--kill-after=10", str(timeout), *ssh(machine, address, port, timeout)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
         running.stdin.write(json.dumps({"verb": verb, "document": document}).encode() + b"\n")
         running.stdin.close()
@@ -109,6 +106,14 @@ def take(machine, verb, document, timeout, path):
     if not json.loads(end)["whole"]:
         raise Refused(f"{document['path']} was written meanwhile")
     return told["writtenAt"]
+
+
+def place_of(machine):
+    """The address at which a machine answered last, and its port. @raises Unreachable"""
+    place = (fleet() or {"machines": {}})["machines"].get(machine)
+    if place is None:
+        raise Unreachable(f"this machine has not been told where {machine} is")
+    return preferred(machine, place["addresses"])[0], place["port"]
 
 
 def result_of(told):

@@ -20,9 +20,12 @@ PEER_VERBS = {
     "node-look": "nodes.group:look",
     "node-checkpoints": "nodes.checkpoints:known_here",
     "study-call": "sweep.call:answer_peer",
+    "upload-has": "upload.give:has",
 }
 # Each gives the path of a file. Its content follows the line that answers, and a line that says whether that is whole.
 FILE_VERBS = {"node-file": "nodes.checkpoints:send"}
+# Each gives what talks on over the connection, behind the line that answers.
+STREAM_VERBS = {"upload-give": "upload.give:give"}
 
 
 @takes(verb=str, document=object)
@@ -33,6 +36,9 @@ def peer(verb, document):
     """
     if verb in FILE_VERBS:
         send_file(answer(verb, document, FILE_VERBS))
+        return
+    if verb in STREAM_VERBS:
+        talk_on(answer(verb, document, STREAM_VERBS))
         return
     while True:
         print(json.dumps(answer(verb, document)), flush=True)
@@ -63,6 +69,12 @@ def send_file(told):
     is_whole = left == 0 and (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
     out.write(json.dumps({"whole": is_whole}).encode() + b"\n")
     out.flush()
+
+
+def talk_on(told):
+    print(json.dumps(told if "error" in told else {"ok": {}}), flush=True)
+    if "ok" in told:
+        told["ok"]()
 
 
 def answer(verb, document, verbs=None):

@@ -5,22 +5,26 @@ import os
 import sys
 
 from base.checksum import digest_of, sha256_of
-from base.document import takes
+from base.document import Maybe, takes
 from base.files import under_home
 from base.locks import lock
 from base.say import word
+from upload import take
 from upload.arrive import copy_in, packers, packing, unpacked
 
 
-@takes(file=str, size=int, sha256=str)
-def append(file, size, sha256):
+@takes(file=str, size=int, sha256=str, giver=Maybe(str))
+def append(file, size, sha256, giver):
     """
     A conversation, each word a line of JSON. It says {"complete": true}, or {"complete": false, "size": bytes that have
     arrived, "packers": programs it has}; it reads {"packed": program or "none"}, and the rest; it says {"right": true}, or
-    false where the whole is another one than it should be: it is gone then.
+    false where the whole is another one than it should be: it is gone then. Where another machine of the fleet, `giver`, has
+    it, it comes from there first, and further words tell of that (see `take`).
     """
     path = under_home(file)
     lock("archive-" + path.replace("/", "-")[-100:], take_over=True)
+    if giver is not None and not os.path.exists(path):
+        take.archive(giver, path, size, sha256)
     receive(path, size, sha256)
 
 

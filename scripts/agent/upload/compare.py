@@ -245,6 +245,13 @@ class Plan:
         self.bytes += entry["size"] - size
         return COMES
 
+    def has_arrived(self, number, entry):
+        """Tells that the content of an entry, which was to come, lies in the folder for what arrives."""
+        _, size = self.begun.pop(number, (None, 0))
+        self.needs[number] = ARRIVED
+        self.coming[number >> 3] &= ~(1 << (number & 7))
+        self.bytes -= entry["size"] - size
+
     def lost(self):
         """Paths that were in place and are no longer so, or all where what lies there is no upload's by now."""
         if self.others or foreign(self.found.name, self.root):

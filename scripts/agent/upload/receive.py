@@ -11,10 +11,11 @@ import sys
 import tempfile
 import time
 
-from base.document import takes
+from base.document import Maybe, takes
 from base.files import BASE, under_home
 from base.locks import lock, locked, release
 from base.say import word
+from upload import take
 from upload.arrive import Arrival, packers, packing, unpacked
 from upload.compare import Found, Plan
 from upload.place import Placing
@@ -25,14 +26,15 @@ from upload.uploads import Stored, foreign, manifest_path, unchanged
 FRESH_SECONDS = 10
 
 
-@takes(name=str, root=str, hash=str, protected=[str])
-def apply(name, root, hash, protected):
+@takes(name=str, root=str, hash=str, protected=[str], giver=Maybe(str))
+def apply(name, root, hash, protected, giver):
     """
     Makes the root hold what the manifest with this hash says, besides what others put there. Paths that are `protected`
     stay. A conversation, each word a line of JSON:
 
     it says {"same": true}, or {"same": false, "blocks": [digests of what it knows], "packers": [programs it has]};
     it reads the manifest (see `manifest_of`);
+    where another machine of the fleet, `giver`, has this, it takes from there what it can, and tells of that (see `take`);
     it says {"need": the entries whose content it needs, as bits in base64, "bytes": how much that is, "begun": [[number of
     an entry, bytes of it that have arrived]…]};
     it reads {"packed": program or "none"}, and these contents, one after another;
@@ -51,6 +53,9 @@ def apply(name, root, hash, protected):
     with locked(f"{name}.apply"):
         seen = time.monotonic()
         plan = Plan(found, manifest)
+    if giver is not None and plan.bytes > 0:
+        require_space(plan.fresh, plan.bytes + plan.copied)
+        take.tree(giver, plan, hash)
     arrival = arrived(plan, Arrival(plan, Times(found.stored.latest)))
     lock(f"{name}.apply")
     release(taking)
