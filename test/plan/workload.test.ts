@@ -341,7 +341,7 @@ describe("dataset", () => {
       "https://",
       "http://example.com/d.tgz",
       "http://127.example.com/d.tgz",
-      "s3://bucket/d",
+      "ftp://host/d",
       "lambda-fs://a/../b",
       "nothing",
     ];
