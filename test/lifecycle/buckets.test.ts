@@ -49,7 +49,8 @@ describe("buckets", { timeout: 180_000 }, () => {
     await startTinyStack(project, changes);
     await startCloud();
     s3.rclone("copy", join(project.folder, "tiny-data"), "s3:sets/lines");
-  }, 180_000);
+    // Where the S3 server isn't here yet, Go builds it first.
+  }, 900_000);
   afterAll(async () => {
     await project.dispose();
     await s3.dispose();
