@@ -28,7 +28,7 @@ describe("buckets", { timeout: 180_000 }, () => {
   };
 
   beforeAll(async () => {
-    bringS3Tools();
+    await bringS3Tools();
     s3 = await S3Server.start();
     hub = await HubServer.start({
       "README.md": "about it",

