@@ -81,6 +81,7 @@ export const stackConfigSchema = z.strictObject({
       error: 'must be a list of regions, best first, as ["us-west-1"]',
     })
     .min(1, "must name at least one region, as us-west-1")
+    .refine((regions) => new Set(regions).size === regions.length, "must name each region once")
     .optional()
     .describe(
       "Acceptable regions, best first. Default: the region of `fileSystem`; needed without one. A change replaces the " +

@@ -77,6 +77,12 @@ describe("stack configuration", () => {
     expect(() => parseStackConfig({ ...good, instanceType: "gpu_1x_a10" })).toThrow("Did you mean instanceTypes?");
   });
 
+  it("refuses a region that is named twice", () => {
+    expect(() => parseStackConfig({ ...good, regions: '["us-west-1", "us-west-1"]' })).toThrow(
+      /lambda-train:regions.*must name each region once/,
+    );
+  });
+
   it("never shows the API key", () => {
     expect(() => parseStackConfig({ ...good, apiKey: "secret_abc", sshPort: "no" })).not.toThrow(/secret_abc/);
   });
