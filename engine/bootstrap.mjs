@@ -99,7 +99,7 @@ async function main() {
     // What the command starts need not look again whether the bundles are those of the sources.
     env: { ...env, LAMBDA_TRAIN_BUILT: "1", ...extra },
   });
-  if (!isInstalled) removeSalt(file, env, before);
+  removeSalt(file, env, before);
   return code;
 }
 
