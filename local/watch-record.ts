@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { readJson } from "./json";
 import { localFolder, projectFolder } from "./paths";
+import { lastName } from "./stack-name";
 
 /** A watch that systemd or cron runs on this machine. */
 export interface InstalledWatch {
@@ -40,8 +41,4 @@ export function installedWatches(): readonly InstalledWatch[] {
 /** A stack's. The engine knows a stack by its last name alone. */
 export function installedWatch(stack: string): InstalledWatch | undefined {
   return installedWatches().find((each) => lastName(each.stack) === lastName(stack));
-}
-
-function lastName(stack: string): string {
-  return stack.slice(stack.lastIndexOf("/") + 1);
 }

@@ -12,6 +12,7 @@ import {
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { projectFolder } from "../../local/paths";
+import { lastName } from "../../local/stack-name";
 import { onlyMachine } from "../../plan/types";
 import type { SshAccess } from "../../remote/types";
 import { CommandError, exitCodes } from "../terminal/command";
@@ -38,7 +39,7 @@ const headOf = (stack: string, machine: string): string[] => [
 
 /** The host name of a machine where none was chosen. */
 export function defaultAlias(stack: string, machine: string): string {
-  const name = stack.split("/").pop() ?? stack;
+  const name = lastName(stack);
   return machine === onlyMachine ? name : `${name}-${machine}`;
 }
 

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { parse } from "yaml";
 import { projectFolder } from "../../local/paths";
+import { lastName } from "../../local/stack-name";
 import { configFile } from "../terminal/config-file";
 
 /** Commands of the Pulumi CLI that take `--config-file`. */
@@ -16,7 +17,7 @@ export function withConfigFile(args: readonly string[]): readonly string[] {
 
 /** The file that holds a stack's configuration. */
 export function stackFile(stack: string): string {
-  const path = configFile() ?? `Pulumi.${stack.split("/").pop()}.yaml`;
+  const path = configFile() ?? `Pulumi.${lastName(stack)}.yaml`;
   return isAbsolute(path) ? path : join(projectFolder(), path);
 }
 
