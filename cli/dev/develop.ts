@@ -8,7 +8,7 @@ import { isRetryable, SshSession } from "../../remote/session";
 import { sshError } from "../../remote/ssh/error";
 import { sentText, type WithCode } from "../beside/code";
 import type { Restarted } from "./there";
-import { aborted, WatchedCode } from "./watched";
+import { WatchedCode } from "./watched";
 
 /** What to develop. */
 export interface Development {
@@ -86,7 +86,7 @@ async function developBy(session: SshSession, development: Development, watched:
         });
       }
     }
-    await Promise.race([watched.next(signal), lost, aborted(signal)]).catch((error: unknown) => {
+    await Promise.race([watched.next(signal), lost]).catch((error: unknown) => {
       if (!signal.aborted) throw error;
     });
   }

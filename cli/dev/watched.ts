@@ -30,7 +30,7 @@ export class WatchedCode {
     for (const folder of this.watchers.keys()) if (!folders.has(folder)) this.forget(folder);
   }
 
-  /** Resolves once something has changed since the last call, and nothing has for a moment. */
+  /** Resolves once something has changed since the last call, and nothing has for a moment. @throws the reason of `signal` */
   async next(signal: AbortSignal): Promise<void> {
     await Promise.race([this.changed.promise, aborted(signal)]);
     while (!signal.aborted && Date.now() - this.lastAt < settleMs) {
@@ -66,7 +66,7 @@ export class WatchedCode {
 }
 
 /** Resolves when a signal is aborted. */
-export function aborted(signal: AbortSignal): Promise<void> {
+function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
