@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
 import { requireCode, sentText } from "../../../cli/beside/code";
 import { gpusOption, gpuVariables, withVariables } from "../../../cli/beside/gpus";
@@ -54,7 +55,8 @@ describe("what runs beside a run", () => {
       { experiment: "b", state: "stopped" as const, exitCode: 143, stopReason: "budget" },
     ];
     const status = { jobs, now: Date.parse("2026-01-01T00:05:00Z") / 1000 } as unknown as RunStatus;
-    expect(jobRows(status)).toEqual([
+    const rows = jobRows(status).map((row) => row.map(stripVTControlCharacters));
+    expect(rows).toEqual([
       ["jobs", "a  running  5 min ago"],
       ["", "b  stopped  exit status 143 (budget)"],
     ]);
