@@ -6,6 +6,7 @@ import { withSession } from "../../remote/session";
 import { numberOf, trialsThere } from "../../remote/trials";
 import type { RunStatus } from "../../remote/types";
 import { withJobs } from "../beside/jobs";
+import { ofEach } from "../stack/of-each";
 import { stackView } from "../stack/read";
 import { resultsAtHome } from "../stack/results-home";
 import {
@@ -42,12 +43,10 @@ export async function viewWithTrial(stack: string | undefined, name: string | un
   const workers = jobsOf(view)
     .filter(isWorker)
     .filter(({ run }) => numberOf(name, run.experiment) !== undefined);
-  const found = await Promise.all(
-    workers.map(async (worker) => {
-      const there = await withSession(worker.access, (session) => trialsThere(session, worker.run.experiment));
-      return there.includes(name) ? [trialOf(worker, name)] : [];
-    }),
-  );
+  const found = await ofEach(workers, async (worker) => {
+    const there = await withSession(worker.access, (session) => trialsThere(session, worker.run.experiment));
+    return there.includes(name) ? [trialOf(worker, name)] : [];
+  });
   const trials = found.flat();
   return trials.length > 0 ? { ...view, runs: [...view.runs, ...trials] } : withJobs(view, name);
 }

@@ -3,6 +3,8 @@ import type { SshAccess } from "../types";
 
 /** Long enough for the engine to go from one resource to the next. */
 const idleSeconds = 10;
+/** Of those that nobody uses, so that a refresh of a hundred machines doesn't end with a hundred of them. */
+const mostIdle = 16;
 
 interface Idle {
   readonly session: SshSession;
@@ -45,6 +47,7 @@ export function giveBack(session: SshSession): void {
   const timer = setTimeout(() => forget(session)?.close(), idleSeconds * 1000);
   timer.unref();
   idle.push({ session, timer });
+  for (const { session: oldest } of idle.slice(0, -mostIdle)) forget(oldest)?.close();
   void session.ended.then(() => forget(session));
 }
 

@@ -66,4 +66,24 @@ describe("a kept connection", () => {
     });
     expect(relay.connections - before).toBe(2);
   });
+
+  it("is closed where many later ones wait for their next use", async () => {
+    const relays = await Promise.all(Array.from({ length: 20 }, () => startRelay(sshd.access.port)));
+    const all = relays.map(({ port }) => ({ ...sshd.access, port }));
+    const nested = (rest: typeof all): Promise<void> => {
+      const [first, ...others] = rest;
+      if (first !== undefined) return onOneConnection(first, () => nested(others));
+      return lookAtAll();
+    };
+    const lookAtAll = async (): Promise<void> => {
+      for (const access of all) await withRetries(access, look);
+      for (const access of [all.at(-1), all[0]]) if (access !== undefined) await withRetries(access, look);
+    };
+    try {
+      await nested(all);
+      expect([relays[0]?.connections, relays.at(-1)?.connections]).toEqual([2, 1]);
+    } finally {
+      await Promise.all(relays.map((each) => each.close()));
+    }
+  });
 });
