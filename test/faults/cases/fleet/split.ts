@@ -38,7 +38,7 @@ const openAccount = async (world: World): Promise<void> => restoring.get(world)?
 /** Ends connections that machines have to others, until something is so: the firewall's rules take a moment to be in force. */
 const cutUntil = (world: World, machines: readonly string[], so: () => boolean): Promise<void> =>
   world.until(async () => {
-    for (const machine of machines) await on(world, machine, "pkill -f '[l]ambda-train/fleet/to-'");
+    for (const machine of machines) await on(world, machine, "pkill -f '^ssh .*lambda-train/fleet/'");
     return so();
   });
 
