@@ -79,33 +79,30 @@ inFleetSuite(() => {
   describe("protected machines of a sweep", { timeout: 240_000 }, () => {
     const project = new Project();
     let cloud: TestCloud;
-    let ended: string;
+    // Each waits until it is let go.
+    const command =
+      "echo step 1 loss 1; until test -e ~/go; do sleep 0.1; done; exec make train CONFIG={config} EXPERIMENT={experiment}";
     const on = (stack: object): TinyChanges => ({
       experiment: "swept",
-      overrides: { seconds_per_step: 0.05 },
-      sweep: { grid: { steps: [5, 100_000] }, metric: "error" },
+      sweep: { grid: { steps: [5, 6] }, metric: "error" },
+      train: { command },
       stack,
     });
     const protect = true;
-    const urnOf = async (machine: string): Promise<string> => {
-      const name = machine === "machine" ? "instance-vm" : `${machine}-instance-vm`;
-      return (await project.resources()).find(({ urn }) => urn.endsWith(`::${name}`))?.urn ?? "";
-    };
+    const states = async (): Promise<string[]> => (await trialsOf(project)).map(({ state }) => state).sort();
 
     beforeAll(async () => {
       cloud = await startTinyStack(project, on({ instances: 2, protect }));
       await project.succeeds("up");
-      const complete = async () => (await trialsOf(project)).find(({ state }) => state === "complete");
-      await expect.poll(complete, { timeout: 60_000 }).toBeDefined();
-      ended = (await complete())?.machine ?? "";
-      await expect.poll(() => project.succeeds("status"), { timeout: 60_000 }).toMatch(/finished/);
+      await project.succeeds("ssh", ["--machine", "machine-2", "touch", "go"]);
+      await expect.poll(() => project.succeeds("status"), { timeout: 60_000 }).toMatch(/swept {2}finished/);
     }, 240_000);
     afterAll(() => project.dispose());
 
     const isUntouched = async (before: number): Promise<void> => {
       expect((await cloud.inventory()).instances).toHaveLength(2);
       expect(await project.resources()).toHaveLength(before);
-      expect((await trialsOf(project)).map(({ state }) => state)).toEqual(["complete", "running"]);
+      expect(await states()).toEqual(["complete", "running"]);
     };
 
     it("stay where the fleet shrinks, asked or not, and so does all that stands on them", async () => {
@@ -124,13 +121,14 @@ inFleetSuite(() => {
 
     it("stay where a worker has no work left, until that one alone is unprotected", async () => {
       const before = (await project.resources()).length;
+      const urn = (await project.resources()).find((each) => each.urn.endsWith("::machine-2-instance-vm"))?.urn ?? "";
       const { code, output } = await project.run("watch", ["--destroy"]);
-      expect([code, output]).toEqual([1, expect.stringContaining(`state unprotect '${await urnOf(ended)}'`)]);
+      expect([code, output]).toEqual([1, expect.stringContaining(`state unprotect '${urn}'`)]);
       await isUntouched(before);
-      expect(await project.pulumi(["state", "unprotect", await urnOf(ended), "--yes"])).toMatchObject({ code: 0 });
+      expect(await project.pulumi(["state", "unprotect", urn, "--yes"])).toMatchObject({ code: 0 });
       expect(await project.run("watch", ["--destroy"])).toMatchObject({ code: 0 });
       expect((await cloud.inventory()).instances).toHaveLength(1);
-      expect((await trialsOf(project)).map(({ state }) => state)).toEqual(["complete", "running"]);
+      expect(await states()).toEqual(["complete", "running"]);
       expect(await project.pulumi(["state", "unprotect", "--all", "--yes"])).toMatchObject({ code: 0 });
       await project.succeeds("down", ["--keep-cloud"]);
       expect(await cloud.inventory()).toEqual(nothing);
