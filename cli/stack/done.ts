@@ -43,8 +43,8 @@ export async function isDueByItself(seen: Seen): Promise<boolean> {
   if (protection !== undefined) {
     const { what, lift } = protection;
     console.error(
-      `All runs of ${stack} have ended and train.whenDone is down, but ${what}, so it stays and keeps billing: ${lift}, and ` +
-        "the next look ends it.",
+      `All runs of ${stack} have ended and train.whenDone is down, but ${what}, so ${stack} stays and keeps billing: ` +
+        `${lift}, and the next look ends it.`,
     );
     return false;
   }

@@ -53,7 +53,9 @@ async function tellOfProtection(stack: string): Promise<void> {
   const protection = await protectionOf(stack);
   if (protection === undefined) return;
   const { what, lift } = protection;
-  console.error(`${what}: an \`up\` that would end or replace it is refused. If that is wanted, first ${lift}.`);
+  console.error(
+    `${what}, and an \`up\` that would end or replace what is protected is refused. If that is wanted, first ${lift}.`,
+  );
 }
 
 /** What an `up` would do. Gives the exit code. */

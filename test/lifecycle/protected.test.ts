@@ -112,7 +112,7 @@ inFleetSuite(() => {
         for (const args of [[], ["--yes"], ["--yes", "--skip-preview"]]) {
           const output = await project.fails("up", args);
           expect(output).toMatch(/machine-2-instance-vm.* protected/);
-          expect(output).toMatch(/an `up` that would end or replace it is refused\. If that is wanted, first (set|run) `/);
+          expect(output).toMatch(/an `up` that would end or replace what is protected is refused\. If that is wanted, first (set|run) `/);
         }
         await isUntouched(before);
       }

@@ -38,7 +38,7 @@ describe("a stack that ends when done", { timeout: 120_000 }, () => {
     expect(await project.run("watch")).toMatchObject({
       code: 11,
       output: expect.stringMatching(
-        /All runs of test have ended and train\.whenDone is down, but instance-vm is protected, so it stays and keeps billing: set `lambda-train:protect` to false/,
+        /All runs of test have ended and train\.whenDone is down, but instance-vm is protected, so test stays and keeps billing: set `lambda-train:protect` to false/,
       ),
     });
     expect(await project.run("up", ["--down"])).toMatchObject({
