@@ -18,11 +18,7 @@ interface Protectable {
  * @param staying Ids of instances that stay anyway, where only a part of the stack is to end.
  * @throws CommandError that names what is protected, and how to lift that
  */
-export function refuseProtected(
-  stack: string,
-  exported: string,
-  staying: readonly (string | undefined)[] = [],
-): void {
+export function refuseProtected(stack: string, exported: string, staying: readonly (string | undefined)[] = []): void {
   const found = protectedIn(exported).filter(({ id }) => id === undefined || !staying.includes(id));
   if (found.length === 0) return;
   const lasting = isProtectConfigured(stack)

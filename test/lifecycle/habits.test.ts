@@ -190,7 +190,9 @@ describe("a user of Pulumi", { timeout: 180_000 }, () => {
     expect(await protection()).toEqual(instance);
     expect(await project.fails("down", ["--keep-cloud"])).toContain("`lambda-train:protect`");
     configure({ protect: true, instanceTypes: ["gpu_1x_a10"] });
-    expect(await project.fails("up")).toMatch(/instance-vm is protected, and an `up` that would end or replace what is protected is refused/);
+    expect(await project.fails("up")).toMatch(
+      /instance-vm is protected, and an `up` that would end or replace what is protected is refused/,
+    );
     expect((await cloud.inventory()).instances).toHaveLength(1);
     configure();
     await project.succeeds("up");

@@ -82,7 +82,7 @@ inFleetSuite(() => {
     // Each waits until it is let go.
     const command =
       "echo step 1 loss 1; until test -e ~/go; do sleep 0.1; done; exec make train CONFIG={config} EXPERIMENT={experiment}";
-    const on = (stack: object): TinyChanges => ({
+    const on = (stack: TinyChanges["stack"]): TinyChanges => ({
       experiment: "swept",
       sweep: { grid: { steps: [5, 6] }, metric: "error" },
       train: { command },
@@ -112,7 +112,9 @@ inFleetSuite(() => {
         for (const args of [[], ["--yes"], ["--yes", "--skip-preview"]]) {
           const output = await project.fails("up", args);
           expect(output).toMatch(/machine-2-instance-vm.* protected/);
-          expect(output).toMatch(/an `up` that would end or replace what is protected is refused\. If that is wanted, first (set|run) `/);
+          expect(output).toMatch(
+            /an `up` that would end or replace what is protected is refused\. If that is wanted, first (set|run) `/,
+          );
         }
         await isUntouched(before);
       }

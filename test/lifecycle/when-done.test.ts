@@ -33,7 +33,8 @@ describe("a stack that ends when done", { timeout: 120_000 }, () => {
   });
 
   it("stays while it is protected, and what would end it says so", async () => {
-    const although = "Nothing ends it when done, although train.whenDone is down: lambda-train:protect keeps the instances";
+    const although =
+      "Nothing ends it when done, although train.whenDone is down: lambda-train:protect keeps the instances";
     expect(await project.succeeds("up")).toContain(although);
     expect(await project.run("watch")).toMatchObject({
       code: 11,

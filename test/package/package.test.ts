@@ -5,8 +5,8 @@ import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { nothing } from "../support/cloud";
-import { ForeignFolder } from "../support/foreign-folder";
 import { inFleetSuite } from "../support/fleet-suite";
+import { ForeignFolder } from "../support/foreign-folder";
 import { Registry } from "../support/registry";
 import { packLater } from "./later";
 import { pageAt } from "./page";
@@ -270,14 +270,21 @@ module.exports = { swept: told(swept), joint: told(joint) };
           instanceId: { swept: id, "swept-2": id },
           resultsDirectory: "results/prod",
         },
-        joint: { runStatus: "finished", instanceId: { joint: id, "joint-2": id }, resultsDirectory: "results/prod/joint" },
+        joint: {
+          runStatus: "finished",
+          instanceId: { joint: id, "joint-2": id },
+          resultsDirectory: "results/prod/joint",
+        },
       });
       expect((await cloud.inventory()).instances).toHaveLength(4);
       expect(await program.pulumi("preview", "--expect-no-changes", "--stack", "prod")).toContain("unchanged");
       expect(await program.command("status", "--stack", "prod")).toContain("4 trials: 4 complete");
       expect(await program.command("logs", "--stack", "prod", "--run", "joint", "--no-follow")).toContain("step 20");
       // A training that leaves the program brings its results home, and the other one stays.
-      program.write("program/index.js", program.read("program/index.js").replace(/^const joint.*|, joint: .*(?= })/gm, ""));
+      program.write(
+        "program/index.js",
+        program.read("program/index.js").replace(/^const joint.*|, joint: .*(?= })/gm, ""),
+      );
       await program.pulumi("up", "--yes", "--skip-preview", "--stack", "prod");
       expect((await cloud.inventory()).instances).toHaveLength(2);
       expect(program.read("results/prod/joint/run/train.log")).toContain("step 20");

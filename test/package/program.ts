@@ -8,8 +8,9 @@ const root = resolve(__dirname, "../..");
 
 /** Packages of Pulumi's that a program brings, with their versions. */
 export const sdk: Readonly<Record<string, string>> = Object.fromEntries(
-  Object.entries(JSON.parse(readFileSync(join(root, "package.json"), "utf8")).dependencies as Record<string, string>)
-    .filter(([name]) => ["@pulumi/command", "@pulumi/pulumi", "@pulumi/random"].includes(name)),
+  Object.entries(
+    JSON.parse(readFileSync(join(root, "package.json"), "utf8")).dependencies as Record<string, string>,
+  ).filter(([name]) => ["@pulumi/command", "@pulumi/pulumi", "@pulumi/random"].includes(name)),
 );
 
 /** A place on the emulated cloud. */
@@ -19,7 +20,8 @@ export const emulated = { endpoint: "emulated", instanceTypes: ["cpu_4x_general"
 export function linkSdk({ folder }: ForeignFolder): void {
   rmSync(join(folder, "node_modules/@pulumi"), { recursive: true, force: true });
   mkdirSync(join(folder, "node_modules/@pulumi"), { recursive: true });
-  for (const name of Object.keys(sdk)) symlinkSync(join(root, "node_modules", name), join(folder, "node_modules", name));
+  for (const name of Object.keys(sdk))
+    symlinkSync(join(root, "node_modules", name), join(folder, "node_modules", name));
 }
 
 /** Somebody else's Pulumi program that trains, with stack `prod` and a cloud of its own. */
@@ -41,7 +43,10 @@ export class ForeignProgram extends ForeignFolder {
     for (const [name, sections] of Object.entries(experiments)) {
       for (const split of ["train", "valid", "test"]) this.write(`${name}-data/${split}/a.jsonl`, "[1, 3]");
       const dataset = { source: `${name}-data` };
-      this.write(`${name}.yaml`, stringify({ experiment: name, workload: { source: "tiny" }, dataset, gate, ...sections }));
+      this.write(
+        `${name}.yaml`,
+        stringify({ experiment: name, workload: { source: "tiny" }, dataset, gate, ...sections }),
+      );
     }
     await this.pulumi("stack", "init", "prod");
     return cloud;
