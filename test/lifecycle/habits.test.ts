@@ -93,8 +93,8 @@ describe("a user of Pulumi", { timeout: 180_000 }, () => {
 
   it("is told file and line where a stack's file is broken", async () => {
     const own = project.read("Pulumi.test.yaml");
-    project.write("Pulumi.test.yaml", `${own}  lambda-train:budgetDollars: 5: 6\n`);
-    const line = own.trimEnd().split("\n").length + 1;
+    project.write("Pulumi.test.yaml", own.replace("config:\n", "config:\n  lambda-train:budgetDollars: 5: 6\n"));
+    const line = own.split("\n").indexOf("config:") + 2;
     const named = `The stack's file ${join(project.folder, "Pulumi.test.yaml")} is no valid YAML, line ${line}, column`;
     for (const command of ["up", "down"])
       expect(await project.run(command)).toMatchObject({ code: 2, output: expect.stringContaining(named) });
@@ -106,7 +106,7 @@ describe("a user of Pulumi", { timeout: 180_000 }, () => {
     const path = "lambda-train:secrets.A_TOKEN";
     await project.pulumi(["config", "set", "--secret", "--path", path, "a-token-of-the-stack"]);
     const encrypted = project.read("Pulumi.test.yaml");
-    project.write("elsewhere/other.yaml", `${encrypted.trimEnd()}\n    B_TOKEN: in-clear\n`);
+    project.write("elsewhere/other.yaml", encrypted.replace(/^( +)A_TOKEN:/m, "$1B_TOKEN: in-clear\n$&"));
     project.write("elsewhere/none.yaml", encrypted);
     const refused = 'lambda-train:secrets.B_TOKEN is "plain text"';
     const preview = async (file: string, env: NodeJS.ProcessEnv = {}, folder = "."): Promise<string> => {

@@ -95,7 +95,6 @@ inFleetSuite(() => {
       cloud = await startTinyStack(project, on({ instances: 2, protect }));
       await project.succeeds("up");
       await project.succeeds("ssh", ["--machine", "machine-2", "touch", "go"]);
-      await expect.poll(() => project.succeeds("status"), { timeout: 60_000 }).toMatch(/swept {2}finished/);
     }, 240_000);
     afterAll(() => project.dispose());
 
@@ -106,6 +105,7 @@ inFleetSuite(() => {
     };
 
     it("stay where the fleet shrinks, asked or not, and so does all that stands on them", async () => {
+      await expect.poll(() => project.succeeds("status"), { timeout: 60_000 }).toMatch(/swept {2}finished/);
       const before = (await project.resources()).length;
       for (const stack of [{ protect }, {}]) {
         configureTiny(project, on(stack));

@@ -147,7 +147,7 @@ lambda-train experiments --json`;
           .replace("train:\n", "train:\n  overrides: {steps: 100000}\n"),
       );
       expect(await npx("up")).toMatch(/runStatus +: "running"/);
-      expect(await npx("exec", "ls", "-a")).not.toMatch(/Pulumi|lambda-train|results|package/);
+      expect(await npx("exec", "ls", "-a")).not.toMatch(/Pulumi|^lambda-train|results|package/m);
       const bin = join(repository.folder, "node_modules/lambda-train/engine/bootstrap.mjs");
       const paths = ["/", "/main.js", "/lib/preact.js", "/lib/uplot.js", "/style/head.css", "/api/report"];
       const page = await pageAt(repository, bin, paths);
