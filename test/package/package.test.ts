@@ -153,7 +153,7 @@ lambda-train experiments --json`;
       const page = await pageAt(repository, bin, paths);
       expect([...page.values()].map((answer) => answer.slice(0, 3))).toEqual(paths.map(() => "200"));
       expect(page.get("/")).toContain("npx lambda-train status");
-      expect(page.get("/api/report")).toContain('"state":"running"');
+      expect(page.get("/api/report")).toContain('"stack":"gpu"');
 
       const before = JSON.parse(await npx("status", "--json"));
       const later = packLater(tarball, "99.0.0", packed);
