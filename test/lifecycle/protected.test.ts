@@ -133,7 +133,7 @@ inFleetSuite(() => {
       expect(await states()).toEqual(["complete", "running"]);
       expect(await project.pulumi(["state", "unprotect", "--all", "--yes"])).toMatchObject({ code: 0 });
       await project.succeeds("ssh", ["--machine", "machine", "touch", "go"]);
-      await project.succeeds("wait");
+      await project.succeeds("wait", ["--run", "run"]);
       await project.succeeds("down", ["--keep-cloud"]);
       expect(await cloud.inventory()).toEqual(nothing);
     });
