@@ -106,9 +106,9 @@ describe("a user of Pulumi", { timeout: 180_000 }, () => {
     const path = "lambda-train:secrets.A_TOKEN";
     await project.pulumi(["config", "set", "--secret", "--path", path, "a-token-of-the-stack"]);
     const encrypted = project.read("Pulumi.test.yaml");
-    project.write("elsewhere/other.yaml", encrypted.replace(/^( +)A_TOKEN:/m, "$1B_TOKEN: in-clear\n$&"));
+    project.write("elsewhere/other.yaml", encrypted.replace(/^( +)A_TOKEN:/m, "$1A_TOKEN: in-clear\n$1B_TOKEN:"));
     project.write("elsewhere/none.yaml", encrypted);
-    const refused = 'lambda-train:secrets.B_TOKEN is "plain text"';
+    const refused = `${path} is "plain text"`;
     const preview = async (file: string, env: NodeJS.ProcessEnv = {}, folder = "."): Promise<string> => {
       const option = file === "" ? [] : [`--config-file=${file}`];
       return (await project.pulumi(["--cwd", folder, "preview", ...option], env)).output;
