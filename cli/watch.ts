@@ -119,7 +119,8 @@ async function lookOnce({
   if (destroy !== true || due.length === 0) return { code: codes[seen.outcome], over };
   if (isStray) return strayDestroyed(view.stack, args);
   // Before the run is stopped: a protected one keeps running.
-  refuseProtected(view.stack, await currentState(view.stack));
+  const kept = staying.map(({ job }) => job.instance?.id);
+  refuseProtected(view.stack, await currentState(view.stack), kept);
   for (const each of due) await stopFor(each);
   return destroyed(view.stack, args);
 }

@@ -152,8 +152,8 @@ export const stackConfigSchema = z.strictObject({
     .stringbool({ error: "must be true or false" })
     .default(false)
     .describe(
-      "Protect the instances, as Pulumi's `protect` does: `down`, `watch -- --destroy` and changes that would replace an " +
-        "instance are refused until it is false again and `up` has run. A change replaces nothing.",
+      "Protect the instances, as Pulumi's `protect` does: `down`, `watch -- --destroy`, and changes that would replace or end " +
+        "an instance are refused until it is false again and `up` has run; `train.whenDone: down` ends nothing. A change replaces nothing.",
     ),
   selfTerminate: z
     .enum(["false", "true", "lose-results"], { error: "must be true, false or lose-results" })

@@ -13,10 +13,16 @@ export interface Ends {
   readonly selfTermination?: CloudPlan["selfTermination"];
   /** The watch that this machine has installed for the stack. Absent: none. */
   readonly watch?: { readonly every: number; readonly destroys: boolean };
+  /** `protect` keeps the instances. */
+  readonly isProtected?: boolean;
 }
 
 /** What ends the bill, in one line. */
-export function endText({ upDown, whenDone, selfTermination, watch }: Ends): string {
+export function endText({ upDown, whenDone, selfTermination, watch, isProtected = false }: Ends): string {
+  if (isProtected) {
+    const although = whenDone ? " when done, although train.whenDone is down" : "";
+    return `Nothing ends it${although}: lambda-train:protect keeps the instances. Set it to false and run \`up\` first.`;
+  }
   if (upDown) return "Ends when done: `up --down` waits for the runs, downloads the results and terminates.";
   const ends = [
     ...(watch !== undefined && (whenDone || watch.destroys)

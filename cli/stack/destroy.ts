@@ -9,7 +9,7 @@ import { claimsOfExport } from "./claims";
 import { forgetEndings } from "./endings";
 import { deletable } from "./file-systems";
 import { mendAfterKill, noteCut, noteWhole } from "./killed-cli";
-import { refuseProtected } from "./protection";
+import { previewedIfProtected, refuseProtected } from "./protection";
 import { isEmulated, pulumi } from "./pulumi";
 import { readView } from "./read";
 import { forgetRepairs } from "./repair-memory";
@@ -55,7 +55,8 @@ export async function destroyStack(stack: string, options: DestroyOptions = {}):
   const without = partial ? ["--yes"] : ["--yes", "--skip-preview"];
   const unasked = emulated || options.unasked === true ? without : [];
   if (options.isWanted?.() === false) return exitCodes.failed;
-  const code = await pulumi(["destroy", "--stack", stack, ...unasked, ...endingAll(state), ...args]);
+  const all = [...unasked, ...endingAll(state), ...args];
+  const code = await pulumi(["destroy", "--stack", stack, ...(partial ? await previewedIfProtected(stack, all) : all)]);
   if (code !== 0) noteCut(stack);
   else if (!partial) {
     await requireEmpty(stack);

@@ -20,8 +20,8 @@ const ending = z.object({
 
 const memory = z.object({
   endings: z.array(ending).default([]),
-  /** A `watch` has begun to end the stack. */
-  isBegun: z.boolean().default(false),
+  /** The end of the stack that a `watch` has begun: of which instances, and when, as `at` above. */
+  begun: z.object({ instances: z.array(z.string()), at: z.number() }).optional(),
 });
 
 export type Ending = Readonly<z.infer<typeof ending>>;
@@ -31,19 +31,31 @@ export function knownEndings(stack: string): readonly Ending[] {
   return known(stack).endings;
 }
 
-/** Whether a `watch` has begun to end the stack, and nothing has ended it or brought it up since. */
-export function isEndBegun(stack: string): boolean {
-  return known(stack).isBegun;
+/**
+ * Whether a `watch` has begun to end these machines, which have no run any more, and nobody has brought them up since. The
+ * note outlives its stack where `pulumi` itself ended that: of another instance, or of one that a later `pulumi up` went on
+ * with, it says nothing.
+ */
+export function isEndBegun(
+  stack: string,
+  machines: readonly Partial<Pick<JobView, "instance" | "progress">>[],
+): boolean {
+  const { begun } = known(stack);
+  if (begun === undefined) return false;
+  return machines.every(({ instance, progress }) => {
+    const isAbout = instance !== undefined && begun.instances.includes(instance.id);
+    return isAbout && Object.values(progress?.done ?? {}).every(({ first }) => first <= begun.at);
+  });
 }
 
-/** A `watch` begins to end the stack: the next one goes on, also where the state knows its runs no more. */
-export function noteEndBegun(stack: string): void {
-  keep(stack, { isBegun: true });
+/** A `watch` begins to end these instances: the next one goes on, also where the state knows their runs no more. */
+export function noteEndBegun(stack: string, instances: readonly string[]): void {
+  keep(stack, { begun: { instances: [...instances], at: Date.now() } });
 }
 
-/** Somebody brings it up again. */
+/** Somebody brings the stack up again. */
 export function forgetEndBegun(stack: string): void {
-  if (isEndBegun(stack)) keep(stack, { isBegun: false });
+  if (known(stack).begun !== undefined) keep(stack, { begun: undefined });
 }
 
 /** Keeps what a look at a run has told, for commands that don't look at it. */

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { dirname } from "node:path";
 import { interruptMark } from "../../components/dynamic/interrupt";
-import { packageFolder, projectFolder } from "../../local/paths";
+import { projectFolder } from "../../local/paths";
 import { configNamespace } from "../../plan/namespace";
 import { selectedHere } from "./local-state";
 import { configurationOf, withConfigFile } from "./stack-file";
@@ -62,7 +62,7 @@ export function pulumiOutput(args: readonly string[]): Promise<string> {
   });
 }
 
-/** The stack to work on: the one named, else the selected one, else the only one that has a file, else `dev`. */
+/** The stack to work on: the one named, else the selected one, else the bootstrap's default (see its environment.mjs). */
 export async function stackName(named: string | undefined): Promise<string> {
   if (named !== undefined) return named;
   if (process.env.PULUMI_STACK) return process.env.PULUMI_STACK;
@@ -74,15 +74,7 @@ export async function stackName(named: string | undefined): Promise<string> {
   } catch {
     // No stack is selected yet.
   }
-  return onlyStack() ?? "dev";
-}
-
-/** The stack of a project of the user's own that has one stack's file. In a clone `dev` is the default, whatever is beside it. */
-function onlyStack(): string | undefined {
-  const project = projectFolder();
-  if (project === packageFolder()) return undefined;
-  const stacks = readdirSync(project).flatMap((name) => /^Pulumi\.(.+)\.yaml$/.exec(name)?.[1] ?? []);
-  return stacks.length === 1 ? stacks[0] : undefined;
+  return process.env.LAMBDA_TRAIN_DEFAULT_STACK || "dev";
 }
 
 /**

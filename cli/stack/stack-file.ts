@@ -1,9 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
-import { parse } from "yaml";
 import { projectFolder } from "../../local/paths";
-import { lastName } from "../../local/stack-name";
+import { readStackFile, type StackFileContent, StackFileError, stackFile } from "../../local/stack-file";
+import { CommandError, exitCodes } from "../terminal/command";
 import { configFile } from "../terminal/config-file";
 
 /** Commands of the Pulumi CLI that take `--config-file`. */
@@ -15,19 +13,21 @@ export function withConfigFile(args: readonly string[]): readonly string[] {
   return path === undefined || !readers.has(args[0] ?? "") ? args : [...args, "--config-file", path];
 }
 
-/** The file that holds a stack's configuration. */
-export function stackFile(stack: string): string {
-  const path = configFile() ?? `Pulumi.${lastName(stack)}.yaml`;
-  return isAbsolute(path) ? path : join(projectFolder(), path);
+/**
+ * A stack's configuration as its file has it, key → value, and under it what the environments of Pulumi ESC have.
+ * @throws CommandError where the file is broken
+ */
+export function configurationOf(stack: string): Record<string, unknown> {
+  const { text, config, environment } = contentOf(stack);
+  return isNothing(environment) ? { ...config } : { ...fromEnvironments(stack, text), ...config };
 }
 
-/** A stack's configuration as its file has it, key → value, and under it what the environments of Pulumi ESC have. */
-export function configurationOf(stack: string): Record<string, unknown> {
-  const file = stackFile(stack);
-  if (!existsSync(file)) return {};
-  const text = readFileSync(file, "utf8");
-  const { config, environment } = (parse(text) ?? {}) as { config?: Record<string, unknown>; environment?: unknown };
-  return isNothing(environment) ? { ...config } : { ...fromEnvironments(stack, text), ...config };
+function contentOf(stack: string): StackFileContent {
+  try {
+    return readStackFile(stackFile(stack));
+  } catch (error) {
+    throw error instanceof StackFileError ? new CommandError(error.message, exitCodes.usage) : error;
+  }
 }
 
 function isNothing(value: unknown): boolean {

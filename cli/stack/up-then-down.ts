@@ -6,6 +6,7 @@ import { destroyStack } from "./destroy";
 import { isDone } from "./done";
 import { runStatus } from "./look";
 import { ofEach } from "./of-each";
+import { isProtectConfigured } from "./protection";
 import { readView, stackView } from "./read";
 import { requireRuns, type WithRun } from "./stack-view";
 import { type UpOptions, upStack } from "./up";
@@ -20,8 +21,16 @@ type Outcome = "finished" | "failed" | "kept";
 /**
  * `pulumi up`, a wait for the end of all runs, and then what `down` does. Gives the exit code: 1 if a run failed or the results
  * couldn't be downloaded. An interruption leaves everything running.
+ * @throws CommandError where the stack's file protects what it would have to end
  */
 export async function upThenDown(stack: string, options: UpOptions): Promise<number> {
+  if (isProtectConfigured(stack)) {
+    throw new CommandError(
+      `Nothing was started: \`up --down\` ends the instances of ${stack}, and \`lambda-train:protect\` is true and keeps ` +
+        "them. Leave out --down, or set the key to false.",
+      exitCodes.usage,
+    );
+  }
   const interruption = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => interruption.abort());
   const { signal } = interruption;

@@ -6,6 +6,7 @@ import { shutOut } from "./fleet";
 import { mendAfterKill, noteWhole } from "./killed-cli";
 import { selectedHere, stateFile } from "./local-state";
 import { lookAtAccount, sawGone } from "./look";
+import { previewedIfProtected, protectionOf } from "./protection";
 import { isEmulated, pulumi, pulumiOutput } from "./pulumi";
 import { readView, stackView } from "./read";
 import { aliasesOf, refreshSshFiles } from "./ssh-files";
@@ -33,14 +34,28 @@ export async function upStack(stack: string, options: UpOptions = {}): Promise<n
   // On the emulated cloud nothing costs anything, so nobody is asked. On a real account `pulumi up` asks as usual.
   const unasked = emulated || options.unasked === true ? ["--yes", "--skip-preview"] : [];
   const refresh = wasCut || options.refresh === true ? ["--refresh"] : await refreshWhereEnded(stack);
-  const code = await pulumi(["up", "--stack", stack, ...unasked, ...refresh, ...(options.args ?? [])]);
+  const args = await previewedIfProtected(stack, [...unasked, ...refresh, ...(options.args ?? [])]);
+  const code = await pulumi(["up", "--stack", stack, ...args]);
   if (code === 0) noteWhole(stack);
-  else if (!refresh.includes("--refresh")) await refreshWhereEnded(stack);
+  else {
+    if (!refresh.includes("--refresh")) await refreshWhereEnded(stack);
+    await tellOfProtection(stack);
+  }
   // What is known of an end may be older than what was started now.
   if (knownEndings(stack).length > 0) await readView(stack).catch(() => undefined);
   await refreshSshHost(stack);
   await tellAfterUp(stack);
   return code;
+}
+
+/** The engine names what it refused to end or replace; how to go on differs here. */
+async function tellOfProtection(stack: string): Promise<void> {
+  const protection = await protectionOf(stack);
+  if (protection === undefined) return;
+  const { what, lift } = protection;
+  console.error(
+    `${what}, and an \`up\` that would end or replace what is protected is refused. If that is wanted, first ${lift}.`,
+  );
 }
 
 /** What an `up` would do. Gives the exit code. */

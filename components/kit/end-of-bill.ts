@@ -11,6 +11,6 @@ export async function tellEnd({ stack, machines, runs }: Plan): Promise<void> {
   const upDown = (process.env[downVariable] ?? "") !== "";
   const whenDone = runs.some(({ run }) => run.whenDone === "down");
   if (!pulumi.runtime.isDryRun() && !upDown && !whenDone) return;
-  const selfTermination = machines[0]?.cloud.selfTermination;
-  await pulumi.log.info(endText({ upDown, whenDone, selfTermination, watch: installedWatch(stack) }));
+  const { selfTermination, protect: isProtected } = machines[0]?.cloud ?? {};
+  await pulumi.log.info(endText({ upDown, whenDone, selfTermination, watch: installedWatch(stack), isProtected }));
 }

@@ -1,13 +1,11 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import * as runtime from "@pulumi/pulumi/runtime";
-import { parse } from "yaml";
 import { parseJson } from "../../local/json";
-import { projectFolder } from "../../local/paths";
+import { readStackFile } from "../../local/stack-file";
 import { configNamespace as namespace } from "../../plan/namespace";
 import { PlanError, type Problem } from "../../plan/problems";
 import { isStackKey } from "../../plan/stack-config";
+import { stackFileInUse } from "./config-file";
 
 /** The stack's configuration under our namespace: key without namespace → text. */
 export function stackConfig(): Record<string, string> {
@@ -56,8 +54,8 @@ function secretsInClear(config: Readonly<Record<string, string>>, someAreSecret:
   const key = `${namespace}secrets`;
   const kept = parseJson(config[key] ?? "{}");
   if (typeof kept !== "object" || kept === null) return [];
-  const written = someAreSecret ? stackFile()[key] : {};
-  // All of it may be one secret, and another file may have been given to the CLI: then one that is secret stands for all.
+  const written = someAreSecret ? readStackFile(stackFileInUse(pulumi.getStack())).config[key] : {};
+  // All of it may be one secret, and it may come from an environment: then one that is secret stands for all.
   const isWhole = written === undefined || isSecret(written);
   return Object.keys(kept)
     .filter((name) => !isWhole && !isSecret((written as Readonly<Record<string, unknown>>)[name]))
@@ -71,12 +69,4 @@ function secretsInClear(config: Readonly<Record<string, string>>, someAreSecret:
 
 function isSecret(value: unknown): boolean {
   return typeof value === "object" && value !== null && "secure" in value;
-}
-
-/** The configuration as the stack's file has it, where a secret is `{ secure: … }`. */
-function stackFile(): Readonly<Record<string, unknown>> {
-  const file = join(projectFolder(), `Pulumi.${pulumi.getStack()}.yaml`);
-  if (!existsSync(file)) return {};
-  const { config } = (parse(readFileSync(file, "utf8")) ?? {}) as { config?: Record<string, unknown> };
-  return config ?? {};
 }

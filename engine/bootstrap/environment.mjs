@@ -22,7 +22,7 @@ export const passphraseFile = join(localFolder, "passphrase");
 
 /** The stack that a command's arguments, or $PULUMI_STACK, name; else the only one that a project has a file of, else `dev`. */
 export function stackOf(args) {
-  return optionOf(["--stack", "-s"], args) ?? (process.env.PULUMI_STACK || onlyStack() || embeddedStack);
+  return optionOf(["--stack", "-s"], args) ?? (process.env.PULUMI_STACK || defaultStack());
 }
 
 /** The file that a command's arguments, or Pulumi's own variable for that option, name for a stack's. */
@@ -39,14 +39,20 @@ function optionOf([name, short], args) {
   return undefined;
 }
 
-/** The stack of a project of the user's own that has one stack's file. In a clone `dev` is the default, whatever is beside it. */
-function onlyStack() {
-  if (!isInstalled || !hasProject) return undefined;
+/**
+ * The stack where none is named or selected: of a project of the user's own the one that has a file, if it is the only one.
+ * In a clone that is `dev`, whatever is beside it.
+ */
+function defaultStack() {
+  if (!isInstalled || !hasProject) return embeddedStack;
   const stacks = readdirSync(project).flatMap((name) => /^Pulumi\.(.+)\.yaml$/.exec(name)?.[1] ?? []);
-  return stacks.length === 1 ? stacks[0] : undefined;
+  return stacks.length === 1 ? stacks[0] : embeddedStack;
 }
 
-/** Path of a stack's file, or of the one that is named for it. */
+/**
+ * Path of a stack's file, or of the one that is named for it. local/stack-file.ts says the same to the program and the
+ * commands: what runs before there are npm packages and a build can't import it, and it reads no YAML.
+ */
 export function stackFile(stack, named = configFileOf([])) {
   return resolve(project, named || `Pulumi.${stack.split("/").pop()}.yaml`);
 }
@@ -93,6 +99,7 @@ export function engineEnvironment({ node, pulumi, backend, compat }) {
     ...process.env,
     PATH: [...folders, process.env.PATH || "/usr/bin:/bin"].join(delimiter),
     LAMBDA_TRAIN_ROOT: root,
+    LAMBDA_TRAIN_DEFAULT_STACK: defaultStack(),
     PULUMI_SKIP_UPDATE_CHECK: process.env.PULUMI_SKIP_UPDATE_CHECK ?? "1",
     // The default is four a core. An operation mostly waits, for a boot or for the instance, and a launch that waits for
     // one of these would be late.

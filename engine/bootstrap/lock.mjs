@@ -2,6 +2,12 @@ import { mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, write
 import { dirname, join } from "node:path";
 import { say } from "./failure.mjs";
 
+/*
+ * local/lock.ts is the lock of the program and the commands, by proper-lockfile. This one can't use that: it guards the very
+ * installation of npm packages. Nor can the other use this one: it is for work that may stand still on a shared folder, where a
+ * process id of another machine says nothing, so it goes by signs of life. No lock is taken by both.
+ */
+
 const LOOK_AGAIN_MS = 200;
 /** Taking over a dead process's lock is done at once; a guard that is older than this was left behind itself. */
 const GUARD_MS = 10_000;

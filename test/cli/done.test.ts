@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { endsWhenDone, isDone } from "../../cli/stack/done";
 import { forgetEndBegun, noteEndBegun } from "../../cli/stack/endings";
+import { lossesIn } from "../../cli/stack/losses";
 import type { SeenJob } from "../../cli/stack/seen";
 import type { RunStatus } from "../../remote/types";
 
@@ -55,17 +56,48 @@ describe("a stack ends by train.whenDone", () => {
     expect(endsWhenDone({ jobs: [{ ...kept, job }] })).toBe(false);
   });
 
-  it("also where the last watch couldn't end it, and the state knows its instance alone", () => {
-    vi.stubEnv("LAMBDA_TRAIN_LOCAL", mkdtempSync(join(tmpdir(), "lambda-train-")));
-    const half = [{ ...finished, status: undefined, job: { ...finished.job, run: undefined } }];
-    expect(endsWhenDone({ jobs: half })).toBe(false);
-    noteEndBegun("test");
-    expect(endsWhenDone({ jobs: half })).toBe(true);
-    expect(endsWhenDone({ jobs: [seen({ state: "running" })] })).toBe(false);
-    forgetEndBegun("test");
-    expect(endsWhenDone({ jobs: half })).toBe(false);
-    rmSync(process.env.LAMBDA_TRAIN_LOCAL ?? "", { recursive: true });
-    vi.unstubAllEnvs();
+  describe("that a watch couldn't end", () => {
+    beforeEach(() => {
+      vi.stubEnv("LAMBDA_TRAIN_LOCAL", mkdtempSync(join(tmpdir(), "lambda-train-")));
+      noteEndBegun("test", ["one", "two"]);
+    });
+    afterEach(() => {
+      rmSync(process.env.LAMBDA_TRAIN_LOCAL ?? "", { recursive: true });
+      vi.unstubAllEnvs();
+    });
+    /** A machine of which the state knows the instance alone. */
+    const half = (id: string | undefined, madeAt = Date.now() - 60_000): SeenJob => {
+      const instance = id === undefined ? undefined : { id };
+      const progress = { done: { "instance-vm": { first: madeAt, last: Date.now() + 60_000 } }, underWay: [] };
+      return { ...finished, status: undefined, job: { stack: "test", instance, progress } } as unknown as SeenJob;
+    };
+
+    it("goes on where the state knows its instances alone, until somebody brings it up", () => {
+      expect(endsWhenDone({ jobs: [half("one"), half("two")] })).toBe(true);
+      expect(endsWhenDone({ jobs: [seen({ state: "running" })] })).toBe(false);
+      forgetEndBegun("test");
+      expect(endsWhenDone({ jobs: [half("one")] })).toBe(false);
+    });
+
+    it("says nothing of another instance, of one that an up went on with, or of one that the state doesn't know", () => {
+      expect(endsWhenDone({ jobs: [half("one"), half("three")] })).toBe(false);
+      expect(endsWhenDone({ jobs: [half("one", Date.now() + 60_000)] })).toBe(false);
+      expect(endsWhenDone({ jobs: [half(undefined)] })).toBe(false);
+    });
+
+    it("is not obeyed by the note of an earlier release, which names no instance", () => {
+      writeFileSync(join(process.env.LAMBDA_TRAIN_LOCAL ?? "", "endings-test.json"), '{"endings":[],"isBegun":true}');
+      expect(endsWhenDone({ jobs: [half("one")] })).toBe(false);
+    });
+  });
+
+  it("never while a machine is lost that `watch --repair` brings up again", () => {
+    const gone = seen(undefined, "down", true);
+    const lost = { ...gone, job: { ...gone.job, instance: { id: "i-gone" } } } as SeenJob;
+    for (const other of [seen({ state: "running" }), seen({ state: "stopped", stopReason: "node lost" })]) {
+      expect(lossesIn({ jobs: [other, lost] }, false)).toContain(lost);
+      expect(endsWhenDone({ jobs: [other, lost] })).toBe(false);
+    }
   });
 
   it("not where an instance is gone whose results aren't at home", () => {

@@ -71,8 +71,11 @@ describe("what a stack has lost", () => {
 describe("repairs", () => {
   let folder: string;
   const up = vi.fn(async () => 0);
-  const seen = (all: readonly SeenJob[], budgetDollars?: number, cost: number | null = null): Seen => {
-    const machines = all.map(({ job: each }) => ({ ...each, instance: { ...each.instance, budgetDollars } }));
+  const seen = (all: readonly SeenJob[], budgetDollars?: number, cost: number | null = null, of = "one"): Seen => {
+    const machines = all.map(({ job: each }) => ({
+      ...{ ...each, instance: { ...each.instance, budgetDollars } },
+      claims: { names: [`lambda-train-test-${of}-${each.machine}`], instanceIds: [] },
+    }));
     const now = Date.parse("2026-01-01T01:00:00.000Z");
     return { view: { stack: "test", machines, runs: [] }, jobs: all, cost, outcome: "ended", now } as unknown as Seen;
   };
@@ -110,5 +113,13 @@ describe("repairs", () => {
     forgetRepairs("test");
     writeFileSync(join(folder, "repairs-test.json"), "{");
     expect(await once(3, 1)).toBe(true);
+  });
+
+  it("count nothing of a stack that had the name before, and that `pulumi` itself ended", async () => {
+    const once = (of: string): Promise<boolean | undefined> =>
+      new Repairs("test", up).after(seen(jobs("alone", "gone"), 10, 1, of));
+    for (let at = 0; at < mostRepairs; at++) expect(await once("one")).toBe(true);
+    expect(await once("one")).toBeUndefined();
+    expect(await once("another")).toBe(true);
   });
 });

@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { stackFile } from "../../local/stack-file";
 import { importOf, Machine } from "./support/machine";
 import { root } from "./support/plugin";
 
@@ -129,6 +130,16 @@ describe("the environment of the commands", () => {
       );
     expect(await names({})).toEqual(["a", "b", "dev", "dev"]);
     expect(await names({ PULUMI_STACK: "e" })).toEqual(["a", "b", "e", "e"]);
+  });
+
+  it("finds a stack's file where the program and the commands find it", async () => {
+    const stacks = ["dev", "mine/lambda-train/dev", "a.b"];
+    const variables = ["", "other.yaml", "../above.yaml", "/elsewhere/x.yaml"];
+    for (const named of variables) {
+      const files = `${JSON.stringify(stacks)}.map((each) => m.stackFile(each))`;
+      const found = await machine.evaluate("environment", files, { PULUMI_OPTION_CONFIG_FILE: named });
+      expect(found).toEqual(stacks.map((each) => stackFile(each, named)));
+    }
   });
 });
 

@@ -91,6 +91,37 @@ describe("a user of Pulumi", { timeout: 180_000 }, () => {
     project.write("Pulumi.test.yaml", own);
   });
 
+  it("is told file and line where a stack's file is broken", async () => {
+    const own = project.read("Pulumi.test.yaml");
+    project.write("Pulumi.test.yaml", own.replace("config:\n", "config:\n  lambda-train:budgetDollars: 5: 6\n"));
+    const line = own.split("\n").indexOf("config:") + 2;
+    const named = `The stack's file ${join(project.folder, "Pulumi.test.yaml")} is no valid YAML, line ${line}, column`;
+    for (const command of ["up", "down"])
+      expect(await project.run(command)).toMatchObject({ code: 2, output: expect.stringContaining(named) });
+    project.write("Pulumi.test.yaml", own);
+  });
+
+  it("has secrets in clear refused in the file that the CLI reads, however that is named", async () => {
+    const own = project.read("Pulumi.test.yaml");
+    const path = "lambda-train:secrets.A_TOKEN";
+    await project.pulumi(["config", "set", "--secret", "--path", path, "a-token-of-the-stack"]);
+    const encrypted = project.read("Pulumi.test.yaml");
+    project.write("elsewhere/other.yaml", encrypted.replace(/^( +)A_TOKEN:/m, "$1A_TOKEN: in-clear\n$1B_TOKEN:"));
+    project.write("elsewhere/none.yaml", encrypted);
+    const refused = `${path} is "plain text"`;
+    const preview = async (file: string, env: NodeJS.ProcessEnv = {}, folder = "."): Promise<string> => {
+      const option = file === "" ? [] : [`--config-file=${file}`];
+      return (await project.pulumi(["--cwd", folder, "preview", ...option], env)).output;
+    };
+    // A relative path counts from where the CLI runs.
+    expect(await preview("other.yaml", {}, "elsewhere")).toContain(refused);
+    expect(await preview("", { PULUMI_OPTION_CONFIG_FILE: "elsewhere/other.yaml" })).toContain(refused);
+    // The stack's own file isn't read then.
+    project.write("Pulumi.test.yaml", project.read("elsewhere/other.yaml"));
+    expect(await preview("elsewhere/none.yaml")).not.toContain("plain text");
+    project.write("Pulumi.test.yaml", own);
+  });
+
   it("may use the example of a policy pack", async () => {
     // The language host of a current Pulumi starts a pack by itself. For the one that the project builds, Pulumi's starter of
     // before does, under a name that is no language's.
@@ -159,7 +190,9 @@ describe("a user of Pulumi", { timeout: 180_000 }, () => {
     expect(await protection()).toEqual(instance);
     expect(await project.fails("down", ["--keep-cloud"])).toContain("`lambda-train:protect`");
     configure({ protect: true, instanceTypes: ["gpu_1x_a10"] });
-    expect(await project.fails("up")).toMatch(/protect|still trains|runs/);
+    expect(await project.fails("up")).toMatch(
+      /instance-vm is protected, and an `up` that would end or replace what is protected is refused/,
+    );
     expect((await cloud.inventory()).instances).toHaveLength(1);
     configure();
     await project.succeeds("up");

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { verifyResults } from "../../remote/transfer/download";
 import { nothing, TestCloud } from "../support/cloud";
-import { Project } from "../support/project";
+import { type Ended, Project } from "../support/project";
 import { configureTiny, startTinyStack, type TinyChanges } from "../support/tiny";
 
 /** Stacks that end with their runs; each test goes on from where the one before ended. */
@@ -11,6 +11,7 @@ describe("a stack that ends when done", { timeout: 120_000 }, () => {
   const project = new Project();
   const results = (name: string): string => join(project.folder, "results/test", name);
   const living = async (): Promise<string[]> => (await cloud.inventory()).instances;
+  const ending = { whenDone: "down", waitFor: "end" };
   let cloud: TestCloud;
 
   beforeAll(async () => {
@@ -21,7 +22,7 @@ describe("a stack that ends when done", { timeout: 120_000 }, () => {
       project.write(`bin/${name}`, `#!/bin/sh\n${text}\n`, 0o755);
     project.env.PATH = `${project.folder}/bin:${project.env.PATH}`;
     project.env.XDG_CONFIG_HOME = join(project.folder, "config");
-    cloud = await startTinyStack(project, short({ whenDone: "down", waitFor: "end" }));
+    cloud = await startTinyStack(project, short(ending, { stack: { protect: true } }));
   }, 120_000);
   afterAll(() => project.dispose());
 
@@ -31,12 +32,30 @@ describe("a stack that ends when done", { timeout: 120_000 }, () => {
     ...change,
   });
 
+  it("stays while it is protected, and what would end it says so", async () => {
+    const although =
+      "Nothing ends it when done, although train.whenDone is down: lambda-train:protect keeps the instances";
+    expect(await project.succeeds("up")).toContain(although);
+    expect(await project.run("watch")).toMatchObject({
+      code: 11,
+      output: expect.stringMatching(
+        /All runs of test have ended and train\.whenDone is down, but instance-vm is protected, so test stays and keeps billing: set `lambda-train:protect` to false/,
+      ),
+    });
+    expect(await project.run("up", ["--down"])).toMatchObject({
+      code: 2,
+      output: expect.stringContaining("Nothing was started: `up --down` ends the instances of test"),
+    });
+    expect(await living()).toHaveLength(1);
+  });
+
   it("stays until a watch is installed, and up says so", async () => {
-    expect(await project.succeeds("up")).toContain("Nothing ends it when done, although train.whenDone is down");
+    configureTiny(project, short(ending));
+    expect((await project.pulumi(["preview"])).output).toContain("no `watch` is installed here");
     await project.succeeds("watch", ["--install", "--every", "3"]);
     expect(await project.succeeds("up")).toContain("Ends when done: by `watch` (installed, looks every 3 min)");
-    expect((await project.run("doctor")).output).toContain(
-      "watch of test: installed, by cron every 3 min, no look yet",
+    expect((await project.run("doctor")).output).toMatch(
+      /watch of test: installed, by cron every 3 min, last look .*\(exit code 11\)/,
     );
   });
 
@@ -66,6 +85,15 @@ describe("a stack that ends when done", { timeout: 120_000 }, () => {
     expect(await look()).toBe(1);
     expect(await living()).toHaveLength(1);
     rmSync(join(project.folder, "results"));
+    // Somebody ends it by hand, and the next one gets no further than setup. The watch had begun to end the one before.
+    const update = (name: string): Promise<Ended> => project.pulumi([name, "--yes", "--skip-preview"]);
+    expect(await update("destroy")).toMatchObject({ code: 0 });
+    configureTiny(project, short(ending, { environment: { setup: "exit 7" } }));
+    expect((await update("up")).output).toContain("7");
+    expect(await look()).toBe(0);
+    expect(await living()).toHaveLength(1);
+    configureTiny(project, short(ending));
+    await project.succeeds("up");
     expect(await look()).toBe(0);
     expect(await verifyResults(results("tiny-v1"))).toMatchObject({ ok: true });
     cloud = await TestCloud.start(project);

@@ -1,35 +1,31 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { nothing } from "../support/cloud";
+import { inFleetSuite } from "../support/fleet-suite";
 import { ForeignFolder } from "../support/foreign-folder";
 import { Registry } from "../support/registry";
+import { packLater } from "./later";
+import { pageAt } from "./page";
+import { emulated, ForeignProgram, linkSdk, sdk } from "./program";
 
 const root = resolve(__dirname, "../..");
-const { version, dependencies: own, scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const { version, scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const forClone = ["bench", "cloud", "reference", "screenshots"];
 /** Commands that both have. */
 const operatorCommands = Object.keys(scripts).filter(
   (name) => existsSync(join(root, "cli", `${name}.ts`)) && !forClone.includes(name),
 );
 /** Versions of the packages that a program brings, by name. */
-const versions: Record<string, string> = { ...own, "lambda-train": version };
-const sdk = ["@pulumi/command", "@pulumi/pulumi", "@pulumi/random"];
-/** The clone's SDK, in place of the empty packages of the registry. */
-function linkSdk({ folder }: ForeignFolder): void {
-  rmSync(join(folder, "node_modules/@pulumi"), { recursive: true, force: true });
-  mkdirSync(join(folder, "node_modules/@pulumi"), { recursive: true });
-  for (const name of sdk) symlinkSync(join(root, "node_modules", name), join(folder, "node_modules", name));
-}
+const versions: Record<string, string> = { ...sdk, "lambda-train": version };
 /** A command in a network without anything but the machine itself. */
 const alone = (command: string): [string, string[]] => {
   const user = process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"];
   return ["unshare", [...user, "--net", "sh", "-c", `ip link set lo up && ${command}`]];
 };
-const emulated = { endpoint: "emulated", instanceTypes: ["cpu_4x_general"], regions: ["us-east-1"] };
 
 describe("the package for npm", { timeout: 60_000 }, () => {
   const packed = mkdtempSync(join(tmpdir(), "lambda-train-packed-"));
@@ -39,7 +35,7 @@ describe("the package for npm", { timeout: 60_000 }, () => {
   beforeAll(async () => {
     execFileSync(process.execPath, [join(root, "engine/package/pack.mjs"), packed]);
     registry = await Registry.start({ "lambda-train": tarball });
-    for (const name of sdk) registry.addEmpty(name, versions[name] ?? "");
+    for (const [name, each] of Object.entries(sdk)) registry.addEmpty(name, each);
   });
   afterAll(() => {
     registry.stop();
@@ -105,6 +101,28 @@ describe("the package for npm", { timeout: 60_000 }, () => {
       expect(await written()).toEqual(before);
     });
 
+    it("writes another experiment file beside the first, and completes what is typed in any folder", async () => {
+      const [first] = Object.keys(await written()).filter((name) => name.startsWith("lambda-train/"));
+      const output = await npx("new-experiment", "--name", "a-fast-one", "--set", "train.maxHours=2");
+      expect(output).toContain("lambda-train:experiment: lambda-train/a-fast-one.yaml");
+      expect(output).toContain("Then: npx lambda-train up --stack <stack>");
+      const made = "lambda-train/a-fast-one.yaml";
+      const { experiment, train } = parse(repository.read(made));
+      expect([experiment, train]).toEqual([
+        "a-fast-one",
+        { ...parse(repository.read(first ?? "")).train, maxHours: 2 },
+      ]);
+      rmSync(join(repository.folder, made));
+      repository.write(".local/completion.bash", await npx("completion", "bash"));
+      const script = `. "$1"; cd /
+COMP_WORDS=(lambda-train up --stack ""); COMP_CWORD=3; _lambda_train; echo "\${COMPREPLY[@]}"
+COMP_WORDS=(lambda-train up --previ); COMP_CWORD=2; _lambda_train; echo "\${COMPREPLY[@]}"
+lambda-train experiments --json`;
+      const file = join(repository.folder, ".local/completion.bash");
+      const lines = (await repository.succeeds("bash", ["-c", script, "bash", file])).split("\n");
+      expect(lines.slice(0, 2)).toEqual(["gpu", "--preview-only"]);
+    });
+
     it("previews without a network, a key or an account", async () => {
       const [program, args] = alone("npx lambda-train up --preview-only");
       const output = await repository.succeeds(program, args);
@@ -112,7 +130,7 @@ describe("the package for npm", { timeout: 60_000 }, () => {
       expect(output).toMatch(/\d+ to create/);
     });
 
-    it("trains from up to down", async () => {
+    it("trains from up to down, also while it is upgraded", async () => {
       await repository.startCloud();
       const file = "Pulumi.gpu.yaml";
       const [experiment] = Object.keys(await written()).filter((name) => name.startsWith("lambda-train/"));
@@ -126,18 +144,32 @@ describe("the package for npm", { timeout: 60_000 }, () => {
         experiment ?? "",
         text
           .replace(/^gate:/m, "gate:\n  gpu: optional\n  minDiskGiB: 0")
-          .replace("train:\n", "train:\n  waitFor: end\n"),
+          .replace("train:\n", "train:\n  overrides: {steps: 100000}\n"),
       );
-      expect(await npx("up")).toMatch(/runStatus +: "finished"/);
-      expect(await npx("exec", "ls", "-a")).not.toMatch(/Pulumi|lambda-train|results/);
+      expect(await npx("up")).toMatch(/runStatus +: "running"/);
+      expect(await npx("exec", "ls", "-a")).not.toMatch(/Pulumi|^lambda-train|results|package/m);
+      const bin = join(repository.folder, "node_modules/lambda-train/engine/bootstrap.mjs");
+      const paths = ["/", "/main.js", "/lib/preact.js", "/lib/uplot.js", "/style/head.css", "/api/report"];
+      const page = await pageAt(repository, bin, paths);
+      expect([...page.values()].map((answer) => answer.slice(0, 3))).toEqual(paths.map(() => "200"));
+      expect(page.get("/")).toContain("npx lambda-train status");
+      expect(page.get("/api/report")).toContain('"stack":"gpu"');
+
+      const before = JSON.parse(await npx("status", "--json"));
+      const later = packLater(tarball, "99.0.0", packed);
+      await repository.succeeds("npm", ["install", "--save-dev", later]);
+      const upgraded = await npx("up");
+      expect(upgraded).not.toMatch(/created|replaced|deleted|wait/);
+      const { instance, run } = JSON.parse(await npx("status", "--json"));
+      expect([instance.id, run.attempt, run.startedAt, run.state]).toEqual([
+        ...[before.instance.id, before.run.attempt, before.run.startedAt],
+        "running",
+      ]);
       // What the package itself writes into the project is no changed code, and the state knows nothing of its place.
       repository.write(file, `${repository.read(file)}  lambda-train:budgetDollars: 5\n`);
       expect(await npx("pulumi", "preview", "--stack", "gpu", "--diff")).not.toContain("lambda-train:Upload");
       expect(repository.state("gpu")).not.toContain("node_modules");
-      expect(JSON.parse(await npx("status", "--json"))).toMatchObject({
-        instance: { status: "active" },
-      });
-      expect(await npx("down")).toContain("7 files");
+      expect(await npx("down")).toMatch(/\d+ files, .*verified/);
       // It has stopped the cloud.
       expect(await (await repository.startCloud()).inventory()).toEqual(nothing);
     });
@@ -182,28 +214,10 @@ describe("the package for npm", { timeout: 60_000 }, () => {
   });
 
   it("gives other Pulumi programs trainings among their own resources", { timeout: 120_000 }, async () => {
-    const program = new ForeignFolder(registry.url);
-    const cloud = await program.startCloud();
-    cpSync(join(root, "test/fixtures/tiny"), join(program.folder, "tiny"), { recursive: true });
-    program.write("package.json", JSON.stringify({ name: "infrastructure", private: true }));
-    await program.succeeds("npm", ["install", "lambda-train"]);
-    linkSdk(program);
-    program.write("Pulumi.yaml", stringify({ name: "infrastructure", runtime: "nodejs", main: "program" }));
-    program.write("program/package.json", JSON.stringify({ main: "index.js" }));
-    for (const name of ["one", "two"]) {
-      const command = 'test -n "$DATA_KEY" && make train CONFIG={config} EXPERIMENT={experiment}';
-      const train = { waitFor: "end", overrides: { steps: 20 }, ...(name === "two" && { command }) };
-      const environment = name === "two" ? { secrets: ["DATA_KEY"] } : {};
-      const gate = { gpu: "optional", minDiskGiB: 0, modules: [] };
-      for (const split of ["train", "valid", "test"]) program.write(`${name}-data/${split}/a.jsonl`, "[1, 3]");
-      const dataset = { source: `${name}-data` };
-      program.write(
-        `${name}.yaml`,
-        stringify({ experiment: name, workload: { source: "tiny" }, dataset, environment, gate, train }),
-      );
-    }
-    program.write(
-      "program/index.js",
+    const program = new ForeignProgram(registry.url);
+    const command = 'test -n "$DATA_KEY" && make train CONFIG={config} EXPERIMENT={experiment}';
+    const train = { waitFor: "end", overrides: { steps: 20 } };
+    const cloud = await program.make(
       `const { RandomId } = require("@pulumi/random");
 const { Training } = require("lambda-train");
 const bucket = new RandomId("bucket", { byteLength: 4 });
@@ -212,33 +226,74 @@ const [one, two] = ["one", "two"].map(
 );
 module.exports = { status: [one.runStatus, two.runStatus], home: two.resultsDirectory, error: one.metrics };
 `,
+      { one: { train }, two: { train: { ...train, command }, environment: { secrets: ["DATA_KEY"] } } },
     );
-    const pulumi = (...words: string[]): Promise<string> =>
-      program.succeeds("npx", ["lambda-train", "pulumi", ...words, "--non-interactive"]);
-    await pulumi("stack", "init", "prod");
-    await pulumi(
-      "config",
-      "set",
-      "--stack",
-      "prod",
-      "--secret",
-      "--path",
-      "lambda-train:secrets.DATA_KEY",
-      "key-of-the-stack",
-    );
-    await pulumi("up", "--yes", "--skip-preview", "--stack", "prod");
-    expect(JSON.parse(await pulumi("stack", "output", "--json", "--stack", "prod"))).toMatchObject({
+    const path = "lambda-train:secrets.DATA_KEY";
+    await program.pulumi("config", "set", "--stack", "prod", "--secret", "--path", path, "key-of-the-stack");
+    await program.pulumi("up", "--yes", "--skip-preview", "--stack", "prod");
+    expect(await program.outputs()).toMatchObject({
       status: ["finished", "finished"],
       home: "results/prod/two",
       error: { "metrics/evaluation.json": { step: 20 } },
     });
     expect(program.state("prod")).not.toContain("key-of-the-stack");
     expect((await cloud.inventory()).instances).toHaveLength(2);
-    expect(await pulumi("preview", "--expect-no-changes", "--stack", "prod")).toContain("unchanged");
-    await pulumi("destroy", "--yes", "--skip-preview", "--stack", "prod");
+    expect(await program.pulumi("preview", "--expect-no-changes", "--stack", "prod")).toContain("unchanged");
+    await program.pulumi("destroy", "--yes", "--skip-preview", "--stack", "prod");
     expect(await cloud.inventory()).toEqual(nothing);
     for (const name of ["one", "two"]) expect(program.read(`results/prod/${name}/run/train.log`)).toContain("step 20");
     await program.dispose();
+  });
+
+  inFleetSuite(() => {
+    it("gives them a sweep on two machines, and a training on two, side by side", { timeout: 240_000 }, async () => {
+      const program = new ForeignProgram(registry.url);
+      const train = { waitFor: "end", overrides: { seconds_per_step: 0.02 } };
+      const cloud = await program.make(
+        `const { Training } = require("lambda-train");
+const place = ${JSON.stringify(emulated)};
+const swept = new Training("swept", { experiment: "tried.yaml", instances: 2, ...place });
+const joint = new Training("joint", { experiment: "joint.yaml", ...place });
+const told = ({ runStatus, instanceId, resultsDirectory }) => ({ runStatus, instanceId, resultsDirectory });
+module.exports = { swept: told(swept), joint: told(joint) };
+`,
+        {
+          tried: { train, sweep: { grid: { steps: [10, 20, 30, 40] }, metric: "error" } },
+          joint: { train: { ...train, nodes: 2, overrides: { steps: 20 } } },
+        },
+      );
+      await program.pulumi("up", "--yes", "--skip-preview", "--stack", "prod");
+      const id = expect.any(String);
+      expect(await program.outputs()).toMatchObject({
+        swept: {
+          runStatus: { swept: "finished", "swept-2": "finished" },
+          instanceId: { swept: id, "swept-2": id },
+          resultsDirectory: "results/prod",
+        },
+        joint: {
+          runStatus: "finished",
+          instanceId: { joint: id, "joint-2": id },
+          resultsDirectory: "results/prod/joint",
+        },
+      });
+      expect((await cloud.inventory()).instances).toHaveLength(4);
+      expect(await program.pulumi("preview", "--expect-no-changes", "--stack", "prod")).toContain("unchanged");
+      expect(await program.command("status", "--stack", "prod")).toContain("4 trials: 4 complete");
+      expect(await program.command("logs", "--stack", "prod", "--run", "joint", "--no-follow")).toContain("step 20");
+      // A training that leaves the program brings its results home, and the other one stays.
+      program.write(
+        "program/index.js",
+        program.read("program/index.js").replace(/^const joint.*|, joint: .*(?= })/gm, ""),
+      );
+      await program.pulumi("up", "--yes", "--skip-preview", "--stack", "prod");
+      expect((await cloud.inventory()).instances).toHaveLength(2);
+      expect(program.read("results/prod/joint/run/train.log")).toContain("step 20");
+      await program.pulumi("destroy", "--yes", "--skip-preview", "--stack", "prod");
+      expect(await cloud.inventory()).toEqual(nothing);
+      for (const trial of [0, 1, 2, 3])
+        expect(program.read(`results/prod/tried-t${trial}/run/train.log`)).toContain(`step ${10 * (trial + 1)}`);
+      await program.dispose();
+    });
   });
 
   /** The engine's environment, of a project that has the package. */

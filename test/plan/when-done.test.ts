@@ -31,6 +31,12 @@ describe("what ends the bill", () => {
       { ...base, selfTermination: { ...selfTermination, loseResults: true } },
       /60 min after its last work\.$/,
     ],
+    ["protected", { ...base, isProtected: true }, /^Nothing ends it: lambda-train:protect keeps the instances\./],
+    [
+      "protected, whatever else would",
+      { ...base, whenDone: true, watch: { every: 5, destroys: true }, isProtected: true },
+      /^Nothing ends it when done, although train\.whenDone is down: lambda-train:protect keeps the instances\./,
+    ],
   ] as const)("is told: %s", (_, ends, text) => {
     expect(endText(ends)).toMatch(text);
   });
