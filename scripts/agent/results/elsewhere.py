@@ -7,7 +7,7 @@ import time
 
 from base.files import BASE, BY_HAND, READY, fact, modified, under_home
 from base.shell import workplace
-from jobs.list import jobs_of
+from jobs.list import jobs
 from results import rules
 from results.closed import Closed
 from results.places import SYSTEM, below, lasting_mounts, other_roots, within
@@ -57,13 +57,13 @@ class Scope:
 
 
 def workspaces_beside(run, described):
-    """Where jobs run, and what they run beside: what is written there comes home with its own run."""
+    """Where jobs run, and what this one runs beside: what is written there comes home with its own run."""
     if described is None:
         return []
-    job, jobs = described.get("job"), jobs_of(Run(described.get("job") or run.experiment))
-    known = [each.newest().get("description") for each in jobs if each.experiment != run.experiment]
-    own = [Run(job).newest().get("description")] if job else []
-    return [under_home(each["workspace"]) for each in [*known, *own] if each is not None]
+    job = described.get("job")
+    others = [*(each for each in jobs() if each.experiment != run.experiment), *([Run(job)] if job else [])]
+    known = [attempt.get("description") for attempt in (each.newest() for each in others) if attempt is not None]
+    return [under_home(each["workspace"]) for each in known if each is not None]
 
 
 def ready_at():
