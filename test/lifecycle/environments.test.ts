@@ -107,7 +107,9 @@ describe("an environment by uv, and one in a container", { timeout: 180_000 }, (
     expect(copied).toMatch(there);
     await project.succeeds("exec", ["--detach", "beside", "--", "uv", "run", "python", "train.py", "again", "0"]);
     await project.succeeds("wait", ["--run", "beside"]);
-    expect(await project.succeeds("logs", ["--run", "beside"])).toMatch(new RegExp(`step 1 loss 1\\.0 ${there.source}`));
+    expect(await project.succeeds("logs", ["--run", "beside"])).toMatch(
+      new RegExp(`step 1 loss 1\\.0 ${there.source}`),
+    );
     expect(await project.succeeds("up")).not.toMatch(/environment-setup.*(?:created|updated|replaced)/);
     expect(await project.succeeds("down", ["--keep-cloud"])).toMatch(/beside: \d+ files?, .* verified/);
     expect(JSON.parse(project.read("results/test/beside/variables.json"))).toMatchObject({ UV_NO_SYNC: "1" });
@@ -188,7 +190,11 @@ describe("an environment by uv, and one in a container", { timeout: 180_000 }, (
     await project.succeeds("stop", [], env);
     expect(await project.succeeds("logs", [], env)).toContain("stopped with a checkpoint");
     expect(await project.succeeds("ssh", ["--", "ls ~/.lambda-train/secrets"], env)).toBe("");
-    const found = await project.succeeds("ssh", ["--", `grep -rlF -e ${secret.slice(0, 8)} ~ /tmp 2>/dev/null; true`], env);
+    const found = await project.succeeds(
+      "ssh",
+      ["--", `grep -rlF -e ${secret.slice(0, 8)} ~ /tmp 2>/dev/null; true`],
+      env,
+    );
     expect(found).toBe("");
     expect(await project.succeeds("ssh", ["--", "cat docker.log"], env)).not.toContain("a-secret-value");
     expect(project.stateText()).not.toContain(secret);
@@ -207,7 +213,8 @@ inFleetSuite(() => {
     const project = new Project();
     let cloud: TestCloud;
     const both = ["machine", "machine-2"];
-    const on = (name: string, line: string): Promise<string> => project.succeeds("ssh", ["--machine", name, "--", line]);
+    const on = (name: string, line: string): Promise<string> =>
+      project.succeeds("ssh", ["--machine", name, "--", line]);
 
     const configure = (experiment: string, train: object, more: object, stack: object = {}): void => {
       const { url, sshPort } = readRunFile(join(project.folder, ".local")) ?? {};
@@ -245,7 +252,10 @@ inFleetSuite(() => {
       configure("two", { command: command("5"), nodes: 2 }, {});
       await project.fails("up");
       for (const name of both)
-        await on(name, "install -D locked/docker ~/.local/bin/docker; mkdir image; echo 'WHERE = 1' > image/only_here.py");
+        await on(
+          name,
+          "install -D locked/docker ~/.local/bin/docker; mkdir image; echo 'WHERE = 1' > image/only_here.py",
+        );
     }, 240_000);
     afterAll(() => project.dispose());
 

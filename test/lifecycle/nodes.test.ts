@@ -76,13 +76,14 @@ describe("one training on two machines", { timeout: 600_000 }, () => {
   });
 
   it("runs a job on the machine of a rank, and commands on that of rank 0 where none is chosen", async () => {
-    const script = 'mkdir -p outputs/late; echo "${#HF_TOKEN} letters" > outputs/late/said; sleep 1000';
+    const script = `mkdir -p outputs/late; echo "\${#HF_TOKEN} letters" > outputs/late/said; sleep 1000`;
     expect(await project.succeeds("exec", ["--rank", "1", "-d", "late", "--", "sh", "-c", script])).toContain(
       "late runs on machine-2, beside two.",
     );
     expect(await project.fails("exec", ["-d", "late", "--", "true"])).toContain("late is a job on machine-2.");
     expect(await project.succeeds("status")).toMatch(/rank 1 of 2 machines[\s\S]*jobs +late +running/);
-    const there = "until test -s ~/lambda-train/jobs/late/hmer-ink/outputs/late/said; do sleep 0.1; done; ls ~/lambda-train";
+    const there =
+      "until test -s ~/lambda-train/jobs/late/hmer-ink/outputs/late/said; do sleep 0.1; done; ls ~/lambda-train";
     expect(await project.succeeds("exec", ["--rank", "1", "sh", "-c", there])).toBe("jobs\n");
     expect(await project.fails("exec", ["ls", "/home/ubuntu/lambda-train"])).toContain("No such file");
   });

@@ -116,13 +116,20 @@ describe("a sweep on two machines", { timeout: 240_000 }, () => {
   });
 
   it("runs commands and jobs on a machine that is chosen, also beside a trial", async () => {
-    const names = "machine machine, run run; machine machine-2, run run-2. Choose one with --machine NAME or --run NAME.";
-    for (const words of [["exec", "true"], ["exec", "--sync", "true"], ["exec", "-d", "job", "true"], ["dev", "true"]]) {
+    const names =
+      "machine machine, run run; machine machine-2, run run-2. Choose one with --machine NAME or --run NAME.";
+    for (const words of [
+      ["exec", "true"],
+      ["exec", "--sync", "true"],
+      ["exec", "-d", "job", "true"],
+      ["dev", "true"],
+    ]) {
       const [command = "", ...args] = words;
       expect(await project.fails(command, args)).toContain(`Stack test has several runs: ${names}`);
     }
     const on = ["--machine", "machine-2"];
-    const synced = await project.succeeds("exec", [...on, "--sync", "--", "sh", "-c", "pwd; echo ${#HF_TOKEN} letters"]);
+    const written = `pwd; echo \${#HF_TOKEN} letters; mkdir -p outputs/tried; echo tried > outputs/tried/result.txt`;
+    const synced = await project.succeeds("exec", [...on, "--sync", "--", "sh", "-c", written]);
     expect(synced).toContain("/home/ubuntu/lambda-train/dev/tiny\n15 letters");
     const job = (name: string, then = "sleep 1000"): string[] => {
       const write = `mkdir -p outputs/${name}; echo "\${#HF_TOKEN} letters" > outputs/${name}/said; ${then}`;
@@ -132,7 +139,9 @@ describe("a sweep on two machines", { timeout: 240_000 }, () => {
     expect(await project.fails("exec", ["--machine", "machine", ...job("probe")])).toContain(
       "probe is a job on machine-2. Give the job another name.",
     );
-    expect(await project.fails("exec", [...on, ...job("swept-t9")])).toContain("swept-t9 is the name of a trial of swept");
+    expect(await project.fails("exec", [...on, ...job("swept-t9")])).toContain(
+      "swept-t9 is the name of a trial of swept",
+    );
     const [first] = await trialsOf(project);
     expect(await project.succeeds("exec", ["--run", "swept-t0", ...job("beside-a-trial", "true")])).toContain(
       `runs on ${first?.machine}, beside swept-t0.`,

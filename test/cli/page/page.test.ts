@@ -122,7 +122,9 @@ describe("the dashboard page", { timeout: 90_000 }, () => {
     expect(await page.locator("#jobs").count()).toBe(0);
     await project.succeeds("exec", ["--detach", "beside", "--", "sh", "-c", "exit 3"]);
     const cells = page.locator("[data-job=beside] td");
-    await expect.poll(() => cells.allTextContents(), poll).toEqual(["failed", "3", expect.stringMatching(/ago|just now/)]);
+    await expect
+      .poll(() => cells.allTextContents(), poll)
+      .toEqual(["failed", "3", expect.stringMatching(/ago|just now/)]);
   });
 
   it("draws curves from the log and from metric files, and they grow", async () => {
