@@ -1,6 +1,5 @@
 import { spentAt } from "../../lambda/billing/forecast";
 import { hashText } from "../../local/folder/hashes";
-import { onlyMachine } from "../../plan/types";
 import { codeNow, jobCopy, syncCopy } from "../../remote/copies";
 import { isStarted, type JobAsked, NameTaken, startJob } from "../../remote/jobs";
 import { shellQuote } from "../../remote/quote";
@@ -60,7 +59,7 @@ export async function startBeside(view: WithCode, whole: StackView, asked: Asked
       console.error(`~/${folder}: ${sentText(await syncCopy(session, code, tree, { folder, outputs: run.outputs }))}`);
       if (Object.keys(secrets).length > 0) await bringSecrets(session, secrets);
       await startJob(session, job);
-      console.log(`${name} runs on ${machine === onlyMachine ? "the instance" : machine}, beside ${run.experiment}.`);
+      console.log(`${name} runs on ${whole.machines.length === 1 ? "the instance" : machine}, beside ${run.experiment}.`);
     });
   } catch (error) {
     if (!(error instanceof NameTaken)) throw error;

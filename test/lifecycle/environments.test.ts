@@ -112,7 +112,7 @@ describe("an environment by uv, and one in a container", { timeout: 180_000 }, (
     );
     expect(await project.succeeds("up")).not.toMatch(/environment-setup.*(?:created|updated|replaced)/);
     expect(await project.succeeds("down", ["--keep-cloud"])).toMatch(/beside: \d+ files?, .* verified/);
-    expect(JSON.parse(project.read("results/test/beside/variables.json"))).toMatchObject({ UV_NO_SYNC: "1" });
+    expect(JSON.parse(project.read("results/test/beside/again/variables.json"))).toMatchObject({ UV_NO_SYNC: "1" });
   });
 
   it("in a container needs an instance with Docker", async () => {

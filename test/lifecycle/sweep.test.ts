@@ -158,6 +158,8 @@ describe("a sweep on two machines", { timeout: 240_000 }, () => {
     const down = await project.succeeds("down", ["--keep-cloud"]);
     expect(down).toMatch(/probe: \d+ files?, .* verified in results\/test\/probe/);
     expect(project.read("results/test/probe/said")).toBe("15 letters\n");
+    const tried = "beside/home/lambda-train/dev/tiny/outputs/tried/result.txt";
+    expect(project.read(`results/test/worker.2/swept/${tried}`)).toBe("tried\n");
     expect(await cloud.inventory()).toEqual(nothing);
     const names = [0, 1, 2, 3, 4, 5].map((number) => `swept-t${number}`);
     expect(readdirSync(results)).toEqual(expect.arrayContaining([...names, "swept"]));
