@@ -81,7 +81,7 @@ describe("one training on two machines", { timeout: 600_000 }, () => {
       "late runs on machine-2, beside two.",
     );
     expect(await project.fails("exec", ["-d", "late", "--", "true"])).toContain("late is a job on machine-2.");
-    expect(await project.succeeds("status")).toMatch(/rank 1 of 2 machines[\s\S]*jobs +late +running/);
+    expect(await project.succeeds("status")).toMatch(/rank 1 of 2 machines[\s\S]*jobs +late +starting/);
     const there =
       "until test -s ~/lambda-train/jobs/late/hmer-ink/outputs/late/said; do sleep 0.1; done; ls ~/lambda-train";
     expect(await project.succeeds("exec", ["--rank", "1", "sh", "-c", there])).toBe("jobs\n");

@@ -132,6 +132,7 @@ describe("a sweep on two machines", { timeout: 240_000 }, () => {
     const synced = await project.succeeds("exec", [...on, "--sync", "--", "sh", "-c", written]);
     expect(synced).toContain("/home/ubuntu/lambda-train/dev/tiny\n15 letters");
     const job = (name: string, then = "sleep 1000"): string[] => {
+      // It says nothing, and so is taken for starting.
       const write = `mkdir -p outputs/${name}; echo "\${#HF_TOKEN} letters" > outputs/${name}/said; ${then}`;
       return ["-d", name, "--", "sh", "-c", write];
     };
@@ -148,7 +149,7 @@ describe("a sweep on two machines", { timeout: 240_000 }, () => {
     );
     await project.succeeds("wait", ["--run", "beside-a-trial"]);
     const status = await project.succeeds("status");
-    expect(status).toMatch(/^(?:jobs)? +probe +running/m);
+    expect(status).toMatch(/^(?:jobs)? +probe +starting/m);
     expect(status).toMatch(/^(?:jobs)? +beside-a-trial +finished +exit status 0/m);
     await project.succeeds("results", ["--run", "beside-a-trial"]);
     expect(project.read("results/test/beside-a-trial/said")).toBe("15 letters\n");
