@@ -250,7 +250,7 @@ inFleetSuite(() => {
       cloud = await TestCloud.start(project);
       Object.assign(project.env, { LAMBDA_API_KEY: cloud.apiKey, HF_TOKEN: secret });
       configure("two", { command: command("5"), nodes: 2 }, {});
-      await project.fails("up");
+      expect(await project.fails("up", ["--yes"])).toContain("environment.image needs Docker");
       for (const name of both)
         await on(
           name,
@@ -260,7 +260,7 @@ inFleetSuite(() => {
     afterAll(() => project.dispose());
 
     it("train together with the secrets, and run a job on rank 1", async () => {
-      await project.succeeds("up");
+      await project.succeeds("up", ["--yes"]);
       await project.succeeds("exec", ["--rank", "1", "-d", "beside", "--", "python3", "probe.py", "1"]);
       expect(await project.succeeds("wait")).toContain("two: finished");
       await project.succeeds("wait", ["--run", "beside"]);
@@ -273,11 +273,11 @@ inFleetSuite(() => {
     it("train the trials of a sweep with the secrets", async () => {
       const sweep = { grid: { seconds: [0, 1, 2, 3] }, metric: "loss" };
       configure("swept", { command: command("{seconds}") }, { sweep }, { instances: 2 });
-      await project.succeeds("up");
+      await project.succeeds("up", ["--yes"]);
       await project.succeeds("wait");
       expect((await trialsOf(project)).map(({ state }) => state)).toEqual(Array(4).fill("complete"));
       await nothingLeft();
-      await project.succeeds("down", ["--keep-cloud"]);
+      await project.succeeds("down", ["--yes", "--keep-cloud"]);
       const variables = JSON.parse(project.read("results/test/swept-t3/variables.json"));
       expect(variables).toMatchObject({ IS_IMAGE: "yes" });
       expect(await cloud.inventory()).toEqual(nothing);

@@ -92,8 +92,8 @@ describe("one training on two machines", { timeout: 600_000 }, () => {
     const { machine } = await instances();
     const up = await project.succeeds("up");
     expect(up).toContain("two: only the run's own log is in results/test/rank.1/two");
-    expect(up).toMatch(/late: \d+ files?, .* verified in results\/test\/late/);
-    expect(readFileSync(join(home, "late/said"), "utf8")).toBe("15 letters\n");
+    expect(up).toMatch(/late: \d+ files?, .* verified in results\/test\/rank\.1\/late/);
+    expect(readFileSync(join(home, "rank.1/late/said"), "utf8")).toBe("15 letters\n");
     expect(await verifyResults(join(home, "rank.1/two"))).toMatchObject({ ok: true });
     expect(await project.outputs()).toMatchObject({ experiment: "one", instanceId: machine });
     expect((await cloud.inventory()).instances).toEqual([machine]);
