@@ -59,7 +59,9 @@ export async function startBeside(view: WithCode, whole: StackView, asked: Asked
       console.error(`~/${folder}: ${sentText(await syncCopy(session, code, tree, { folder, outputs: run.outputs }))}`);
       if (Object.keys(secrets).length > 0) await bringSecrets(session, secrets);
       await startJob(session, job);
-      console.log(`${name} runs on ${whole.machines.length === 1 ? "the instance" : machine}, beside ${run.experiment}.`);
+      console.log(
+        `${name} runs on ${whole.machines.length === 1 ? "the instance" : machine}, beside ${run.experiment}.`,
+      );
     });
   } catch (error) {
     if (!(error instanceof NameTaken)) throw error;
