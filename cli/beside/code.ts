@@ -28,8 +28,8 @@ export function requireCode(view: Reachable): WithCode {
       exitCodes.usage,
     );
   }
-  // What was asked for is there now.
-  return view as WithCode;
+  // What was asked for is there now. A job has a copy of the workspace for its own.
+  return { ...view, workspace: code.workspace } as WithCode;
 }
 
 /** What was sent, in words. */

@@ -7,7 +7,7 @@ import { CommandError, exitCodes } from "../terminal/command";
 
 /** A job that runs beside one of the stack's runs, seen as a run of its own. */
 export function jobOf(beside: WithRun, name: string): WithRun {
-  const { node: _node, maxSeconds: _most, idleSeconds: _idle, ...run } = beside.run;
+  const { node: _node, maxSeconds: _most, idleSeconds: _idle, bucket: _bucket, ...run } = beside.run;
   return {
     ...beside,
     name,

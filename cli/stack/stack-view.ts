@@ -6,6 +6,7 @@ import type { ResultsPlace } from "../../remote/results";
 import { trialPlace, workerPlace } from "../../remote/trials";
 import type { SshAccess } from "../../remote/types";
 import { CommandError, exitCodes } from "../terminal/command";
+import { shortList } from "../terminal/short-list";
 
 /** A stack as its state tells it: what an operator command needs, also after an `up` that failed half-way. */
 export interface StackView {
@@ -115,12 +116,14 @@ export function chosenJob(view: StackView, choice: Choice, by: "machine" | "run"
   const all = jobsOf(view);
   const fitting = all.filter((job) => fits(job, choice));
   const found = by === "machine" ? distinctMachines(fitting) : ofOneTraining(fitting);
-  const named = (jobs: readonly JobView[]): string =>
-    jobs.map((job) => (by === "machine" ? job.machine : labelOf(job))).join(by === "machine" ? ", " : "; ");
   const [one, second] = found;
   if (second !== undefined) {
+    const named = found.map((job) => (by === "machine" ? job.machine : labelOf(job)));
+    const list = shortList(named, by === "machine" ? ", " : "; ");
+    const alone = distinctMachines(found).length === found.length;
+    const options = by === "run" && alone ? "--machine NAME or --run NAME" : `--${by} NAME`;
     throw new CommandError(
-      `Stack ${view.stack} has several ${by}s: ${named(found)}. Choose one with --${by} NAME.`,
+      `Stack ${view.stack} has several ${by}s: ${list}. Choose one with ${options}.`,
       exitCodes.usage,
     );
   }
@@ -128,7 +131,7 @@ export function chosenJob(view: StackView, choice: Choice, by: "machine" | "run"
     const named = [machine && `machine ${machine}`, run && `run ${run}`, rank !== undefined && `rank ${rank}`];
     const wanted = named.filter(Boolean).join(" with ");
     throw new CommandError(
-      `Stack ${view.stack} has no ${wanted}. It has: ${all.map(labelOf).join("; ")}.`,
+      `Stack ${view.stack} has no ${wanted}. It has: ${shortList(all.map(labelOf), "; ")}.`,
       exitCodes.usage,
     );
   }

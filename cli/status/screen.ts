@@ -15,7 +15,7 @@ import type { Progress } from "../curves/series";
 import type { CostReport, JobReport, StackReport, StrayReport } from "../stack/report";
 import type { SweepReport } from "../sweep/report";
 import { fleetLines, sweepRows, trialRows } from "./fleet";
-import { jobRows } from "./jobs";
+import { fleetJobRows, jobRows } from "./jobs";
 import { noDetails } from "./look";
 import { cut, figures, placeText, type Row } from "./text";
 
@@ -49,7 +49,8 @@ export function screenOf(all: readonly JobReport[], width: number, sweeps: reado
     ...whole,
     ...runRows(first.report, true),
   ];
-  const machines = all.length > mostParts ? [fleetLines(all, width)] : named;
+  const fleet = [fleetLines(all, width), shown(fleetJobRows(all), [], width)].filter((lines) => lines.length > 0);
+  const machines = all.length > mostParts ? fleet : named;
   const trials = sweeps.map((sweep) => shown(sweepRows(sweep), trialRows(sweep), width));
   const parts =
     more.length === 0

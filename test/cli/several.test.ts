@@ -171,12 +171,22 @@ describe("a command on one", () => {
     expect(() => requireRun(two, { machine: "gpu2" })).toThrow(
       "Stack test has several runs: machine gpu2, run first; machine gpu2, run second. Choose one with --run NAME.",
     );
+    expect(() => requireRun(trained, { run: "exp", machine: "gpu3" })).toThrow("It has: machine");
     expect(requireInstance(two, { machine: "gpu2" }).access.host).toBe("gpu2.example");
     expect(requireInstance(two, { run: "second" }).access.host).toBe("gpu2.example");
     expect(requireRun(two, { machine: "gpu10" })).toMatchObject({ name: "third", instance: { id: "i-gpu10" } });
     expect(requireRun(two, { run: "exp-second" })).toMatchObject({ name: "second", workspace: "work" });
     expect(() => requireRun(two, { machine: "gpu10", run: "first" })).toThrow("no machine gpu10 with run first");
     expect(() => requireRun(empty, {})).toThrow("Stack test has no instance in its state.");
+  });
+
+  it("of a big fleet names the first ones, and says how many there are", () => {
+    const made = Array.from({ length: 20 }, (_, at) => ({ name: `gpu${at}`, runs: [`run${at}`] }));
+    const many = viewOf("test", exported(made));
+    expect(() => requireRun(many, {})).toThrow(
+      /several runs: machine gpu0, run run0; .*; and 8 more \(`npm run status` lists them\)\. Choose one with --machine NAME or --run NAME\.$/,
+    );
+    expect(() => requireInstance(many, { machine: "gpu99" })).toThrow(/has no machine gpu99\. It has: .*and 8 more/);
   });
 
   it("is for all runs that are not chosen among, where it says so", () => {
@@ -282,6 +292,18 @@ results     not downloaded yet: \`npm run results\` does it now, \`down\` in any
 
 next        npm run logs -- --stack test --run second; fix it, then npm run up -- --stack test --refresh starts it again`);
     expect(exitCodeOf(all)).toBe(1);
+  });
+
+  it("of a fleet names each job with its machine, below the machines", () => {
+    const made = Array.from({ length: 5 }, (_, at) => ({ name: `gpu${at}`, runs: [`run${at}`] }));
+    const jobs = [{ experiment: "ablation", state: "stopped" as const, exitCode: 143, stopReason: "user" }];
+    const view = viewOf("test", exported(made));
+    const shown = text(reports(view, { run1: { jobs }, run3: { jobs } }));
+    expect(shown).toContain(`
+jobs        gpu1  ablation  stopped  exit status 143 (user)
+            gpu3  ablation  stopped  exit status 143 (user)
+`);
+    expect(text(reports(view))).not.toContain("jobs");
   });
 
   it("--json has the single keys, or maps by name in their place", () => {

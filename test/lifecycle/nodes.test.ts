@@ -7,6 +7,10 @@ import { verifyResults } from "../../remote/transfer/download";
 import { nothing, TestCloud } from "../support/cloud";
 import { Project } from "../support/project";
 
+/** Fails where there is no secret, or a process has it among its arguments. */
+const notInArguments =
+  'test -n "$HF_TOKEN" && printenv HF_TOKEN > /tmp/pattern && ! grep -qsF -f /tmp/pattern /proc/[0-9]*/cmdline; status=$?; rm /tmp/pattern; exit $status';
+
 /** The reference workload on two machines; each test goes on from where the one before ended. */
 describe("one training on two machines", { timeout: 600_000 }, () => {
   const project = new Project();
@@ -23,8 +27,12 @@ describe("one training on two machines", { timeout: 600_000 }, () => {
         source: "examples/hmer-ink/data",
         prepare: "python3 scripts/make_data.py --out data --train 384 --valid 64 --test 64",
       },
-      gate: { gpu: "optional", minDiskGiB: 1, modules: ["torch"] },
-      train: { config: "configs/default.yaml", overrides, graceSeconds: 20, ...train },
+      environment: { secrets: ["HF_TOKEN"] },
+      gate: { gpu: "optional", minDiskGiB: 1, modules: ["torch"], command: notInArguments },
+      train: {
+        command: 'test -n "$HF_TOKEN" && make train CONFIG={config} EXPERIMENT={experiment}',
+        ...{ config: "configs/default.yaml", overrides, graceSeconds: 20, ...train },
+      },
     };
     project.write("configs/nodes.yaml", stringify(file));
     project.configure({ experiment: "configs/nodes.yaml", budgetDollars: 10, expectedHours: 1 });
@@ -36,6 +44,7 @@ describe("one training on two machines", { timeout: 600_000 }, () => {
     (await project.outputs()).instanceId as Record<string, string>;
 
   beforeAll(async () => {
+    project.env.HF_TOKEN = "hf_of-the-nodes";
     configure("two", { nodes: 2, processes: 2 });
     await project.init();
     cloud = await TestCloud.start(project);
@@ -62,12 +71,29 @@ describe("one training on two machines", { timeout: 600_000 }, () => {
     expect(await project.succeeds("logs", ["--no-follow", "--rank", "1"])).toContain("training ended with status 0");
     await project.succeeds("results");
     expect(await verifyResults(join(home, "two"))).toMatchObject({ ok: true });
+    for (const rank of ["0", "1"])
+      expect(await project.succeeds("exec", ["--rank", rank, "--home", "ls", ".lambda-train/secrets"])).toBe("");
+  });
+
+  it("runs a job on the machine of a rank, and commands on that of rank 0 where none is chosen", async () => {
+    const script = `mkdir -p outputs/late; echo "\${#HF_TOKEN} letters" > outputs/late/said; sleep 1000`;
+    expect(await project.succeeds("exec", ["--rank", "1", "-d", "late", "--", "sh", "-c", script])).toContain(
+      "late runs on machine-2, beside two.",
+    );
+    expect(await project.fails("exec", ["-d", "late", "--", "true"])).toContain("late is a job on machine-2.");
+    expect(await project.succeeds("status")).toMatch(/rank 1 of 2 machines[\s\S]*jobs +late +starting/);
+    const there =
+      "until test -s ~/lambda-train/jobs/late/hmer-ink/outputs/late/said; do sleep 0.1; done; ls ~/lambda-train";
+    expect(await project.succeeds("exec", ["--rank", "1", "sh", "-c", there])).toBe("jobs\n");
+    expect(await project.fails("exec", ["ls", "/home/ubuntu/lambda-train"])).toContain("No such file");
   });
 
   it("ends where as many processes on one machine end, which stays when the other leaves", async () => {
     const { machine } = await instances();
     const up = await project.succeeds("up");
     expect(up).toContain("two: only the run's own log is in results/test/rank.1/two");
+    expect(up).toMatch(/late: \d+ files?, .* verified in results\/test\/rank\.1\/late/);
+    expect(readFileSync(join(home, "rank.1/late/said"), "utf8")).toBe("15 letters\n");
     expect(await verifyResults(join(home, "rank.1/two"))).toMatchObject({ ok: true });
     expect(await project.outputs()).toMatchObject({ experiment: "one", instanceId: machine });
     expect((await cloud.inventory()).instances).toEqual([machine]);

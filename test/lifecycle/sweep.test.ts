@@ -115,14 +115,62 @@ describe("a sweep on two machines", { timeout: 240_000 }, () => {
     );
   });
 
+  it("runs commands and jobs on a machine that is chosen, also beside a trial", async () => {
+    const names =
+      "machine machine, run run; machine machine-2, run run-2. Choose one with --machine NAME or --run NAME.";
+    for (const words of [
+      ["exec", "true"],
+      ["exec", "--sync", "true"],
+      ["exec", "-d", "job", "true"],
+      ["dev", "true"],
+    ]) {
+      const [command = "", ...args] = words;
+      expect(await project.fails(command, args)).toContain(`Stack test has several runs: ${names}`);
+    }
+    const on = ["--machine", "machine-2"];
+    const written = `pwd; echo \${#HF_TOKEN} letters; mkdir -p outputs/tried; echo tried > outputs/tried/result.txt`;
+    const synced = await project.succeeds("exec", [...on, "--sync", "--", "sh", "-c", written]);
+    expect(synced).toContain("/home/ubuntu/lambda-train/dev/tiny\n15 letters");
+    const job = (name: string, then = "sleep 1000"): string[] => {
+      // It says nothing, and so is taken for starting.
+      const write = `mkdir -p outputs/${name}; echo "\${#HF_TOKEN} letters" > outputs/${name}/said; ${then}`;
+      return ["-d", name, "--", "sh", "-c", write];
+    };
+    expect(await project.succeeds("exec", [...on, ...job("probe")])).toContain("runs on machine-2, beside swept.");
+    expect(await project.fails("exec", ["--machine", "machine", ...job("probe")])).toContain(
+      "probe is a job on machine-2. Give the job another name.",
+    );
+    expect(await project.fails("exec", [...on, ...job("swept-t9")])).toContain(
+      "swept-t9 is the name of a trial of swept",
+    );
+    const [first] = await trialsOf(project);
+    expect(await project.succeeds("exec", ["--run", "swept-t0", ...job("beside-a-trial", "true")])).toContain(
+      `runs on ${first?.machine}, beside swept-t0.`,
+    );
+    await project.succeeds("wait", ["--run", "beside-a-trial"]);
+    const status = await project.succeeds("status");
+    expect(status).toMatch(/^(?:jobs)? +probe +starting/m);
+    expect(status).toMatch(/^(?:jobs)? +beside-a-trial +finished +exit status 0/m);
+    await project.succeeds("results", ["--run", "beside-a-trial"]);
+    expect(project.read("results/test/beside-a-trial/said")).toBe("15 letters\n");
+  });
+
   it("goes with all of its results at home, and each trial in the ledger", async () => {
-    await project.succeeds("down", ["--keep-cloud"]);
+    const down = await project.succeeds("down", ["--keep-cloud"]);
+    expect(down).toMatch(/probe: \d+ files?, .* verified in results\/test\/probe/);
+    expect(project.read("results/test/probe/said")).toBe("15 letters\n");
+    const tried = "beside/home/lambda-train/dev/tiny/outputs/tried/result.txt";
+    expect(project.read(`results/test/worker.2/swept/${tried}`)).toBe("tried\n");
     expect(await cloud.inventory()).toEqual(nothing);
     const names = [0, 1, 2, 3, 4, 5].map((number) => `swept-t${number}`);
     expect(readdirSync(results)).toEqual(expect.arrayContaining([...names, "swept"]));
     const { bills } = parseLedger(join(results, "ledger.jsonl"));
     const billed = bills.flatMap(({ runs }) => runs.map(({ experiment, outcome }) => [experiment, outcome]));
-    expect(billed.sort()).toEqual(names.map((name) => [name, "finished"]));
+    const jobs = [
+      ["beside-a-trial", "finished"],
+      ["probe", "stopped"],
+    ];
+    expect(billed.sort()).toEqual([...jobs, ...names.map((name) => [name, "finished"])]);
     expect(existsSync(join(results, "swept/study/journal.log"))).toBe(true);
   });
 });

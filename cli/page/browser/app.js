@@ -8,6 +8,7 @@ import { Figures } from "./figures.js";
 import { Head } from "./head.js";
 import { History } from "./history.js";
 import { html } from "./html.js";
+import { Jobs } from "./jobs.js";
 import { Lifecycle } from "./lifecycle.js";
 import { Log } from "./log.js";
 import { Notices } from "./notices.js";
@@ -31,7 +32,7 @@ export function App() {
       <${Notices} />
       ${rented && html`<${Lifecycle} /><${Figures} />`}
       <${Actions} />
-      ${rented && html`<${Evaluation} />`}
+      ${rented && html`<${Evaluation} /><${Jobs} />`}
       <${Sweep} />
       <${Charts} chosen=${chosen} theme=${theme} />
       <${Experiments} chosen=${chosen} choose=${choose} />

@@ -7,7 +7,7 @@ from base.files import now, own_folder, put
 from base.locks import hold
 from base.say import die, say
 from jobs.imports import with_imports
-from jobs.list import JOBS
+from jobs.list import JOBS, keeper_of
 from run import secrets
 from run.session import start_supervisor
 from run.start import require_budget
@@ -38,6 +38,16 @@ def start(experiment, of, hash, workspace, folder, command, variables, grace, de
     own_folder(RUNS)
     own_folder(job.folder)
     hold(job.path("lock"))
+    try:
+        begin(job, of, hash, workspace, folder, command, variables, grace, deadline, results)
+    except SystemExit:
+        # They were brought for it.
+        secrets.forget_unless_needed()
+        raise
+
+
+def begin(job, of, hash, workspace, folder, command, variables, grace, deadline, results):
+    experiment = job.experiment
     if is_there(job, hash):
         say(f"already started: {experiment}")
         return
@@ -49,9 +59,10 @@ def start(experiment, of, hash, workspace, folder, command, variables, grace, de
     require_budget(limits)
     secrets.require(described.get("secrets"))
     job.keep_keys(results)
+    keeper = keeper_of(of, described)
     # By this list its run knows it, from before it is started.
     own_folder(JOBS)
-    put(os.path.join(JOBS, experiment), of)
+    put(os.path.join(JOBS, experiment), keeper)
     begun = job.begin(
         hash=hash,
         askedHash=hash,
@@ -65,7 +76,7 @@ def start(experiment, of, hash, workspace, folder, command, variables, grace, de
             # It is under way as soon as it says anything.
             "firstStepPattern": ".",
             "grace": grace,
-            "job": of,
+            "job": keeper,
         },
         limits=limits,
         startedAt=now(),

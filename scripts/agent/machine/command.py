@@ -4,11 +4,11 @@ import os
 
 from base.document import Maybe, takes
 from base.files import BASE, note_by_hand, under_home
-from base.processes import end_marked
 from base.say import die
 from base.secrets import take_once
 from base.shell import environment_with, restore_signals, with_environment
 from jobs.imports import with_imports
+from run.processes import ByHand
 from run.state import Run
 
 
@@ -19,6 +19,7 @@ def become(experiment, folder, words, secrets, copy):
     command runs, relative to the home folder; empty: there. `copy`: it is, or lies in, a copy of a workspace. Exit codes:
     the command's own; 127 there is no such folder or command.
     """
+    own = take_once(secrets)
     try:
         os.chdir(under_home(folder or "."))
     except OSError:
@@ -29,11 +30,10 @@ def become(experiment, folder, words, secrets, copy):
     attempt = Run(experiment).newest() if experiment else None
     described = attempt.get("description") if attempt else None
     note_by_hand()
-    # By this an instance that ends itself sees that somebody works on it.
-    own = take_once(secrets)
     variables = described["variables"] if described else {}
     if copy is not None:
         variables = with_imports(variables, copy["of"], copy["at"])
+    # By this an instance that ends itself sees that somebody works on it.
     environment = environment_with(variables, LAMBDA_TRAIN_AT_WORK=BASE, **own)
     restore_signals()
     command = with_environment(words)
@@ -42,5 +42,8 @@ def become(experiment, folder, words, secrets, copy):
 
 @takes(mark=str, grace=int)
 def stop(mark, grace):
-    """Ends the processes with this `NAME=value` in their environment: TERM, `grace` seconds of patience, KILL."""
-    end_marked(mark, grace)
+    """
+    Ends the processes with this `NAME=value` in their environment: one TERM, also in a container, `grace` seconds of
+    patience, KILL.
+    """
+    ByHand(mark).stop(grace)

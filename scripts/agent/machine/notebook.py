@@ -74,8 +74,8 @@ def start(folder, secrets):
 @takes(folder=str, program=[str], secrets=Maybe(str))
 def become(folder, program, secrets):
     """What tmux runs."""
-    os.chdir(under_home(folder))
     own = take_once(secrets)
+    os.chdir(under_home(folder))
     environment = environment_with({}, JUPYTER_TOKEN=fact(FOLDER, "token"), LAMBDA_TRAIN_NOTEBOOK=SESSION, **own)
     # The environment's kernels, not the terminal's: Ctrl-C in the session asks, closing it ends all.
     log = os.open(os.path.join(FOLDER, "log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

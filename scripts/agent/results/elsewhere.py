@@ -7,11 +7,11 @@ import time
 
 from base.files import BASE, BY_HAND, READY, fact, modified, under_home
 from base.shell import workplace
-from jobs.list import jobs_of
+from jobs.list import jobs
 from results import rules
 from results.closed import Closed
 from results.places import SYSTEM, below, lasting_mounts, other_roots, within
-from results.uploaded import Uploads, workspace_uploaded
+from results.uploaded import COPIES, Uploads, workspace_uploaded
 from run.configuration import own_attempts
 from run.output import folders_of, outputs_of
 from run.state import Run, runs
@@ -19,6 +19,8 @@ from run.sweeps import folders_of_others, is_worker, sweep_of
 from run.writers import written_by
 
 HOME = os.path.realpath(os.path.expanduser("~"))
+# What commands write by hand that run on changed code.
+BY_COMMANDS = f"{COPIES}/dev"
 
 
 class Scope:
@@ -43,27 +45,28 @@ class Scope:
         if sweep_of(described):
             homes.update(os.path.join(outputs_of(described), name) for name in folders_of_others(run, described))
             homes.add(os.path.join(workplace(described), ".lambda-train"))
+            # That of commands comes home with the worker, which outlives its trials.
+            homes.update([] if is_worker(run, described) else [os.path.join(HOME, BY_COMMANDS)])
         homes.update(workspaces_beside(run, described))
         self.come_home = {os.path.realpath(each) for each in homes}
         # What comes after a trial's end is of the trials after it, but for what its own evaluation writes.
         self.until = newest.get("closedAt", math.inf) if newest else math.inf
         self.evaluating = newest.get("evaluatingAt", math.inf) if newest else math.inf
         self.evaluated = newest.get("evaluatedAt", math.inf) if newest else math.inf
-        if described and is_worker(run, described):
-            self.since = None
+        self.is_worker = bool(described) and is_worker(run, described)
         keys = keys or run.keys()
         self.include = rules.Globs(keys.get("include") or [])
         self.exclude = rules.Globs(keys.get("exclude") or [])
 
 
 def workspaces_beside(run, described):
-    """Where jobs run, and what they run beside: what is written there comes home with its own run."""
+    """Where jobs run, and what this one runs beside: what is written there comes home with its own run."""
     if described is None:
         return []
-    job, jobs = described.get("job"), jobs_of(Run(described.get("job") or run.experiment))
-    known = [each.newest().get("description") for each in jobs if each.experiment != run.experiment]
-    own = [Run(job).newest().get("description")] if job else []
-    return [under_home(each["workspace"]) for each in [*known, *own] if each is not None]
+    job = described.get("job")
+    others = [*(each for each in jobs() if each.experiment != run.experiment), *([Run(job)] if job else [])]
+    known = [attempt.get("description") for attempt in (each.newest() for each in others) if attempt is not None]
+    return [under_home(each["workspace"]) for each in known if each is not None]
 
 
 def ready_at():
@@ -100,6 +103,8 @@ class Look:
         self.found, self.links, self.left, self.unread, self.whole = [], [], {}, [], True
         if self.scope.since is None or self.scope.workspace is None:
             return
+        if self.scope.is_worker and not os.path.isdir(os.path.join(HOME, BY_COMMANDS)):
+            return
         self.due = None if seconds is None else time.monotonic() + seconds
         self.base = os.path.realpath(BASE)
         self.roots = [HOME, self.scope.workspace]
@@ -109,24 +114,34 @@ class Look:
         self.writers = written_by(run)
         self.visited = set()
         try:
-            self.scan("", self.scope.workspace)
-            self.scan("~", HOME)
-            others = other_roots(HOME, [f"/{each}" for each in self.scope.include.fixed("/")])
-            for root in others:
-                if not within(root, self.roots) and not within(root, self.mounts):
-                    self.scan("/", root)
-            for folder in self.writers:
-                if not within(folder, [*others, *self.roots, *self.mounts, *self.scope.come_home]):
-                    self.scan("/", folder, deep=False)
+            if self.scope.is_worker:
+                # All else is its trials'.
+                self.scan("~", os.path.join(HOME, BY_COMMANDS), path=BY_COMMANDS)
+            else:
+                self.scan_all()
         except TooLong:
             self.whole = False
         self.keep_links()
 
-    def scan(self, kind, root, deep=True):
-        """Looks through one tree, or one folder alone. A folder's rule holds for all that it holds."""
+    def scan_all(self):
+        self.scan("", self.scope.workspace)
+        self.scan("~", HOME)
+        others = other_roots(HOME, [f"/{each}" for each in self.scope.include.fixed("/")])
+        for root in others:
+            if not within(root, self.roots) and not within(root, self.mounts):
+                self.scan("/", root)
+        for folder in self.writers:
+            if not within(folder, [*others, *self.roots, *self.mounts, *self.scope.come_home]):
+                self.scan("/", folder, deep=False)
+
+    def scan(self, kind, root, deep=True, path=""):
+        """
+        Looks through one tree, or one folder alone. A folder's rule holds for all that it holds. `path`: of the tree, below
+        the folder that its kind stands for.
+        """
         if within(root, self.scope.come_home) or not os.path.isdir(root):
             return
-        folders = [(root, root[1:] if kind == "/" else "", rules.WHY_OUTSIDE if kind == "/" else None, "", False)]
+        folders = [(root, root[1:] if kind == "/" else path, rules.WHY_OUTSIDE if kind == "/" else None, "", False)]
         while folders:
             if self.due is not None and time.monotonic() > self.due:
                 raise TooLong

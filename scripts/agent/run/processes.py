@@ -59,7 +59,7 @@ class Processes:
                 containers.update(containers_of(found))
                 send(signal.SIGKILL, found)
             if found and time.monotonic() >= until + 10:
-                self.attempt.run.note(
+                self.note(
                     f"lambda-train: cannot end the run's processes {numbers(found)}: they are another user's, and "
                     "`sudo -n` is refused, or the kernel holds them"
                 )
@@ -67,17 +67,19 @@ class Processes:
         self.end_containers(containers)
         return True
 
+    def note(self, text):
+        self.attempt.run.note(text)
+
     def end_containers(self, names):
         """A container outlives its client where that had to be killed."""
-        note = self.attempt.run.note
         for name in sorted(names):
             if name == "?":
-                note(
+                self.note(
                     "lambda-train: a docker client was ended; where its container goes on (docker ps), end it with docker "
                     "kill. With --name in train.command the stack does that itself."
                 )
             elif quietly(["docker", "kill", name]) or quietly(["sudo", "-n", "docker", "kill", name]):
-                note(f"lambda-train: ended the container {name}, which outlived its client")
+                self.note(f"lambda-train: ended the container {name}, which outlived its client")
 
     def stop(self, grace):
         """
@@ -105,6 +107,19 @@ class Processes:
             return False
         self.end_containers(containers)
         return True
+
+
+class ByHand(Processes):
+    """Those of a command that somebody runs by hand, told by their mark. It has no log."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def now(self):
+        return marked(self.mark)
+
+    def note(self, text):
+        pass
 
 
 def tell(found, told, held):

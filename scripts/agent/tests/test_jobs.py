@@ -117,11 +117,50 @@ class Jobs(Fixture):
         self.assertEqual(sorted(os.listdir(self.path(".lambda-train/runs"))), ["exp", "job"])
         self.assertFalse(os.path.exists(self.path(".lambda-train/jobs/job")))
 
+    def test_that_do_not_start_leave_no_secrets(self):
+        self.write(".lambda-train/secrets/values.json", '{"TOKEN": "a-secret"}')
+        self.assertEqual(self.call("job-start", deadline=1).returncode, 4)
+        self.assertFalse(os.path.exists(self.path(".lambda-train/secrets/values.json")))
+
+    def test_are_kept_by_the_run_that_the_state_knows(self):
+        script = (
+            "from jobs.list import keeper_of as of; "
+            "print(of('exp', {}), of('swept-t1', {'sweep': 'swept'}), of('job', {'job': 'exp'}))"
+        )
+        environment = {**os.environ, "PYTHONPATH": AGENT}
+        told = subprocess.run([sys.executable, "-c", script], env=environment, stdout=-1, check=True).stdout
+        self.assertEqual(told, b"exp swept exp\n")
+
     def test_have_names_that_no_run_has(self):
         self.assertEqual(self.call("job-look").stdout, b"free\n")
         for verb in ("job-look", "job-start"):
             ended = self.call(verb, experiment="exp")
             self.assertEqual((ended.returncode, b"There is a run or job exp" in ended.stderr), (3, True))
+
+
+class Elsewhere(Fixture):
+    """What a job writes into its copy is its own, whichever run it is beside."""
+
+    def test_is_no_run_s_but_the_job_s(self):
+        for name, workspace in (("exp", "work"), ("swept-t1", "work"), ("job", "lambda-train/jobs/job/work")):
+            described = {"workspace": workspace, "directory": ".", "outputs": "outputs", "variables": {}}
+            more = {"job": "exp"} if name == "job" else {"sweep": "swept"} if name == "swept-t1" else {}
+            attempt = {"mark": 1, "description": {**described, **more}}
+            document = {"version": 1, "attempt": 1, "attempts": {"1": attempt}}
+            self.write(f".lambda-train/runs/{name}/state.json", json.dumps(document))
+        self.write(".lambda-train/jobs/job", "exp")
+        self.write("lambda-train/jobs/job/work/logs/new", "of the job")
+        script = (
+            "import sys; from results.elsewhere import Look; from run.state import Run; "
+            "print([path for _, path, _, _ in Look(Run(sys.argv[1])).found if path.endswith('new')])"
+        )
+        environment = {**os.environ, "HOME": self.home, "PYTHONPATH": AGENT}
+        environment.pop("LAMBDA_TRAIN_BASE", None)
+        found = {}
+        for name in ("exp", "swept-t1", "job"):
+            words = [sys.executable, "-c", script, name]
+            found[name] = subprocess.run(words, env=environment, stdout=-1, check=True).stdout.decode().strip()
+        self.assertEqual(found, {"exp": "[]", "swept-t1": "[]", "job": "['logs/new']"})
 
 
 class Imports(Fixture):

@@ -118,6 +118,15 @@ describe("the dashboard page", { timeout: 90_000 }, () => {
     expect(await text("history")).toMatch(/first step.*started/s);
   });
 
+  it("shows a job beside the run, and how it ended", async () => {
+    expect(await page.locator("#jobs").count()).toBe(0);
+    await project.succeeds("exec", ["--detach", "beside", "--", "sh", "-c", "exit 3"]);
+    const cells = page.locator("[data-job=beside] td");
+    await expect
+      .poll(() => cells.allTextContents(), poll)
+      .toEqual(["failed", "3", expect.stringMatching(/ago|just now/)]);
+  });
+
   it("draws curves from the log and from metric files, and they grow", async () => {
     await page.locator('[data-series="valid_accuracy"]').waitFor();
     const before = { loss: await points("loss"), accuracy: await points("valid_accuracy") };

@@ -175,6 +175,28 @@ describe("the dashboard page, told of", { timeout: 60_000 }, () => {
     await told({ report: { ...report, run } }, (page) => shown(page, "The run was stopped (budget)"));
   });
 
+  it("jobs beside the run: how each is or ended, why, and since when by the instance's clock", async () => {
+    const jobs = [
+      { experiment: "ablation", state: "running", startedAt: "2026-01-01T00:00:00Z" },
+      {
+        ...{ experiment: "x".repeat(63), state: "stopped", exitCode: 143, stopReason: "<b>budget</b>" },
+        ...{ startedAt: "2026-01-01T00:00:00Z", endedAt: "2026-01-01T00:03:00Z" },
+      },
+    ];
+    const run = { ...report.run, jobs, now: Date.parse("2026-01-01T00:05:00Z") / 1000 };
+    await told({ report: { ...report, run } }, async (page) => {
+      await shown(page, "npm run logs -- --stack test --run ablation");
+      const cells = (name: string): Promise<string[]> => page.locator(`[data-job="${name}"] td`).allTextContents();
+      expect(await cells("ablation")).toEqual(["running", "", "5 min ago"]);
+      expect(await cells("x".repeat(63))).toEqual(["stopped", "143 (<b>budget</b>)", "2 min ago"]);
+      expect(await page.locator("[data-job=ablation] .pill").getAttribute("class")).toContain("good");
+    });
+    await told({ report }, async (page) => {
+      await shown(page, "ink-v1");
+      expect(await page.locator("#jobs").count()).toBe(0);
+    });
+  });
+
   it("several runs: a page for each, and which one this is", async () => {
     const runs = ["lr-1", "lr-2"].map((name) => ({
       name,
