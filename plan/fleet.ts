@@ -4,6 +4,7 @@ import { PlanError, type Problem } from "./problems";
 import type { StackConfig } from "./stack-config";
 import {
   type BucketPlace,
+  type CheckpointsPlan,
   type CloudPlan,
   type MachinePlan,
   type NodePlan,
@@ -124,18 +125,15 @@ function withoutTrials({ points: _, space: __, ...definition }: SweepDefinition)
 function placesOf({ experiment, bucket, checkpoints }: RunPlan, rank: number): Partial<RunPlan> {
   if (rank === 0) return {};
   const own = bucket && bucketFor(bucket, `${rankFolder(rank)}/${experiment}`);
-  return {
-    ...(own && { bucket: own }),
-    ...(checkpoints?.folder !== undefined && {
-      checkpoints: { ...checkpoints, folder: `${checkpoints.folder}.rank.${rank}` },
-    }),
-    ...(checkpoints?.bucket !== undefined &&
-      own && { checkpoints: { ...checkpoints, bucket: copiesIn(own, checkpoints.bucket) } }),
-  };
+  const copies = checkpoints && copiesOf(checkpoints, rank, own);
+  return { ...(own && { bucket: own }), ...(copies && { checkpoints: copies }) };
 }
 
-function copiesIn({ url }: BucketPlace, bucket: BucketPlace): BucketPlace {
-  return { ...bucket, url: `${url}/checkpoints` };
+function copiesOf(checkpoints: CheckpointsPlan, rank: number, own: BucketPlace | undefined): CheckpointsPlan {
+  const { folder, bucket } = checkpoints;
+  if (bucket !== undefined && own !== undefined)
+    return { ...checkpoints, bucket: { ...bucket, url: `${own.url}/checkpoints` } };
+  return folder === undefined ? checkpoints : { ...checkpoints, folder: `${folder}.rank.${rank}` };
 }
 
 /** What no experiment can be named, for the results of other ranks than 0. */
