@@ -21,7 +21,9 @@ export function isBucket(source: string): boolean {
 /** A place in a bucket, with what `environment.variables` tells of its server. */
 export function bucketPlace(url: string, { environment }: Pick<Experiment, "environment">): BucketPlace {
   const { variables } = environment;
-  const endpoint = url.startsWith("gs:") ? undefined : (variables.AWS_ENDPOINT_URL_S3 ?? variables.AWS_ENDPOINT_URL);
+  const endpoint = url.startsWith("gs:")
+    ? variables.STORAGE_EMULATOR_HOST
+    : (variables.AWS_ENDPOINT_URL_S3 ?? variables.AWS_ENDPOINT_URL);
   const region = variables.AWS_REGION ?? variables.AWS_DEFAULT_REGION;
   return {
     url: url.replace(/\/$/, ""),
@@ -89,7 +91,8 @@ function needs(field: string, url: string, experiment: Experiment): Problem[] {
   }
   if (endpoint !== undefined && !isServer(endpoint)) {
     const message = "must be an https URL, or http at a private address";
-    problems.push({ field: "environment.variables.AWS_ENDPOINT_URL", value: endpoint, message, next: "Correct it" });
+    const name = scheme === "gs" ? "STORAGE_EMULATOR_HOST" : "AWS_ENDPOINT_URL";
+    problems.push({ field: `environment.variables.${name}`, value: endpoint, message, next: "Correct it" });
   }
   return problems;
 }

