@@ -147,7 +147,6 @@ describe("a bucket on a real server", { timeout: 60_000 }, () => {
     const other = await jobAfter("two");
     expect([notedInBucket(other), hasEndedAtHome(other)]).toEqual([undefined, false]);
     const [path = ""] = s3.rclone("lsf", "-R", "s3:runs/test/left").split("\n").filter((each) => /best_model/.test(each));
-    s3.rclone("copyto", "--ignore-times", join(root, "results-1/own/best_model.pt"), `s3:runs/test/left/${path}.kept`);
     s3.rclone("moveto", `s3:runs/test/left/${path}`, `s3:runs/test/left/${path}.true`);
     const told = vi.spyOn(console, "error").mockImplementation(() => {});
     expect(notedInBucket(await jobAfter("one"))).toBeUndefined();

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 
 from base.document import Maybe, takes
 from base.files import moment, now
@@ -32,6 +33,8 @@ from run.sweeps import is_trial
 OWN_LOGS = ("run/train.log", "run/evaluate.log")
 # From which size on a file with a checkpoint's name counts as one.
 CHECKPOINT_BYTES = 1 << 20
+# Seconds before another try.
+PAUSES = (2, 10)
 NOTHING = hashlib.sha256(b"").hexdigest()
 
 
@@ -172,8 +175,16 @@ def try_keep(attempt):
 
 @takes(experiment=str)
 def keep_now(experiment):
-    """What a supervisor does at the end of its run."""
+    """
+    What a supervisor does at the end of its run. On a machine of a sweep the next trial begins meanwhile, and may write to a
+    file elsewhere that still counted as this one's: the next try finds it settled.
+    """
     problem = try_keep(Run(experiment).newest())
+    for pause in PAUSES:
+        if problem is None:
+            return
+        time.sleep(pause)
+        problem = try_keep(Run(experiment).newest())
     if problem is not None:
         die(1, problem)
 
