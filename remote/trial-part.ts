@@ -28,11 +28,7 @@ export function folderOfPart(
 ): string | undefined {
   if (isTrial !== true || isOver(state === "finished", stopReason)) return undefined;
   const home = recordHead(join(directory, run.experiment));
-  if (
-    home === undefined ||
-    !isWholeTrial(home.run) ||
-    parseSource(home.source)?.instance === instanceId
-  )
+  if (home === undefined || !isWholeTrial(home.run) || parseSource(home.source)?.instance === instanceId)
     return undefined;
   return join(directory, `part.${instanceId.slice(0, 8)}`, run.experiment);
 }

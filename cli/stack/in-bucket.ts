@@ -53,9 +53,12 @@ export async function lookIntoBuckets(view: StackView, account: AccountLook): Pr
     const { bucket, instanceId } = place;
     try {
       const seen = await lookInBucket(bucket, await secretsFor(job.stack, job.run), job.evaluation);
-      if (seen !== undefined && parseSource(seen.source)?.instance === instanceId) keepJson(fileOf(place), noteOf(seen));
+      if (seen !== undefined && parseSource(seen.source)?.instance === instanceId)
+        keepJson(fileOf(place), noteOf(seen));
     } catch (error) {
-      console.error(`What instance ${instanceId} has left in ${bucket.url} wasn't looked at: ${(error as Error).message}`);
+      console.error(
+        `What instance ${instanceId} has left in ${bucket.url} wasn't looked at: ${(error as Error).message}`,
+      );
     }
   });
   await Promise.all(looks);

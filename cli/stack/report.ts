@@ -5,9 +5,9 @@ import type { RunStatus } from "../../remote/types";
 import type { Details } from "../status/look";
 import { exitCodes } from "../terminal/command";
 import { type FileSystemCost, costOf as fileSystemCost } from "./file-systems";
+import { notedInBucket, urlInBucket } from "./in-bucket";
 import { budgetIn } from "./limits";
 import { type AccountLook, dateOf, sawGone, statusText } from "./look";
-import { notedInBucket, urlInBucket } from "./in-bucket";
 import { resultsAtHome } from "./results-home";
 import type { JobView, MachineView, StackView } from "./stack-view";
 

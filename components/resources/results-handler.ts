@@ -103,7 +103,11 @@ async function isLost(props: Outputs, context: HandlerContext): Promise<boolean>
 }
 
 /** Whether results of a gone instance's runs are in their bucket, verified from here; notes them for the bill. */
-async function areInBucket(props: Outputs, bucket: ResultsBucket, { config, progress }: HandlerContext): Promise<boolean> {
+async function areInBucket(
+  props: Outputs,
+  bucket: ResultsBucket,
+  { config, progress }: HandlerContext,
+): Promise<boolean> {
   const { instanceId, run, worker, evaluation } = props;
   const { values } = findSecrets(run.secrets ?? [], { environment: process.env, configured: config(secretsConfig) });
   try {
@@ -116,7 +120,9 @@ async function areInBucket(props: Outputs, bucket: ResultsBucket, { config, prog
       progress(`${run.experiment}: instance ${instanceId} is gone; besides, only the results downloaded before remain`);
     return found.length > 0;
   } catch (error) {
-    progress(`WARNING: what instance ${instanceId} has left in ${bucket.url} wasn't looked at: ${(error as Error).message}`);
+    progress(
+      `WARNING: what instance ${instanceId} has left in ${bucket.url} wasn't looked at: ${(error as Error).message}`,
+    );
     return false;
   }
 }

@@ -31,9 +31,19 @@ export function noteEnded(place: Pick<ResultsPlace, "instanceId" | "run" | "eval
 /** Notes a run whose instance is gone, and whose results are in a bucket. */
 export function noteInBucket(instanceId: string, experiment: string, { url, ran, metrics }: SeenInBucket): void {
   const { exitCode, stopReason: reason, startedAt, endedAt } = ran?.attempts.at(-1) ?? {};
-  const outcome = exitCode === undefined ? "lost" : reason !== undefined ? "stopped" : exitCode === 0 ? "finished" : "failed";
+  const outcome =
+    exitCode === undefined ? "lost" : reason !== undefined ? "stopped" : exitCode === 0 ? "finished" : "failed";
   const numbers = ran !== undefined && evaluatedEarlier(ran) === undefined ? mainNumbers(metrics) : {};
-  new BillNotes(instanceId).run({ experiment, outcome, reason, exitCode, startedAt, endedAt, metrics: numbers, results: url });
+  new BillNotes(instanceId).run({
+    experiment,
+    outcome,
+    reason,
+    exitCode,
+    startedAt,
+    endedAt,
+    metrics: numbers,
+    results: url,
+  });
 }
 
 function resultsOf({ folder, isInBucket }: BroughtHome): string {

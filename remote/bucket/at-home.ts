@@ -105,4 +105,3 @@ function swapIn(partial: string, final: string): string | undefined {
   renameSync(partial, final);
   return kept;
 }
-

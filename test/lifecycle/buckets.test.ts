@@ -211,13 +211,16 @@ describe("buckets", { timeout: 180_000 }, () => {
         overrides: { steps: 100, seconds_per_step: 0.2 },
       });
       await project.succeeds("up", [], s3.keys);
-      const isCopied = (): boolean => inBucket().some((path) => /^test\/ranks\/checkpoints\/.*snapshot\.json$/.test(path));
+      const isCopied = (): boolean =>
+        inBucket().some((path) => /^test\/ranks\/checkpoints\/.*snapshot\.json$/.test(path));
       await expect.poll(isCopied, { timeout: 60_000, interval: 500 }).toBe(true);
       const { instanceId } = (await project.outputs()) as { instanceId: Record<string, string> };
       await cloud.admin.terminate(instanceId.machine ?? "");
       await expect.poll(() => status(s3.keys), { timeout: 120_000, interval: 5000 }).toContain("(node lost)");
       const output = await project.succeeds("up", [], s3.keys);
-      expect(output).toMatch(/ranks goes on as attempt 2: put back .* from s3:\/\/models\/runs\/test\/ranks\/checkpoints\//);
+      expect(output).toMatch(
+        /ranks goes on as attempt 2: put back .* from s3:\/\/models\/runs\/test\/ranks\/checkpoints\//,
+      );
       await project.succeeds("wait");
       const down = await project.succeeds("down", ["--keep-cloud"], s3.keys);
       for (const place of ["ranks", "rank.1/ranks"]) expect(down).toContain(` in s3://models/runs/test/${place}/`);

@@ -146,7 +146,10 @@ describe("a bucket on a real server", { timeout: 60_000 }, () => {
     put(bucket, s3.keys, "20260101T000000Z-abcdef", "one:left@h", { ...trialOf("left", ended), trial: undefined });
     const other = await jobAfter("two");
     expect([notedInBucket(other), hasEndedAtHome(other)]).toEqual([undefined, false]);
-    const [path = ""] = s3.rclone("lsf", "-R", "s3:runs/test/left").split("\n").filter((each) => /best_model/.test(each));
+    const [path = ""] = s3
+      .rclone("lsf", "-R", "s3:runs/test/left")
+      .split("\n")
+      .filter((each) => /best_model/.test(each));
     s3.rclone("moveto", `s3:runs/test/left/${path}`, `s3:runs/test/left/${path}.true`);
     const told = vi.spyOn(console, "error").mockImplementation(() => {});
     expect(notedInBucket(await jobAfter("one"))).toBeUndefined();

@@ -23,11 +23,7 @@ class Coming:
             told.write(json.dumps(document).encode() + b"\n")
             told.seek(0)
             self.process = subprocess.Popen(
-                own_command("trial-put-back"),
-                stdin=told,
-                stderr=subprocess.DEVNULL,
-                env=outside(),
-                start_new_session=True,
+                own_command("trial-put-back"), stdin=told, stderr=subprocess.DEVNULL, env=outside(), start_new_session=True
             )
 
     def is_over(self):
