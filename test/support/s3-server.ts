@@ -38,17 +38,21 @@ export class S3Server {
   readonly folder = mkdtempSync(join(tmpdir(), "lambda-train-s3-"));
   private process: ChildProcess | undefined;
 
-  private constructor(private readonly port: number) {
+  private constructor(
+    private readonly port: number,
+    private readonly region: string,
+  ) {
     mkdirSync(join(this.folder, this.bucket));
   }
 
-  static async start(): Promise<S3Server> {
+  /** @param region The one whose requests it takes. Default: what S3 has where none is named. */
+  static async start(region = "us-east-1"): Promise<S3Server> {
     const socket = createServer().listen(0, "127.0.0.1");
     await once(socket, "listening");
     const { port } = socket.address() as AddressInfo;
     socket.close();
     await once(socket, "close");
-    const started = new S3Server(port);
+    const started = new S3Server(port, region);
     await started.resume();
     return started;
   }
@@ -66,7 +70,7 @@ export class S3Server {
   async resume(): Promise<void> {
     const { AWS_ACCESS_KEY_ID: ROOT_ACCESS_KEY, AWS_SECRET_ACCESS_KEY: ROOT_SECRET_KEY } = this.keys;
     const env = { ...process.env, ROOT_ACCESS_KEY, ROOT_SECRET_KEY };
-    this.process = spawn(server, ["--quiet", "--port", `127.0.0.1:${this.port}`, "posix", this.folder], {
+    this.process = spawn(server, ["--quiet", "--region", this.region, "--port", `127.0.0.1:${this.port}`, "posix", this.folder], {
       env,
       stdio: "ignore",
     });
