@@ -1,4 +1,5 @@
-import { execFileSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -51,8 +52,14 @@ const quiet = { progress: () => {}, status: () => {} };
 const ended = { number: 1, exitCode: 0 };
 let count = 0;
 
-/** Results of a run, put there by the agent. */
-function put(place: BucketPlace, keys: object, start: string, source: string, ran: object | null = null): void {
+/** Results of a run, put there by the agent. This process must answer meanwhile. */
+async function put(
+  place: BucketPlace,
+  keys: object,
+  start: string,
+  source: string,
+  ran: object | null = null,
+): Promise<void> {
   const folder = join(root, `results-${++count}`, "own");
   for (const [path, text] of Object.entries({
     "best_model.pt": `weights ${count}`,
@@ -62,8 +69,11 @@ function put(place: BucketPlace, keys: object, start: string, source: string, ra
     mkdirSync(join(folder, path, ".."), { recursive: true });
     writeFileSync(join(folder, path), text);
   }
-  const input = JSON.stringify([place, keys, folder, start, source, ran]);
-  execFileSync("python3", ["-c", agentPuts, join(packageFolder(), "scripts/agent")], { input });
+  const words = ["-c", agentPuts, join(packageFolder(), "scripts/agent")];
+  const agent = spawn("python3", words, { stdio: ["pipe", "inherit", "inherit"] });
+  agent.stdin?.end(JSON.stringify([place, keys, folder, start, source, ran]));
+  const [code] = (await once(agent, "exit")) as [number | null];
+  expect(code).toBe(0);
 }
 
 describe("a bucket on a real server", { timeout: 60_000 }, () => {
@@ -91,7 +101,7 @@ describe("a bucket on a real server", { timeout: 60_000 }, () => {
 
   /** What an instance puts there, and this machine reads. */
   async function holds(place: BucketPlace, keys: Readonly<Record<string, string>>): Promise<void> {
-    put(place, keys, "20260101T000000Z-abcdef", "one:e@abcdef");
+    await put(place, keys, "20260101T000000Z-abcdef", "one:e@abcdef");
     const seen = await lookInBucket(place, keys, { metrics: "metrics/*.json" });
     expect(seen).toMatchObject({ source: "one:e@abcdef", files: 3 });
     expect(seen?.metrics).toEqual({ "metrics/evaluation.json": { error: 0.25, step: 3 } });
@@ -115,13 +125,13 @@ describe("a bucket on a real server", { timeout: 60_000 }, () => {
 
   it("has of a trial the results of the machine that brought it to its end, whichever came last", async () => {
     const place = at("swept-t0");
-    put(place, s3.keys, start(1, "one"), "one:swept-t0@abcdef", trialOf("swept-t0", ended));
+    await put(place, s3.keys, start(1, "one"), "one:swept-t0@abcdef", trialOf("swept-t0", ended));
     const moved = { number: 1, exitCode: 143, stopReason: "moved" };
-    put(place, s3.keys, start(2, "two"), "two:swept-t0@abcdef", trialOf("swept-t0", moved));
+    await put(place, s3.keys, start(2, "two"), "two:swept-t0@abcdef", trialOf("swept-t0", moved));
     expect(await lookInBucket(place, s3.keys)).toMatchObject({ source: "one:swept-t0@abcdef" });
-    put(at("swept-t10"), s3.keys, start(1, "two"), "two:swept-t10@abcdef", trialOf("swept-t10", ended));
-    put(at("worker.2/swept"), s3.keys, start(1, "two"), "two:swept@abcdef");
-    put(at("swept-two"), s3.keys, start(1, "two"), "two:swept-two@abcdef");
+    await put(at("swept-t10"), s3.keys, start(1, "two"), "two:swept-t10@abcdef", trialOf("swept-t10", ended));
+    await put(at("worker.2/swept"), s3.keys, start(1, "two"), "two:swept@abcdef");
+    await put(at("swept-two"), s3.keys, start(1, "two"), "two:swept-two@abcdef");
     const sweep = { isSweep: true, isTogether: false };
     expect(await runsInBucket(at("swept"), s3.keys, sweep)).toEqual([
       "swept",
@@ -148,7 +158,10 @@ describe("a bucket on a real server", { timeout: 60_000 }, () => {
       await lookIntoBuckets(of(id), account);
       return jobsOf(of(id))[0] as JobView;
     };
-    put(bucket, s3.keys, "20260101T000000Z-abcdef", "one:left@h", { ...trialOf("left", ended), trial: undefined });
+    await put(bucket, s3.keys, "20260101T000000Z-abcdef", "one:left@abc", {
+      ...trialOf("left", ended),
+      trial: undefined,
+    });
     const other = await jobAfter("two");
     expect([notedInBucket(other), hasEndedAtHome(other)]).toEqual([undefined, false]);
     const [path = ""] = s3

@@ -70,10 +70,14 @@ export class S3Server {
   async resume(): Promise<void> {
     const { AWS_ACCESS_KEY_ID: ROOT_ACCESS_KEY, AWS_SECRET_ACCESS_KEY: ROOT_SECRET_KEY } = this.keys;
     const env = { ...process.env, ROOT_ACCESS_KEY, ROOT_SECRET_KEY };
-    this.process = spawn(server, ["--quiet", "--region", this.region, "--port", `127.0.0.1:${this.port}`, "posix", this.folder], {
-      env,
-      stdio: "ignore",
-    });
+    this.process = spawn(
+      server,
+      ["--quiet", "--region", this.region, "--port", `127.0.0.1:${this.port}`, "posix", this.folder],
+      {
+        env,
+        stdio: "ignore",
+      },
+    );
     for (let tries = 0; tries < 100 && !(await this.answers()); tries++) await sleep(100);
   }
 
