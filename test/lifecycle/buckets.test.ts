@@ -208,7 +208,7 @@ describe("buckets", { timeout: 180_000 }, () => {
         ...changes,
         experiment: "ranks",
         train: { resume: "auto", nodes: 2 },
-        overrides: { steps: 100, seconds_per_step: 0.2 },
+        overrides: { steps: 200, seconds_per_step: 0.2 },
       });
       await project.succeeds("up", [], s3.keys);
       const isCopied = (): boolean =>
@@ -216,7 +216,6 @@ describe("buckets", { timeout: 180_000 }, () => {
       await expect.poll(isCopied, { timeout: 60_000, interval: 500 }).toBe(true);
       const { instanceId } = (await project.outputs()) as { instanceId: Record<string, string> };
       await cloud.admin.terminate(instanceId.machine ?? "");
-      await expect.poll(() => status(s3.keys), { timeout: 120_000, interval: 5000 }).toContain("(node lost)");
       const output = await project.succeeds("up", [], s3.keys);
       expect(output).toMatch(
         /ranks goes on as attempt 2: put back .* from s3:\/\/models\/runs\/test\/ranks\/checkpoints\//,
@@ -228,7 +227,7 @@ describe("buckets", { timeout: 180_000 }, () => {
       await project.succeeds("results", ["--from-bucket"], s3.keys);
       for (const place of ["ranks", "rank.1/ranks"])
         expect(await verifyResults(home(place))).toMatchObject({ ok: true });
-      expect(readFileSync(home("ranks", "run/train.log"), "utf8")).toContain("step 100 loss");
+      expect(readFileSync(home("ranks", "run/train.log"), "utf8")).toContain("step 200 loss");
     });
   });
 });
