@@ -18,7 +18,10 @@ const command = choosingCommand(
   "Downloads and verifies the results, during the run or after it: of all the stack's runs, or of the chosen one.",
 )
   .option("--verify <folder>", "check a folder of results against its manifest; download nothing")
-  .option("--from-bucket", "download the newest results from results.bucket, also without an instance")
+  .option(
+    "--from-bucket",
+    "download the newest results from results.bucket, of all trials or ranks, also without an instance",
+  )
   .option(
     "-w, --watch [seconds]",
     "download each new checkpoint until the run has ended (default: look every 60 s)",

@@ -1,4 +1,5 @@
 import { noteStatus } from "./stack/endings";
+import { lookIntoBuckets } from "./stack/in-bucket";
 import { askRun, lookAtAccount } from "./stack/look";
 import { sideBySide } from "./stack/of-each";
 import { stackView } from "./stack/read";
@@ -37,6 +38,7 @@ run(async () => {
 async function look(view: StackView): Promise<JobReport[]> {
   const looking = sideBySide(jobsOf(view), lookOnce);
   const [account, ...looks] = await Promise.all([lookAtAccount(view, { rent: true }), ...looking]);
+  await lookIntoBuckets(view, account);
   return reportsOf(view, account, looks);
 }
 

@@ -7,6 +7,7 @@ import { bringTrialsHome } from "./results/trials";
 import { currentState } from "./stack/backups";
 import { destroyStack } from "./stack/destroy";
 import { isDueByItself } from "./stack/done";
+import { lookIntoBuckets } from "./stack/in-bucket";
 import { isWorkedOn } from "./stack/killed-cli";
 import type { Verdict } from "./stack/limits";
 import { lookAtAccount, runStatus } from "./stack/look";
@@ -155,6 +156,7 @@ async function look(stack: string | undefined): Promise<Seen> {
   const view = await stackView(stack);
   const all = jobsOf(view);
   const [account, ...statuses] = await Promise.all([lookAtAccount(view), ...sideBySide(all, runStatus)]);
+  await lookIntoBuckets(view, account);
   return seenOf(view, account, statuses);
 }
 

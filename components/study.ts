@@ -46,6 +46,8 @@ export class Study extends pulumi.ComponentResource {
       instanceId,
       access,
       members: pulumi.secret(pulumi.all(all)),
+      // What lies in a bucket alone counts as what is at home.
+      ...(plan.run.bucket?.home === true && { bucket: plan.run.bucket, secrets: plan.run.secrets ?? [] }),
     };
     this.placed = new StudyPlace(`${name}-place`, told, { parent: this, dependsOn: [prepared, ...needs] });
     // When all machines are there it hears which are gone.

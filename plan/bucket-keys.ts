@@ -11,7 +11,7 @@ export const bucketKeys = {
     .optional()
     .describe(
       "Bucket and prefix (`s3://bucket/prefix`, `r2://…`, `gs://…`) to which the instance copies the results when the run " +
-        "has ended, below <stack>/<experiment>. Its keys are in `environment.secrets`, the URL of a server of your own in " +
+        "has ended, below <stack>/<experiment>; each trial's of a sweep below <stack>/<experiment>-t<number>. Its keys are in `environment.secrets`, the URL of a server of your own in " +
         "`environment.variables.AWS_ENDPOINT_URL`.",
     ),
   home: z

@@ -21,7 +21,9 @@ export function isBucket(source: string): boolean {
 /** A place in a bucket, with what `environment.variables` tells of its server. */
 export function bucketPlace(url: string, { environment }: Pick<Experiment, "environment">): BucketPlace {
   const { variables } = environment;
-  const endpoint = url.startsWith("gs:") ? undefined : (variables.AWS_ENDPOINT_URL_S3 ?? variables.AWS_ENDPOINT_URL);
+  const endpoint = url.startsWith("gs:")
+    ? variables.STORAGE_EMULATOR_HOST
+    : (variables.AWS_ENDPOINT_URL_S3 ?? variables.AWS_ENDPOINT_URL);
   const region = variables.AWS_REGION ?? variables.AWS_DEFAULT_REGION;
   return {
     url: url.replace(/\/$/, ""),
@@ -41,9 +43,14 @@ export function resultsBucket(
   return { ...place, url: `${place.url}/${stack}/${experiment.experiment}`, home: home === "bucket" };
 }
 
+/** The same bucket for another run of the stack: `name` in the place of the experiment's, as `<experiment>-t3`. */
+export function bucketFor<T extends BucketPlace>(bucket: T, name: string): T {
+  return { ...bucket, url: `${bucket.url.slice(0, bucket.url.lastIndexOf("/"))}/${name}` };
+}
+
 /** What is wrong with an experiment's buckets, and with what they need. */
 export function bucketProblems(experiment: Experiment): Problem[] {
-  const { results, checkpoints, dataset, sweep, train } = experiment;
+  const { results, checkpoints, dataset } = experiment;
   const { bucket, home } = results;
   const problems: Problem[] = [];
   const refuse = (field: string, value: unknown, message: string, next: string): void =>
@@ -52,10 +59,6 @@ export function bucketProblems(experiment: Experiment): Problem[] {
     refuse("results.home", home, "there is no bucket", "Set results.bucket, as s3://bucket/prefix");
   if (bucket === undefined && checkpoints.sync === "bucket")
     refuse("checkpoints.sync", "bucket", "there is no bucket", "Set results.bucket, as s3://bucket/prefix");
-  if (bucket !== undefined && (sweep !== undefined || train.nodes > 1)) {
-    const many = sweep === undefined ? "a training on several machines" : "a sweep";
-    refuse("results.bucket", bucket, `the results of ${many} can't go to a bucket`, "Remove it");
-  }
   if (bucket !== undefined) problems.push(...needs("results.bucket", bucket, experiment));
   const source = dataset?.source ?? "";
   if (!isBucket(source)) return problems;
@@ -88,7 +91,8 @@ function needs(field: string, url: string, experiment: Experiment): Problem[] {
   }
   if (endpoint !== undefined && !isServer(endpoint)) {
     const message = "must be an https URL, or http at a private address";
-    problems.push({ field: "environment.variables.AWS_ENDPOINT_URL", value: endpoint, message, next: "Correct it" });
+    const name = scheme === "gs" ? "STORAGE_EMULATOR_HOST" : "AWS_ENDPOINT_URL";
+    problems.push({ field: `environment.variables.${name}`, value: endpoint, message, next: "Correct it" });
   }
   return problems;
 }

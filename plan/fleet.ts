@@ -1,7 +1,10 @@
+import { bucketFor } from "./bucket";
 import type { Experiment } from "./experiment";
 import { PlanError, type Problem } from "./problems";
 import type { StackConfig } from "./stack-config";
 import {
+  type BucketPlace,
+  type CheckpointsPlan,
   type CloudPlan,
   type MachinePlan,
   type NodePlan,
@@ -109,7 +112,7 @@ export function runsOf(
     if (all.length === 1) return planned;
     const node: NodePlan = { rank, machines: all };
     const led = rank === 0 ? {} : { evaluation: undefined, dashboard: undefined };
-    return { ...planned, ...led, run: { ...planned.run, ...copiesOf(planned.run, rank), node } };
+    return { ...planned, ...led, run: { ...planned.run, ...placesOf(planned.run, rank), node } };
   });
 }
 
@@ -118,10 +121,24 @@ function withoutTrials({ points: _, space: __, ...definition }: SweepDefinition)
   return definition;
 }
 
-/** Copies of a rank's checkpoints have a folder of their own. */
-function copiesOf({ checkpoints }: RunPlan, rank: number): Pick<RunPlan, "checkpoints"> {
-  if (checkpoints?.folder === undefined || rank === 0) return {};
-  return { checkpoints: { ...checkpoints, folder: `${checkpoints.folder}.rank.${rank}` } };
+/** A rank's results, and copies of its checkpoints, have a place of their own. */
+function placesOf({ experiment, bucket, checkpoints }: RunPlan, rank: number): Partial<RunPlan> {
+  if (rank === 0) return {};
+  const own = bucket && bucketFor(bucket, `${rankFolder(rank)}/${experiment}`);
+  const copies = checkpoints && copiesOf(checkpoints, rank, own);
+  return { ...(own && { bucket: own }), ...(copies && { checkpoints: copies }) };
+}
+
+function copiesOf(checkpoints: CheckpointsPlan, rank: number, own: BucketPlace | undefined): CheckpointsPlan {
+  const { folder, bucket } = checkpoints;
+  if (bucket !== undefined && own !== undefined)
+    return { ...checkpoints, bucket: { ...bucket, url: `${own.url}/checkpoints` } };
+  return folder === undefined ? checkpoints : { ...checkpoints, folder: `${folder}.rank.${rank}` };
+}
+
+/** What no experiment can be named, for the results of other ranks than 0. */
+function rankFolder(rank: number): string {
+  return `rank.${rank}`;
 }
 
 /**
@@ -130,5 +147,5 @@ function copiesOf({ checkpoints }: RunPlan, rank: number): Pick<RunPlan, "checkp
  */
 export function resultsOf({ directory }: ResultsPlan, runs: readonly PlannedRun[]): ResultsPlan {
   const rank = Math.max(0, ...runs.map(({ run: { node } }) => node?.rank ?? 0));
-  return { directory: rank === 0 ? directory : `${directory}/rank.${rank}` };
+  return { directory: rank === 0 ? directory : `${directory}/${rankFolder(rank)}` };
 }

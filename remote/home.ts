@@ -8,6 +8,8 @@ export interface BroughtHome {
   readonly folder: string;
   /** It is in a bucket, verified there, and not on this machine. */
   readonly isInBucket?: true;
+  /** Files of the evaluation's metrics there, by path, where it is in a bucket. */
+  readonly metrics?: Readonly<Record<string, unknown>>;
   /** Where in it the outputs folder's content lies, absolute. */
   readonly outputs: string;
   readonly status: RunStatus;

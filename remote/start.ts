@@ -1,3 +1,4 @@
+import { bucketFor } from "../plan/bucket";
 import type { CheckpointsPlan, Job, RunPlan, Variables } from "../plan/types";
 import { type AgentCall, renderCall, wordsOf } from "./agent";
 import { provenanceOf, type StartedOn } from "./provenance";
@@ -78,11 +79,14 @@ function startDocument(plan: Job, { spentAt, on, instance, members = [] }: Start
 const workerGrace = 40;
 
 /** What differs where the run is the worker of a sweep: commands, variables and limits are its trials'. */
-function workerOf({ run: { experiment } }: Job, { run, limits }: ReturnType<typeof startDocument>) {
+function workerOf({ run: { experiment }, worker }: Job, { run, limits }: ReturnType<typeof startDocument>) {
+  const logs = worker?.logs ?? "";
+  const bucket = run.bucket && logs !== "" && bucketFor(run.bucket, `${logs}/${experiment}`);
   const { processes: _processes, node: _node, sync: _sync, ...own } = run;
   return {
     run: {
       ...own,
+      ...(bucket && { bucket }),
       command: `exec ${wordsOf({ verb: "work", document: { experiment } })}`,
       resume: undefined,
       variables: {},

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { recordHead } from "./transfer/results-file";
 import { parseSource } from "./transfer/results-source";
+import type { RunRecord } from "./transfer/run-record";
 import type { RunStatus } from "./types";
 
 /** Why a trial was stopped that was worse than the others; see scripts/agent/sweep/. */
@@ -27,14 +28,15 @@ export function folderOfPart(
 ): string | undefined {
   if (isTrial !== true || isOver(state === "finished", stopReason)) return undefined;
   const home = recordHead(join(directory, run.experiment));
-  const last = home?.run?.attempts.at(-1);
-  if (
-    home === undefined ||
-    !isOver(last?.exitCode === 0, last?.stopReason) ||
-    parseSource(home.source)?.instance === instanceId
-  )
+  if (home === undefined || !isWholeTrial(home.run) || parseSource(home.source)?.instance === instanceId)
     return undefined;
   return join(directory, `part.${instanceId.slice(0, 8)}`, run.experiment);
+}
+
+/** Whether results are of a trial that has come to its end, and not of a machine's part of it. */
+export function isWholeTrial(ran: RunRecord | undefined): boolean {
+  const last = ran?.attempts.at(-1);
+  return isOver(last?.exitCode === 0, last?.stopReason);
 }
 
 function isOver(hasSucceeded: boolean, stopReason: string | undefined): boolean {

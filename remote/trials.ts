@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { atMost } from "../local/at-most";
-import type { WorkerPlan } from "../plan/types";
+import { bucketFor } from "../plan/bucket";
+import type { RunPlan, WorkerPlan } from "../plan/types";
 import { callAgent } from "./agent";
 import type { BroughtHome } from "./home";
 import { endRun, type ResultsPlace } from "./results";
@@ -28,12 +29,28 @@ function byNumber(experiment: string): (a: string, b: string) => number {
 
 /** Where a worker's own results go, which are its log: it isn't evaluated itself. */
 export function workerPlace(place: ResultsPlace, { logs }: WorkerPlan): ResultsPlace {
-  return { ...place, evaluation: undefined, directory: join(place.directory, logs) };
+  const run = workerRun(place.run, { logs });
+  return { ...place, run, evaluation: undefined, directory: join(place.directory, logs) };
+}
+
+/** A worker's own run, as far as it differs from that of its trials. */
+export function workerRun(run: RunPlan, { logs }: Pick<WorkerPlan, "logs">): RunPlan {
+  return logs === "" ? run : { ...run, ...bucketOf(run, `${logs}/${run.experiment}`) };
 }
 
 /** Where the results of a trial are and go. @param place As its worker's machine has it. */
 export function trialPlace(place: ResultsPlace, name: string): ResultsPlace {
-  return { ...place, run: { ...place.run, experiment: name }, isTrial: true };
+  return { ...place, run: asTrial(place.run, name), isTrial: true };
+}
+
+/** The run of a trial, by its worker's. */
+export function asTrial(run: RunPlan, name: string): RunPlan {
+  return { ...run, experiment: name, ...bucketOf(run, name) };
+}
+
+/** @param name Of the folder in the bucket, in the place of the experiment's. */
+function bucketOf({ bucket }: RunPlan, name: string): Pick<RunPlan, "bucket"> {
+  return bucket === undefined ? {} : { bucket: bucketFor(bucket, name) };
 }
 
 /** A trial that was ended: what came home of it, undefined where there was nothing to bring; or why it can't come home. */

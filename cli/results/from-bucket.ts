@@ -1,15 +1,20 @@
 import { isAbsolute, join, relative } from "node:path";
 import { projectFolder } from "../../local/paths";
-import { resultsBucket } from "../../plan/bucket";
+import { bucketFor, resultsBucket } from "../../plan/bucket";
 import { readExperiment } from "../../plan/experiment";
 import { findSecrets, secretsConfig, secretsOf } from "../../plan/secrets";
-import { downloadFromBucket } from "../../remote/bucket/at-home";
+import { downloadFromBucket, type FromBucket } from "../../remote/bucket/at-home";
+import { runsInBucket } from "../../remote/bucket/runs";
 import { filesText } from "../../remote/written";
+import { ofEach } from "../stack/of-each";
 import { pulumiOutput, rawStackConfig, stackFileConfig } from "../stack/pulumi";
 import { CommandError, exitCodes } from "../terminal/command";
 import { printing } from "../terminal/listener";
 
-/** `results --from-bucket`: the newest results of the stack's experiment, by what its files tell. Needs no instance. */
+/**
+ * `results --from-bucket`: the newest results of the stack's experiment, by what its files tell: of all trials of a sweep, and
+ * of all ranks. Needs no instance.
+ */
 export async function bringFromBucket(stack: string): Promise<number> {
   const { experiment: file, experimentName } = stackFileConfig(stack);
   if (file === undefined) throw new CommandError(`Stack ${stack} names no experiment file.`, exitCodes.usage);
@@ -26,11 +31,22 @@ export async function bringFromBucket(stack: string): Promise<number> {
     environment: process.env,
     configured,
   });
-  const final = join(projectFolder(), experiment.results.directory, stack, experiment.experiment);
-  const found = await printing(console.log, (listener) => downloadFromBucket(bucket, values, final, listener));
-  if (found === undefined)
+  const directory = join(projectFolder(), experiment.results.directory, stack);
+  const parts = { isSweep: experiment.sweep !== undefined, isTogether: experiment.train.nodes > 1 };
+  const names = await runsInBucket(bucket, values, parts);
+  const found = await printing(console.log, (listener) =>
+    ofEach(names, async (name) => {
+      const home = await downloadFromBucket(bucketFor(bucket, name), values, join(directory, name), listener);
+      // What fails for another must not hide what came.
+      if (home !== undefined) listener.progress?.(toldOf(home));
+      return home;
+    }),
+  );
+  if (found.every((each) => each === undefined))
     throw new CommandError(`${bucket.url} holds no results of ${experiment.experiment}.`, exitCodes.nothing);
-  const shown = relative(process.cwd(), found.folder);
-  console.log(`${filesText(found.files, found.bytes)} verified in ${shown}, from ${found.url}`);
   return exitCodes.ok;
+}
+
+function toldOf({ folder, url, files, bytes }: FromBucket): string {
+  return `${filesText(files, bytes)} verified in ${relative(process.cwd(), folder)}, from ${url}`;
 }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { recordHead } from "../../remote/transfer/results-file";
 import { parseSource } from "../../remote/transfer/results-source";
+import { notedInBucket } from "./in-bucket";
 import type { Seen, SeenJob } from "./seen";
 import type { JobView } from "./stack-view";
 
@@ -39,8 +40,11 @@ function isOver(others: readonly SeenJob[]): boolean {
   return told.length > 0 && told.every(({ status }) => status?.state === "finished");
 }
 
-/** Whether the newest results at home are of a run on that instance that had ended. */
-export function hasEndedAtHome({ resultsFolder, run, instance }: JobView): boolean {
+/** Whether the newest results at home, or in a bucket that counts as home, are of a run on that instance that had ended. */
+export function hasEndedAtHome(job: JobView): boolean {
+  const { resultsFolder, run, instance } = job;
+  const inBucket = notedInBucket(job);
+  if (inBucket?.exitCode !== undefined) return inBucket.stopReason !== lostReason;
   const head =
     resultsFolder === undefined || run === undefined ? undefined : recordHead(join(resultsFolder, run.experiment));
   if (head === undefined || parseSource(head.source)?.instance !== instance?.id) return false;

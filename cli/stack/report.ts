@@ -5,6 +5,7 @@ import type { RunStatus } from "../../remote/types";
 import type { Details } from "../status/look";
 import { exitCodes } from "../terminal/command";
 import { type FileSystemCost, costOf as fileSystemCost } from "./file-systems";
+import { notedInBucket, urlInBucket } from "./in-bucket";
 import { budgetIn } from "./limits";
 import { type AccountLook, dateOf, sawGone, statusText } from "./look";
 import { resultsAtHome } from "./results-home";
@@ -49,7 +50,7 @@ export interface StackReport extends Partial<Details> {
   readonly fileSystem?: FileSystemCost;
   /** Of all the stack's machines. null where nothing was launched, or every instance has ended. */
   readonly cost: CostReport | null;
-  /** Local folder of this run's verified results, absolute. */
+  /** Local folder of this run's verified results, absolute; or their URL in a bucket that counts as home. */
   readonly results: string | null;
   /** Why they are not all of it, in words. Absent: nothing speaks for that. */
   readonly resultsLack?: string;
@@ -104,7 +105,9 @@ export function reportsOf(view: StackView, account: AccountLook, looks: readonly
     const known = instance && { ...instance, status: statusText(account, job), ip: access?.host ?? null };
     const { fileSystem } = job;
     const attached = account.fileSystems?.find(({ name }) => name === fileSystem?.name) ?? fileSystem;
-    const home = resultsAtHome(job, "logPath" in run ? run : undefined);
+    const status = "logPath" in run ? run : undefined;
+    const home = resultsAtHome(job, status);
+    const left = status === undefined ? notedInBucket(job) : undefined;
     const report = {
       stack,
       instance: known ?? null,
@@ -117,9 +120,10 @@ export function reportsOf(view: StackView, account: AccountLook, looks: readonly
       ...(events && { maintenance: events }),
       ...(attached && { fileSystem: fileSystemCost(attached) }),
       cost,
-      results: home?.folder ?? null,
+      results: home?.folder ?? urlInBucket(job, status) ?? null,
       ...(home?.lacks !== undefined && { resultsLack: home.lacks }),
       ...details,
+      ...(left && { metrics: left.metrics }),
     };
     return { ...look, report, cost: billed(job).length === 0 ? null : costOfAll(billed(job), now) };
   });

@@ -3,7 +3,7 @@ import type { BroughtHome } from "../../remote/home";
 import { bringHome } from "../../remote/results";
 import { hasEnded, readStatus } from "../../remote/run";
 import { withSession } from "../../remote/session";
-import { numberOf, trialsThere } from "../../remote/trials";
+import { asTrial, numberOf, trialsThere } from "../../remote/trials";
 import type { RunStatus } from "../../remote/types";
 import { withJobs } from "../beside/jobs";
 import { ofEach } from "../stack/of-each";
@@ -29,7 +29,7 @@ export function isWorker(job: JobView): job is WithWorker {
 
 /** The job of a worker's trial, by the name of its run. */
 export function trialOf(worker: WithWorker, name: string): WithRun {
-  return { ...worker, name, run: { ...worker.run, experiment: name }, worker: undefined, isTrial: true };
+  return { ...worker, name, run: asTrial(worker.run, name), worker: undefined, isTrial: true };
 }
 
 /**

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { drawsRows } from "../../engine/link/rows";
 import { paceOf, StatusLine } from "../../engine/link/status-line";
+import { bucketFor } from "../../plan/bucket";
 import { unreachable } from "../../plan/git";
 import { makePlan } from "../../plan/plan";
 import { findSecrets, requireSecrets } from "../../plan/secrets";
@@ -25,7 +26,10 @@ export async function checkedPlan(config: Readonly<Record<string, string>>): Pro
     if (unfetched !== undefined) throw unreachable(source, unfetched);
     smokeTest(workload);
   }
-  for (const { run } of plan.runs) if (pulumi.runtime.isDryRun()) tellOf(run);
+  if (pulumi.runtime.isDryRun()) {
+    for (const { run } of plan.runs) tellMadeConfig(run);
+    tellBucket(plan.runs);
+  }
   return plan;
 }
 
@@ -43,12 +47,19 @@ function checkSecrets(plan: Plan, configured: string | undefined): void {
     pulumi.log.warn(`${field}: ${message}, and \`up\` refuses to start. ${next}`);
 }
 
-function tellOf(run: RunPlan): void {
-  tellMadeConfig(run);
-  const { bucket } = run;
-  if (bucket === undefined) return;
+function tellBucket([first]: Plan["runs"]): void {
+  const { bucket, node, experiment } = first?.run ?? {};
+  if (first === undefined || bucket === undefined) return;
   const home = bucket.home ? ". They count as home there, and `down` downloads nothing" : "";
-  pulumi.log.info(`results.bucket: the instance copies the results to ${bucket.url} when the run has ended${home}.`);
+  const at = (name: string): string => bucketFor(bucket, name).url;
+  const copied =
+    first.worker !== undefined
+      ? `each trial's results are copied to ${at(`${experiment}-t<number>`)} when it has ended`
+      : node === undefined
+        ? `the instance copies the results to ${bucket.url} when the run has ended`
+        : `the results are copied to ${bucket.url} when the run has ended, and what other ranks wrote to ` +
+          `${at(`rank.<number>/${experiment}`)}`;
+  pulumi.log.info(`results.bucket: ${copied}${home}.`);
 }
 
 function tellMadeConfig({ madeConfig }: RunPlan): void {

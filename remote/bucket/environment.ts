@@ -15,6 +15,7 @@ export function rcloneEnvironment(
         type: "google cloud storage",
         service_account_credentials: secrets.GOOGLE_CREDENTIALS?.replaceAll("\n", " "),
         bucket_policy_only: "true",
+        endpoint: endpoint && `${endpoint.replace(/\/$/, "")}/storage/v1/`,
       }
     : {
         type: "s3",
@@ -23,8 +24,9 @@ export function rcloneEnvironment(
         secret_access_key: secrets.AWS_SECRET_ACCESS_KEY,
         session_token: secrets.AWS_SESSION_TOKEN,
         region: region ?? (url.startsWith("r2:") ? "auto" : "us-east-1"),
+        endpoint,
       };
-  const named = Object.entries({ ...own, endpoint, no_check_bucket: "true" }).flatMap(([name, value]) =>
+  const named = Object.entries({ ...own, no_check_bucket: "true" }).flatMap(([name, value]) =>
     value === undefined ? [] : [[`RCLONE_CONFIG_BUCKET_${name.toUpperCase()}`, value] as const],
   );
   return { ...Object.fromEntries(plain), RCLONE_CONFIG: devNull, ...Object.fromEntries(named) };

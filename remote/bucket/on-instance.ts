@@ -1,11 +1,12 @@
 import { z } from "zod";
 import type { Listener } from "../../local/listener";
 import { findSecrets, secretsConfig } from "../../plan/secrets";
-import type { BucketPlace, ResultsBucket, RunPlan } from "../../plan/types";
+import type { BucketPlace, EvaluationPlan, ResultsBucket, RunPlan } from "../../plan/types";
 import { type AgentCall, callAgent } from "../agent";
 import type { BroughtHome } from "../home";
+import { parsePython } from "../metrics-at-home";
 import { readStatus } from "../run";
-import { bringSecrets, lookForSecrets } from "../secrets";
+import { bringSecrets, bringSecretsOnce, lookForSecrets } from "../secrets";
 import type { SshSession } from "../session";
 import { withRetries } from "../transfer/retry";
 import { parseRunRecord } from "../transfer/run-record";
@@ -25,6 +26,8 @@ const keptSchema = z.object({
   /** Whether all of it was compared now, and not at the run's end alone. */
   compared: z.boolean(),
   run: z.unknown(),
+  /** Files of the evaluation's metrics: path → text. */
+  metrics: z.record(z.string(), z.string()).default({}),
 });
 
 /** Which results. */
@@ -32,6 +35,7 @@ interface Place {
   readonly instanceId: string;
   readonly access: SshAccess;
   readonly run: RunPlan;
+  readonly evaluation?: EvaluationPlan;
 }
 
 /** Whom to tell how far it is. */
@@ -50,10 +54,10 @@ export function isHomeInBucket(run: RunPlan): run is RunPlan & { readonly bucket
  * @throws SshError with the reason where the bucket isn't reached, or something there is other than on the instance
  */
 export async function keepInBucket(place: Place, bucket: ResultsBucket, how: Told): Promise<BroughtHome> {
-  const { access, run, instanceId } = place;
+  const { access, run, instanceId, evaluation } = place;
   const { experiment } = run;
   how.status?.("copying the results to the bucket", bucket.url);
-  const document = { experiment, instance: instanceId, bucket: placeOf(bucket) };
+  const document = { experiment, instance: instanceId, bucket: placeOf(bucket), metrics: evaluation?.metrics };
   const text = await withRetries(access, async (session) => {
     await bringAll(session, run, how);
     const what = `Copying the results of ${experiment} to ${bucket.url}`;
@@ -70,6 +74,7 @@ export async function keepInBucket(place: Place, bucket: ResultsBucket, how: Tol
     folder: kept.url,
     outputs: kept.url,
     isInBucket: true,
+    metrics: parsed(kept.metrics),
     status: await withRetries(access, (session) => readStatus(session, experiment)),
     files,
     bytes,
@@ -81,6 +86,17 @@ export async function keepInBucket(place: Place, bucket: ResultsBucket, how: Tol
     unstable: [],
     ...(run.secrets && { secrets: await withRetries(access, (session) => lookForSecrets(session, experiment)) }),
   };
+}
+
+function parsed(texts: Readonly<Record<string, string>>): Record<string, unknown> {
+  const entries = Object.entries(texts).flatMap(([path, text]): [string, unknown][] => {
+    try {
+      return [[path, parsePython(text)]];
+    } catch {
+      return [];
+    }
+  });
+  return Object.fromEntries(entries);
 }
 
 /** The instance may still have them. So some of them are worse than none. */
@@ -102,6 +118,45 @@ export async function fetchSnapshot(
   const what = `Fetching a checkpoint from ${bucket.url}`;
   const text = await withRetries(access, (session) => callAgent(session, call, what, { timeoutSeconds: keepSeconds }));
   return fetchedSchema.parse(lastLine(text));
+}
+
+/** A trial that lies whole in its bucket, and has ended well. */
+const trialsSchema = z.object({
+  trials: z.array(
+    z.object({
+      number: z.number().int().nonnegative(),
+      /** Why it was stopped, as one that was pruned. */
+      reason: z.string().nullish(),
+      values: z.record(z.string(), z.unknown()).nullish(),
+      value: z.number().nullish(),
+    }),
+  ),
+});
+
+/**
+ * Has an instance look which trials of a sweep lie whole in their bucket.
+ * @param bucket Of the sweep's own results.
+ * @param secrets The bucket's keys: for this look alone, since no run of that instance may need them any more.
+ */
+export async function trialsInBucket(
+  session: SshSession,
+  { experiment, bucket, metric, metrics }: SweepInBucket,
+  secrets: Readonly<Record<string, string>>,
+): Promise<z.infer<typeof trialsSchema>["trials"]> {
+  const once = await bringSecretsOnce(session, secrets);
+  const document = { experiment, bucket: placeOf(bucket), metric, metrics, once };
+  const what = `Looking for trials of ${experiment} in ${bucket.url}`;
+  const text = await callAgent(session, { verb: "bucket-trials", document }, what, { timeoutSeconds: 3600 });
+  return trialsSchema.parse(lastLine(text)).trials;
+}
+
+/** A sweep whose trials go to a bucket. */
+export interface SweepInBucket {
+  readonly experiment: string;
+  readonly bucket: BucketPlace;
+  readonly metric: string;
+  /** Glob of the evaluation's files in a trial's outputs. */
+  readonly metrics?: string;
 }
 
 function placeOf({ url, endpoint, region }: BucketPlace): BucketPlace {

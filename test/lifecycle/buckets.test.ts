@@ -1,13 +1,16 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseLedger } from "../../lambda/billing/ledger";
 import { verifyResults } from "../../remote/transfer/download";
 import { recordHead } from "../../remote/transfer/results-file";
 import { TestCloud } from "../support/cloud";
+import { inFleetSuite } from "../support/fleet-suite";
 import { HubServer } from "../support/hub-server";
 import { Project } from "../support/project";
 import { bringS3Tools, S3Server } from "../support/s3-server";
 import { configureTiny, startTinyStack, type TinyChanges } from "../support/tiny";
+import { trialsOf } from "../support/trials";
 
 /** Against a real S3 server. Each test goes on from where the one before ended. */
 describe("buckets", { timeout: 180_000 }, () => {
@@ -20,6 +23,10 @@ describe("buckets", { timeout: 180_000 }, () => {
   const home = (name: string, path = ""): string => join(project.folder, "results/test", name, path);
   const inBucket = (): string[] => s3.rclone("lsf", "-R", "--files-only", "s3:runs").trim().split("\n");
   const shown = async (script: string): Promise<string> => (await project.run("ssh", ["--", script])).output;
+  const status = async (keys: Readonly<Record<string, string>>): Promise<string> =>
+    (await project.run("status", [], keys)).output;
+  /** The runs of each bill. */
+  const billed = () => parseLedger(join(project.folder, "results/test/ledger.jsonl")).bills.map(({ runs }) => runs);
   const inventory = async (): Promise<string[]> => (await cloud.inventory()).instances;
 
   const startCloud = async (): Promise<void> => {
@@ -81,6 +88,7 @@ describe("buckets", { timeout: 180_000 }, () => {
     // As `down` does, since all runs have ended.
     const done = await project.succeeds("watch", [], s3.keys);
     expect(done).toMatch(/tiny-v1: \d+ files, [\d.]+ MB verified in s3:\/\/models\/runs\/test\/tiny-v1\/\d/);
+    expect(billed()).toMatchObject([[{ experiment: "tiny-v1", outcome: "finished", metrics: { step: 10 } }]]);
     // With its last instance it ended the cloud as well.
     await startCloud();
     expect(await inventory()).toEqual([]);
@@ -135,9 +143,91 @@ describe("buckets", { timeout: 180_000 }, () => {
     );
     expect(Number((await shown("tail -n 1 ~/starts")).trim())).toBeGreaterThan(0);
     await expect.poll(inventory, { timeout: 90_000, interval: 1000 }).toEqual([]);
-    const down = await project.succeeds("down", ["--keep-cloud"]);
-    expect(down).toContain("and what is in s3://models/runs/test/lost (npm run results -- --from-bucket)");
+    // The instance is gone, and nothing is here.
+    expect(await status(s3.keys)).toMatch(/metrics .*error[\s\S]*results +s3:\/\/models\/runs\/test\/lost\/\d/);
+    const down = await project.succeeds("down", ["--keep-cloud"], s3.keys);
+    expect(down).toMatch(/lost: \d+ files, [\d.]+ MB verified in s3:\/\/models\/runs\/test\/lost\/\d/);
+    expect(billed().at(-1)).toMatchObject([
+      {
+        experiment: "lost",
+        outcome: "finished",
+        metrics: { error: expect.any(Number) },
+        results: expect.stringMatching(/^s3:/),
+      },
+    ]);
     expect(await project.succeeds("results", ["--from-bucket"], s3.keys)).toContain("verified in results/test/lost");
     expect(readFileSync(home("lost", "run/train.log"), "utf8")).toContain("step 40 loss");
+  });
+
+  it("hold a sweep's trials: of a lost machine, what they hold isn't trained again, and the rest goes on from there", async () => {
+    configureTiny(project, {
+      ...changes,
+      experiment: "swept",
+      train: { resume: "auto" },
+      overrides: { seconds_per_step: 0.1 },
+      // The first machine is at the first one, while the other has had the second, and is at the third.
+      sweep: { grid: { steps: [80, 10, 70] }, metric: "error" },
+      stack: { instances: 2 },
+    });
+    await project.succeeds("up", [], s3.keys);
+    const held = (name: string): boolean => inBucket().some((path) => path.startsWith(`test/${name}`));
+    const isReached = (): boolean =>
+      inBucket().some((path) => /swept-t1\/.*\/manifest\.json$/.test(path)) && held("swept-t2/checkpoints/");
+    await expect.poll(isReached, { timeout: 60_000, interval: 300 }).toBe(true);
+    const { machine } = (await trialsOf(project))[2] ?? {};
+    const { instanceId } = (await project.outputs()) as { instanceId: Record<string, string> };
+    await cloud.admin.terminate(instanceId[machine ?? ""] ?? "");
+    await project.succeeds("up", [], s3.keys);
+    await project.succeeds("wait");
+    const trials = await trialsOf(project);
+    expect(trials.map(({ state, attempt }) => [state, attempt])).toEqual([
+      ["complete", 1],
+      ["complete", 1],
+      ["complete", 2],
+    ]);
+    const log = await project.succeeds("logs", ["--all", "--no-follow"]);
+    expect(log).toMatch(/swept-t2 goes on from .*, from s3:\/\/models\/runs\/test\/swept-t2\/checkpoints\//);
+    const down = await project.succeeds("down", ["--keep-cloud"], s3.keys);
+    for (const name of ["swept-t0", "swept-t2"])
+      expect(down).toMatch(new RegExp(`${name}: \\d+ files, .* verified in s3://models/runs/test/${name}/`));
+    expect(await inventory()).toEqual([]);
+    expect(existsSync(home("swept-t2"))).toBe(false);
+    await project.succeeds("results", ["--from-bucket"], s3.keys);
+    for (const { number, params, value } of trials) {
+      expect(await verifyResults(home(`swept-t${number}`))).toMatchObject({ ok: true });
+      const text = readFileSync(home(`swept-t${number}`, "metrics/evaluation.json"), "utf8");
+      expect(JSON.parse(text)).toMatchObject({ step: params.steps, error: value });
+    }
+    // With it a later `up` knows all trials.
+    expect(existsSync(home("swept", "study/journal.log"))).toBe(true);
+  });
+
+  inFleetSuite(() => {
+    it("hold what each rank of a training on two machines has left, of which one is lost", async () => {
+      configureTiny(project, {
+        ...changes,
+        experiment: "ranks",
+        train: { resume: "auto", nodes: 2 },
+        overrides: { steps: 200, seconds_per_step: 0.2 },
+      });
+      await project.succeeds("up", [], s3.keys);
+      const isCopied = (): boolean =>
+        inBucket().some((path) => /^test\/ranks\/checkpoints\/.*snapshot\.json$/.test(path));
+      await expect.poll(isCopied, { timeout: 60_000, interval: 500 }).toBe(true);
+      const { instanceId } = (await project.outputs()) as { instanceId: Record<string, string> };
+      await cloud.admin.terminate(instanceId.machine ?? "");
+      const output = await project.succeeds("up", [], s3.keys);
+      expect(output).toMatch(
+        /ranks goes on as attempt 2: put back .* from s3:\/\/models\/runs\/test\/ranks\/checkpoints\//,
+      );
+      await project.succeeds("wait");
+      const down = await project.succeeds("down", ["--keep-cloud"], s3.keys);
+      for (const place of ["ranks", "rank.1/ranks"]) expect(down).toContain(` in s3://models/runs/test/${place}/`);
+      expect(await inventory()).toEqual([]);
+      await project.succeeds("results", ["--from-bucket"], s3.keys);
+      for (const place of ["ranks", "rank.1/ranks"])
+        expect(await verifyResults(home(place))).toMatchObject({ ok: true });
+      expect(readFileSync(home("ranks", "run/train.log"), "utf8")).toContain("step 200 loss");
+    });
   });
 });

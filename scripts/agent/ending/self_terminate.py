@@ -35,8 +35,8 @@ ACTIVE = os.path.join(HOME, "active")
 
 # Verbs that work. Those that only look (serve, status, dashboard) keep no instance alive.
 WORKING = """
-archive-append archive-size aside-keep bucket-keep bucket-keep-now bucket-snapshots evaluate evaluate-now extract extract-now launch list send setup
-setup-now start step-now stop supervise upload-apply upload-check upload-plan upload-same upload-take verify
+archive-append archive-size aside-keep bucket-keep bucket-keep-now bucket-snapshots bucket-trials evaluate evaluate-now extract extract-now launch list
+send setup setup-now start step-now stop supervise trial-put-back upload-apply upload-check upload-plan upload-same upload-take verify
 """.split()
 # Scripts of an earlier release that may still see a run to its end.
 EARLY = {"supervise.sh", "launch.py", "evaluate.sh"}

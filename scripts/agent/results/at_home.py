@@ -5,12 +5,13 @@ import os
 from results import written
 from results.elsewhere import Look
 from results.safety import Unsafe, copies_of, files_of, kept_apart
+from run.output import outputs_of
 from run.status import places_of
 
 
 def placed(run):
     """All results: path at home -> full path of a file, a link that leads nowhere, or an empty folder; and what is noted of them."""
-    own = run.newest().get("outputPath")
+    own = run.newest().get("outputPath") or its_folder(run)
     tops = tops_of(run, own)
     look = Look(run)
     items, unread = written.items_of(look, list(tops))
@@ -23,6 +24,13 @@ def placed(run):
             relative = inside if name == "" else os.path.normpath(os.path.join(name, inside))
             found[apart(relative) if name == "" else relative] = path
     return {require_text(name): path for name, path in found.items()}, written.note(run, look, 0)
+
+
+def its_folder(run):
+    """Where nothing tells of an output folder, the one of its name: a sweep's worker writes the study there."""
+    described = run.newest().get("description")
+    folder = described and os.path.join(outputs_of(described), run.experiment)
+    return folder if folder and os.path.isdir(folder) else None
 
 
 def tops_of(run, own):

@@ -67,25 +67,31 @@ def fetched_to(experiment):
 @takes(experiment=str, hash=str, bucket=BUCKET)
 def fetch(experiment, hash, bucket):
     """Fetches the newest whole copy with these settings. Prints the folder that holds it, and which were passed over."""
-    to, passed = fetched_to(experiment), []
-    forget(experiment)
     try:
-        place = Bucket(bucket)
-        for name in reversed(place.folders()):
-            if not inside("", name) or not is_of(place.text(name, FILE), hash):
-                continue
-            folder = os.path.join(to, name)
-            os.makedirs(folder)
-            place.fetch(folder, name)
-            try:
-                check(folder)
-                break
-            except (Damaged, OSError, KeyError, TypeError) as error:
-                passed.append(f"{name}: {error}")
-                shutil.rmtree(folder)
+        folder, passed = fetch_newest(experiment, hash, bucket)
     except BucketError as error:
         die(1, f"No checkpoint can be fetched. {error}.")
-    word({"folder": to, "passed": passed})
+    word({"folder": folder, "passed": passed})
+
+
+def fetch_newest(experiment, hash, bucket):
+    """Gives the folder that holds it, and which were passed over. @raises BucketError"""
+    to, passed = fetched_to(experiment), []
+    forget(experiment)
+    place = Bucket(bucket)
+    for name in reversed(place.folders()):
+        if not inside("", name) or not is_of(place.text(name, FILE), hash):
+            continue
+        folder = os.path.join(to, name)
+        os.makedirs(folder)
+        place.fetch(folder, name)
+        try:
+            check(folder)
+            break
+        except (Damaged, OSError, KeyError, TypeError) as error:
+            passed.append(f"{name}: {error}")
+            shutil.rmtree(folder)
+    return to, passed
 
 
 def is_of(text, hash):

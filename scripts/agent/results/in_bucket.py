@@ -2,6 +2,7 @@
 The results of a run in a bucket: `results.bucket`.
 
 <bucket>/<stack>/<experiment>/<first start>-<settings>/
+  A trial's is <first start there>-<settings>-<instance>: another machine may have trained it, too.
   manifest.json    as a download's at home (remote/transfer/results-file.ts): what ran, and each file with size and SHA-256
   …                the files, as they lie at home after a download
 The manifest comes last, when all the rest was compared with what is here by its checksum.
@@ -11,8 +12,9 @@ import hashlib
 import json
 import os
 import shutil
+import time
 
-from base.document import takes
+from base.document import Maybe, takes
 from base.files import moment, now
 from base.locks import hold
 from base.say import die, word
@@ -21,14 +23,18 @@ from bucket.bucket import BUCKET, Bucket, BucketError, MissingKeys, digests_of
 from results import rules, written
 from results.at_home import placed
 from results.elsewhere import Look
+from results.quoted import texts_of
 from results.record import record_of
 from results.safety import Unsafe, changed_since, source_of
 from run.configuration import own_attempts
 from run.state import Run
+from run.sweeps import is_trial
 
 OWN_LOGS = ("run/train.log", "run/evaluate.log")
 # From which size on a file with a checkpoint's name counts as one.
 CHECKPOINT_BYTES = 1 << 20
+# Seconds before another try.
+PAUSES = (2, 10)
 NOTHING = hashlib.sha256(b"").hexdigest()
 
 
@@ -47,7 +53,7 @@ def keep(attempt, told, instance):
         begun = moment()
         bucket = Bucket(told)
         bucket.reach()
-        folder = folder_of(run)
+        folder = folder_of(run, instance)
         paths, seen = placed(run)
         entries, files = entries_of(paths)
         stage = run.path("bucket.stage")
@@ -81,11 +87,18 @@ def keep_or_trust(attempt, told, instance):
         return {**known, "written": written.note(run, Look(run), 0), "compared": False}
 
 
-def folder_of(run):
-    """One for each configuration: what ran with other settings never replaces what is there."""
-    first = own_attempts(run)[0]
+def folder_of(run, instance):
+    """
+    One for each configuration: what ran with other settings never replaces what is there. Of a trial one for each instance as
+    well: a machine that was out of reach may come back with less than the one that has trained it since.
+    """
+    attempts, mark = own_attempts(run), ""
+    if is_trial(run, run.newest().get("description")):
+        attempts = [attempt for attempt in attempts if not attempt.has("restored")] or attempts
+        mark = f"-{instance[:8]}"
+    first = attempts[0]
     started = (first.get("startedAt") or now()).replace("-", "").replace(":", "")
-    return f"{started}-{(first.asked_hash() or '')[:12]}"
+    return f"{started}-{(first.asked_hash() or '')[:12]}{mark}"
 
 
 def entries_of(paths):
@@ -106,7 +119,8 @@ def entry_of(name, path):
     info = os.stat(path)
     md5, sha256 = digests_of(path)
     told = {"path": name, "size": info.st_size, "sha256": sha256, "executable": bool(info.st_mode & 0o100)}
-    return {**told, "mtime": info.st_mtime_ns // 1_000_000}, md5
+    # A bucket's listing tells MD5: whoever looks later needs to read no object.
+    return {**told, "md5": md5, "mtime": info.st_mtime_ns // 1_000_000}, md5
 
 
 def link_all(files, stage):
@@ -161,19 +175,31 @@ def try_keep(attempt):
 
 @takes(experiment=str)
 def keep_now(experiment):
-    """What a supervisor does at the end of its run."""
+    """
+    What a supervisor does at the end of its run. On a machine of a sweep the next trial begins meanwhile, and may write to a
+    file elsewhere that still counted as this one's: the next try finds it settled.
+    """
     problem = try_keep(Run(experiment).newest())
+    for pause in PAUSES:
+        if problem is None:
+            return
+        time.sleep(pause)
+        problem = try_keep(Run(experiment).newest())
     if problem is not None:
         die(1, problem)
 
 
-@takes(experiment=str, instance=str, bucket=BUCKET)
-def keep_told(experiment, instance, bucket):
-    """Puts the results into this bucket and compares them, although that was done before. Prints what is there, as JSON."""
+@takes(experiment=str, instance=str, bucket=BUCKET, metrics=Maybe(str))
+def keep_told(experiment, instance, bucket, metrics):
+    """
+    Puts the results into this bucket and compares them, although that was done before. Prints what is there, as JSON.
+    `metrics`: glob of the files among the outputs whose text is told as well.
+    """
     attempt = Run(experiment).newest()
     if attempt is None:
         die(1, f"There is no run of {experiment} on this instance.")
     try:
-        word({**keep_or_trust(attempt, bucket, instance), "run": record_of(attempt.run)})
+        kept = keep_or_trust(attempt, bucket, instance)
+        word({**kept, "run": record_of(attempt.run), "metrics": texts_of(attempt.get("outputPath"), metrics)})
     except (BucketError, Unsafe) as error:
         die(1, f"The results of {experiment} are not in {bucket['url']}: {error}.")

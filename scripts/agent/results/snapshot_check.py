@@ -37,20 +37,26 @@ def check(folder):
 
 def newest_of(folder, hash):
     """Prints the newest one with these settings that is whole, and which newer ones were passed over."""
+    found, passed = find_newest(folder, hash)
+    if found is not None:
+        name, told = found
+        # The config's text is long, and nobody here needs it.
+        ran = {member: value for member, value in told["run"].items() if member != "config"}
+        size = sum(each["size"] for each in told["files"])
+        found = {"name": name, "checkpoint": told["checkpoint"], "writtenAt": told["writtenAt"], "run": ran}
+        found.update(files=len(told["files"]), bytes=size)
+    word({"found": found, "passed": passed})
+
+
+def find_newest(folder, hash):
+    """(Name and what it tells of itself; None where none is whole; and which newer ones were passed over.)"""
     passed = []
     for name in reversed(names_in(folder)):
         path = os.path.join(folder, name)
         if (read_json(os.path.join(path, FILE), {}).get("run") or {}).get("hash") != hash:
             continue
         try:
-            told = check(path)
+            return (name, check(path)), passed
         except (Damaged, OSError, KeyError, TypeError) as error:
             passed.append(f"{name}: {error}")
-            continue
-        # The config's text is long, and nobody here needs it.
-        ran = {member: value for member, value in told["run"].items() if member != "config"}
-        size = sum(each["size"] for each in told["files"])
-        found = {"name": name, "checkpoint": told["checkpoint"], "writtenAt": told["writtenAt"], "run": ran}
-        word({"found": {**found, "files": len(told["files"]), "bytes": size}, "passed": passed})
-        return
-    word({"found": None, "passed": passed})
+    return None, passed

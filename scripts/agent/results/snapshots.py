@@ -28,6 +28,7 @@ from run.output import matches, newest, outputs_of
 from run.resume import checkpoints_in
 from run.soundness import damage_of
 from run.state import Run
+from run.sweeps import MOVED
 
 # Logs and metrics: what is longer is no small file, and all of them together no more than this.
 SMALL, MOST_SMALL = 16 << 20, 256 << 20
@@ -43,7 +44,8 @@ def save(experiment):
     attempt = run.newest()
     described = attempt.get("description") or {}
     sync = described.get("sync")
-    if sync is None:
+    # Another machine has the trial, and copies it under the same name.
+    if sync is None or attempt.get("stopReason") == MOVED:
         return
     workspace = os.path.abspath(under_home(described["workspace"]))
     output = attempt.get("outputPath") or os.path.join(outputs_of(described), experiment)

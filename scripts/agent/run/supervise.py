@@ -85,7 +85,9 @@ class Supervisor:
         """Nothing writes any more. Where it fails, whoever ends the instance tries anew; the log stays as it was copied."""
         if self.described.get("bucket") is not None:
             words = own_command("bucket-keep-now", experiment=self.run.experiment)
-            subprocess.run(words, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+            subprocess.run(
+                words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+            )
 
     def listen(self):
         # The session may be closed, the run goes on. Ctrl-C in it is a wish to stop.

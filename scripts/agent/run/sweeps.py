@@ -2,6 +2,9 @@
 
 from run.state import runs
 
+# Why a trial is stopped that was given to another machine, or that has ended elsewhere.
+MOVED = "moved"
+
 
 def sweep_of(described):
     return (described or {}).get("sweep")
@@ -10,6 +13,10 @@ def sweep_of(described):
 def is_worker(run, described):
     """Whether a run is a sweep's worker: it trains nothing itself, and what is written is its trials'."""
     return sweep_of(described) == run.experiment
+
+
+def is_trial(run, described):
+    return sweep_of(described) is not None and not is_worker(run, described)
 
 
 def folders_of_others(run, described):

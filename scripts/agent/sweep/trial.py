@@ -13,6 +13,7 @@ from run.session import take_up
 from run.standing import LIMITS, is_over, is_unsupervised
 from run.state import Run
 from run.status import state_of
+from sweep.coming import Coming, may_be_elsewhere
 from sweep.metric import TrialMetric
 from sweep.places import path_in, run_of
 from sweep.values import in_command, in_config, in_variables, key_of
@@ -29,6 +30,10 @@ class Trial:
         self.run = Run(run_of(experiment, number))
         self.metric = None
         self.has_stepped = False
+        # What comes from elsewhere before it starts, and how `start` is told then.
+        self.coming, self.waiting = None, None
+        # Why it did not start after that, and why it was stopped before.
+        self.refused, self.was_stopped = None, None
 
     @property
     def path(self):
@@ -47,6 +52,20 @@ class Trial:
             document = self.document(worker, gpus)
         except OSError as error:
             return f"its config can't be written: {error}"
+        if self.coming is None and not may_be_elsewhere(document):
+            return self.start_now(document)
+        self.waiting, self.coming = document, self.coming or Coming(document)
+        return None
+
+    def has_come(self):
+        """Whether it has started, as it does once that is done, whether or not there was anything."""
+        if not self.coming.is_over():
+            return False
+        self.coming = None
+        self.refused = self.start_now(self.waiting)
+        return True
+
+    def start_now(self, document):
         try:
             ended = subprocess.run(
                 own_command("start"),
@@ -75,7 +94,9 @@ class Trial:
         if resume is not None and resume["command"] is not None:
             run["resume"] = {**resume, "command": in_command(resume["command"], values)}
         if run["sync"] is not None:
-            run["sync"] = {**run["sync"], "to": f"{run['sync']['to']}-t{self.number}"}
+            run["sync"] = own_copies(run["sync"], self.number)
+        if run.get("bucket") is not None:
+            run["bucket"] = {**run["bucket"], "url": f"{run['bucket']['url']}-t{self.number}"}
         if evaluation is not None:
             run["evaluation"] = {**evaluation, "command": in_command(evaluation["command"], values)}
         provenance = told["provenance"] and {
@@ -111,8 +132,11 @@ class Trial:
 
     def phase(self):
         """running, ended, or gone: neither does it run nor has it ended, as after a reboot."""
+        if self.coming is not None and not self.has_come():
+            return RUNNING
         attempt = self.run.newest()
-        if attempt is None:
+        # What was put back ran elsewhere.
+        if attempt is None or attempt.has("restored"):
             return GONE
         if attempt.has("exit"):
             return ENDED if is_over(attempt) or not attempt.lives("supervisor") else RUNNING
@@ -126,6 +150,8 @@ class Trial:
     def look(self, worker):
         """Takes what its metric has come to. Gives the line of its first step, once."""
         attempt = self.run.newest()
+        if attempt is None or attempt.has("restored"):
+            return None
         if self.metric is None or self.metric.attempt.number != attempt.number:
             self.metric = TrialMetric(attempt, worker["metric"], worker["metrics"])
         self.metric.look()
@@ -136,6 +162,10 @@ class Trial:
 
     def stop(self, reason, grace):
         """Has its supervisor stop it cleanly; it ends later."""
+        if self.coming is not None:
+            self.coming.end()
+            self.coming, self.was_stopped = None, reason
+            return
         attempt = self.run.newest()
         if attempt is not None and not attempt.has("exit") and not attempt.has("stopRequest"):
             attempt.try_put(stopRequest={"reason": reason, "grace": grace})
@@ -177,6 +207,15 @@ class Trial:
         if evaluated not in (None, 0):
             return told("failed", facts={**facts, "reason": f"its evaluation ended with status {evaluated}. {missing}"})
         return told("failed", facts={**facts, "reason": missing}, final=True)
+
+
+def own_copies(sync, number):
+    """Where copies of a trial's checkpoints go: beside those of its sweep."""
+    if sync.get("bucket") is None:
+        return {**sync, "to": f"{sync['to']}-t{number}"}
+    above, _, name = sync["to"].rpartition("/")
+    to = f"{above}-t{number}/{name}"
+    return {**sync, "to": to, "bucket": {**sync["bucket"], "url": to}}
 
 
 def told(state, value=None, facts=None, final=False):

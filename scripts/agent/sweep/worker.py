@@ -11,6 +11,7 @@ import time
 from base.document import arguments, takes
 from base.say import die, say
 from run.state import Run
+from run.sweeps import MOVED
 from sweep.reach import Reach, Unreachable, leave
 from sweep.saved import save
 from sweep.slots import gpus, slots_of
@@ -22,8 +23,6 @@ from sweep.worker_document import worker_of, written_at
 GIVEN = {"number": int, "params": {str: object}, "attempt": int}
 TICK = 0.5
 BEAT, PATIENCE, SAVE = 5, 1800, 30
-# Of a trial that was given to another machine, or that has ended elsewhere.
-MOVED = "moved"
 UNREACHABLE = 75
 TERMINATED = 128 + signal.SIGTERM
 
@@ -126,7 +125,15 @@ class Worker:
                 say(f"trial {trial.number}: first step: {line}")
             return
         self.trials.remove(trial)
-        if phase == GONE:
+        if phase == GONE and trial.refused is not None:
+            self.has_ended(trial, told("failed", facts={"reason": trial.refused}))
+        elif phase == GONE and trial.was_stopped is not None:
+            # Before it began here: what it has reached elsewhere lies in the copies.
+            if trial.was_stopped == MOVED:
+                trial.keep(told=MOVED)
+            else:
+                self.has_ended(trial, told("stopped"))
+        elif phase == GONE:
             reason = "its processes are gone: they were killed, or the machine was started again"
             self.has_ended(trial, told("failed", facts={"reason": reason}))
         elif trial.run.newest().get("stopReason") == MOVED:

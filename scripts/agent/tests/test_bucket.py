@@ -1,5 +1,6 @@
 import hashlib
 import os
+import signal
 import tempfile
 import unittest
 from unittest import mock
@@ -57,6 +58,25 @@ class Same(unittest.TestCase):
         self.bucket({"a.pt": (3, None)}, b"abc").require_same(files)
         with self.assertRaisesRegex(BucketError, "SHA-256"):
             self.bucket({"a.pt": (3, None)}, b"abd").require_same(files)
+
+
+class Reading(unittest.TestCase):
+    def test_many_complaints_keep_no_file_from_being_read(self):
+        with tempfile.TemporaryDirectory() as folder:
+            bucket = Bucket.__new__(Bucket)
+            bucket.url, bucket.path, bucket.environment = "s3://b", "b", dict(os.environ)
+            bucket.program = os.path.join(folder, "rclone")
+            with open(bucket.program, "w") as file:
+                # More than the pipe of nobody who reads holds, before the content comes.
+                file.write("#!/bin/sh\nyes 'a complaint of rclone' | head -c 300000 >&2\nprintf abc\nexit ${FAILS:-0}\n")
+            os.chmod(bucket.program, 0o755)
+            # It would wait for ever.
+            signal.alarm(20)
+            self.addCleanup(signal.alarm, 0)
+            self.assertEqual(bucket.sha256("f"), hashlib.sha256(b"abc").hexdigest())
+            bucket.environment["FAILS"] = "7"
+            with self.assertRaisesRegex(BucketError, "s3://b/f: a compla"):
+                bucket.sha256("f")
 
 
 class Trust(unittest.TestCase):
