@@ -41,7 +41,7 @@ describe("removing a folder", () => {
     execFileSync("python3", ["-c", make, place]);
     const program = `
       require(process.argv[2]).removeTree(process.argv[1])
-        .then(() => console.log(process.resourceUsage().maxRSS));`;
+        .then(() => process.stdout.write(String(process.resourceUsage().maxRSS)));`;
     const module = bundled("local/folder/remove-tree.ts");
     const kilobytes = execFileSync(process.execPath, ["-e", program, place, module], { encoding: "utf8" });
     expect(Number(kilobytes)).toBeLessThan(120_000);
