@@ -11,6 +11,7 @@ import { parseSource } from "../../remote/transfer/results-source";
 import { workerRun } from "../../remote/trials";
 import type { RunStatus } from "../../remote/types";
 import { type AccountLook, sawGone } from "./look";
+import { sideBySide } from "./of-each";
 import { secretsFor } from "./secrets";
 import { type JobView, jobsOf, type StackView } from "./stack-view";
 
@@ -47,7 +48,7 @@ export function urlInBucket(job: Job, status?: RunStatus): string | undefined {
  */
 export async function lookIntoBuckets(view: StackView, account: AccountLook): Promise<void> {
   const due = jobsOf(view).filter((job) => sawGone(account, job) && notedInBucket(job) === undefined);
-  const looks = due.map(async (job) => {
+  const looks = sideBySide(due, async (job) => {
     const place = placeOf(job);
     if (place === undefined) return;
     const { bucket, instanceId } = place;

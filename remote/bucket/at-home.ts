@@ -55,6 +55,7 @@ export async function downloadFromBucket(
     rmSync(looked, { recursive: true, force: true });
   }
 }
+
 /** Fetches what the manifest lists, and makes its empty folders. */
 async function fetchAll(rclone: Rclone, there: string, partial: string): Promise<void> {
   const path = `${partial}.list`;
