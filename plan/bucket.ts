@@ -48,6 +48,11 @@ export function bucketFor<T extends BucketPlace>(bucket: T, name: string): T {
   return { ...bucket, url: `${bucket.url.slice(0, bucket.url.lastIndexOf("/"))}/${name}` };
 }
 
+/** Which run's a place in a bucket is, as {@link bucketFor} was told. */
+export function runOfBucket({ url }: BucketPlace): string {
+  return url.slice(url.lastIndexOf("/") + 1);
+}
+
 /** What is wrong with an experiment's buckets, and with what they need. */
 export function bucketProblems(experiment: Experiment): Problem[] {
   const { results, checkpoints, dataset } = experiment;

@@ -1,5 +1,5 @@
 import { atMost } from "../../local/at-most";
-import { bucketFor } from "../../plan/bucket";
+import { bucketFor, runOfBucket } from "../../plan/bucket";
 import type { BucketPlace, EvaluationPlan } from "../../plan/types";
 import { parseSource } from "../transfer/results-source";
 import { numberOf } from "../trials";
@@ -32,7 +32,7 @@ export async function leftInBucket(
   { instanceId, bucket, isWorker, evaluation }: Left,
   secrets: Readonly<Record<string, string>>,
 ): Promise<LeftInBucket[]> {
-  const own = bucket.url.slice(bucket.url.lastIndexOf("/") + 1);
+  const own = runOfBucket(bucket);
   const names = isWorker
     ? (await runsInBucket(bucket, secrets, { isSweep: true, isTogether: false })).filter(
         (name) => numberOf(name, own) !== undefined,

@@ -1,3 +1,4 @@
+import { runOfBucket } from "../../plan/bucket";
 import type { BucketPlace } from "../../plan/types";
 import { numberOf } from "../trials";
 import { nameOf, nothingThere, rcloneOf } from "./rclone";
@@ -19,8 +20,8 @@ export async function runsInBucket(
   secrets: Readonly<Record<string, string>>,
   { isSweep, isTogether }: BucketParts,
 ): Promise<string[]> {
-  const cut = bucket.url.lastIndexOf("/");
-  const [above, experiment] = [{ ...bucket, url: bucket.url.slice(0, cut) }, bucket.url.slice(cut + 1)];
+  const experiment = runOfBucket(bucket);
+  const above = { ...bucket, url: bucket.url.slice(0, -experiment.length - 1) };
   if (!isSweep && !isTogether) return [experiment];
   const listed = await rcloneOf(above, secrets)(["lsf", "--dirs-only", nameOf(above)], nothingThere);
   const names = listed.split("\n").map((line) => line.replace(/\/$/, ""));
